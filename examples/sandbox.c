@@ -1,0 +1,149 @@
+/*
+ * The whole life of a sandbox's cgroup: validate its path, make a manager from an OCI config.json,
+ * start a process, put it in, set the resources, compare what the kernel has with what was wanted,
+ * go on in a second process from the saved state, update, destroy.
+ *
+ * Without root, or without a cgroup file system that can be written, it prints the plan instead.
+ */
+#include <errno.h>
+#include <katacg.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct katacg_error err = KATACG_ERROR_INIT;
+
+static void die(const char *what) {
+    fprintf(stderr, "%s: %s\n", what, err.message);
+    exit(1);
+}
+
+static char *slurp(const char *path, size_t *len) {
+    FILE *file = fopen(path, "rb");
+    char *text = malloc(1 << 20);
+
+    if (!file || !text) {
+        perror(path);
+        exit(1);
+    }
+    *len = fread(text, 1, 1 << 20, file);
+    fclose(file);
+    return text;
+}
+
+/* A line for each write of the plan; 1 when every value is what was wanted. */
+static int compare(struct katacg_manager *manager, const char *json) {
+    char plan[8192], actual[4096];
+    char *line, *next = plan;
+    int same = 1;
+
+    if (katacg_manager_plan(manager, json, json ? strlen(json) : 0, KATACG_PLAN_TEXT, plan,
+                            sizeof(plan), &err) < 0)
+        die("plan");
+    printf("%-10s %-28s %-12s %s\n", "controller", "file", "wanted", "actual");
+    while ((line = strsep(&next, "\n")) && *line) {
+        char *op = strsep(&line, "\t"), *controller = strsep(&line, "\t");
+        char *file = strsep(&line, "\t");
+
+        if (strcmp(op, "write") != 0)
+            continue;
+        if (katacg_manager_read(manager, controller, file, actual, sizeof(actual), &err) < 0)
+            die("read");
+        actual[strcspn(actual, "\n")] = '\0';
+        printf("%-10s %-28s %-12s %s\n", controller, file, line, actual);
+        same &= strcmp(line, actual) == 0;
+    }
+    puts(same ? "wanted = actual\n" : "DIFFERENT\n");
+    return same;
+}
+
+/* What a restarted runtime does: all that it has is the state. */
+static int second_process(const char *state) {
+    static const char update[] = "{\"cpu\":{\"shares\":512,\"quota\":50000,\"period\":100000},"
+                                 "\"memory\":{\"limit\":134217728},\"pids\":{\"limit\":64}}";
+    struct katacg_manager *manager;
+
+    if (katacg_manager_load(NULL, state, strlen(state), &manager, &err) < 0)
+        die("load");
+    if (katacg_manager_set(manager, update, strlen(update), &err) < 0)
+        die("update");
+    printf("process %d: reloaded and updated\n", (int)getpid());
+    int same = compare(manager, update);
+    katacg_manager_free(manager);
+    return same;
+}
+
+static int dry_run(struct katacg_manager *manager, const char *why) {
+    char plan[16384];
+
+    printf("dry run: %s\n", why);
+    if (katacg_manager_plan(manager, NULL, 0, KATACG_PLAN_TEXT | KATACG_PLAN_APPLY, plan,
+                            sizeof(plan), &err) < 0)
+        die("plan");
+    fputs(plan, stdout);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const char *config = argc > 1 ? argv[1] : "examples/config.json";
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *manager;
+    char name[64], path[4096], mount[4096], state[8192];
+    int32_t pids[16];
+    int status, count, same;
+    size_t len;
+    char *spec = slurp(config, &len);
+
+    snprintf(name, sizeof(name), "/katacg-test-%d", (int)getpid());
+    if (katacg_path_validate(name, KATACG_PATH_STRICT, path, sizeof(path), &err) < 0)
+        die("validate");
+    printf("path %s is used as %s\n", name, path);
+    if (katacg_v1_mountpoint(mount, sizeof(mount), &err) >= 0)
+        printf("v1 hierarchies are mounted below %s\n", mount);
+
+    /* As Kata has it: device rules are left out. */
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+    opts.path = path;
+    if (katacg_manager_new(NULL, spec, len, &opts, sizeof(opts), &manager, &err) < 0)
+        die("manager");
+
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            pause();
+
+    /* Directories, then values, then the process: it never runs without its limits. */
+    if (katacg_manager_apply(manager, child, KATACG_APPLY_SET, &err) < 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        if (err.sys_errno == EACCES || err.sys_errno == EPERM || err.sys_errno == EROFS)
+            return dry_run(manager, err.message);
+        die("apply");
+    }
+    count = katacg_manager_pids(manager, pids, 16, &err);
+    printf("process %d is %s\n", (int)child, count == 1 && pids[0] == child ? "in" : "NOT in");
+    same = compare(manager, NULL);
+
+    if (katacg_manager_state(manager, state, sizeof(state), &err) >= (int)sizeof(state))
+        die("state");
+    fflush(stdout);
+    pid_t second = fork();
+    if (second == 0) {
+        same = second_process(state);
+        fflush(stdout);
+        _exit(same ? 0 : 1);
+    }
+    waitpid(second, &status, 0);
+
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    if (katacg_manager_destroy(manager, &err) < 0)
+        die("destroy");
+    printf("destroyed; it is %s\n", katacg_manager_exists(manager, &err) ? "STILL THERE" : "gone");
+    katacg_manager_free(manager);
+    free(spec);
+    return same && status == 0 ? 0 : 1;
+}

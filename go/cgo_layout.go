@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo && linux
+
+package katacg
+
+// #include <katacg.h>
+import "C"
+
+import "unsafe"
+
+// A header that disagrees with this package does not compile: an index other than 0 is out of
+// range. The structures are those of API level 1; a later one may only add at the end, so a
+// larger size here is a change to look at.
+func _() {
+	const word = unsafe.Sizeof(uintptr(0))
+	var err C.struct_katacg_error
+	var opts C.struct_katacg_manager_opts
+	equal := [1]struct{}{}
+
+	_ = equal[unsafe.Sizeof(err)-512]
+	_ = equal[unsafe.Offsetof(err.size)-0]
+	_ = equal[unsafe.Offsetof(err.code)-4]
+	_ = equal[unsafe.Offsetof(err.sys_errno)-8]
+	_ = equal[unsafe.Offsetof(err.reserved)-12]
+	_ = equal[unsafe.Offsetof(err.message)-16]
+	_ = equal[unsafe.Sizeof(err.message)-496]
+
+	_ = equal[unsafe.Sizeof(opts)-(16+2*word)]
+	_ = equal[unsafe.Offsetof(opts.flags)-0]
+	_ = equal[unsafe.Offsetof(opts.path)-8]
+	_ = equal[unsafe.Offsetof(opts.subsystems)-(8+word)]
+	_ = equal[unsafe.Offsetof(opts.log_fd)-(8+2*word)]
+	_ = equal[unsafe.Offsetof(opts.log_level)-(12+2*word)]
+
+	_ = equal[CodeArgument-C.KATACG_ERR_ARGUMENT]
+	_ = equal[CodePath-C.KATACG_ERR_PATH]
+	_ = equal[CodeJSON-C.KATACG_ERR_JSON]
+	_ = equal[CodeValue-C.KATACG_ERR_VALUE]
+	_ = equal[CodeNotMounted-C.KATACG_ERR_NOT_MOUNTED]
+	_ = equal[CodeController-C.KATACG_ERR_CONTROLLER]
+	_ = equal[CodeSystem-C.KATACG_ERR_SYSTEM]
+	_ = equal[CodeUnsupported-C.KATACG_ERR_UNSUPPORTED]
+	_ = equal[CodeDeleted-C.KATACG_ERR_DELETED]
+	_ = equal[CodeClamped-C.KATACG_ERR_CLAMPED]
+	_ = equal[CodeRootless-C.KATACG_ERR_ROOTLESS]
+	_ = equal[CodeBusy-C.KATACG_ERR_BUSY]
+	_ = equal[CodeTimeout-C.KATACG_ERR_TIMEOUT]
+	_ = equal[CodePanic-C.KATACG_ERR_PANIC]
+	_ = equal[CodeTooNew-C.KATACG_ERR_TOO_NEW]
+
+	_ = equal[PathSystemd-C.KATACG_PATH_SYSTEMD]
+	_ = equal[PathStrict-C.KATACG_PATH_STRICT]
+	_ = equal[PathK1-C.KATACG_PATH_K1]
+	_ = equal[PathK3-C.KATACG_PATH_K3]
+	_ = equal[PathV2-C.KATACG_PATH_V2]
+	_ = equal[SubsystemsConstraints-C.KATACG_SUBSYSTEMS_CONSTRAINTS]
+	_ = equal[SubsystemsNoConstraints-C.KATACG_SUBSYSTEMS_NO_CONSTRAINTS]
+	_ = equal[SubsystemsAll-C.KATACG_SUBSYSTEMS_ALL]
+	_ = equal[LayoutLegacy-C.KATACG_LAYOUT_LEGACY]
+	_ = equal[LayoutHybrid-C.KATACG_LAYOUT_HYBRID]
+	_ = equal[LayoutUnified-C.KATACG_LAYOUT_UNIFIED]
+	_ = equal[SkipDevices-C.KATACG_MANAGER_SKIP_DEVICES]
+	_ = equal[Strict-C.KATACG_MANAGER_STRICT]
+	_ = equal[ApplySet-C.KATACG_APPLY_SET]
+	_ = equal[PlanText-C.KATACG_PLAN_TEXT]
+	_ = equal[PlanApply-C.KATACG_PLAN_APPLY]
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo && linux
+
+package katacg
+
+/*
+#include <katacg.h>
+
+// The options are put together here: a structure of Go's must not take pointers to Go's memory
+// along to C.
+static int katacg_go_manager_new(const struct katacg_host *host, const char *spec, size_t spec_len,
+				 uint64_t flags, const char *path, const char *subsystems, int32_t log_fd,
+				 struct katacg_manager **out, struct katacg_error *err)
+{
+	struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+
+	opts.flags = flags;
+	opts.path = path;
+	opts.subsystems = subsystems;
+	if (log_fd >= 0) {
+		opts.log_fd = log_fd;
+		opts.log_level = 1;
+	}
+	return katacg_manager_new(host, spec, spec_len, &opts, sizeof(opts), out, err);
+}
+
+#cgo noescape katacg_go_manager_new
+#cgo nocallback katacg_go_manager_new
+#cgo noescape katacg_manager_load
+#cgo nocallback katacg_manager_load
+#cgo noescape katacg_manager_free
+#cgo nocallback katacg_manager_free
+#cgo noescape katacg_manager_apply
+#cgo nocallback katacg_manager_apply
+#cgo noescape katacg_manager_set
+#cgo nocallback katacg_manager_set
+#cgo noescape katacg_manager_plan
+#cgo nocallback katacg_manager_plan
+#cgo noescape katacg_manager_paths
+#cgo nocallback katacg_manager_paths
+#cgo noescape katacg_manager_path
+#cgo nocallback katacg_manager_path
+#cgo noescape katacg_manager_state
+#cgo nocallback katacg_manager_state
+#cgo noescape katacg_manager_pids
+#cgo nocallback katacg_manager_pids
+#cgo noescape katacg_manager_exists
+#cgo nocallback katacg_manager_exists
+#cgo noescape katacg_manager_destroy
+#cgo nocallback katacg_manager_destroy
+#cgo noescape katacg_manager_read
+#cgo nocallback katacg_manager_read
+#cgo noescape katacg_manager_write
+#cgo nocallback katacg_manager_write
+*/
+import "C"
+
+import "unsafe"
+
+func managerNew(
+	op string, host hostHandle, spec []byte, flags ManagerFlags, path, subsystems string, logFD int32,
+) (managerHandle, error) {
+	p, err := optional(op, "options.Path", path)
+	if err != nil {
+		return managerHandle{}, err
+	}
+	s, err := optional(op, "options.Subsystems", subsystems)
+	if err != nil {
+		return managerHandle{}, err
+	}
+	var m managerHandle
+	var e C.struct_katacg_error
+	n := C.katacg_go_manager_new(host.c, chars(spec), C.size_t(len(spec)), C.uint64_t(flags),
+		chars(p), chars(s), C.int32_t(logFD), &m.c, &e)
+	return m, check(op, n, &e)
+}
+
+// optional is NULL for "".
+func optional(op, name, s string) ([]byte, error) {
+	if s == "" {
+		return nil, nil
+	}
+	return cstring(nil, op, name, s)
+}
+
+func managerLoad(op string, host hostHandle, state []byte) (managerHandle, error) {
+	var m managerHandle
+	var e C.struct_katacg_error
+	n := C.katacg_manager_load(host.c, chars(state), C.size_t(len(state)), &m.c, &e)
+	return m, check(op, n, &e)
+}
+
+func managerFree(m managerHandle) { C.katacg_manager_free(m.c) }
+
+func managerApply(op string, m managerHandle, pid int32, flags ApplyFlags) error {
+	var e C.struct_katacg_error
+	return check(op, C.katacg_manager_apply(m.c, C.int32_t(pid), C.uint32_t(flags), &e), &e)
+}
+
+func managerSet(op string, m managerHandle, resources []byte) error {
+	var e C.struct_katacg_error
+	n := C.katacg_manager_set(m.c, chars(resources), C.size_t(len(resources)), &e)
+	return check(op, n, &e)
+}
+
+func managerPlan(op string, m managerHandle, resources []byte, flags PlanFlags) (string, error) {
+	out, err := text(op, textRoom, func(b *C.char, n C.size_t, e *C.struct_katacg_error) C.int {
+		return C.katacg_manager_plan(m.c, chars(resources), C.size_t(len(resources)),
+			C.uint32_t(flags), b, n, e)
+	})
+	return string(out), err
+}
+
+func managerText(op string, fn managerFunc, m managerHandle) ([]byte, error) {
+	return text(op, textRoom, func(b *C.char, n C.size_t, e *C.struct_katacg_error) C.int {
+		switch fn {
+		case managerPaths:
+			return C.katacg_manager_paths(m.c, b, n, e)
+		case managerState:
+			return C.katacg_manager_state(m.c, b, n, e)
+		}
+		panic("katacg: unknown manager function")
+	})
+}
+
+func managerPath(op string, m managerHandle, subsystem string) (string, error) {
+	s, err := cstring(nil, op, "subsystem", subsystem)
+	if err != nil {
+		return "", err
+	}
+	out, err := text(op, pathRoom, func(b *C.char, n C.size_t, e *C.struct_katacg_error) C.int {
+		return C.katacg_manager_path(m.c, chars(s), b, n, e)
+	})
+	return string(out), err
+}
+
+func managerPids(op string, m managerHandle) ([]int, error) {
+	var e C.struct_katacg_error
+	for room := 64; ; {
+		buf := make([]int32, room)
+		p := (*C.int32_t)(unsafe.Pointer(unsafe.SliceData(buf)))
+		n := C.katacg_manager_pids(m.c, p, C.size_t(room), &e)
+		if n < 0 {
+			return nil, failure(op, n, &e)
+		}
+		if int(n) <= room {
+			pids := make([]int, n)
+			for i := range pids {
+				pids[i] = int(buf[i])
+			}
+			return pids, nil
+		}
+		room = int(n)
+	}
+}
+
+func managerExists(op string, m managerHandle) (bool, error) {
+	var e C.struct_katacg_error
+	n := C.katacg_manager_exists(m.c, &e)
+	return n == 1, check(op, n, &e)
+}
+
+func managerDestroy(op string, m managerHandle) error {
+	var e C.struct_katacg_error
+	return check(op, C.katacg_manager_destroy(m.c, &e), &e)
+}
+
+func managerRead(op string, m managerHandle, subsystem, file string) (string, error) {
+	s, err := cstring(nil, op, "subsystem", subsystem)
+	if err != nil {
+		return "", err
+	}
+	f, err := cstring(nil, op, "file", file)
+	if err != nil {
+		return "", err
+	}
+	out, err := text(op, textRoom, func(b *C.char, n C.size_t, e *C.struct_katacg_error) C.int {
+		return C.katacg_manager_read(m.c, chars(s), chars(f), b, n, e)
+	})
+	return string(out), err
+}
+
+func managerWrite(op string, m managerHandle, subsystem, file, value string) error {
+	s, err := cstring(nil, op, "subsystem", subsystem)
+	if err != nil {
+		return err
+	}
+	f, err := cstring(nil, op, "file", file)
+	if err != nil {
+		return err
+	}
+	var e C.struct_katacg_error
+	n := C.katacg_manager_write(m.c, chars(s), chars(f), stringChars(value),
+		C.size_t(len(value)), &e)
+	return check(op, n, &e)
+}

@@ -1,0 +1,3 @@
+module github.com/kata-containers/libkatacg/go
+
+go 1.24

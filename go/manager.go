@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package katacg
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+)
+
+// ManagerFlags are options of [NewManager].
+type ManagerFlags uint64
+
+const (
+	// SkipDevices leaves device rules alone: they are the caller's to apply, or there are none.
+	// A v1 host without the devices controller is no error then.
+	SkipDevices ManagerFlags = 1
+	// Strict makes what a layout has no file for an error, where it would be a warning.
+	Strict ManagerFlags = 2
+)
+
+// ApplyFlags are options of [Manager.Apply].
+type ApplyFlags uint32
+
+// ApplySet sets the manager's own resources before the process enters.
+const ApplySet ApplyFlags = 1
+
+// PlanFlags are options of [Manager.Plan].
+type PlanFlags uint32
+
+const (
+	// PlanText asks for lines of tab-separated fields instead of JSON.
+	PlanText PlanFlags = 1
+	// PlanApply asks for what Apply does, instead of what Set does.
+	PlanApply PlanFlags = 2
+)
+
+// Nobody is the pid for an [Manager.Apply] that creates the cgroup and moves no process.
+const Nobody = -1
+
+// ManagerOptions are options of [NewManager]; the zero value, and nil, mean none.
+type ManagerOptions struct {
+	// Flags are or'ed.
+	Flags ManagerFlags
+	// Path is the cgroup, instead of the specification's cgroupsPath. "": as that says.
+	Path string
+	// Subsystems to join on v1 ("cpu", "name=systemd"). None: all that are mounted.
+	Subsystems []string
+	// Log is where warnings are written, a line each; the manager keeps it from being
+	// collected, but closing it is the caller's. nil: no warnings.
+	Log *os.File
+}
+
+// managerFunc names a C function from a manager to text.
+type managerFunc int
+
+const (
+	managerPaths managerFunc = iota
+	managerState
+)
+
+// Manager is one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
+// process and no cgroup: closing it leaves both alone. Calls from many goroutines are safe; those
+// that change the cgroup wait for each other.
+type Manager struct {
+	guarded guarded[managerHandle]
+	// The library writes to its descriptor.
+	log *os.File
+}
+
+// NewManager makes a manager for a cgroup. Nothing is created yet. Host nil is this host; spec is
+// an OCI specification's linux object, or a whole config.json, of which cgroupsPath and resources
+// are used, or empty.
+func NewManager(host *Host, spec []byte, options *ManagerOptions) (*Manager, error) {
+	const op = "NewManager"
+	if options == nil {
+		options = &ManagerOptions{}
+	}
+	fd := -1
+	if options.Log != nil {
+		raw := options.Log.Fd()
+		if raw > math.MaxInt32 {
+			return nil, argumentError(op, "options.Log is closed")
+		}
+		fd = int(raw)
+	}
+	subsystems := strings.Join(options.Subsystems, ",")
+	return newManager(op, host, options.Log, func(h hostHandle) (managerHandle, error) {
+		return managerNew(op, h, spec, options.Flags, options.Path, subsystems, int32(fd))
+	})
+}
+
+// LoadManager makes a manager from what [Manager.State] returned, in this process or another. Host
+// as for [NewManager].
+func LoadManager(host *Host, state []byte) (*Manager, error) {
+	const op = "LoadManager"
+	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
+		return managerLoad(op, h, state)
+	})
+}
+
+func newManager(
+	op string, host *Host, log *os.File, make func(hostHandle) (managerHandle, error),
+) (*Manager, error) {
+	var on hostHandle
+	if host != nil {
+		var err error
+		if on, err = host.guarded.acquire(op); err != nil {
+			return nil, err
+		}
+		defer host.guarded.release()
+	}
+	handle, err := make(on)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{guarded: guarded[managerHandle]{handle: handle}, log: log}
+	m.guarded.cleanup = runtime.AddCleanup(m, managerFree, handle)
+	return m, nil
+}
+
+func (m *Manager) own() *guarded[managerHandle] {
+	if m == nil {
+		return nil
+	}
+	return &m.guarded
+}
+
+// Apply creates the cgroup in every hierarchy, and moves a process in ([Nobody] moves none).
+// Directories that are there already are used. When it fails, those that it made are removed again
+// and the process is back where it was.
+func (m *Manager) Apply(pid int, flags ApplyFlags) error {
+	const op = "Manager.Apply"
+	if pid < math.MinInt32 || pid > math.MaxInt32 {
+		return argumentError(op, fmt.Sprintf("no process can have the id %d", pid))
+	}
+	handle, err := m.own().acquire(op)
+	if err != nil {
+		return err
+	}
+	defer m.guarded.release()
+	return managerApply(op, handle, int32(pid), flags)
+}
+
+// Set gives the cgroup resources, an OCI linux.resources object as JSON. What they leave out stays
+// as it is. They become the manager's own when all of them are set. nil, unlike an empty slice,
+// stands for the manager's own.
+func (m *Manager) Set(resources []byte) error {
+	handle, err := m.own().acquire("Manager.Set")
+	if err != nil {
+		return err
+	}
+	defer m.guarded.release()
+	return managerSet("Manager.Set", handle, resources)
+}
+
+// Plan returns what [Manager.Set] or [Manager.Apply] would do, and does nothing. Resources as for
+// Set. The result is JSON, {"steps":[{"op":...},...],"warnings":[...]}; or with [PlanText] a line
+// a step of operation, controller, file and value, separated by tabs.
+func (m *Manager) Plan(resources []byte, flags PlanFlags) (string, error) {
+	handle, err := m.own().acquire("Manager.Plan")
+	if err != nil {
+		return "", err
+	}
+	defer m.guarded.release()
+	return managerPlan("Manager.Plan", handle, resources, flags)
+}
+
+// Paths returns the paths of the cgroup by subsystem; the key of cgroup2 is "". They need not
+// exist yet.
+func (m *Manager) Paths() (map[string]string, error) {
+	text, err := m.text("Manager.Paths", managerPaths)
+	if err != nil {
+		return nil, err
+	}
+	return decodePaths(text)
+}
+
+// State returns what another process, or this one after a restart, needs to go on with this
+// manager; give it to [LoadManager].
+func (m *Manager) State() ([]byte, error) {
+	return m.text("Manager.State", managerState)
+}
+
+// Path returns the path of one subsystem's cgroup: a v1 subsystem, or "" for cgroup2. On a unified
+// host every name gives the one cgroup.
+func (m *Manager) Path(subsystem string) (string, error) {
+	handle, err := m.own().acquire("Manager.Path")
+	if err != nil {
+		return "", err
+	}
+	defer m.guarded.release()
+	return managerPath("Manager.Path", handle, subsystem)
+}
+
+// Pids returns the processes in the cgroup. It fails with [ErrDeleted] when there is no cgroup.
+func (m *Manager) Pids() ([]int, error) {
+	handle, err := m.own().acquire("Manager.Pids")
+	if err != nil {
+		return nil, err
+	}
+	defer m.guarded.release()
+	return managerPids("Manager.Pids", handle)
+}
+
+// Exists tells whether the cgroup is there.
+func (m *Manager) Exists() (bool, error) {
+	handle, err := m.own().acquire("Manager.Exists")
+	if err != nil {
+		return false, err
+	}
+	defer m.guarded.release()
+	return managerExists("Manager.Exists", handle)
+}
+
+// Destroy removes the cgroup with its children from every hierarchy, waiting up to about a second
+// for processes that are ending; it fails with [ErrBusy] while there are others. What is gone
+// already counts as removed. Processes are not moved and not killed.
+func (m *Manager) Destroy() error {
+	handle, err := m.own().acquire("Manager.Destroy")
+	if err != nil {
+		return err
+	}
+	defer m.guarded.release()
+	return managerDestroy("Manager.Destroy", handle)
+}
+
+// Read returns the contents of one file of the cgroup. Subsystem as for [Manager.Path]; file is a
+// name without a slash.
+func (m *Manager) Read(subsystem, file string) (string, error) {
+	handle, err := m.own().acquire("Manager.Read")
+	if err != nil {
+		return "", err
+	}
+	defer m.guarded.release()
+	return managerRead("Manager.Read", handle, subsystem, file)
+}
+
+// Write writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
+func (m *Manager) Write(subsystem, file, value string) error {
+	handle, err := m.own().acquire("Manager.Write")
+	if err != nil {
+		return err
+	}
+	defer m.guarded.release()
+	return managerWrite("Manager.Write", handle, subsystem, file, value)
+}
+
+// Close frees the manager; its cgroup and the processes in it stay as they are. It always returns
+// nil, and can be called again.
+func (m *Manager) Close() error {
+	m.own().close(managerFree)
+	return nil
+}
+
+func (m *Manager) text(op string, fn managerFunc) ([]byte, error) {
+	handle, err := m.own().acquire(op)
+	if err != nil {
+		return nil, err
+	}
+	defer m.guarded.release()
+	return managerText(op, fn, handle)
+}
+
+// decodePaths reads {"cpu":"/path",...}, where {"hex":"..."} is a path that is not UTF-8.
+func decodePaths(text []byte) (map[string]string, error) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return nil, badPaths(text)
+	}
+	out := make(map[string]string, len(raw))
+	for subsystem, value := range raw {
+		var path string
+		if json.Unmarshal(value, &path) != nil {
+			var coded struct{ Hex string }
+			bytes, err := []byte(nil), json.Unmarshal(value, &coded)
+			if err == nil {
+				bytes, err = hex.DecodeString(coded.Hex)
+			}
+			if err != nil {
+				return nil, badPaths(text)
+			}
+			path = string(bytes)
+		}
+		out[subsystem] = path
+	}
+	return out, nil
+}
+
+func badPaths(text []byte) error {
+	return &Error{
+		Op: "Manager.Paths", Code: CodePanic, Errno: syscall.ENOTRECOVERABLE,
+		Message: fmt.Sprintf("bug in libkatacg: paths that cannot be read: %.300s", text),
+	}
+}

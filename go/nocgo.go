@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !cgo || !linux
+
+package katacg
+
+import "syscall"
+
+// Nobody has a handle: making one fails.
+type (
+	hostHandle    struct{}
+	managerHandle struct{}
+)
+
+func noCgo(op string) error {
+	return &Error{
+		Op: op, Code: CodeNoCgo, Errno: syscall.ENOSYS, Message: op + ": " + ErrNoCgo.Error(),
+	}
+}
+
+func version() string { return "" }
+
+func apiLevel() int { return 0 }
+
+func isSystemd(op, _ string, _ bool) (bool, error) { return false, noCgo(op) }
+
+func pathText(op string, _ pathFunc, _ string, _ PathFlags) (string, error) { return "", noCgo(op) }
+
+func subsystemPath(op, _, _, _ string) (string, error) { return "", noCgo(op) }
+
+func v1Mountpoint(op string) (string, error) { return "", noCgo(op) }
+
+func parseV1Mountpoint(op string, _ []byte) (string, error) { return "", noCgo(op) }
+
+func subsystems(op, _ string, _ SubsystemSet) (string, error) { return "", noCgo(op) }
+
+func cpuText(op string, _ []byte, _ bool) ([]byte, error) { return nil, noCgo(op) }
+
+func hostOpen(op string) (hostHandle, error) { return hostHandle{}, noCgo(op) }
+
+func hostParse(op string, _, _ []byte) (hostHandle, error) { return hostHandle{}, noCgo(op) }
+
+func hostFree(hostHandle) {}
+
+func hostLayout(op string, _ hostHandle) (Layout, error) { return 0, noCgo(op) }
+
+func hostIsRootless(op string, _ hostHandle) (bool, error) { return false, noCgo(op) }
+
+func hostText(op string, _ hostFunc, _ hostHandle, _ string) (string, error) {
+	return "", noCgo(op)
+}
+
+func managerNew(
+	op string, _ hostHandle, _ []byte, _ ManagerFlags, _, _ string, _ int32,
+) (managerHandle, error) {
+	return managerHandle{}, noCgo(op)
+}
+
+func managerLoad(op string, _ hostHandle, _ []byte) (managerHandle, error) {
+	return managerHandle{}, noCgo(op)
+}
+
+func managerFree(managerHandle) {}
+
+func managerApply(op string, _ managerHandle, _ int32, _ ApplyFlags) error { return noCgo(op) }
+
+func managerSet(op string, _ managerHandle, _ []byte) error { return noCgo(op) }
+
+func managerPlan(op string, _ managerHandle, _ []byte, _ PlanFlags) (string, error) {
+	return "", noCgo(op)
+}
+
+func managerText(op string, _ managerFunc, _ managerHandle) ([]byte, error) { return nil, noCgo(op) }
+
+func managerPath(op string, _ managerHandle, _ string) (string, error) { return "", noCgo(op) }
+
+func managerPids(op string, _ managerHandle) ([]int, error) { return nil, noCgo(op) }
+
+func managerExists(op string, _ managerHandle) (bool, error) { return false, noCgo(op) }
+
+func managerDestroy(op string, _ managerHandle) error { return noCgo(op) }
+
+func managerRead(op string, _ managerHandle, _, _ string) (string, error) { return "", noCgo(op) }
+
+func managerWrite(op string, _ managerHandle, _, _, _ string) error { return noCgo(op) }

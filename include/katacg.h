@@ -1,0 +1,866 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libkatacg: control groups for container runtimes.
+ *
+ * Conventions, for every function here:
+ *
+ * - The result is 0 or a count on success, or -errno. errno itself is neither set nor needed.
+ * - The last argument is a struct katacg_error of the caller's, or NULL; it is written only on
+ *   failure. Its message names the operation, file, value, cause, and what can be done.
+ * - Text comes out as snprintf does it: into the caller's buffer, always ended with NUL, and the
+ *   result is the length that is needed. A result >= buf_len means that it did not fit.
+ * - Paths are bytes: they need not be UTF-8. JSON is UTF-8.
+ * - "Threads: any" means that it can be called from any thread at any time, also on one handle.
+ *   "Fork: safe" means that it works in the child of a fork, as far as malloc(3) does; what works
+ *   in the child of a process with threads in general is said where it matters.
+ * - -ENOTRECOVERABLE (KATACG_ERR_PANIC) from any function is a bug of the library that it caught.
+ * - The library starts no thread, installs no signal handler, changes no environment, prints
+ *   nothing, and every descriptor that it opens is close-on-exec.
+ */
+
+#ifndef KATACG_H
+#define KATACG_H
+
+/* Made by cbindgen from src/capi; see tests/header.rs. Do not edit. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The result tells whether the call failed; the compiler warns when it is dropped. */
+#if defined(__GNUC__) || defined(__clang__)
+#define KATACG_MUST_USE __attribute__((warn_unused_result))
+#else
+#define KATACG_MUST_USE
+#endif
+
+/**
+ * This header's version: KATACG_VERSION_MAJOR.KATACG_VERSION_MINOR.KATACG_VERSION_PATCH.
+ */
+#define KATACG_VERSION_MAJOR 0
+
+/**
+ * See KATACG_VERSION_MAJOR.
+ */
+#define KATACG_VERSION_MINOR 1
+
+/**
+ * See KATACG_VERSION_MAJOR.
+ */
+#define KATACG_VERSION_PATCH 0
+
+/**
+ * Counts up whenever functions, flags or fields are added. Compare with katacg_api_level() to
+ * learn at run time whether the library has what this header has.
+ */
+#define KATACG_API_LEVEL 1
+
+/**
+ * An argument is missing, malformed or contradicts another one.
+ */
+#define KATACG_ERR_ARGUMENT 1
+
+/**
+ * A path or unit name breaks the rule that it was checked against.
+ */
+#define KATACG_ERR_PATH 2
+
+/**
+ * JSON that cannot be read; the message has line and column.
+ */
+#define KATACG_ERR_JSON 3
+
+/**
+ * A value that is out of range or contradicts another one.
+ */
+#define KATACG_ERR_VALUE 4
+
+/**
+ * No cgroup mount, or none with the controller that is needed.
+ */
+#define KATACG_ERR_NOT_MOUNTED 5
+
+/**
+ * The controller is not available in this cgroup; the message lists those that are.
+ */
+#define KATACG_ERR_CONTROLLER 6
+
+/**
+ * A system call failed; see sys_errno.
+ */
+#define KATACG_ERR_SYSTEM 7
+
+/**
+ * Cannot be done on this layout, or by this version.
+ */
+#define KATACG_ERR_UNSUPPORTED 8
+
+/**
+ * The cgroup does not exist (any more).
+ */
+#define KATACG_ERR_DELETED 9
+
+/**
+ * The kernel took a value and changed it.
+ */
+#define KATACG_ERR_CLAMPED 10
+
+/**
+ * Without root: no cgroup could be made to hold the limits that were asked for.
+ */
+#define KATACG_ERR_ROOTLESS 11
+
+/**
+ * Still in use after the deadline; the message names what is left.
+ */
+#define KATACG_ERR_BUSY 12
+
+/**
+ * A deadline passed.
+ */
+#define KATACG_ERR_TIMEOUT 13
+
+/**
+ * A bug in this library was caught. What the call did is not known.
+ */
+#define KATACG_ERR_PANIC 14
+
+/**
+ * An options structure has fields set that this version does not know.
+ */
+#define KATACG_ERR_TOO_NEW 15
+
+/**
+ * Bytes of a message, its NUL included. A longer message ends in "...".
+ */
+#define KATACG_ERROR_MESSAGE 496
+
+/**
+ * katacg_path_validate: the runtime was told to use systemd.
+ */
+#define KATACG_PATH_SYSTEMD 1
+
+/**
+ * katacg_path_validate: refuse what Kata's rules let through although nobody can mean it.
+ */
+#define KATACG_PATH_STRICT 2
+
+/**
+ * katacg_path_validate: the rules of Kata 1.x's last release.
+ */
+#define KATACG_PATH_K1 4
+
+/**
+ * katacg_path_validate: the rules of Kata 3.x.
+ */
+#define KATACG_PATH_K3 8
+
+/**
+ * katacg_path_validate, with KATACG_PATH_K3: the host is unified.
+ */
+#define KATACG_PATH_V2 16
+
+/**
+ * katacg_subsystems: those that may limit a hypervisor (cpuset, cpu, cpuacct).
+ */
+#define KATACG_SUBSYSTEMS_CONSTRAINTS 1
+
+/**
+ * katacg_subsystems: those that must not (memory).
+ */
+#define KATACG_SUBSYSTEMS_NO_CONSTRAINTS 2
+
+/**
+ * katacg_subsystems: every v1 subsystem, and the named hierarchy "systemd".
+ */
+#define KATACG_SUBSYSTEMS_ALL 3
+
+/**
+ * v1 hierarchies alone.
+ */
+#define KATACG_LAYOUT_LEGACY 1
+
+/**
+ * v1 hierarchies with a cgroup2 mount beside them.
+ */
+#define KATACG_LAYOUT_HYBRID 2
+
+/**
+ * cgroup2 alone.
+ */
+#define KATACG_LAYOUT_UNIFIED 3
+
+/**
+ * Leave device rules alone: they are the caller's to apply, or there are none to apply. A v1
+ * host without the devices controller is no error then.
+ */
+#define KATACG_MANAGER_SKIP_DEVICES 1
+
+/**
+ * What a layout has no file for is an error, where it would be a warning.
+ */
+#define KATACG_MANAGER_STRICT 2
+
+/**
+ * katacg_manager_apply: set the manager's own resources before the process enters.
+ */
+#define KATACG_APPLY_SET 1
+
+/**
+ * katacg_manager_plan: lines of tab-separated fields instead of JSON.
+ */
+#define KATACG_PLAN_TEXT 1
+
+/**
+ * katacg_manager_plan: what katacg_manager_apply does (creating, knobs, nobody moved), instead
+ * of what katacg_manager_set does.
+ */
+#define KATACG_PLAN_APPLY 2
+
+/**
+ * A host's cgroup mounts, as they were when it was opened: immutable. Any number of managers
+ * and threads can share one. It keeps one descriptor open for each hierarchy that was used
+ * through it (O_PATH, close-on-exec). Open it again after mounts changed or after setns(2).
+ */
+struct katacg_host;
+
+/**
+ * A manager: one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
+ * process and no cgroup: freeing it leaves both alone. Calls on one manager from many threads
+ * are safe; those that change the cgroup wait for each other.
+ */
+struct katacg_manager;
+
+/**
+ * Why a call failed. The caller owns it; every function takes it last, takes NULL for "not
+ * wanted", and writes it only on failure. It holds no memory of its own. Start it as
+ * KATACG_ERROR_INIT.
+ */
+struct katacg_error {
+  /**
+   * sizeof(struct katacg_error), set by the caller. No more than this many bytes are
+   * written. 0 (a zeroed structure) means the 512 bytes of the first version.
+   */
+  uint32_t size;
+  /**
+   * One of KATACG_ERR_*.
+   */
+  int32_t code;
+  /**
+   * The errno of the system call that failed; 0 when none did.
+   */
+  int32_t sys_errno;
+  /**
+   * Always 0.
+   */
+  uint32_t reserved;
+  /**
+   * One line, NUL-terminated: operation, file, value, cause, what the caller can do. File
+   * names are bytes as they are, not necessarily UTF-8.
+   */
+  char message[KATACG_ERROR_MESSAGE];
+};
+
+/**
+ * Options of katacg_manager_new. Zero it (KATACG_MANAGER_OPTS_INIT), set what you need, pass
+ * sizeof: fields are only ever added at the end, and 0 is what an older program means.
+ */
+struct katacg_manager_opts {
+  /**
+   * KATACG_MANAGER_* or'ed; unknown bits are -EINVAL.
+   */
+  uint64_t flags;
+  /**
+   * The cgroup, instead of the specification's cgroupsPath. NULL: as the specification says.
+   */
+  const char *path;
+  /**
+   * v1: comma-separated subsystems to join ("cpu,memory,name=systemd"). NULL: all that are
+   * mounted.
+   */
+  const char *subsystems;
+  /**
+   * Where warnings are written, a line each; the caller's, never closed. Used when
+   * log_level is not 0.
+   */
+  int32_t log_fd;
+  /**
+   * 0: silent. 1: warnings.
+   */
+  uint32_t log_level;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The library's version at run time.
+ *
+ * Returns: "MAJOR.MINOR.PATCH", static, never NULL. Ownership: the library's. Errors: none.
+ * Threads: any. Fork: safe.
+ */
+const char *katacg_version(void);
+
+/**
+ * The library's API level at run time; see KATACG_API_LEVEL.
+ *
+ * Returns: the level, 1 or more. Errors: none. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE uint32_t katacg_api_level(void);
+
+/**
+ * Whether a path is a systemd path by Kata's oldest rule: three parts between colons, each of
+ * letters, digits and dots. (No '-': every real kubelet slice fails it; see
+ * katacg_path_is_systemd_slice.)
+ *
+ * path: NUL-terminated. Returns: 1 or 0; 0 for NULL. Errors: none. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE int katacg_path_is_systemd(const char *path);
+
+/**
+ * Whether a path is a systemd path by the rule of Kata 1.x's last release and of 3.x: exactly
+ * three parts between colons, the first ending in ".slice".
+ *
+ * path: NUL-terminated. Returns: 1 or 0; 0 for NULL. Errors: none. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE int katacg_path_is_systemd_slice(const char *path);
+
+/**
+ * The path that Kata uses for a sandbox's cgroup: a systemd path as it is, an absolute path
+ * cleaned, a relative one below "/vc"; the last element gets "kata_" in front (not by the rules
+ * of 3.x).
+ *
+ * path: NUL-terminated, not necessarily UTF-8. flags: KATACG_PATH_*. buf, buf_len: the result,
+ * as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also
+ * when it did not fit. Errors: -EINVAL (KATACG_ERR_PATH: no systemd path although systemd is
+ * asked for, or refused by KATACG_PATH_STRICT; KATACG_ERR_ARGUMENT: NULL, or flags that
+ * contradict each other). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_validate(const char *path,
+                         uint32_t flags,
+                         char *buf,
+                         size_t buf_len,
+                         struct katacg_error *err);
+
+/**
+ * "kata_" before a path's last element, so that cAdvisor does not take the sandbox for a
+ * container.
+ *
+ * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -EINVAL (KATACG_ERR_PATH: the path is empty; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_rename(const char *path,
+                       char *buf,
+                       size_t buf_len,
+                       struct katacg_error *err);
+
+/**
+ * As katacg_path_rename, by the rules of Kata 3.x: "" and "." stand for "/vc".
+ *
+ * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_rename_k3(const char *path,
+                          char *buf,
+                          size_t buf_len,
+                          struct katacg_error *err);
+
+/**
+ * Where the part of a sandbox goes that no limits apply to: the path below "/kata".
+ *
+ * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_no_constraints(const char *path,
+                               char *buf,
+                               size_t buf_len,
+                               struct katacg_error *err);
+
+/**
+ * The parent of a path, taken from the root whether it starts with '/' or not.
+ *
+ * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_parent(const char *path,
+                       char *buf,
+                       size_t buf_len,
+                       struct katacg_error *err);
+
+/**
+ * The path to use inside the guest: "/prefix/name" of a systemd path (by
+ * katacg_path_is_systemd), else unchanged.
+ *
+ * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_guest(const char *path,
+                      char *buf,
+                      size_t buf_len,
+                      struct katacg_error *err);
+
+/**
+ * A slice's path from its name: "a-b.slice" is "/a.slice/a-b.slice", "-.slice" is "/".
+ *
+ * slice: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_slice_expand(const char *slice,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * The slice of a systemd path "x.slice:prefix:name": "x.slice".
+ *
+ * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_slice(const char *path,
+                      char *buf,
+                      size_t buf_len,
+                      struct katacg_error *err);
+
+/**
+ * The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope".
+ *
+ * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_unit(const char *path,
+                     char *buf,
+                     size_t buf_len,
+                     struct katacg_error *err);
+
+/**
+ * A cgroup's directory: root, subsystem and path joined and cleaned. Lexical: ".." in the path
+ * climbs, as it does in the Go library that this follows.
+ *
+ * root, subsystem, path: NUL-terminated. buf, buf_len: the result, as snprintf writes it; NULL
+ * and 0 ask for its length. Returns: the length without NUL, also when it did not fit. Errors:
+ * -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_subsystem_path(const char *root,
+                          const char *subsystem,
+                          const char *path,
+                          char *buf,
+                          size_t buf_len,
+                          struct katacg_error *err);
+
+/**
+ * The directory that holds the v1 hierarchies, from a mountinfo: the parent of the first mount
+ * of type cgroup. Kata's old rule; katacg_host_mountpoint gives any controller's real mount.
+ *
+ * mountinfo, len: bytes as in /proc/self/mountinfo, lines of any length; NULL and 0 are empty.
+ * buf, buf_len: the result, unescaped, as snprintf writes it; NULL and 0 ask for its length.
+ * Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
+ * (KATACG_ERR_NOT_MOUNTED: no v1 mount, or a line that is no mountinfo line before the first),
+ * -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_v1_mountpoint_parse(const char *mountinfo,
+                               size_t len,
+                               char *buf,
+                               size_t buf_len,
+                               struct katacg_error *err);
+
+/**
+ * As katacg_v1_mountpoint_parse, of this process's own /proc/self/mountinfo.
+ *
+ * buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length. Returns: the
+ * length without NUL, also when it did not fit. Errors: as katacg_v1_mountpoint_parse, and what
+ * open(2) and read(2) give (KATACG_ERR_SYSTEM). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE int katacg_v1_mountpoint(char *buf, size_t buf_len, struct katacg_error *err);
+
+/**
+ * What Kata does to CPU resources first: each of shares, quota, period, realtimeRuntime and
+ * realtimePeriod that is below 1 becomes unset (so a quota of -1 is dropped).
+ *
+ * cpu_json, len: an OCI linux.resources.cpu object, or null. buf, buf_len: the result, JSON, as
+ * snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also when
+ * it did not fit. Errors: -EINVAL (KATACG_ERR_JSON: malformed or out of range, with line and
+ * column; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_cpu_validate(const char *cpu_json,
+                        size_t len,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * A sandbox's CPU resources from its containers': the largest shares and period, the sums of
+ * quota and realtime values, all CPUs and memory nodes; then as katacg_cpu_validate. Shares and
+ * period pass through a double, as they did in Go.
+ *
+ * cpus_json, len: a JSON array of OCI linux.resources.cpu objects and nulls. buf, buf_len: the
+ * result, JSON, as snprintf writes it; NULL and 0 ask for its length. Returns: the length
+ * without NUL, also when it did not fit. Errors: as katacg_cpu_validate. Threads: any. Fork:
+ * safe.
+ */
+KATACG_MUST_USE
+int katacg_cpu_aggregate(const char *cpus_json,
+                         size_t len,
+                         char *buf,
+                         size_t buf_len,
+                         struct katacg_error *err);
+
+/**
+ * The subsystems of one of Kata's sets that a host has: those for which lstat(root/name)
+ * succeeds.
+ *
+ * root: the directory that holds the v1 hierarchies (katacg_v1_mountpoint). set: one of
+ * KATACG_SUBSYSTEMS_*. buf, buf_len: the result, comma-separated, as snprintf writes it; NULL
+ * and 0 ask for its length. Returns: the length without NUL, also when it did not fit; 0 when
+ * there are none. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL, an unknown set). Threads: any.
+ * Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_subsystems(const char *root,
+                      uint32_t set,
+                      char *buf,
+                      size_t buf_len,
+                      struct katacg_error *err);
+
+/**
+ * Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map, once each.
+ *
+ * out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
+ * (KATACG_ERR_NOT_MOUNTED: no cgroup mount), what open(2) and read(2) give (KATACG_ERR_SYSTEM),
+ * -EINVAL (KATACG_ERR_ARGUMENT: NULL). Ownership: free it with katacg_host_free. Threads: any.
+ * Fork: safe.
+ */
+KATACG_MUST_USE int katacg_host_open(struct katacg_host **out, struct katacg_error *err);
+
+/**
+ * A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
+ * counts as root.
+ *
+ * mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
+ * /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
+ * (KATACG_ERR_NOT_MOUNTED: no cgroup mount), -EIO (KATACG_ERR_SYSTEM: a line of cgroup that is
+ * not id:controllers:path), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Ownership: free it with
+ * katacg_host_free. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_host_parse(const char *mountinfo,
+                      size_t mountinfo_len,
+                      const char *cgroup,
+                      size_t cgroup_len,
+                      struct katacg_host **out,
+                      struct katacg_error *err);
+
+/**
+ * Frees a host. Managers made on it keep what they need.
+ *
+ * host: a handle, not used again, or NULL (nothing is done). Errors: none. Threads: no other
+ * call on this handle at the same time. Fork: safe.
+ */
+void katacg_host_free(struct katacg_host *host);
+
+/**
+ * How the host's hierarchies are laid out.
+ *
+ * Returns: one of KATACG_LAYOUT_*. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any.
+ * Fork: safe.
+ */
+KATACG_MUST_USE int katacg_host_layout(const struct katacg_host *host, struct katacg_error *err);
+
+/**
+ * Whether the caller is neither root nor in a user namespace that maps everybody, as it was when
+ * the host was opened.
+ *
+ * Returns: 1 or 0. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_host_is_rootless(const struct katacg_host *host,
+                            struct katacg_error *err);
+
+/**
+ * The v1 controllers and named hierarchies that are mounted, from the mounts' own options, and
+ * "cgroup2" where that is mounted.
+ *
+ * buf, buf_len: the result, comma-separated, as snprintf writes it; NULL and 0 ask for its
+ * length. Returns: the length without NUL, also when it did not fit. Errors: -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_host_controllers(const struct katacg_host *host,
+                            char *buf,
+                            size_t buf_len,
+                            struct katacg_error *err);
+
+/**
+ * Where a controller's hierarchy is mounted, whatever the directory is called. On a unified host
+ * this is the cgroup2 mount for every controller.
+ *
+ * controller: a v1 controller, "systemd" or "name=systemd", or "" for cgroup2. buf, buf_len: the
+ * result, as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL,
+ * also when it did not fit. Errors: -ENOENT (KATACG_ERR_NOT_MOUNTED: no mount has it; the
+ * message lists what is mounted), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_host_mountpoint(const struct katacg_host *host,
+                           const char *controller,
+                           char *buf,
+                           size_t buf_len,
+                           struct katacg_error *err);
+
+/**
+ * The cgroup that the caller is in, as /proc/self/cgroup has it.
+ *
+ * controller: as for katacg_host_mountpoint. buf, buf_len: the result, as snprintf writes it;
+ * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
+ * Errors: -ENOENT (KATACG_ERR_NOT_MOUNTED: no mount has the controller), -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe; the answer is the parent's.
+ */
+KATACG_MUST_USE
+int katacg_host_own_cgroup(const struct katacg_host *host,
+                           const char *controller,
+                           char *buf,
+                           size_t buf_len,
+                           struct katacg_error *err);
+
+/**
+ * A manager for a cgroup. Nothing is created yet.
+ *
+ * host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
+ * linux object, or a whole config.json, of which cgroupsPath and resources are used; NULL and 0:
+ * none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
+ * NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
+ * KATACG_ERR_PATH: no path, or one that has no name of its own; KATACG_ERR_ARGUMENT), -EOPNOTSUPP
+ * (KATACG_ERR_UNSUPPORTED: a systemd path), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
+ * controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES), -E2BIG (KATACG_ERR_TOO_NEW).
+ * Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_new(const struct katacg_host *host,
+                       const char *spec_json,
+                       size_t spec_len,
+                       const struct katacg_manager_opts *opts,
+                       size_t opts_size,
+                       struct katacg_manager **out,
+                       struct katacg_error *err);
+
+/**
+ * A manager from the state that katacg_manager_state gave, in this process or another.
+ *
+ * host: as for katacg_manager_new. state_json, state_len: the state. out: the new handle; NULL
+ * there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON; KATACG_ERR_PATH: a saved path
+ * does not lie below today's mounts), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: the state of another
+ * driver, or of a newer version), -ENOENT (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not
+ * mounted). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_load(const struct katacg_host *host,
+                        const char *state_json,
+                        size_t state_len,
+                        struct katacg_manager **out,
+                        struct katacg_error *err);
+
+/**
+ * Frees a manager. Its cgroup and the processes in it stay as they are.
+ *
+ * manager: a handle, not used again, or NULL (nothing is done). Errors: none. Threads: no other
+ * call on this handle at the same time. Fork: safe.
+ */
+void katacg_manager_free(struct katacg_manager *manager);
+
+/**
+ * Creates the cgroup in every hierarchy, and moves a process in. Directories that are there
+ * already are used. When it fails, directories that it made are removed again and the process is
+ * back where it was.
+ *
+ * pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0. Errors: -ESRCH
+ * (KATACG_ERR_SYSTEM: no such process; nothing was done), what mkdir(2), open(2), write(2) give
+ * (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET those of katacg_manager_set; -EINVAL
+ * (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe, unless another thread was in a call on this
+ * handle.
+ */
+KATACG_MUST_USE
+int katacg_manager_apply(const struct katacg_manager *manager,
+                         int32_t pid,
+                         uint32_t flags,
+                         struct katacg_error *err);
+
+/**
+ * Gives the cgroup resources. What they leave out stays as it is. They become the manager's own
+ * (see katacg_manager_state) when all of them are set.
+ *
+ * resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
+ * the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
+ * (KATACG_ERR_VALUE: refused before anything is written; KATACG_ERR_CLAMPED: the kernel took
+ * another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists
+ * what it has; KATACG_ERR_UNSUPPORTED: device rules without KATACG_MANAGER_SKIP_DEVICES), -ENOENT
+ * (KATACG_ERR_DELETED: no such cgroup; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY
+ * (KATACG_ERR_SYSTEM: the limit is below what is in use) and whatever else write(2) gives.
+ * Threads: any. Fork: safe, unless another thread was in a call on this handle.
+ */
+KATACG_MUST_USE
+int katacg_manager_set(const struct katacg_manager *manager,
+                       const char *resources_json,
+                       size_t len,
+                       struct katacg_error *err);
+
+/**
+ * What katacg_manager_set (or katacg_manager_apply) would do: a dry run. Touches nothing and
+ * needs no privilege.
+ *
+ * resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
+ * as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
+ * "check"|"write"|"attach",...}],"warnings":[...]}. Text: a line a step, fields separated by
+ * tabs: operation, controller, file, value. Returns: the length without NUL, also when it did not
+ * fit. Errors: those of katacg_manager_set that come before the first write. Threads: any. Fork:
+ * safe, unless another thread was in a call on this handle.
+ */
+KATACG_MUST_USE
+int katacg_manager_plan(const struct katacg_manager *manager,
+                        const char *resources_json,
+                        size_t len,
+                        uint32_t flags,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * The paths of the cgroup, one for each subsystem; they need not exist yet.
+ *
+ * buf, buf_len: the result, JSON: {"cpu":"/sys/fs/cgroup/cpu/x",...}, the key of cgroup2 is "";
+ * a path that is not UTF-8 is {"hex":"..."}. As snprintf writes it; NULL and 0 ask for its
+ * length. Returns: the length without NUL, also when it did not fit. Errors: -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_paths(const struct katacg_manager *manager,
+                         char *buf,
+                         size_t buf_len,
+                         struct katacg_error *err);
+
+/**
+ * The path of one subsystem's cgroup.
+ *
+ * subsystem: a v1 subsystem, or "" for cgroup2; on a unified host every name gives the one
+ * cgroup. buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length.
+ * Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
+ * (KATACG_ERR_NOT_MOUNTED: not one of this manager's), -EINVAL (KATACG_ERR_ARGUMENT: NULL).
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_path(const struct katacg_manager *manager,
+                        const char *subsystem,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * What another process, or this one after a restart, needs to go on with this manager; give it to
+ * katacg_manager_load.
+ *
+ * buf, buf_len: the result, JSON, as snprintf writes it; NULL and 0 ask for its length. Returns:
+ * the length without NUL, also when it did not fit. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL).
+ * Threads: any. Fork: safe, unless another thread was in a call on this handle.
+ */
+KATACG_MUST_USE
+int katacg_manager_state(const struct katacg_manager *manager,
+                         char *buf,
+                         size_t buf_len,
+                         struct katacg_error *err);
+
+/**
+ * The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup).
+ *
+ * pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number.
+ * Returns: how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED:
+ * no such cgroup), what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_pids(const struct katacg_manager *manager,
+                        int32_t *pids,
+                        size_t pids_len,
+                        struct katacg_error *err);
+
+/**
+ * Whether the cgroup is there.
+ *
+ * Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_exists(const struct katacg_manager *manager,
+                          struct katacg_error *err);
+
+/**
+ * Removes the cgroup with its children from every hierarchy, waiting up to about a second for
+ * processes that are ending. What is gone already counts as removed: it can be called again.
+ * Processes are not moved and not killed.
+ *
+ * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
+ * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
+ * any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_destroy(const struct katacg_manager *manager,
+                           struct katacg_error *err);
+
+/**
+ * Reads one file of the cgroup.
+ *
+ * subsystem: as for katacg_manager_path. file: its name, without a slash. buf, buf_len: the
+ * contents, as snprintf writes it; NULL and 0 ask for their length. Returns: the length without
+ * NUL, also when it did not fit. Errors: what openat2(2) and read(2) give (KATACG_ERR_SYSTEM),
+ * -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems), -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL, or not a file name). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_read(const struct katacg_manager *manager,
+                        const char *subsystem,
+                        const char *file,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * Writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
+ *
+ * subsystem, file: as for katacg_manager_read. value, len: what to write. Returns: 0. Errors:
+ * what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED), -EINVAL
+ * (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_write(const struct katacg_manager *manager,
+                         const char *subsystem,
+                         const char *file,
+                         const char *value,
+                         size_t len,
+                         struct katacg_error *err);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* KATACG_H */
+
+/* How a struct katacg_error starts. */
+#define KATACG_ERROR_INIT { (uint32_t)sizeof(struct katacg_error), 0, 0, 0, {0} }
+/* How a struct katacg_manager_opts starts. */
+#define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0 }

@@ -1,0 +1,192 @@
+//! What every exported function goes through: the panic guard, pointer checks, text out.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Once;
+
+use super::error::{fill, katacg_error};
+use crate::error::{fail, Code, Error, Result};
+
+thread_local! {
+    /// Whether this thread is inside a guard.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+    /// Tests only: the next guarded call panics.
+    #[cfg(test)]
+    pub(super) static INJECT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics inside a guard print nothing; all others go where they went before. In the C library
+/// nobody else's panics come here; in a Rust program that links the crate they do.
+fn quiet() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !GUARDED.try_with(Cell::get).unwrap_or(false) {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// Runs `body`; turns its error, or its panic, into `-errno` and a filled `err`.
+pub(super) unsafe fn guard(err: *mut katacg_error, body: impl FnOnce() -> Result<c_int>) -> c_int {
+    quiet();
+    let outer = GUARDED.with(|g| g.replace(true));
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        #[allow(clippy::panic)]
+        if INJECT.with(Cell::take) {
+            panic!("injected");
+        }
+        body()
+    }));
+    GUARDED.with(|g| g.set(outer));
+    let error = match result {
+        Ok(Ok(value)) => return value,
+        Ok(Err(error)) => error,
+        Err(cause) => Error::new(Code::Panic, format!("bug in libkatacg: {}", words(&*cause)))
+            .advice("please report it; what the call did is not known"),
+    };
+    // SAFETY: passed on from the caller, whose contract is fill's.
+    unsafe { fill(err, &error) };
+    -error.errno().raw_os_error()
+}
+
+fn words(cause: &(dyn std::any::Any + Send)) -> String {
+    let text = cause.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("panic")
+        .to_owned()
+}
+
+/// A C string; NULL is an error that names the argument.
+pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a [u8]> {
+    if pointer.is_null() {
+        return fail(Code::Argument, format!("{name} is NULL"));
+    }
+    // SAFETY: not NULL, and the header asks for a NUL-terminated string.
+    Ok(unsafe { CStr::from_ptr(pointer) }.to_bytes())
+}
+
+/// A C string that must be UTF-8: names of controllers and files are.
+pub(super) unsafe fn name<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
+    // SAFETY: the same contract.
+    let bytes = unsafe { text(pointer, name) }?;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => fail(Code::Argument, format!("{name} is not UTF-8")),
+    }
+}
+
+/// Bytes by pointer and length. NULL is empty when the length is 0.
+pub(super) unsafe fn bytes<'a>(
+    pointer: *const c_char,
+    length: usize,
+    name: &str,
+) -> Result<&'a [u8]> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    if pointer.is_null() {
+        return fail(
+            Code::Argument,
+            format!("{name} is NULL and its length is {length}"),
+        );
+    }
+    if isize::try_from(length).is_err() {
+        return fail(Code::Argument, format!("{name} has an impossible length"));
+    }
+    // SAFETY: not NULL, a possible length, and the header asks for that many readable bytes.
+    Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), length) })
+}
+
+/// A handle that is only read.
+pub(super) unsafe fn handle<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
+    // SAFETY: the header asks for a live handle of this library's or NULL.
+    match unsafe { pointer.as_ref() } {
+        Some(handle) => Ok(handle),
+        None => fail(Code::Argument, format!("{name} is NULL")),
+    }
+}
+
+/// Gives a new handle to the caller; `out` was checked before the work began.
+pub(super) unsafe fn give<T>(out: *mut *mut T, value: T) -> c_int {
+    // SAFETY: checked by `check_out`; the header asks for a place that can be written.
+    unsafe { out.write(Box::into_raw(Box::new(value))) };
+    0
+}
+
+/// Checks the place for a new handle and puts NULL there, so that a failed call leaves nothing
+/// that could be taken for one.
+pub(super) unsafe fn check_out<T>(out: *mut *mut T) -> Result<()> {
+    if out.is_null() {
+        return fail(Code::Argument, "the place for the handle is NULL");
+    }
+    // SAFETY: not NULL, and the header asks for a place that can be written.
+    unsafe { out.write(std::ptr::null_mut()) };
+    Ok(())
+}
+
+/// Takes a handle back; NULL is nothing.
+pub(super) unsafe fn free<T>(pointer: *mut T) {
+    if pointer.is_null() {
+        return;
+    }
+    // SAFETY: the header asks for a handle that `give` gave and that is not used again.
+    let value = unsafe { Box::from_raw(pointer) };
+    // A panic in a destructor must not reach C either.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+}
+
+/// snprintf's rules: the length without NUL is returned, and as much as fits is written,
+/// always ended with NUL. NULL with 0 asks for the length.
+pub(super) unsafe fn put(value: &[u8], buf: *mut c_char, buf_len: usize) -> Result<c_int> {
+    if buf.is_null() && buf_len > 0 {
+        return fail(
+            Code::Argument,
+            format!("buf is NULL and its length is {buf_len}"),
+        );
+    }
+    if value.contains(&0) {
+        return fail(
+            Code::Value,
+            "the result has a NUL byte, which no C string can hold",
+        );
+    }
+    let Ok(length) = c_int::try_from(value.len()) else {
+        return fail(Code::Value, "the result is longer than an int can say");
+    };
+    if let Some(room) = buf_len.checked_sub(1) {
+        let count = value.len().min(room);
+        // SAFETY: count + 1 <= buf_len bytes, which the header asks to be writable; `value`
+        // is this library's own memory.
+        unsafe {
+            std::ptr::copy_nonoverlapping(value.as_ptr(), buf.cast(), count);
+            buf.add(count).write(0);
+        }
+    }
+    Ok(length)
+}
+
+/// As [`put`], for numbers: how many there are is returned, as many as fit are written.
+pub(super) unsafe fn put_ints(values: &[i32], out: *mut i32, out_len: usize) -> Result<c_int> {
+    if out.is_null() && out_len > 0 {
+        return fail(
+            Code::Argument,
+            format!("the array is NULL and its length is {out_len}"),
+        );
+    }
+    let Ok(length) = c_int::try_from(values.len()) else {
+        return fail(Code::Value, "more values than an int can count");
+    };
+    let count = values.len().min(out_len);
+    if count > 0 {
+        // SAFETY: count <= out_len places, which the header asks to be writable; `values` is
+        // this library's own memory.
+        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), out, count) };
+    }
+    Ok(length)
+}

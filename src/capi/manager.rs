@@ -1,0 +1,457 @@
+//! Section "manager": one sandbox's or container's cgroup.
+
+use std::os::raw::{c_char, c_int};
+use std::sync::Arc;
+
+use oci_spec::runtime::LinuxResources;
+
+use super::boundary::{bytes, check_out, free, give, guard, handle, name, put, text};
+use super::error::katacg_error;
+use super::host::katacg_host;
+use super::options::{
+    self, check_flags, katacg_manager_opts, KATACG_MANAGER_SKIP_DEVICES, KATACG_MANAGER_STRICT,
+};
+use crate::cgroupfs::Trees;
+use crate::error::{fail, Code, Result};
+use crate::host::Host;
+use crate::manager::{Config, Flags, Log, Manager};
+use crate::resources::parse;
+
+/// katacg_manager_apply: set the manager's own resources before the process enters.
+pub const KATACG_APPLY_SET: u32 = 1;
+/// katacg_manager_plan: lines of tab-separated fields instead of JSON.
+pub const KATACG_PLAN_TEXT: u32 = 1;
+/// katacg_manager_plan: what katacg_manager_apply does (creating, knobs, nobody moved), instead
+/// of what katacg_manager_set does.
+pub const KATACG_PLAN_APPLY: u32 = 2;
+
+/// A manager: one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
+/// process and no cgroup: freeing it leaves both alone. Calls on one manager from many threads
+/// are safe; those that change the cgroup wait for each other.
+pub struct katacg_manager(pub(super) Manager);
+
+unsafe fn trees(host: *const katacg_host) -> Result<Arc<Trees>> {
+    // SAFETY: the caller's handle, or NULL.
+    match unsafe { host.as_ref() } {
+        Some(host) => Ok(Arc::clone(&host.0)),
+        None => Ok(Arc::new(Trees::new(Host::read()?))),
+    }
+}
+
+unsafe fn log(opts: &katacg_manager_opts) -> Result<Option<Log>> {
+    match opts.log_level {
+        0 => Ok(None),
+        1 => Log::new(opts.log_fd).map(Some),
+        level => fail(Code::Argument, format!("unknown log level {level}")),
+    }
+}
+
+unsafe fn config(spec: &[u8], opts: &katacg_manager_opts) -> Result<Config> {
+    check_flags(
+        opts.flags,
+        KATACG_MANAGER_SKIP_DEVICES | KATACG_MANAGER_STRICT,
+    )?;
+    let spec = if spec.is_empty() {
+        parse::Linux::default()
+    } else {
+        parse::spec(spec)?
+    };
+    let path = if opts.path.is_null() {
+        spec.cgroups_path.unwrap_or_default().into_bytes()
+    } else {
+        // SAFETY: the caller's pointer, as katacg_manager_new's comment asks.
+        unsafe { text(opts.path, "opts.path") }?.to_vec()
+    };
+    let subsystems = if opts.subsystems.is_null() {
+        Vec::new()
+    } else {
+        // SAFETY: as above.
+        let list = unsafe { name(opts.subsystems, "opts.subsystems") }?;
+        list.split(',')
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    Ok(Config {
+        path,
+        subsystems,
+        resources: spec.resources.unwrap_or_default(),
+        flags: Flags {
+            skip_devices: opts.flags & KATACG_MANAGER_SKIP_DEVICES != 0,
+            strict: opts.flags & KATACG_MANAGER_STRICT != 0,
+        },
+    })
+}
+
+/// The resources of a call: what it was given, or the manager's own.
+unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Result<LinuxResources> {
+    if json.is_null() && len == 0 {
+        return Ok(manager.resources());
+    }
+    // SAFETY: the caller's pointer, as the function's comment asks.
+    parse::resources(unsafe { bytes(json, len, "resources_json") }?)
+}
+
+/// A manager for a cgroup. Nothing is created yet.
+///
+/// host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
+/// linux object, or a whole config.json, of which cgroupsPath and resources are used; NULL and 0:
+/// none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
+/// NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
+/// KATACG_ERR_PATH: no path, or one that has no name of its own; KATACG_ERR_ARGUMENT), -EOPNOTSUPP
+/// (KATACG_ERR_UNSUPPORTED: a systemd path), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
+/// controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES), -E2BIG (KATACG_ERR_TOO_NEW).
+/// Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_new(
+    host: *const katacg_host,
+    spec_json: *const c_char,
+    spec_len: usize,
+    opts: *const katacg_manager_opts,
+    opts_size: usize,
+    out: *mut *mut katacg_manager,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            check_out(out)?;
+            let opts = options::read(opts, opts_size)?;
+            let config = config(bytes(spec_json, spec_len, "spec_json")?, &opts)?;
+            let log = log(&opts)?;
+            Ok(give(
+                out,
+                katacg_manager(Manager::new(trees(host)?, config)?.with_log(log)),
+            ))
+        })
+    }
+}
+
+/// A manager from the state that katacg_manager_state gave, in this process or another.
+///
+/// host: as for katacg_manager_new. state_json, state_len: the state. out: the new handle; NULL
+/// there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON; KATACG_ERR_PATH: a saved path
+/// does not lie below today's mounts), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: the state of another
+/// driver, or of a newer version), -ENOENT (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not
+/// mounted). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_load(
+    host: *const katacg_host,
+    state_json: *const c_char,
+    state_len: usize,
+    out: *mut *mut katacg_manager,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            check_out(out)?;
+            let state = bytes(state_json, state_len, "state_json")?;
+            Ok(give(
+                out,
+                katacg_manager(Manager::load(trees(host)?, state)?),
+            ))
+        })
+    }
+}
+
+/// Frees a manager. Its cgroup and the processes in it stay as they are.
+///
+/// manager: a handle, not used again, or NULL (nothing is done). Errors: none. Threads: no other
+/// call on this handle at the same time. Fork: safe.
+#[no_mangle]
+pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
+    // SAFETY: the caller's handle, as the comment asks.
+    unsafe { free(manager) }
+}
+
+/// Creates the cgroup in every hierarchy, and moves a process in. Directories that are there
+/// already are used. When it fails, directories that it made are removed again and the process is
+/// back where it was.
+///
+/// pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0. Errors: -ESRCH
+/// (KATACG_ERR_SYSTEM: no such process; nothing was done), what mkdir(2), open(2), write(2) give
+/// (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET those of katacg_manager_set; -EINVAL
+/// (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe, unless another thread was in a call on this
+/// handle.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_apply(
+    manager: *const katacg_manager,
+    pid: i32,
+    flags: u32,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            let manager = handle(manager, "manager")?;
+            check_flags(flags.into(), KATACG_APPLY_SET.into())?;
+            manager.0.apply(pid, flags & KATACG_APPLY_SET != 0)?;
+            Ok(0)
+        })
+    }
+}
+
+/// Gives the cgroup resources. What they leave out stays as it is. They become the manager's own
+/// (see katacg_manager_state) when all of them are set.
+///
+/// resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
+/// the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
+/// (KATACG_ERR_VALUE: refused before anything is written; KATACG_ERR_CLAMPED: the kernel took
+/// another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists
+/// what it has; KATACG_ERR_UNSUPPORTED: device rules without KATACG_MANAGER_SKIP_DEVICES), -ENOENT
+/// (KATACG_ERR_DELETED: no such cgroup; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY
+/// (KATACG_ERR_SYSTEM: the limit is below what is in use) and whatever else write(2) gives.
+/// Threads: any. Fork: safe, unless another thread was in a call on this handle.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_set(
+    manager: *const katacg_manager,
+    resources_json: *const c_char,
+    len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            let manager = &handle(manager, "manager")?.0;
+            manager.set(&resources(manager, resources_json, len)?)?;
+            Ok(0)
+        })
+    }
+}
+
+/// What katacg_manager_set (or katacg_manager_apply) would do: a dry run. Touches nothing and
+/// needs no privilege.
+///
+/// resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
+/// as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
+/// "check"|"write"|"attach",...}],"warnings":[...]}. Text: a line a step, fields separated by
+/// tabs: operation, controller, file, value. Returns: the length without NUL, also when it did not
+/// fit. Errors: those of katacg_manager_set that come before the first write. Threads: any. Fork:
+/// safe, unless another thread was in a call on this handle.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_plan(
+    manager: *const katacg_manager,
+    resources_json: *const c_char,
+    len: usize,
+    flags: u32,
+    buf: *mut c_char,
+    buf_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            let manager = &handle(manager, "manager")?.0;
+            check_flags(flags.into(), (KATACG_PLAN_TEXT | KATACG_PLAN_APPLY).into())?;
+            let resources = resources(manager, resources_json, len)?;
+            let plan = match flags & KATACG_PLAN_APPLY {
+                0 => manager.plan(&resources)?,
+                _ => manager.plan_apply(crate::manager::NOBODY, Some(&resources))?,
+            };
+            let host = manager.trees().host();
+            let text = match flags & KATACG_PLAN_TEXT {
+                0 => plan.to_json(host).to_string(),
+                _ => plan.to_text(host),
+            };
+            put(text.as_bytes(), buf, buf_len)
+        })
+    }
+}
+
+/// The paths of the cgroup, one for each subsystem; they need not exist yet.
+///
+/// buf, buf_len: the result, JSON: {"cpu":"/sys/fs/cgroup/cpu/x",...}, the key of cgroup2 is "";
+/// a path that is not UTF-8 is {"hex":"..."}. As snprintf writes it; NULL and 0 ask for its
+/// length. Returns: the length without NUL, also when it did not fit. Errors: -EINVAL
+/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_paths(
+    manager: *const katacg_manager,
+    buf: *mut c_char,
+    buf_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            put(
+                handle(manager, "manager")?.0.paths_json()?.as_bytes(),
+                buf,
+                buf_len,
+            )
+        })
+    }
+}
+
+/// The path of one subsystem's cgroup.
+///
+/// subsystem: a v1 subsystem, or "" for cgroup2; on a unified host every name gives the one
+/// cgroup. buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length.
+/// Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
+/// (KATACG_ERR_NOT_MOUNTED: not one of this manager's), -EINVAL (KATACG_ERR_ARGUMENT: NULL).
+/// Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_path(
+    manager: *const katacg_manager,
+    subsystem: *const c_char,
+    buf: *mut c_char,
+    buf_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            let manager = &handle(manager, "manager")?.0;
+            put(&manager.path(name(subsystem, "subsystem")?)?, buf, buf_len)
+        })
+    }
+}
+
+/// What another process, or this one after a restart, needs to go on with this manager; give it to
+/// katacg_manager_load.
+///
+/// buf, buf_len: the result, JSON, as snprintf writes it; NULL and 0 ask for its length. Returns:
+/// the length without NUL, also when it did not fit. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL).
+/// Threads: any. Fork: safe, unless another thread was in a call on this handle.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_state(
+    manager: *const katacg_manager,
+    buf: *mut c_char,
+    buf_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            put(
+                handle(manager, "manager")?.0.state()?.as_bytes(),
+                buf,
+                buf_len,
+            )
+        })
+    }
+}
+
+/// The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup).
+///
+/// pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number.
+/// Returns: how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED:
+/// no such cgroup), what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL
+/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_pids(
+    manager: *const katacg_manager,
+    pids: *mut i32,
+    pids_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            super::boundary::put_ints(&handle(manager, "manager")?.0.pids()?, pids, pids_len)
+        })
+    }
+}
+
+/// Whether the cgroup is there.
+///
+/// Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
+/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_exists(
+    manager: *const katacg_manager,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            Ok(c_int::from(handle(manager, "manager")?.0.exists()?))
+        })
+    }
+}
+
+/// Removes the cgroup with its children from every hierarchy, waiting up to about a second for
+/// processes that are ending. What is gone already counts as removed: it can be called again.
+/// Processes are not moved and not killed.
+///
+/// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
+/// some), what rmdir(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
+/// any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_destroy(
+    manager: *const katacg_manager,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            handle(manager, "manager")?.0.destroy()?;
+            Ok(0)
+        })
+    }
+}
+
+/// Reads one file of the cgroup.
+///
+/// subsystem: as for katacg_manager_path. file: its name, without a slash. buf, buf_len: the
+/// contents, as snprintf writes it; NULL and 0 ask for their length. Returns: the length without
+/// NUL, also when it did not fit. Errors: what openat2(2) and read(2) give (KATACG_ERR_SYSTEM),
+/// -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems), -EINVAL
+/// (KATACG_ERR_ARGUMENT: NULL, or not a file name). Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_read(
+    manager: *const katacg_manager,
+    subsystem: *const c_char,
+    file: *const c_char,
+    buf: *mut c_char,
+    buf_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            let manager = &handle(manager, "manager")?.0;
+            let (subsystem, file) = (name(subsystem, "subsystem")?, name(file, "file")?);
+            put(&manager.read(subsystem, file)?, buf, buf_len)
+        })
+    }
+}
+
+/// Writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
+///
+/// subsystem, file: as for katacg_manager_read. value, len: what to write. Returns: 0. Errors:
+/// what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED), -EINVAL
+/// (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_write(
+    manager: *const katacg_manager,
+    subsystem: *const c_char,
+    file: *const c_char,
+    value: *const c_char,
+    len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            let manager = &handle(manager, "manager")?.0;
+            let (subsystem, file) = (name(subsystem, "subsystem")?, name(file, "file")?);
+            manager.write(subsystem, file, bytes(value, len, "value")?)?;
+            Ok(0)
+        })
+    }
+}

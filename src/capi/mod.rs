@@ -1,0 +1,27 @@
+//! The C ABI: a thin layer over the crate, one file for each section of the header, and the
+//! only place that touches a caller's pointer.
+//!
+//! The comments on the exported functions are the header's documentation: cbindgen copies them.
+
+#![allow(unsafe_code)]
+// The contract of each function is in its comment, in C's terms.
+#![allow(clippy::missing_safety_doc, non_camel_case_types)]
+
+mod boundary;
+mod error;
+mod host;
+mod kata;
+mod manager;
+mod options;
+mod paths;
+#[cfg(test)]
+mod tests;
+mod version;
+
+pub use error::*;
+pub use host::*;
+pub use kata::*;
+pub use manager::*;
+pub use options::*;
+pub use paths::*;
+pub use version::*;

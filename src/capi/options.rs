@@ -1,0 +1,97 @@
+//! Option structures that can grow: openat2's rules.
+
+use std::mem::size_of;
+use std::os::raw::c_char;
+
+use crate::error::{fail, Code, Result};
+
+/// Leave device rules alone: they are the caller's to apply, or there are none to apply. A v1
+/// host without the devices controller is no error then.
+pub const KATACG_MANAGER_SKIP_DEVICES: u64 = 1;
+/// What a layout has no file for is an error, where it would be a warning.
+pub const KATACG_MANAGER_STRICT: u64 = 2;
+
+/// Options of katacg_manager_new. Zero it (KATACG_MANAGER_OPTS_INIT), set what you need, pass
+/// sizeof: fields are only ever added at the end, and 0 is what an older program means.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct katacg_manager_opts {
+    /// KATACG_MANAGER_* or'ed; unknown bits are -EINVAL.
+    pub flags: u64,
+    /// The cgroup, instead of the specification's cgroupsPath. NULL: as the specification says.
+    pub path: *const c_char,
+    /// v1: comma-separated subsystems to join ("cpu,memory,name=systemd"). NULL: all that are
+    /// mounted.
+    pub subsystems: *const c_char,
+    /// Where warnings are written, a line each; the caller's, never closed. Used when
+    /// log_level is not 0.
+    pub log_fd: i32,
+    /// 0: silent. 1: warnings.
+    pub log_level: u32,
+}
+
+impl Default for katacg_manager_opts {
+    fn default() -> Self {
+        katacg_manager_opts {
+            flags: 0,
+            path: std::ptr::null(),
+            subsystems: std::ptr::null(),
+            log_fd: 0,
+            log_level: 0,
+        }
+    }
+}
+
+const _: () = assert!(size_of::<katacg_manager_opts>() == 32);
+
+/// The smallest options structure: its flags.
+const SMALLEST: usize = size_of::<u64>();
+
+/// Reads an options structure of the size that the caller was compiled with. A smaller one is
+/// extended with zeros; a larger one must have zeros where this version ends.
+pub(super) unsafe fn read<T: Copy + Default>(pointer: *const T, size: usize) -> Result<T> {
+    let mut out = T::default();
+    if pointer.is_null() {
+        return match size {
+            0 => Ok(out),
+            _ => fail(
+                Code::Argument,
+                format!("opts is NULL and its size is {size}"),
+            ),
+        };
+    }
+    if size < SMALLEST {
+        return fail(
+            Code::Argument,
+            format!("opts_size {size} is smaller than any version's"),
+        );
+    }
+    if size > 1 << 12 {
+        return fail(
+            Code::TooNew,
+            format!("opts_size {size} is larger than a page"),
+        );
+    }
+    let known = size.min(size_of::<T>());
+    // SAFETY: the header asks for `size` readable bytes. T is a plain C structure of integers
+    // and pointers, for which every byte pattern is a value, and Default is all zeros.
+    unsafe {
+        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut out).cast::<u8>(), known);
+        let tail = std::slice::from_raw_parts(pointer.cast::<u8>().add(known), size - known);
+        if tail.iter().any(|&b| b != 0) {
+            return fail(
+                Code::TooNew,
+                format!("opts has fields set that this version does not know (size {size})"),
+            );
+        }
+    }
+    Ok(out)
+}
+
+/// Unknown bits are an error: what they ask for would not be done.
+pub(super) fn check_flags(flags: u64, known: u64) -> Result<()> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => fail(Code::Argument, format!("unknown flags {unknown:#x}")),
+    }
+}

@@ -1,0 +1,67 @@
+//! Making a cgroup and its missing ancestors.
+
+use rustix::fs::{mkdirat, Mode};
+use rustix::io::Errno;
+
+use super::Cgroup;
+use crate::error::{Error, Result};
+
+/// Lengths of the path's prefixes whose directories did not exist before, shortest first: what
+/// a rollback removes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Created(pub Vec<usize>);
+
+impl<'t> Cgroup<'t> {
+    /// Makes the directory, and its ancestors where they are missing, with mode 0755. What was
+    /// made is added to `created` at once, so that it is known when a later level fails.
+    pub fn create(&self, created: &mut Created) -> Result<()> {
+        match self.mkdir(self.path.len()) {
+            Ok(()) => {
+                created.0.push(self.path.len());
+                return Ok(());
+            }
+            Err(Errno::EXIST) => return Ok(()),
+            Err(Errno::NOENT) => {}
+            Err(e) => return Err(Error::system("mkdir", &self.absolute(""), e)),
+        }
+        let slashes = self
+            .path
+            .iter()
+            .enumerate()
+            .filter(|(_, &b)| b == b'/')
+            .map(|(i, _)| i);
+        for end in slashes.chain([self.path.len()]) {
+            match self.mkdir(end) {
+                Ok(()) => created.0.push(end),
+                Err(Errno::EXIST) => {}
+                Err(e) => return Err(Error::system("mkdir", &self.prefix(end).absolute(""), e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The ancestor whose path is the first `end` bytes of this one's.
+    pub fn prefix(&self, end: usize) -> Cgroup<'t> {
+        Cgroup {
+            tree: self.tree,
+            path: self.path.get(..end).unwrap_or(self.path),
+        }
+    }
+
+    /// The parent; none of the hierarchy's root.
+    pub fn parent(&self) -> Option<Cgroup<'t>> {
+        if self.path.is_empty() {
+            return None;
+        }
+        let end = self.path.iter().rposition(|&b| b == b'/').unwrap_or(0);
+        Some(self.prefix(end))
+    }
+
+    fn mkdir(&self, end: usize) -> std::result::Result<(), Errno> {
+        let path = self.path.get(..end).unwrap_or(self.path);
+        if path.is_empty() {
+            return Err(Errno::EXIST);
+        }
+        mkdirat(self.tree.fd(), path, Mode::from_raw_mode(0o755))
+    }
+}

@@ -1,0 +1,206 @@
+//! What this host offers, as one immutable value.
+//!
+//! [`Host::parse`] is pure: text of mountinfo and of /proc/self/cgroup in, facts out. So every
+//! decision that depends on the host can be tested for any host. [`Host::read`] does the I/O.
+
+pub mod mountinfo;
+mod own;
+mod select;
+pub mod v1mount;
+
+use std::collections::BTreeMap;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::error::{fail, Code, Error, Result};
+use crate::kata::gopath;
+
+/// How a host's hierarchies are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// v1 hierarchies alone.
+    Legacy,
+    /// v1 hierarchies with a cgroup2 mount beside them.
+    Hybrid,
+    /// cgroup2 alone, or in the place where v1 would be.
+    Unified,
+}
+
+/// The two kinds of hierarchy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// One hierarchy for each set of controllers.
+    V1,
+    /// The single cgroup2 hierarchy.
+    V2,
+}
+
+/// A mounted hierarchy, and the one of its mounts to work through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// v1 or v2.
+    pub version: Version,
+    /// v1: the controllers of the mount's super options, and its `name=`; v2: empty, since the
+    /// controllers are a property of each cgroup there (`cgroup.controllers`).
+    pub controllers: Vec<String>,
+    /// Where it is mounted, unescaped.
+    pub mountpoint: Vec<u8>,
+    /// Which cgroup of the hierarchy the mount shows: `/`, unless bind-mounted or namespaced.
+    pub root: Vec<u8>,
+    /// The cgroup that this process is in, as /proc/self/cgroup has it.
+    pub own: Option<Vec<u8>>,
+    /// v1 cpuset mounted without its prefix: `cpus` instead of `cpuset.cpus`.
+    pub noprefix: bool,
+}
+
+impl Hierarchy {
+    /// This process's cgroup as a path below the mountpoint (no leading slash, `""` is the
+    /// mount itself); none when the mount does not show it.
+    pub fn own_below_mount(&self) -> Option<Vec<u8>> {
+        let own = gopath::clean(self.own.as_deref()?);
+        gopath::strip_root(&own, &self.root).map(<[u8]>::to_vec)
+    }
+
+    /// The first controller or name: what the hierarchy is called in messages.
+    pub fn label(&self) -> &str {
+        match self.version {
+            Version::V2 => "cgroup2",
+            Version::V1 => self.controllers.first().map_or("?", String::as_str),
+        }
+    }
+}
+
+/// The facts. Immutable: what was mounted when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// How the hierarchies are laid out.
+    pub layout: Layout,
+    /// Every usable hierarchy; on a unified host just the cgroup2 one.
+    pub hierarchies: Vec<Hierarchy>,
+    /// Neither real root nor a user namespace that maps everybody.
+    pub rootless: bool,
+}
+
+/// Raw material for [`Host::parse`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sources<'a> {
+    /// /proc/self/mountinfo.
+    pub mountinfo: &'a [u8],
+    /// /proc/self/cgroup.
+    pub cgroup: &'a [u8],
+    /// /proc/self/uid_map; empty means the initial user namespace.
+    pub uid_map: &'a [u8],
+    /// Effective uid.
+    pub euid: u32,
+}
+
+impl Host {
+    /// Reads the three files of /proc once each.
+    pub fn read() -> Result<Host> {
+        let mountinfo = read_proc("/proc/self/mountinfo")?;
+        let cgroup = read_proc("/proc/self/cgroup")?;
+        // A kernel without user namespaces has no uid_map: then this is the initial one.
+        let uid_map = match read_proc("/proc/self/uid_map") {
+            Err(e) if e.is(rustix::io::Errno::NOENT) => Vec::new(),
+            other => other?,
+        };
+        let euid = rustix::process::geteuid().as_raw();
+        Host::parse(Sources {
+            mountinfo: &mountinfo,
+            cgroup: &cgroup,
+            uid_map: &uid_map,
+            euid,
+        })
+    }
+
+    /// The facts from their sources; no I/O.
+    ///
+    /// Errors: no cgroup file system is mounted ([`Code::NotMounted`]), or /proc/self/cgroup
+    /// has a line that is not `id:controllers:path` ([`Code::System`] would hide that).
+    pub fn parse(sources: Sources<'_>) -> Result<Host> {
+        let own = own::parse(sources.cgroup)?;
+        let mounts = select::cgroup_mounts(sources.mountinfo);
+        let (layout, hierarchies) = select::hierarchies(&mounts, &own);
+        if hierarchies.is_empty() {
+            return fail(
+                Code::NotMounted,
+                "no cgroup file system in mountinfo; mount cgroup2 on /sys/fs/cgroup",
+            );
+        }
+        let rootless = sources.euid != 0 || in_user_namespace(sources.uid_map);
+        Ok(Host {
+            layout,
+            hierarchies,
+            rootless,
+        })
+    }
+
+    /// Whether the host is unified.
+    pub fn is_unified(&self) -> bool {
+        self.layout == Layout::Unified
+    }
+
+    /// The index of the hierarchy that has a v1 controller, or the one named `name=X`, also
+    /// asked for as plain `X`; `""` is the cgroup2 hierarchy.
+    pub fn find(&self, controller: &str) -> Option<usize> {
+        let named = |c: &String| c.strip_prefix("name=").is_some_and(|n| n == controller);
+        self.hierarchies.iter().position(|h| match h.version {
+            Version::V2 => controller.is_empty(),
+            Version::V1 => h.controllers.iter().any(|c| c == controller || named(c)),
+        })
+    }
+
+    /// As [`Host::find`] for a controller that must be there. On a unified host every
+    /// controller's mount is the cgroup2 mount.
+    pub fn hierarchy(&self, controller: &str) -> Result<&Hierarchy> {
+        let index = self.find(if self.is_unified() { "" } else { controller });
+        match index.and_then(|i| self.hierarchies.get(i)) {
+            Some(hierarchy) => Ok(hierarchy),
+            None => Err(self.no_such_controller(controller)),
+        }
+    }
+
+    pub(crate) fn no_such_controller(&self, controller: &str) -> Error {
+        let what = if controller.is_empty() {
+            "cgroup2"
+        } else {
+            controller
+        };
+        Error::new(Code::NotMounted, format!("no cgroup mount has {what}"))
+            .advice(format!("mounted: {}", self.labels().join(" ")))
+    }
+
+    /// Controllers of all v1 hierarchies, in mount order; `cgroup2` where that is mounted.
+    pub fn labels(&self) -> Vec<&str> {
+        let of = |h: &'_ Hierarchy| h.version == Version::V2;
+        self.hierarchies
+            .iter()
+            .flat_map(|h| {
+                let v2 = of(h).then_some("cgroup2");
+                h.controllers.iter().map(String::as_str).chain(v2)
+            })
+            .collect()
+    }
+}
+
+/// Anything but "0 0 4294967295" alone maps only some of the host's users.
+fn in_user_namespace(uid_map: &[u8]) -> bool {
+    let fields: Vec<&[u8]> = uid_map
+        .split(|b| b.is_ascii_whitespace())
+        .filter(|f| !f.is_empty())
+        .collect();
+    !(fields.is_empty() || fields == [&b"0"[..], b"0", b"4294967295"])
+}
+
+/// Reads a file of /proc to its end.
+pub(crate) fn read_proc(path: &str) -> Result<Vec<u8>> {
+    let failed = |what| move |e| Error::system(what, path.as_bytes(), e);
+    let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(failed("open"))?;
+    crate::cgroupfs::read_to_end(&fd, 64 * 1024).map_err(failed("read"))
+}
+
+/// The controllers of /proc/self/cgroup, each with this process's cgroup.
+pub(crate) type Own = BTreeMap<String, Vec<u8>>;
+
+pub(crate) use own::parse as parse_own;

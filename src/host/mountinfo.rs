@@ -1,0 +1,85 @@
+//! proc_pid_mountinfo(5), one line at a time, without copying.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+/// One mount. Fields are as in the file, still escaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mount<'a> {
+    /// Mount id.
+    pub id: &'a [u8],
+    /// Id of the mount that this one is mounted on.
+    pub parent: &'a [u8],
+    /// Which directory of the file system is mounted.
+    pub root: &'a [u8],
+    /// Where.
+    pub mountpoint: &'a [u8],
+    /// File system type.
+    pub fs_type: &'a [u8],
+    /// Per-superblock options: a v1 hierarchy's controllers are here and nowhere else.
+    pub super_options: &'a [u8],
+}
+
+/// The lines of a mountinfo, `\n` (and one `\r` before it) taken off; of any length.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text).filter(|text| !text.is_empty());
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let line = match memchr(b'\n', text) {
+            Some(end) => {
+                rest = text.get(end + 1..).filter(|rest| !rest.is_empty());
+                text.get(..end)?
+            }
+            None => {
+                rest = None;
+                text
+            }
+        };
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
+}
+
+/// A line's fields; none when it is not a mountinfo line. Optional fields are passed over.
+pub fn parse(line: &[u8]) -> Option<Mount<'_>> {
+    let separator = memmem::find(line, b" - ")?;
+    let (before, after) = (line.get(..separator)?, line.get(separator + 3..)?);
+    let mut before = before.split(|&b| b == b' ');
+    let (id, parent) = (before.next()?, before.next()?);
+    let _device = before.next()?;
+    let (root, mountpoint) = (before.next()?, before.next()?);
+    let mut after = after.split(|&b| b == b' ');
+    let fs_type = after.next()?;
+    let _source = after.next()?;
+    let super_options = after.next().unwrap_or_default();
+    Some(Mount {
+        id,
+        parent,
+        root,
+        mountpoint,
+        fs_type,
+        super_options,
+    })
+}
+
+/// The kernel writes space, tab, newline and backslash as `\` and three octal digits.
+pub fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
+    if memchr(b'\\', field).is_none() {
+        return Cow::Borrowed(field);
+    }
+    let mut out = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&first, tail)) = rest.split_first() {
+        match (first, tail) {
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
+                out.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
+                rest = after;
+            }
+            _ => {
+                out.push(first);
+                rest = tail;
+            }
+        }
+    }
+    Cow::Owned(out)
+}

@@ -1,0 +1,79 @@
+//! What Kata does to CPU resources before it uses them.
+
+use oci_spec::runtime::LinuxCpu;
+
+/// Each of shares, quota, period, realtime runtime and realtime period that is below 1 becomes
+/// unset. A quota of -1 ("no limit") is dropped with them: that is K0's rule.
+pub fn validate(cpu: &LinuxCpu) -> LinuxCpu {
+    let mut out = cpu.clone();
+    if out.shares().is_some_and(|v| v < 1) {
+        out.set_shares(None);
+    }
+    if out.quota().is_some_and(|v| v < 1) {
+        out.set_quota(None);
+    }
+    if out.period().is_some_and(|v| v < 1) {
+        out.set_period(None);
+    }
+    if out.realtime_runtime().is_some_and(|v| v < 1) {
+        out.set_realtime_runtime(None);
+    }
+    if out.realtime_period().is_some_and(|v| v < 1) {
+        out.set_realtime_period(None);
+    }
+    out
+}
+
+/// The sandbox's CPU resources from its containers': the largest shares and period, the sums of
+/// quotas and realtime values, the lists of CPUs and memory nodes one after the other.
+///
+/// As K0 has it: shares and period pass through a double (above 2^53 they are rounded), sums
+/// wrap, a quota of -1 counts as -1, and the memory nodes keep a comma at their end.
+pub fn aggregate<'a>(containers: impl IntoIterator<Item = &'a LinuxCpu>) -> LinuxCpu {
+    let mut shares = 0u64;
+    let mut period = 0u64;
+    let mut quota = 0i64;
+    let mut runtime = 0i64;
+    let mut rt_period = 0u64;
+    let mut cpus = String::new();
+    let mut mems = String::new();
+    for cpu in containers {
+        if let Some(v) = cpu.shares() {
+            shares = max_as_double(v, shares);
+        }
+        if let Some(v) = cpu.period() {
+            period = max_as_double(v, period);
+        }
+        quota = quota.wrapping_add(cpu.quota().unwrap_or(0));
+        runtime = runtime.wrapping_add(cpu.realtime_runtime().unwrap_or(0));
+        rt_period = rt_period.wrapping_add(cpu.realtime_period().unwrap_or(0));
+        append(&mut cpus, cpu.cpus());
+        append(&mut mems, cpu.mems());
+    }
+    let cpus = cpus.trim_matches([' ', '\n', '\t', ',']).to_owned();
+    let mut out = LinuxCpu::default();
+    out.set_shares(Some(shares));
+    out.set_period(Some(period));
+    out.set_quota(Some(quota));
+    out.set_realtime_runtime(Some(runtime));
+    out.set_realtime_period(Some(rt_period));
+    out.set_cpus((!cpus.is_empty()).then_some(cpus));
+    out.set_mems((!mems.is_empty()).then_some(mems));
+    validate(&out)
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+fn max_as_double(a: u64, b: u64) -> u64 {
+    (a as f64).max(b as f64) as u64
+}
+
+fn append(list: &mut String, part: &Option<String>) {
+    if let Some(part) = part.as_deref().filter(|part| !part.is_empty()) {
+        list.push_str(part);
+        list.push(',');
+    }
+}

@@ -1,0 +1,75 @@
+//! Strict mode: paths that Kata's rules accept and that nobody can mean.
+//!
+//! `""`, `.`, `/` and `..` all collapse onto a cgroup that is shared with every other sandbox
+//! that was started the same way; deleting one drains the others.
+
+use super::path::{self, Rules};
+use crate::error::{Code, Error, Result};
+
+/// The kernel's NAME_MAX is 255; `kata_` is put before the name.
+const NAME_LIMIT: usize = 250;
+
+fn refuse(path: &[u8], why: &str) -> Result<()> {
+    // The start of the path is enough to find it by; it may be a megabyte.
+    let shown = path.get(..128).unwrap_or(path);
+    let text: [&[u8]; 4] = [b"cgroup path '", shown, b"' refused: ", why.as_bytes()];
+    Err(Error::new(Code::Path, text.concat()))
+}
+
+/// Refuses what strict mode refuses; says why.
+pub fn check(path: &[u8], rules: Rules) -> Result<()> {
+    if path.iter().any(|&b| b < 0x20 || b == 0x7f) {
+        return refuse(path, "it has a control byte; use printable names");
+    }
+    let looks_like_triple = path::is_systemd(path) || path::is_systemd_slice(path);
+    match (rules.systemd, looks_like_triple) {
+        (false, true) => refuse(path, "it is a systemd path, but systemd is not asked for"),
+        (false, false) => check_file_path(path),
+        (true, true) => check_triple(path),
+        // The generation's own rule has the error for this one.
+        (true, false) => Ok(()),
+    }
+}
+
+fn check_triple(path: &[u8]) -> Result<()> {
+    for part in path.split(|&b| b == b':') {
+        if matches!(part, b"." | b"..") {
+            return refuse(path, "'.' and '..' cannot be part of a systemd path");
+        }
+        if part.contains(&b'/') {
+            return refuse(path, "a part of a systemd path cannot hold '/'");
+        }
+        if part.len() > NAME_LIMIT {
+            return refuse(path, "a name is longer than 250 bytes");
+        }
+    }
+    match path::split_triple(path) {
+        Some([_, _, b""]) => refuse(path, "the systemd path has no name"),
+        _ => Ok(()),
+    }
+}
+
+fn check_file_path(path: &[u8]) -> Result<()> {
+    // How deep below its start the path is; below zero it has escaped.
+    let mut depth = 0usize;
+    for part in path.split(|&b| b == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => match depth.checked_sub(1) {
+                Some(up) => depth = up,
+                None => return refuse(path, "'..' leads out of it"),
+            },
+            part if part.len() > NAME_LIMIT => {
+                return refuse(path, "a name is longer than 250 bytes")
+            }
+            _ => depth += 1,
+        }
+    }
+    if depth == 0 {
+        return refuse(
+            path,
+            "it has no name of its own, so other sandboxes would share it",
+        );
+    }
+    Ok(())
+}

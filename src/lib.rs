@@ -1,0 +1,49 @@
+//! Control groups for container runtimes.
+//!
+//! libkatacg turns OCI resources into the right writes on cgroup v1, hybrid and v2, behind one
+//! C header (`include/katacg.h`) and this crate. It decides first and then does:
+//!
+//! * [`host`] reads what is mounted into an immutable value;
+//! * [`resources`] maps resources to a [`plan`], purely;
+//! * [`manager`] carries plans out through [`cgroupfs`], below one directory descriptor for
+//!   each hierarchy, and undoes what a failed call did;
+//! * [`kata`] holds Kata's own rules for names and values;
+//! * [`capi`] is the C ABI, a thin layer.
+//!
+//! No threads, no signal handlers, no global mutable state, no environment.
+
+#![warn(missing_docs, clippy::pedantic)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![deny(unsafe_code)]
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::module_name_repetitions,
+    clippy::must_use_candidate,
+    clippy::doc_markdown
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod bytes;
+pub mod capi;
+pub mod cgroupfs;
+pub mod error;
+pub mod host;
+pub mod kata;
+pub mod manager;
+pub mod plan;
+pub mod resources;
+
+pub use error::{Code, Error, Result};

@@ -1,0 +1,161 @@
+//! Which hierarchies a manager joins, and where in each its cgroup lies. Pure.
+
+use super::Config;
+use crate::error::{fail, Code, Error, Result};
+use crate::host::{Hierarchy, Host, Version};
+use crate::kata::gopath;
+
+/// One subsystem of a manager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// v1 controller or `name=X`; `""` for cgroup2. Two subsystems can share a hierarchy.
+    pub subsystem: String,
+    /// Index into [`Host::hierarchies`].
+    pub hierarchy: usize,
+    /// The cgroup below the hierarchy's mountpoint: clean, no leading slash.
+    pub path: Vec<u8>,
+}
+
+/// The v1 subsystems that runc's library joins, in its order. `""` is the cgroup2 mount of a
+/// hybrid host, joined so that the process is in the same place in all hierarchies.
+const SUBSYSTEMS: &[&str] = &[
+    "cpuset",
+    "devices",
+    "memory",
+    "cpu",
+    "cpuacct",
+    "pids",
+    "blkio",
+    "hugetlb",
+    "net_cls",
+    "net_prio",
+    "perf_event",
+    "freezer",
+    "rdma",
+    "name=systemd",
+    "misc",
+    "",
+];
+
+/// The manager's places, from the host and its path.
+pub(super) fn derive(host: &Host, config: &Config) -> Result<Vec<Joined>> {
+    let path = config.clean_path();
+    if host.is_unified() {
+        let (index, hierarchy) = at(host, "")?;
+        return Ok(vec![Joined {
+            subsystem: String::new(),
+            hierarchy: index,
+            path: place(hierarchy, &path)?,
+        }]);
+    }
+    let chosen: Vec<&str> = if config.subsystems.is_empty() {
+        SUBSYSTEMS.to_vec()
+    } else {
+        check_names(&config.subsystems)?;
+        let wanted = |name: &&&str| config.subsystems.iter().any(|s| s == **name);
+        SUBSYSTEMS.iter().filter(wanted).copied().collect()
+    };
+    let mut out = Vec::new();
+    for name in chosen {
+        let Some(index) = host.find(name) else {
+            // Without it a container would have every device; that is not for us to decide.
+            if name == "devices" && !config.flags.skip_devices {
+                return Err(host.no_such_controller("devices"));
+            }
+            continue;
+        };
+        let Some(hierarchy) = host.hierarchies.get(index) else {
+            continue;
+        };
+        out.push(Joined {
+            subsystem: name.to_owned(),
+            hierarchy: index,
+            path: place(hierarchy, &path)?,
+        });
+    }
+    if out.is_empty() {
+        return Err(
+            Error::new(Code::NotMounted, "none of the subsystems is mounted")
+                .advice(format!("mounted: {}", host.labels().join(" "))),
+        );
+    }
+    Ok(out)
+}
+
+fn check_names(names: &[String]) -> Result<()> {
+    match names
+        .iter()
+        .find(|name| !SUBSYSTEMS.contains(&name.as_str()))
+    {
+        Some(name) => fail(
+            Code::Argument,
+            format!(
+                "{name:?} is not a v1 subsystem; known: {}",
+                SUBSYSTEMS.join(" ")
+            ),
+        ),
+        None => Ok(()),
+    }
+}
+
+fn at<'h>(host: &'h Host, subsystem: &str) -> Result<(usize, &'h Hierarchy)> {
+    host.find(subsystem)
+        .and_then(|index| Some((index, host.hierarchies.get(index)?)))
+        .ok_or_else(|| host.no_such_controller(subsystem))
+}
+
+/// A clean path's place below a mountpoint.
+fn place(hierarchy: &Hierarchy, path: &[u8]) -> Result<Vec<u8>> {
+    if let Some(absolute) = path.strip_prefix(b"/") {
+        return Ok(absolute.to_vec());
+    }
+    let Some(own) = hierarchy.own_below_mount() else {
+        return fail(
+            Code::NotMounted,
+            format!(
+                "the {} mount does not show the caller's own cgroup, so a relative path has no \
+                 meaning; use an absolute one",
+                hierarchy.label()
+            ),
+        );
+    };
+    let own = gopath::clean(&[b"/", &own[..]].concat());
+    // v2: a cgroup that holds processes cannot have children with controllers, and ours holds
+    // us; its parent can.
+    let base = match hierarchy.version {
+        Version::V1 => own,
+        Version::V2 => gopath::dir(&own),
+    };
+    let joined = gopath::join(&[&base, path]);
+    Ok(joined.strip_prefix(b"/").unwrap_or(&joined).to_vec())
+}
+
+/// The manager's places, from a saved map of subsystem to absolute path. Each must lie below
+/// where the subsystem is mounted now.
+pub(super) fn from_paths(host: &Host, paths: &[(String, Vec<u8>)]) -> Result<Vec<Joined>> {
+    let mut out = Vec::new();
+    for (subsystem, path) in paths {
+        let (index, hierarchy) = at(host, subsystem)?;
+        let cleaned = gopath::clean(path);
+        let below = gopath::strip_root(&cleaned, &hierarchy.mountpoint).filter(|p| !p.is_empty());
+        let Some(below) = below else {
+            return fail(
+                Code::Path,
+                format!(
+                    "saved path {} is not a cgroup below {}, where {} is mounted",
+                    String::from_utf8_lossy(path),
+                    String::from_utf8_lossy(&hierarchy.mountpoint),
+                    hierarchy.label(),
+                ),
+            );
+        };
+        out.push(Joined {
+            subsystem: subsystem.clone(),
+            hierarchy: index,
+            path: below.to_vec(),
+        });
+    }
+    let rank = |j: &Joined| SUBSYSTEMS.iter().position(|s| *s == j.subsystem);
+    out.sort_by_key(rank);
+    Ok(out)
+}

@@ -1,0 +1,150 @@
+//! A manager's state as JSON: what another process needs to go on with it.
+//!
+//! `{"version":1,"driver":"cgroupfs","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
+//! "skipDevices":B,"strict":B,"resources":{…}}`, where P is a string, or `{"hex":"…"}` for a
+//! path that is not UTF-8. An empty or absent `paths` means that they are derived again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oci_spec::runtime::LinuxResources;
+use serde::{Deserialize, Serialize};
+
+use super::{join, Config, Flags, Manager};
+use crate::cgroupfs::Trees;
+use crate::error::{fail, Code, Error, Result};
+
+const VERSION: u32 = 1;
+const DRIVER: &str = "cgroupfs";
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct State {
+    version: u32,
+    driver: String,
+    path: Text,
+    #[serde(default)]
+    paths: BTreeMap<String, Text>,
+    #[serde(default)]
+    subsystems: Vec<String>,
+    #[serde(default)]
+    skip_devices: bool,
+    #[serde(default)]
+    strict: bool,
+    #[serde(default)]
+    resources: LinuxResources,
+}
+
+/// A path that need not be UTF-8.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Plain(String),
+    Raw { hex: String },
+}
+
+impl Text {
+    fn new(bytes: &[u8]) -> Text {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Text::Plain(text.to_owned()),
+            Err(_) => Text::Raw {
+                hex: bytes.iter().map(|b| format!("{b:02x}")).collect(),
+            },
+        }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>> {
+        let hex = match self {
+            Text::Plain(text) => return Ok(text.clone().into_bytes()),
+            Text::Raw { hex } => hex,
+        };
+        let digit = |b: u8| {
+            char::from(b)
+                .to_digit(16)
+                .and_then(|d| u8::try_from(d).ok())
+        };
+        let pair = |pair: &[u8]| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        };
+        hex.as_bytes()
+            .chunks(2)
+            .map(pair)
+            .collect::<Option<Vec<u8>>>()
+            .ok_or_else(|| Error::new(Code::Json, format!("state JSON: {hex:?} is not hex")))
+    }
+}
+
+impl Manager {
+    /// The state as JSON.
+    pub fn state(&self) -> Result<String> {
+        let flags = self.config.flags;
+        let state = State {
+            version: VERSION,
+            driver: DRIVER.to_owned(),
+            path: Text::new(&self.config.path),
+            paths: self
+                .paths()
+                .map(|(key, path)| (key.to_owned(), Text::new(&path)))
+                .collect(),
+            subsystems: self.config.subsystems.clone(),
+            skip_devices: flags.skip_devices,
+            strict: flags.strict,
+            resources: self.resources(),
+        };
+        serde_json::to_string(&state)
+            .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))
+    }
+
+    /// The paths as JSON: `{SUBSYSTEM: PATH}`.
+    pub fn paths_json(&self) -> Result<String> {
+        let paths: BTreeMap<&str, Text> = self
+            .paths()
+            .map(|(key, path)| (key, Text::new(&path)))
+            .collect();
+        serde_json::to_string(&paths)
+            .map_err(|e| Error::new(Code::Json, format!("paths JSON: {e}")))
+    }
+
+    /// A manager from its state.
+    ///
+    /// Errors: JSON that is not a state ([`Code::Json`]); one of a newer version or of another
+    /// driver ([`Code::Unsupported`]); saved paths that are not below today's mounts
+    /// ([`Code::Path`], [`Code::NotMounted`]).
+    pub fn load(trees: Arc<Trees>, json: &[u8]) -> Result<Manager> {
+        let state: State = serde_json::from_slice(json)
+            .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?;
+        if state.version > VERSION {
+            let text = format!(
+                "state has version {}, this library reads {VERSION}",
+                state.version
+            );
+            return fail(Code::Unsupported, text);
+        }
+        if state.driver != DRIVER {
+            // To take one driver's cgroup for the other's leaks it (kata runtime#2182).
+            let text = format!("state is of driver {:?}, this is {DRIVER}", state.driver);
+            return fail(Code::Unsupported, text);
+        }
+        let config = Config {
+            path: state.path.bytes()?,
+            subsystems: state.subsystems,
+            resources: state.resources,
+            flags: Flags {
+                skip_devices: state.skip_devices,
+                strict: state.strict,
+            },
+        };
+        if state.paths.is_empty() {
+            return Manager::new(trees, config);
+        }
+        config.check()?;
+        let paths: Vec<(String, Vec<u8>)> = state
+            .paths
+            .into_iter()
+            .map(|(key, path)| Ok((key, path.bytes()?)))
+            .collect::<Result<_>>()?;
+        let joined = join::from_paths(trees.host(), &paths)?;
+        Ok(Manager::assemble(trees, config, joined))
+    }
+}

@@ -1,0 +1,274 @@
+//! What is going to be done, as data: an ordered list of steps.
+//!
+//! A plan is made by pure functions from resources, host and path, and carried out by
+//! [`crate::manager`]'s executor. It is what a dry run prints and what golden tests compare.
+
+use std::borrow::Cow;
+
+use serde_json::{json, Value};
+
+use crate::host::{Host, Version};
+
+/// What to do when a knob's file does not exist.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// Fail, naming the controller that would have it.
+    #[default]
+    Fail,
+    /// Go on: the kernel lacks the knob, and without it the state is what was asked for.
+    Skip,
+    /// Write another file instead (an I/O scheduler's own weight, for instance).
+    Instead(Box<Write>),
+}
+
+/// One write of one value to one file of one cgroup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Index into [`Host::hierarchies`].
+    pub hierarchy: usize,
+    /// The controller that the file belongs to.
+    pub controller: &'static str,
+    /// File name; never has a slash.
+    pub file: Cow<'static, str>,
+    /// What is written, in one `write(2)`.
+    pub value: String,
+    /// When the file is not there.
+    pub missing: Missing,
+    /// On EINVAL, write again after this file has been written: two knobs of which each is
+    /// checked against the other's old value.
+    pub retry_after: Option<&'static str>,
+    /// Read back, and fail when the kernel took another value.
+    pub exact: bool,
+}
+
+impl Write {
+    /// A write that must succeed.
+    pub fn new(
+        hierarchy: usize,
+        controller: &'static str,
+        file: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        Write {
+            hierarchy,
+            controller,
+            file: file.into(),
+            value: value.into(),
+            missing: Missing::Fail,
+            retry_after: None,
+            exact: false,
+        }
+    }
+
+    /// Tolerates a missing file.
+    #[must_use]
+    pub fn or_skip(mut self) -> Self {
+        self.missing = Missing::Skip;
+        self
+    }
+
+    /// Writes `other` when the file is missing.
+    #[must_use]
+    pub fn or(mut self, other: Write) -> Self {
+        self.missing = Missing::Instead(Box::new(other));
+        self
+    }
+
+    /// Retries after `file` on EINVAL, if `other_is_set`.
+    #[must_use]
+    pub fn retry_after(mut self, file: &'static str, other_is_set: bool) -> Self {
+        self.retry_after = other_is_set.then_some(file);
+        self
+    }
+
+    /// Reads back and compares.
+    #[must_use]
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Make the manager's cgroup in this hierarchy, and its missing ancestors.
+    Create {
+        /// Index into [`Host::hierarchies`].
+        hierarchy: usize,
+    },
+    /// v1: give the cpuset files that are still empty the nearest non-empty ancestor's value,
+    /// because a cpuset without CPUs or memory nodes takes no process.
+    InheritCpuset {
+        /// Index into [`Host::hierarchies`].
+        hierarchy: usize,
+        /// The cgroup's own CPUs as well (they are not written by a later step).
+        cpus: bool,
+        /// The cgroup's own memory nodes as well.
+        mems: bool,
+    },
+    /// v2: refuse limits at or below what is in use, before anything is written.
+    CheckMemory {
+        /// Index into [`Host::hierarchies`].
+        hierarchy: usize,
+        /// memory limit in bytes, when one is set.
+        limit: Option<u64>,
+        /// memory + swap limit in bytes, when one is set.
+        swap: Option<u64>,
+    },
+    /// Write a knob.
+    Write(Write),
+    /// Move a process into the cgroup.
+    Attach {
+        /// Index into [`Host::hierarchies`].
+        hierarchy: usize,
+        /// The process.
+        pid: i32,
+    },
+}
+
+/// Steps in order, and what could not be turned into one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order in which they are carried out.
+    pub steps: Vec<Step>,
+    /// What was asked for and has no effect here, each with the reason.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Adds a write.
+    pub fn write(&mut self, write: Write) {
+        self.steps.push(Step::Write(write));
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.warnings.push(text.into());
+    }
+
+    /// The writes alone.
+    pub fn writes(&self) -> impl Iterator<Item = &Write> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Write(write) => Some(write),
+            _ => None,
+        })
+    }
+
+    /// The plan as JSON: `{"steps":[{"op":…}],"warnings":[…]}`.
+    pub fn to_json(&self, host: &Host) -> Value {
+        let steps: Vec<Value> = self
+            .steps
+            .iter()
+            .map(|step| step_json(step, host))
+            .collect();
+        json!({ "steps": steps, "warnings": self.warnings })
+    }
+
+    /// One line a step, fields separated by tabs: operation, controller, file, value.
+    pub fn to_text(&self, host: &Host) -> String {
+        let mut out = String::new();
+        for step in &self.steps {
+            let line = match step {
+                Step::Create { hierarchy } => format!("create\t{}\t\t", label(host, *hierarchy)),
+                Step::InheritCpuset {
+                    hierarchy,
+                    cpus,
+                    mems,
+                } => {
+                    let files = inherited(*cpus, *mems).join(",");
+                    format!("inherit\t{}\t{files}\t", label(host, *hierarchy))
+                }
+                Step::CheckMemory { limit, swap, .. } => {
+                    let bound = [*limit, *swap].into_iter().flatten().min().unwrap_or(0);
+                    format!("check\tmemory\tmemory.current\t{bound}")
+                }
+                Step::Write(w) => {
+                    // A value of several lines stays on one: it is for people to read.
+                    format!(
+                        "write\t{}\t{}\t{}",
+                        w.controller,
+                        w.file,
+                        w.value.replace('\n', "\\n")
+                    )
+                }
+                Step::Attach { hierarchy, pid } => {
+                    format!("attach\t{}\tcgroup.procs\t{pid}", label(host, *hierarchy))
+                }
+            };
+            out.push_str(&line);
+            out.push('\n');
+        }
+        out
+    }
+}
+
+fn label(host: &Host, hierarchy: usize) -> String {
+    match host.hierarchies.get(hierarchy) {
+        Some(h) if h.version == Version::V1 => h.controllers.join(","),
+        _ => "cgroup2".to_owned(),
+    }
+}
+
+/// The files of the cgroup itself that are filled; those of ancestors always are.
+fn inherited(cpus: bool, mems: bool) -> Vec<&'static str> {
+    [(cpus, "cpuset.cpus"), (mems, "cpuset.mems")]
+        .into_iter()
+        .filter_map(|(fill, file)| fill.then_some(file))
+        .collect()
+}
+
+fn step_json(step: &Step, host: &Host) -> Value {
+    match step {
+        Step::Create { hierarchy } => json!({"op": "create", "hierarchy": label(host, *hierarchy)}),
+        Step::InheritCpuset {
+            hierarchy,
+            cpus,
+            mems,
+        } => json!({
+            "op": "inherit", "hierarchy": label(host, *hierarchy),
+            "files": inherited(*cpus, *mems),
+        }),
+        Step::CheckMemory {
+            hierarchy,
+            limit,
+            swap,
+        } => json!({
+            "op": "check", "hierarchy": label(host, *hierarchy), "file": "memory.current",
+            "limit": limit, "swap": swap,
+        }),
+        Step::Write(write) => {
+            let mut value = write_json(write, host);
+            if let Some(object) = value.as_object_mut() {
+                object.insert("op".into(), "write".into());
+            }
+            value
+        }
+        Step::Attach { hierarchy, pid } => {
+            json!({"op": "attach", "hierarchy": label(host, *hierarchy), "pid": pid})
+        }
+    }
+}
+
+fn write_json(write: &Write, host: &Host) -> Value {
+    let mut out = json!({
+        "hierarchy": label(host, write.hierarchy), "controller": write.controller,
+        "file": write.file, "value": write.value,
+    });
+    if let Some(object) = out.as_object_mut() {
+        match &write.missing {
+            Missing::Fail => {}
+            Missing::Skip => drop(object.insert("if_missing".into(), "skip".into())),
+            Missing::Instead(other) => {
+                object.insert("if_missing".into(), write_json(other, host));
+            }
+        }
+        if let Some(file) = write.retry_after {
+            object.insert("retry_after".into(), file.into());
+        }
+        if write.exact {
+            object.insert("read_back".into(), true.into());
+        }
+    }
+    out
+}

@@ -1,0 +1,148 @@
+//! CPU weight, bandwidth, burst, idle and realtime.
+//!
+//! Kernel: admin-guide/cgroup-v2.rst "CPU", scheduler/sched-bwc.rst, scheduler/sched-rt-group.rst.
+
+use oci_spec::runtime::{LinuxCpu, LinuxResources};
+
+use super::Target;
+use crate::error::{fail, Code, Result};
+use crate::plan::{Plan, Write};
+
+/// The kernel's default period in microseconds.
+const DEFAULT_PERIOD: u64 = 100_000;
+
+pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    let Some(cpu) = r.cpu() else { return Ok(()) };
+    if cpu.idle().is_some_and(|idle| !(0..=1).contains(&idle)) {
+        return fail(Code::Value, "cpu.idle must be 0 or 1");
+    }
+    if target.unified() {
+        v2(cpu, target, out)
+    } else {
+        v1(cpu, target, out)?;
+        plan_realtime(r, target, out)
+    }
+}
+
+/// Sharing and being idle exclude each other: the kernel refuses a weight for an idle cgroup
+/// (EINVAL), and resets the weight when idle is cleared. So idle goes first, and a weight
+/// beside `idle: 1` is not written.
+fn weight_has_effect(cpu: &LinuxCpu, file: &str, out: &mut Plan) -> bool {
+    let idle = cpu.idle() == Some(1);
+    if idle {
+        out.warn(format!(
+            "cpu shares have no effect with cpu.idle 1; {file} is not written"
+        ));
+    }
+    !idle
+}
+
+fn v1(cpu: &LinuxCpu, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    let quota_set = set(cpu.quota()).is_some();
+    if let Some(idle) = cpu.idle() {
+        out.write(target.write("cpu", "cpu.idle", idle)?);
+    }
+    if let Some(shares) = set(cpu.shares()) {
+        if weight_has_effect(cpu, "cpu.shares", out) {
+            // The kernel clamps to 2..262144 without a word.
+            out.write(target.write("cpu", "cpu.shares", shares)?.exact());
+        }
+    }
+    // A period below the current one is refused while the old quota over the new period
+    // exceeds the parent's share; and a burst above the old quota. Both pass after the quota.
+    if let Some(period) = set(cpu.period()) {
+        let write = target.write("cpu", "cpu.cfs_period_us", period)?;
+        out.write(write.retry_after("cpu.cfs_quota_us", quota_set));
+    }
+    if let Some(burst) = cpu.burst() {
+        let write = target.write("cpu", "cpu.cfs_burst_us", burst)?;
+        out.write(burst_write(write, burst).retry_after("cpu.cfs_quota_us", quota_set));
+    }
+    if let Some(quota) = set(cpu.quota()) {
+        // v1 knows one spelling of "no limit".
+        out.write(target.write("cpu", "cpu.cfs_quota_us", quota.max(-1))?);
+    }
+    Ok(())
+}
+
+fn v2(cpu: &LinuxCpu, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    if cpu.realtime_runtime().is_some_and(|v| v != 0) || set(cpu.realtime_period()).is_some() {
+        out.warn("realtime runtime and period have no files on cgroup v2; not applied");
+    }
+    if let Some(idle) = cpu.idle() {
+        out.write(target.write("cpu", "cpu.idle", idle)?);
+    }
+    if let Some(shares) = set(cpu.shares()) {
+        if weight_has_effect(cpu, "cpu.weight", out) {
+            out.write(target.write("cpu", "cpu.weight", weight_from_shares(shares))?);
+        }
+    }
+    let (quota, period) = (set(cpu.quota()), set(cpu.period()));
+    if let Some(burst) = cpu.burst() {
+        let write = target.write("cpu", "cpu.max.burst", burst)?;
+        out.write(burst_write(write, burst).retry_after("cpu.max", quota.is_some()));
+    }
+    if quota.is_some() || period.is_some() {
+        let period = period.unwrap_or(DEFAULT_PERIOD);
+        let value = match quota {
+            Some(quota) if quota > 0 => format!("{quota} {period}"),
+            _ => format!("max {period}"),
+        };
+        out.write(target.write("cpu", "cpu.max", value)?);
+    }
+    Ok(())
+}
+
+/// A kernel without the knob (before 5.14) has no burst: only asking for one is an error.
+fn burst_write(write: Write, burst: u64) -> Write {
+    if burst == 0 {
+        write.or_skip()
+    } else {
+        write
+    }
+}
+
+/// Realtime bandwidth: v1 only. Period and runtime are checked against each other, and the
+/// runtime against the parent's: the period first, again after the runtime on EINVAL.
+pub(super) fn plan_realtime(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    let Some(cpu) = r.cpu().as_ref().filter(|_| !target.unified()) else {
+        return Ok(());
+    };
+    let runtime = set(cpu.realtime_runtime());
+    if let Some(period) = set(cpu.realtime_period()) {
+        let write = target.write("cpu", "cpu.rt_period_us", period)?;
+        out.write(write.retry_after("cpu.rt_runtime_us", runtime.is_some()));
+    }
+    if let Some(runtime) = runtime {
+        out.write(target.write("cpu", "cpu.rt_runtime_us", runtime)?);
+    }
+    Ok(())
+}
+
+/// 0 means unset in every one of these fields.
+fn set<T: Default + PartialEq>(value: Option<T>) -> Option<T> {
+    value.filter(|v| *v != T::default())
+}
+
+/// `cpu.shares` to `cpu.weight`; 0 (unset) stays 0.
+///
+/// The curve that runc, crun and youki agreed on in 2025 (opencontainers/cgroups#20): it goes
+/// through (2, 1), (1024, 100) and (262144, 10000). The straight line that it replaces gave a
+/// default container a weight of 39, less than half of its neighbours'.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+pub fn weight_from_shares(shares: u64) -> u64 {
+    match shares {
+        0 => 0,
+        1..=2 => 1,
+        262_144.. => 10_000,
+        _ => {
+            let l = (shares as f64).log2();
+            let exponent = (l * l + 125.0 * l) / 612.0 - 7.0 / 34.0;
+            10f64.powf(exponent).ceil() as u64
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Block I/O weights and throttles.
+//!
+//! Which weight file exists depends on the kernel and its I/O scheduler, so weights carry an
+//! alternative: v1 `blkio.weight` (CFQ) else `blkio.bfq.weight`; v2 `io.bfq.weight` as it is,
+//! else `io.weight` on its own scale.
+
+use oci_spec::runtime::{LinuxBlockIo, LinuxResources, LinuxThrottleDevice, LinuxWeightDevice};
+
+use super::Target;
+use crate::error::{fail, Code, Result};
+use crate::plan::Plan;
+
+pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    let Some(io) = r.block_io() else {
+        return Ok(());
+    };
+    for device in io.weight_device().iter().flatten() {
+        check(device.major(), device.minor())?;
+    }
+    if target.unified() {
+        v2(io, target, out)
+    } else {
+        v1(io, target, out)
+    }
+}
+
+/// The four kinds of throttle: OCI's list, the v1 file, the v2 key.
+fn throttles(
+    io: &LinuxBlockIo,
+) -> [(
+    &Option<Vec<LinuxThrottleDevice>>,
+    &'static str,
+    &'static str,
+); 4] {
+    [
+        (
+            io.throttle_read_bps_device(),
+            "blkio.throttle.read_bps_device",
+            "rbps",
+        ),
+        (
+            io.throttle_write_bps_device(),
+            "blkio.throttle.write_bps_device",
+            "wbps",
+        ),
+        (
+            io.throttle_read_iops_device(),
+            "blkio.throttle.read_iops_device",
+            "riops",
+        ),
+        (
+            io.throttle_write_iops_device(),
+            "blkio.throttle.write_iops_device",
+            "wiops",
+        ),
+    ]
+}
+
+fn v1(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    if let Some(weight) = io.weight().filter(|&w| w != 0) {
+        let bfq = target.write("blkio", "blkio.bfq.weight", weight)?;
+        out.write(target.write("blkio", "blkio.weight", weight)?.or(bfq));
+    }
+    if let Some(weight) = io.leaf_weight().filter(|&w| w != 0) {
+        out.write(target.write("blkio", "blkio.leaf_weight", weight)?);
+    }
+    for device in io.weight_device().iter().flatten() {
+        if let Some(weight) = device.weight().filter(|&w| w != 0) {
+            let value = device_weight(device, weight);
+            let bfq = target.write("blkio", "blkio.bfq.weight_device", &value)?;
+            out.write(
+                target
+                    .write("blkio", "blkio.weight_device", &value)?
+                    .or(bfq),
+            );
+        }
+        if let Some(weight) = device.leaf_weight().filter(|&w| w != 0) {
+            let value = device_weight(device, weight);
+            out.write(target.write("blkio", "blkio.leaf_weight_device", value)?);
+        }
+    }
+    for (list, file, _) in throttles(io) {
+        for device in list.iter().flatten() {
+            check(device.major(), device.minor())?;
+            let value = format!("{}:{} {}", device.major(), device.minor(), device.rate());
+            out.write(target.write("blkio", file, value)?);
+        }
+    }
+    Ok(())
+}
+
+fn v2(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    if io.leaf_weight().is_some_and(|w| w != 0) {
+        out.warn("leafWeight has no file on cgroup v2; not applied");
+    }
+    if let Some(weight) = io.weight().filter(|&w| w != 0) {
+        if weight < 10 {
+            return fail(Code::Value, format!("blkio weight {weight} is below 10"));
+        }
+        let plain = target.write("io", "io.weight", weight_from_blkio(weight))?;
+        out.write(target.write("io", "io.bfq.weight", weight)?.or(plain));
+    }
+    for device in io.weight_device().iter().flatten() {
+        if device.leaf_weight().is_some_and(|w| w != 0) {
+            out.warn("a device's leafWeight has no file on cgroup v2; not applied");
+        }
+        if let Some(weight) = device.weight().filter(|&w| w != 0) {
+            out.write(target.write("io", "io.bfq.weight", device_weight(device, weight))?);
+        }
+    }
+    for (list, _, key) in throttles(io) {
+        for device in list.iter().flatten() {
+            check(device.major(), device.minor())?;
+            // 0 lifts the limit on v1; v2 calls that max and takes no 0.
+            let rate = match device.rate() {
+                0 => "max".to_owned(),
+                rate => rate.to_string(),
+            };
+            let value = format!("{}:{} {key}={rate}", device.major(), device.minor());
+            out.write(target.write("io", "io.max", value)?);
+        }
+    }
+    Ok(())
+}
+
+fn device_weight(device: &LinuxWeightDevice, weight: u16) -> String {
+    format!("{}:{} {weight}", device.major(), device.minor())
+}
+
+fn check(major: i64, minor: i64) -> Result<()> {
+    if major < 0 || minor < 0 {
+        return fail(
+            Code::Value,
+            format!("block device {major}:{minor} is not a device; wildcards are not possible"),
+        );
+    }
+    Ok(())
+}
+
+/// `blkio.weight` (10 to 1000) to `io.weight` (1 to 10000); 0 (unset) stays 0.
+pub fn weight_from_blkio(weight: u16) -> u64 {
+    match u64::from(weight) {
+        0 => 0,
+        weight => 1 + weight.saturating_sub(10) * 9999 / 990,
+    }
+}

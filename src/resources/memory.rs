@@ -1,0 +1,153 @@
+//! Memory, swap, reservation, OOM killer, swappiness.
+//!
+//! Kernel: admin-guide/cgroup-v1/memory.rst, admin-guide/cgroup-v2.rst "Memory". OCI's `swap`
+//! is memory and swap together, as v1 counts; v2 counts swap alone.
+
+use oci_spec::runtime::{LinuxMemory, LinuxResources};
+
+use super::Target;
+use crate::error::{fail, Code, Result};
+use crate::plan::{Plan, Step};
+
+const MEMSW: &str = "memory.memsw.limit_in_bytes";
+
+pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    let Some(memory) = r.memory() else {
+        return Ok(());
+    };
+    for (name, value) in [
+        ("limit", memory.limit()),
+        ("reservation", memory.reservation()),
+        ("swap", memory.swap()),
+    ] {
+        if value.is_some_and(|v| v < -1) {
+            return fail(
+                Code::Value,
+                format!(
+                    "memory {name} {} is below -1 (no limit)",
+                    value.unwrap_or_default()
+                ),
+            );
+        }
+    }
+    if kernel_limits(memory) {
+        out.warn("kernel and kernelTCP memory limits no longer exist in the kernel; not applied");
+    }
+    if target.unified() {
+        v2(memory, target, out)
+    } else {
+        v1(memory, target, out)
+    }
+}
+
+#[allow(deprecated)]
+fn kernel_limits(memory: &LinuxMemory) -> bool {
+    [memory.kernel(), memory.kernel_tcp()]
+        .into_iter()
+        .flatten()
+        .any(|v| v != 0)
+}
+
+fn v1(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    let limit = memory.limit().unwrap_or(0);
+    let swap = memory.swap().unwrap_or(0);
+    let limit_write = |value: i64| target.write("memory", "memory.limit_in_bytes", value);
+    let swap_write = |value: i64| target.write("memory", MEMSW, value);
+    // The kernel keeps limit <= memsw at every moment.
+    match (limit, swap) {
+        (0, 0) => {}
+        // Unlimited memory under a finite memory+swap limit would be none.
+        (-1, 0) => {
+            out.write(swap_write(-1)?.or_skip());
+            out.write(limit_write(-1)?);
+        }
+        (limit, 0) => out.write(limit_write(limit)?),
+        (0, swap) => out.write(swap_write(swap)?),
+        (limit, -1) => {
+            out.write(swap_write(-1)?);
+            out.write(limit_write(limit)?);
+        }
+        // Shrinking: memory first. Growing past the current memory+swap limit, the kernel
+        // refuses that (EINVAL), and memory goes again after swap.
+        (limit, swap) => {
+            out.write(limit_write(limit)?.retry_after(MEMSW, true));
+            out.write(swap_write(swap)?);
+        }
+    }
+    if let Some(low) = memory.reservation().filter(|&v| v != 0) {
+        out.write(target.write("memory", "memory.soft_limit_in_bytes", low)?);
+    }
+    if memory.disable_oom_killer() == Some(true) {
+        out.write(target.write("memory", "memory.oom_control", 1)?);
+    }
+    match memory.swappiness() {
+        // -1, as callers that mean "leave it" have it after conversion.
+        None | Some(u64::MAX) => {}
+        Some(v @ 0..=100) => out.write(target.write("memory", "memory.swappiness", v)?),
+        Some(v) => {
+            return fail(
+                Code::Value,
+                format!("invalid memory swappiness value: {v} (valid range is 0-100)"),
+            )
+        }
+    }
+    Ok(())
+}
+
+fn v2(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {
+    let limit = memory.limit().unwrap_or(0);
+    let swap = memory.swap().unwrap_or(0);
+    if memory.disable_oom_killer() == Some(true) {
+        out.warn("disableOOMKiller has no file on cgroup v2; not applied");
+    }
+    if memory.swappiness().is_some_and(|v| v != u64::MAX) {
+        out.warn("swappiness has no file on cgroup v2; not applied");
+    }
+    if memory.check_before_update() == Some(true) && (limit > 0 || swap > 0) {
+        // memory.max does not refuse a limit below use as v1 does: it kills.
+        let bound = |v: i64| u64::try_from(v).ok().filter(|&v| v > 0);
+        out.steps.push(Step::CheckMemory {
+            hierarchy: target.hierarchy("memory")?,
+            limit: bound(limit),
+            swap: bound(swap),
+        });
+    }
+    if let Some(value) = swap_max(limit, swap)? {
+        // A kernel without swap has no file; then "no limit" and "none" are already true.
+        let tolerant = matches!(value.as_str(), "max" | "0");
+        let write = target.write("memory", "memory.swap.max", value)?;
+        out.write(if tolerant { write.or_skip() } else { write });
+    }
+    if let Some(value) = number(limit) {
+        out.write(target.write("memory", "memory.max", value)?);
+    }
+    if let Some(value) = number(memory.reservation().unwrap_or(0)) {
+        out.write(target.write("memory", "memory.low", value)?);
+    }
+    Ok(())
+}
+
+/// -1 is `max`, 0 is unset.
+fn number(value: i64) -> Option<String> {
+    match value {
+        0 => None,
+        -1 => Some("max".to_owned()),
+        value => Some(value.to_string()),
+    }
+}
+
+/// What to write to `memory.swap.max` for OCI's memory and memory+swap limits (0 is unset, -1
+/// no limit); none when nothing is to be written. A limit without swap never disables swap.
+pub fn swap_max(limit: i64, swap: i64) -> Result<Option<String>> {
+    match (limit, swap) {
+        (-1, 0) => Ok(number(-1)),
+        (_, -1 | 0) => Ok(number(swap)),
+        (-1, swap) => Ok(number(swap)),
+        (0, _) => fail(Code::Value, "unable to set swap limit without memory limit"),
+        (limit, _) if limit < 0 => fail(Code::Value, format!("invalid memory value: {limit}")),
+        (limit, swap) if swap < limit => {
+            fail(Code::Value, "memory+swap limit should be >= memory limit")
+        }
+        (limit, swap) => Ok(Some((swap - limit).to_string())),
+    }
+}

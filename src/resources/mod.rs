@@ -1,0 +1,160 @@
+//! OCI resources to a plan. Pure: no file is read or written here.
+//!
+//! One file a resource, each with its v1 and v2 side together, so that the layouts cannot
+//! drift apart. A new resource is one new file and one line in [`plan`].
+
+mod cpu;
+mod cpuset;
+mod hugetlb;
+mod io;
+mod memory;
+mod network;
+pub mod parse;
+mod pids;
+mod rdma;
+mod unified;
+
+pub use cpu::weight_from_shares;
+pub use cpuset::file_name as cpuset_file;
+pub use io::weight_from_blkio;
+pub use memory::swap_max;
+
+use oci_spec::runtime::LinuxResources;
+
+use crate::error::{fail, Code, Error, Result};
+use crate::host::{Host, Version};
+use crate::plan::{Plan, Write};
+
+/// Where a manager's cgroup is: which hierarchies it has joined.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The host's facts.
+    pub host: &'a Host,
+    /// Indices into [`Host::hierarchies`] of those that the manager has joined.
+    pub joined: &'a [usize],
+}
+
+impl Target<'_> {
+    /// Whether writes go to v2 files.
+    pub fn unified(&self) -> bool {
+        self.host.is_unified()
+    }
+
+    /// The hierarchy to write a controller's files in.
+    ///
+    /// v1: the one whose super options have the controller; an error that lists those that
+    /// are joined when there is none. v2: the cgroup2 hierarchy; whether the controller is
+    /// enabled there is a fact of the moment, which the executor reports.
+    pub fn hierarchy(&self, controller: &str) -> Result<usize> {
+        let key = if self.unified() { "" } else { controller };
+        match self
+            .host
+            .find(key)
+            .filter(|index| self.joined.contains(index))
+        {
+            Some(index) => Ok(index),
+            None => Err(self.missing(controller)),
+        }
+    }
+
+    /// The cgroup2 hierarchy of a hybrid or unified host.
+    pub fn cgroup2(&self) -> Option<usize> {
+        self.host
+            .find("")
+            .filter(|index| self.joined.contains(index))
+    }
+
+    fn missing(&self, controller: &str) -> Error {
+        let joined: Vec<&str> = self
+            .joined
+            .iter()
+            .filter_map(|&i| self.host.hierarchies.get(i))
+            .flat_map(|h| match h.version {
+                Version::V1 => h.controllers.iter().map(String::as_str).collect(),
+                Version::V2 => vec!["cgroup2"],
+            })
+            .collect();
+        Error::new(
+            Code::Controller,
+            format!("cannot set {controller} limit: the cgroup has no {controller} controller"),
+        )
+        .advice(format!("available: {}", joined.join(" ")))
+    }
+
+    /// A write that must succeed.
+    fn write(
+        &self,
+        controller: &'static str,
+        file: impl Into<std::borrow::Cow<'static, str>>,
+        value: impl ToString,
+    ) -> Result<Write> {
+        Ok(Write::new(
+            self.hierarchy(controller)?,
+            controller,
+            file,
+            value.to_string(),
+        ))
+    }
+}
+
+/// What is left out of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Leave device rules alone (the caller applies them, or wants none).
+    pub skip_devices: bool,
+    /// What a layout has no file for is an error, where it would be a warning.
+    pub strict: bool,
+}
+
+/// The writes that give a cgroup these resources, in the order in which runc does them:
+/// v1 cpuset first (a process can only enter a cpuset that has CPUs), v2 pids first.
+pub fn plan(resources: &LinuxResources, target: Target<'_>, options: Options) -> Result<Plan> {
+    let mut out = Plan::default();
+    devices(resources, options)?;
+    if target.unified() {
+        pids::plan(resources, target, &mut out)?;
+        memory::plan(resources, target, &mut out)?;
+        io::plan(resources, target, &mut out)?;
+        cpu::plan(resources, target, &mut out)?;
+        cpuset::plan(resources, target, &mut out)?;
+        hugetlb::plan(resources, target, &mut out)?;
+        rdma::plan(resources, target, &mut out)?;
+        network::plan(resources, target, options, &mut out)?;
+    } else {
+        cpuset::plan(resources, target, &mut out)?;
+        memory::plan(resources, target, &mut out)?;
+        cpu::plan(resources, target, &mut out)?;
+        pids::plan(resources, target, &mut out)?;
+        io::plan(resources, target, &mut out)?;
+        hugetlb::plan(resources, target, &mut out)?;
+        network::plan(resources, target, options, &mut out)?;
+        rdma::plan(resources, target, &mut out)?;
+    }
+    unified::plan(resources, target, &mut out)?;
+    Ok(out)
+}
+
+/// The realtime part of the CPU resources: it must be set before a process that already is a
+/// realtime task joins.
+pub fn plan_before_join(resources: &LinuxResources, target: Target<'_>) -> Result<Plan> {
+    let mut out = Plan::default();
+    cpuset::plan(resources, target, &mut out)?;
+    cpu::plan_realtime(resources, target, &mut out)?;
+    Ok(out)
+}
+
+/// Device rules are not this version's to apply; not applying them in silence would give a
+/// workload devices that its owner denied it.
+fn devices(resources: &LinuxResources, options: Options) -> Result<()> {
+    let rules = resources.devices().as_ref().map_or(0, Vec::len);
+    if rules == 0 || options.skip_devices {
+        return Ok(());
+    }
+    fail(
+        Code::Unsupported,
+        format!(
+            "resources have {rules} device rules, which this version does not apply; \
+             set the skip-devices flag and apply them elsewhere, or leave them out"
+        ),
+    )
+}

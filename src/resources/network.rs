@@ -1,0 +1,45 @@
+//! Traffic class and priorities: v1 only (v2 does this with BPF and netfilter).
+
+use oci_spec::runtime::LinuxResources;
+
+use super::{Options, Target};
+use crate::error::{fail, Code, Result};
+use crate::plan::Plan;
+
+pub(super) fn plan(
+    r: &LinuxResources,
+    target: Target<'_>,
+    options: Options,
+    out: &mut Plan,
+) -> Result<()> {
+    let Some(network) = r.network() else {
+        return Ok(());
+    };
+    let class = network.class_id().filter(|&id| id != 0);
+    let priorities = network.priorities().as_deref().unwrap_or_default();
+    if target.unified() {
+        if class.is_some() || !priorities.is_empty() {
+            let text = "network class and priorities have no files on cgroup v2";
+            if options.strict {
+                return fail(Code::Unsupported, text);
+            }
+            out.warn(format!("{text}; not applied"));
+        }
+        return Ok(());
+    }
+    if let Some(class) = class {
+        out.write(target.write("net_cls", "net_cls.classid", class)?);
+    }
+    for interface in priorities {
+        let name = interface.name();
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return fail(
+                Code::Value,
+                format!("network interface {name:?} is not a name"),
+            );
+        }
+        let value = format!("{name} {}", interface.priority());
+        out.write(target.write("net_prio", "net_prio.ifpriomap", value)?);
+    }
+    Ok(())
+}
