@@ -92,11 +92,11 @@ uninstall:
 		$(DESTDIR)$(LIBDIR)/libkatacg.a $(DESTDIR)$(INCLUDEDIR)/katacg.h \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/katacg.pc
 
-lint:
-	@scripts/need cargo-fmt cargo-clippy go clang-format
+lint: $(BUILD)/katacg-uninstalled.pc
+	@scripts/need cargo-fmt cargo-clippy cc go pkg-config clang-format
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	cd go && $(GO) vet ./...
+	cd go && PKG_CONFIG_PATH=$(CURDIR)/$(BUILD) $(GO) vet ./...
 	clang-format --dry-run -Werror $$(git ls-files '*.c' 'tests/*.h')
 
 test: rust-test c-test go-test

@@ -10,15 +10,15 @@ import "C"
 import "unsafe"
 
 // A header that disagrees with this package does not compile: an index other than 0 is out of
-// range. The structures are those of API level 1; a later one may only add at the end, so a
-// larger size here is a change to look at.
+// range, and so is a negative size. The structures are those of API level 1, to which later ones
+// only add at the end.
 func _() {
 	const word = unsafe.Sizeof(uintptr(0))
 	var err C.struct_katacg_error
 	var opts C.struct_katacg_manager_opts
 	equal := [1]struct{}{}
 
-	_ = equal[unsafe.Sizeof(err)-512]
+	const _ = unsafe.Sizeof(err) - 512
 	_ = equal[unsafe.Offsetof(err.size)-0]
 	_ = equal[unsafe.Offsetof(err.code)-4]
 	_ = equal[unsafe.Offsetof(err.sys_errno)-8]
@@ -26,7 +26,7 @@ func _() {
 	_ = equal[unsafe.Offsetof(err.message)-16]
 	_ = equal[unsafe.Sizeof(err.message)-496]
 
-	_ = equal[unsafe.Sizeof(opts)-(16+2*word)]
+	const _ = unsafe.Sizeof(opts) - (16 + 2*word)
 	_ = equal[unsafe.Offsetof(opts.flags)-0]
 	_ = equal[unsafe.Offsetof(opts.path)-8]
 	_ = equal[unsafe.Offsetof(opts.subsystems)-(8+word)]

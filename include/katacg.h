@@ -201,6 +201,23 @@
 #define KATACG_MANAGER_STRICT 2
 
 /**
+ * A failed katacg_manager_set leaves what it had written: saves reading each value first.
+ */
+#define KATACG_MANAGER_NO_ROLLBACK 4
+
+/**
+ * Join only the hierarchies in which the cgroup is there already; -ENOENT (KATACG_ERR_DELETED)
+ * when it is in none.
+ */
+#define KATACG_MANAGER_EXISTING 8
+
+/**
+ * Give the v2 cgroup to owner_uid and owner_gid when it is made: the directory, and the files that
+ * /sys/kernel/cgroup/delegate names.
+ */
+#define KATACG_MANAGER_DELEGATE 16
+
+/**
  * katacg_manager_apply: set the manager's own resources before the process enters.
  */
 #define KATACG_APPLY_SET 1
@@ -215,6 +232,41 @@
  * of what katacg_manager_set does.
  */
 #define KATACG_PLAN_APPLY 2
+
+/**
+ * katacg_manager_add: the ids are those of threads.
+ */
+#define KATACG_ADD_THREADS 1
+
+/**
+ * katacg_manager_add: make the sub-cgroup; with KATACG_ADD_THREADS on v2, as a threaded one.
+ */
+#define KATACG_ADD_CREATE 2
+
+/**
+ * katacg_manager_freezer_state: running.
+ */
+#define KATACG_FREEZER_THAWED 1
+
+/**
+ * katacg_manager_freezer_state: asked to freeze, and some task has not arrived.
+ */
+#define KATACG_FREEZER_FREEZING 2
+
+/**
+ * katacg_manager_freezer_state: frozen.
+ */
+#define KATACG_FREEZER_FROZEN 3
+
+/**
+ * How many descriptors a struct katacg_attach holds at most.
+ */
+#define KATACG_ATTACH_MAX 30
+
+/**
+ * katacg_attach_open: leave cgroup2 out, for a child that clone3(CLONE_INTO_CGROUP) puts there.
+ */
+#define KATACG_ATTACH_V1_ONLY 1
 
 /**
  * A host's cgroup mounts, as they were when it was opened: immutable. Any number of managers
@@ -274,8 +326,8 @@ struct katacg_manager_opts {
    */
   const char *path;
   /**
-   * v1: comma-separated subsystems to join ("cpu,memory,name=systemd"). NULL: all that are
-   * mounted.
+   * v1: comma-separated subsystems to join ("cpu,memory,name=systemd"), each of which must be
+   * mounted. NULL: all that are mounted, among which devices must be.
    */
   const char *subsystems;
   /**
@@ -287,6 +339,38 @@ struct katacg_manager_opts {
    * 0: silent. 1: warnings.
    */
   uint32_t log_level;
+  /**
+   * The cgroup's name when neither path nor the specification gives a path: it is made below (v1)
+   * or beside (v2) the caller's own, and a rootless caller that may not goes without. NULL: none.
+   */
+  const char *name;
+  /**
+   * With KATACG_MANAGER_DELEGATE.
+   */
+  uint32_t owner_uid;
+  /**
+   * With KATACG_MANAGER_DELEGATE.
+   */
+  uint32_t owner_gid;
+};
+
+/**
+ * Open descriptors through which a process joins a cgroup by itself. The caller's memory; filled
+ * by katacg_attach_open, closed by katacg_attach_close.
+ */
+struct katacg_attach {
+  /**
+   * How many of fds are used.
+   */
+  uint32_t count;
+  /**
+   * Always 0.
+   */
+  uint32_t reserved;
+  /**
+   * Close-on-exec.
+   */
+  int32_t fds[KATACG_ATTACH_MAX];
 };
 
 #ifdef __cplusplus
@@ -649,7 +733,9 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
  * NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
  * KATACG_ERR_PATH: no path, or one that has no name of its own; KATACG_ERR_ARGUMENT), -EOPNOTSUPP
  * (KATACG_ERR_UNSUPPORTED: a systemd path), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
- * controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES), -E2BIG (KATACG_ERR_TOO_NEW).
+ * controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES, or none of those that
+ * opts.subsystems names; KATACG_ERR_DELETED: with
+ * KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW).
  * Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
@@ -690,7 +776,10 @@ void katacg_manager_free(struct katacg_manager *manager);
  * already are used. When it fails, directories that it made are removed again and the process is
  * back where it was.
  *
- * pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0. Errors: -ESRCH
+ * pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0, or, for a rootless
+ * caller that named no path (opts.name alone), the number of hierarchies in which it may not make
+ * the cgroup and goes without. Errors: -EACCES, -EPERM, -EROFS (KATACG_ERR_ROOTLESS: such a caller
+ * asks for limits; KATACG_ERR_SYSTEM), -ESRCH
  * (KATACG_ERR_SYSTEM: no such process; nothing was done), what mkdir(2), open(2), write(2) give
  * (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET those of katacg_manager_set; -EINVAL
  * (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe, unless another thread was in a call on this
@@ -703,8 +792,11 @@ int katacg_manager_apply(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
 /**
- * Gives the cgroup resources. What they leave out stays as it is. They become the manager's own
- * (see katacg_manager_state) when all of them are set.
+ * Gives the cgroup resources. What they leave out stays as it is. When a write fails, what this
+ * call changed is put back in reverse order, and the message says what was restored and what could
+ * not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls for one cgroup take turns, whatever
+ * process they come from (flock(2) on its directory, 10 s at most: -EAGAIN, KATACG_ERR_TIMEOUT). The
+ * resources become part of the manager's own (see katacg_manager_state) when all of them are set.
  *
  * resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
  * the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
@@ -786,49 +878,13 @@ int katacg_manager_state(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
 /**
- * The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup).
- *
- * pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number.
- * Returns: how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED:
- * no such cgroup), what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_manager_pids(const struct katacg_manager *manager,
-                        int32_t *pids,
-                        size_t pids_len,
-                        struct katacg_error *err);
-
-/**
- * Whether the cgroup is there.
- *
- * Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_manager_exists(const struct katacg_manager *manager,
-                          struct katacg_error *err);
-
-/**
- * Removes the cgroup with its children from every hierarchy, waiting up to about a second for
- * processes that are ending. What is gone already counts as removed: it can be called again.
- * Processes are not moved and not killed.
- *
- * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
- * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
- * any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_manager_destroy(const struct katacg_manager *manager,
-                           struct katacg_error *err);
-
-/**
  * Reads one file of the cgroup.
  *
  * subsystem: as for katacg_manager_path. file: its name, without a slash. buf, buf_len: the
  * contents, as snprintf writes it; NULL and 0 ask for their length. Returns: the length without
  * NUL, also when it did not fit. Errors: what openat2(2) and read(2) give (KATACG_ERR_SYSTEM),
- * -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems), -EINVAL
+ * -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems; KATACG_ERR_DELETED: no
+ * such cgroup), -EINVAL
  * (KATACG_ERR_ARGUMENT: NULL, or not a file name). Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
@@ -843,7 +899,8 @@ int katacg_manager_read(const struct katacg_manager *manager,
  * Writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
  *
  * subsystem, file: as for katacg_manager_read. value, len: what to write. Returns: 0. Errors:
- * what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED), -EINVAL
+ * what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED,
+ * KATACG_ERR_DELETED), -EINVAL
  * (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
@@ -852,6 +909,221 @@ int katacg_manager_write(const struct katacg_manager *manager,
                          const char *file,
                          const char *value,
                          size_t len,
+                         struct katacg_error *err);
+
+/**
+ * Moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
+ * those that were are put back.
+ *
+ * ids, ids_len: process ids, or thread ids with KATACG_ADD_THREADS (v2: threads move within one
+ * threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL
+ * or "": the manager's own. Returns: 0. Errors: -ESRCH (KATACG_ERR_SYSTEM: one is gone), -EBUSY
+ * (KATACG_ERR_SYSTEM: a v2 cgroup with controllers turned on for its children), -EOPNOTSUPP
+ * (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH: below
+ * leaves the cgroup; KATACG_ERR_ARGUMENT), what open(2), write(2) give (KATACG_ERR_SYSTEM). Threads:
+ * any. Fork: safe, unless another thread was in a call on this handle.
+ */
+KATACG_MUST_USE
+int katacg_manager_add(const struct katacg_manager *manager,
+                       const int32_t *ids,
+                       size_t ids_len,
+                       uint32_t flags,
+                       const char *below,
+                       struct katacg_error *err);
+
+/**
+ * The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup).
+ *
+ * pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number.
+ * Returns: how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED:
+ * no such cgroup), what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_pids(const struct katacg_manager *manager,
+                        int32_t *pids,
+                        size_t pids_len,
+                        struct katacg_error *err);
+
+/**
+ * The processes in the cgroup and in all cgroups below it, each once.
+ *
+ * pids, pids_len: as for katacg_manager_pids. Returns: how many there are, also when they did not
+ * fit. Errors: as katacg_manager_pids. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_all_pids(const struct katacg_manager *manager,
+                            int32_t *pids,
+                            size_t pids_len,
+                            struct katacg_error *err);
+
+/**
+ * The threads in the cgroup.
+ *
+ * tids, tids_len: where they are put, and how many fit; NULL and 0 ask for their number. Returns:
+ * how many there are, also when they did not fit. Errors: as katacg_manager_pids. Threads: any.
+ * Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_threads(const struct katacg_manager *manager,
+                           int32_t *tids,
+                           size_t tids_len,
+                           struct katacg_error *err);
+
+/**
+ * Moves everybody in the cgroup and below it to another one, which must exist: on v1 the very
+ * threads that are inside in each hierarchy (not the processes that they belong to), on v2
+ * processes, or the threads of threaded cgroups. Tasks that end meanwhile are passed over.
+ *
+ * Returns: how many moves there were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL
+ * (KATACG_ERR_PATH: to the hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL,
+ * or to itself), what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
+ * Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_move_to(const struct katacg_manager *manager,
+                           const struct katacg_manager *to,
+                           struct katacg_error *err);
+
+/**
+ * A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
+ * "/a", of "/a" the hierarchies' root, which KATACG_MANAGER_STRICT refuses.
+ *
+ * out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it
+ * does not exist), -EINVAL (KATACG_ERR_PATH; KATACG_ERR_ARGUMENT: NULL), what openat2(2) gives
+ * (KATACG_ERR_SYSTEM). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_parent(const struct katacg_manager *manager,
+                          struct katacg_manager **out,
+                          struct katacg_error *err);
+
+/**
+ * Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
+ * cgroup is thawed again.
+ *
+ * timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -ENOENT
+ * (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
+ * write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_freeze(const struct katacg_manager *manager,
+                          uint32_t timeout_ms,
+                          struct katacg_error *err);
+
+/**
+ * Lets the processes run again; those below a frozen ancestor stay frozen.
+ *
+ * Returns: 0. Errors: as katacg_manager_freeze, but no time-out. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_thaw(const struct katacg_manager *manager,
+                        struct katacg_error *err);
+
+/**
+ * The cgroup's own freezer state: thawed also when only an ancestor is frozen.
+ *
+ * Returns: one of KATACG_FREEZER_*. Errors: as katacg_manager_thaw. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_freezer_state(const struct katacg_manager *manager,
+                                 struct katacg_error *err);
+
+/**
+ * Sends a signal to every process in the cgroup and below: SIGKILL through cgroup.kill where the
+ * kernel has it (v2, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking.
+ * A cgroup that was frozen before stays frozen, but for SIGKILL. Does not wait for them to end;
+ * katacg_manager_destroy does.
+ *
+ * signal: its number. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), what kill(2)
+ * gives but ESRCH (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL, or no signal). Threads:
+ * any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_kill(const struct katacg_manager *manager,
+                        int32_t signal,
+                        struct katacg_error *err);
+
+/**
+ * How many processes of the cgroup the OOM killer has killed.
+ *
+ * out: the number. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP
+ * (KATACG_ERR_CONTROLLER: no memory controller; KATACG_ERR_UNSUPPORTED: the kernel does not count),
+ * what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
+ * any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_oom_kills(const struct katacg_manager *manager,
+                             uint64_t *out,
+                             struct katacg_error *err);
+
+/**
+ * Whether the cgroup is there.
+ *
+ * Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_exists(const struct katacg_manager *manager,
+                          struct katacg_error *err);
+
+/**
+ * Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
+ * for processes that are ending. What is gone already counts as removed: it can be called again.
+ * Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply made.
+ *
+ * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
+ * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
+ * any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_destroy(const struct katacg_manager *manager,
+                           struct katacg_error *err);
+
+/**
+ * Opens what katacg_attach_self needs. The cgroup must exist.
+ *
+ * flags: KATACG_ATTACH_V1_ONLY or 0. out: filled; its count is 0 on failure. Returns: the number of
+ * descriptors. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), what openat2(2) gives
+ * (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT). Ownership: the descriptors are the caller's;
+ * katacg_attach_close closes them. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_attach_open(const struct katacg_manager *manager,
+                       uint32_t flags,
+                       struct katacg_attach *out,
+                       struct katacg_error *err);
+
+/**
+ * The calling process joins, when it has one thread, as a child between fork and exec has (of a
+ * process with more threads, on v1 only the calling one moves). Async-signal-safe: it does nothing
+ * but write(2), allocates nothing, takes no lock, and leaves errno alone. It does not wait for the
+ * kernel's RCU grace period, as moving a process from outside does, where only v1 is joined.
+ *
+ * attach: from katacg_attach_open; NULL is -EINVAL. Returns: 0. Errors: what write(2) gives, at the
+ * first hierarchy that refuses; those before it are joined. Threads: any. Fork: made for it.
+ */
+KATACG_MUST_USE int katacg_attach_self(const struct katacg_attach *attach);
+
+/**
+ * Closes what katacg_attach_open opened. Async-signal-safe.
+ *
+ * attach: from katacg_attach_open, or NULL (nothing is done); its count is 0 afterwards, so closing
+ * again does nothing. Errors: none. Threads: no other call on this structure at the same time. Fork:
+ * safe.
+ */
+void katacg_attach_close(struct katacg_attach *attach);
+
+/**
+ * The cgroup's cgroup2 directory: for clone3's CLONE_INTO_CGROUP (a child that is born in the
+ * cgroup, without the wait of being moved; Go: SysProcAttr.CgroupFD), openat(2), and poll(2).
+ *
+ * Returns: a descriptor, close-on-exec. Errors: -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: v1 alone),
+ * -ENOENT (KATACG_ERR_DELETED: no such cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EINVAL
+ * (KATACG_ERR_ARGUMENT: NULL). Ownership: the caller's, to close. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_dirfd(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
 #ifdef __cplusplus
@@ -863,4 +1135,4 @@ int katacg_manager_write(const struct katacg_manager *manager,
 /* How a struct katacg_error starts. */
 #define KATACG_ERROR_INIT { (uint32_t)sizeof(struct katacg_error), 0, 0, 0, {0} }
 /* How a struct katacg_manager_opts starts. */
-#define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0 }
+#define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0, NULL, 0, 0 }

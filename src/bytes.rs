@@ -17,7 +17,7 @@ impl fmt::Display for Lossless<'_> {
                     '\r' => f.write_str("\\r")?,
                     '\t' => f.write_str("\\t")?,
                     c if u32::from(c) < 0x80 && c.is_control() => {
-                        write!(f, "\\x{:02x}", u32::from(c))?
+                        write!(f, "\\x{:02x}", u32::from(c))?;
                     }
                     c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
                     c => fmt::Write::write_char(f, c)?,

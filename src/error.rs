@@ -54,7 +54,7 @@ impl Code {
             Code::NotMounted => Errno::NOENT,
             Code::Controller | Code::Unsupported => Errno::OPNOTSUPP,
             Code::System => Errno::IO,
-            Code::Deleted => Errno::NODEV,
+            Code::Deleted => Errno::NOENT,
             Code::Rootless => Errno::PERM,
             Code::Busy => Errno::BUSY,
             Code::Timeout => Errno::TIMEDOUT,
@@ -81,11 +81,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error whose whole text is `text` (bytes, because paths need not be UTF-8).
     pub fn new(code: Code, text: impl Into<Vec<u8>>) -> Self {
-        Error(Box::new(Inner {
-            code,
-            errno: None,
-            text: text.into(),
-        }))
+        Error(Box::new(Inner { code, errno: None, text: text.into() }))
     }
 
     /// A system call that failed: `OPERATION FILE: CAUSE`.
@@ -101,9 +97,7 @@ impl Error {
 
     fn because(mut self, errno: Errno) -> Self {
         self.0.errno = Some(errno);
-        self.0
-            .text
-            .extend_from_slice(format!(": {}", describe(errno)).as_bytes());
+        self.0.text.extend_from_slice(format!(": {}", describe(errno)).as_bytes());
         self
     }
 
@@ -126,9 +120,7 @@ impl Error {
     /// The same error with what the caller can do behind it: `TEXT; ADVICE`.
     #[must_use]
     pub fn advice(mut self, advice: impl fmt::Display) -> Self {
-        self.0
-            .text
-            .extend_from_slice(format!("; {advice}").as_bytes());
+        self.0.text.extend_from_slice(format!("; {advice}").as_bytes());
         self
     }
 
@@ -144,7 +136,11 @@ impl Error {
 
     /// The errno for a C caller: the system call's, or the one that stands for the kind.
     pub fn errno(&self) -> Errno {
-        self.0.errno.unwrap_or_else(|| self.0.code.errno())
+        match self.0.code {
+            // The kernel says ENODEV of a file of a cgroup that went away while it was open.
+            Code::Deleted => Code::Deleted.errno(),
+            code => self.0.errno.unwrap_or_else(|| code.errno()),
+        }
     }
 
     /// The text as bytes, paths as they were given.

@@ -9,6 +9,26 @@ use serde_json::{json, Value};
 
 use crate::host::{Host, Version};
 
+/// What an id stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A process with all its threads.
+    Process,
+    /// One thread.
+    Thread,
+}
+
+impl Kind {
+    /// The file that lists these, and takes them.
+    pub fn file(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Kind::Process, _) => "cgroup.procs",
+            (Kind::Thread, Version::V1) => "tasks",
+            (Kind::Thread, Version::V2) => "cgroup.threads",
+        }
+    }
+}
+
 /// What to do when a knob's file does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Missing {
@@ -97,6 +117,31 @@ pub enum Step {
         /// Index into [`Host::hierarchies`].
         hierarchy: usize,
     },
+    /// v2: the same, with every controller turned on in the ancestors.
+    CreateUnified {
+        /// Index into [`Host::hierarchies`].
+        hierarchy: usize,
+        /// A controller with limits to come that no threaded cgroup has.
+        domain: Option<&'static str>,
+    },
+    /// Make a cgroup below the manager's.
+    CreateBelow {
+        /// Index into [`Host::hierarchies`].
+        hierarchy: usize,
+        /// Its path from the manager's cgroup.
+        below: Vec<u8>,
+        /// v2: a threaded one.
+        threaded: bool,
+    },
+    /// Give the manager's cgroup to a user.
+    Delegate {
+        /// Index into [`Host::hierarchies`].
+        hierarchy: usize,
+        /// The user.
+        uid: u32,
+        /// The group.
+        gid: u32,
+    },
     /// v1: give the cpuset files that are still empty the nearest non-empty ancestor's value,
     /// because a cpuset without CPUs or memory nodes takes no process.
     InheritCpuset {
@@ -118,13 +163,33 @@ pub enum Step {
     },
     /// Write a knob.
     Write(Write),
-    /// Move a process into the cgroup.
+    /// Move processes or threads into the cgroup.
     Attach {
         /// Index into [`Host::hierarchies`].
         hierarchy: usize,
-        /// The process.
-        pid: i32,
+        /// Which of the two.
+        kind: Kind,
+        /// Their ids.
+        ids: Vec<i32>,
+        /// A cgroup below the manager's; empty is the manager's own.
+        below: Vec<u8>,
     },
+}
+
+impl Step {
+    /// The hierarchy that it works in.
+    pub fn hierarchy(&self) -> Option<usize> {
+        match self {
+            Step::Create { hierarchy }
+            | Step::CreateUnified { hierarchy, .. }
+            | Step::CreateBelow { hierarchy, .. }
+            | Step::Delegate { hierarchy, .. }
+            | Step::InheritCpuset { hierarchy, .. }
+            | Step::CheckMemory { hierarchy, .. }
+            | Step::Attach { hierarchy, .. } => Some(*hierarchy),
+            Step::Write(write) => Some(write.hierarchy),
+        }
+    }
 }
 
 /// Steps in order, and what could not be turned into one.
@@ -157,11 +222,7 @@ impl Plan {
 
     /// The plan as JSON: `{"steps":[{"op":…}],"warnings":[…]}`.
     pub fn to_json(&self, host: &Host) -> Value {
-        let steps: Vec<Value> = self
-            .steps
-            .iter()
-            .map(|step| step_json(step, host))
-            .collect();
+        let steps: Vec<Value> = self.steps.iter().map(|step| step_json(step, host)).collect();
         json!({ "steps": steps, "warnings": self.warnings })
     }
 
@@ -169,37 +230,52 @@ impl Plan {
     pub fn to_text(&self, host: &Host) -> String {
         let mut out = String::new();
         for step in &self.steps {
-            let line = match step {
-                Step::Create { hierarchy } => format!("create\t{}\t\t", label(host, *hierarchy)),
-                Step::InheritCpuset {
-                    hierarchy,
-                    cpus,
-                    mems,
-                } => {
-                    let files = inherited(*cpus, *mems).join(",");
-                    format!("inherit\t{}\t{files}\t", label(host, *hierarchy))
-                }
-                Step::CheckMemory { limit, swap, .. } => {
-                    let bound = [*limit, *swap].into_iter().flatten().min().unwrap_or(0);
-                    format!("check\tmemory\tmemory.current\t{bound}")
-                }
-                Step::Write(w) => {
-                    // A value of several lines stays on one: it is for people to read.
-                    format!(
-                        "write\t{}\t{}\t{}",
-                        w.controller,
-                        w.file,
-                        w.value.replace('\n', "\\n")
-                    )
-                }
-                Step::Attach { hierarchy, pid } => {
-                    format!("attach\t{}\tcgroup.procs\t{pid}", label(host, *hierarchy))
-                }
-            };
-            out.push_str(&line);
-            out.push('\n');
+            let [operation, controller, file, value] = step_text(step, host);
+            out.extend([&operation, "\t", &controller, "\t", &file, "\t", &value, "\n"]);
         }
         out
+    }
+}
+
+fn step_text(step: &Step, host: &Host) -> [String; 4] {
+    let at = |hierarchy: &usize| label(host, *hierarchy);
+    let row = |operation: &str, controller: String, file: &str, value: String| {
+        [operation.to_owned(), controller, file.to_owned(), value]
+    };
+    match step {
+        Step::Create { hierarchy } => row("create", at(hierarchy), "", String::new()),
+        Step::CreateUnified { hierarchy, domain } => {
+            let kind = if domain.is_some() { "domain" } else { "" };
+            row("create", at(hierarchy), "", kind.to_owned())
+        }
+        Step::CreateBelow { hierarchy, below, threaded } => {
+            let below = String::from_utf8_lossy(below);
+            row("create", at(hierarchy), &below, if *threaded { "threaded" } else { "" }.to_owned())
+        }
+        Step::Delegate { hierarchy, uid, gid } => {
+            row("delegate", at(hierarchy), "", format!("{uid}:{gid}"))
+        }
+        Step::InheritCpuset { hierarchy, cpus, mems } => {
+            row("inherit", at(hierarchy), &inherited(*cpus, *mems).join(","), String::new())
+        }
+        Step::CheckMemory { limit, swap, .. } => {
+            let bound = [*limit, *swap].into_iter().flatten().min().unwrap_or(0);
+            row("check", "memory".to_owned(), "memory.current", bound.to_string())
+        }
+        // A value of several lines stays on one: it is for people to read.
+        Step::Write(w) => {
+            row("write", w.controller.to_owned(), &w.file, w.value.replace('\n', "\\n"))
+        }
+        Step::Attach { hierarchy, kind, ids, below } => {
+            let version = host.hierarchies.get(*hierarchy).map_or(Version::V1, |h| h.version);
+            let file = kind.file(version);
+            let file = match below.as_slice() {
+                b"" => file.to_owned(),
+                below => format!("{}/{file}", String::from_utf8_lossy(below)),
+            };
+            let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
+            row("attach", at(hierarchy), &file, ids.join(" "))
+        }
     }
 }
 
@@ -218,36 +294,28 @@ fn inherited(cpus: bool, mems: bool) -> Vec<&'static str> {
         .collect()
 }
 
+/// As [`step_text`], by name; a write and a check have more to tell.
 fn step_json(step: &Step, host: &Host) -> Value {
-    match step {
-        Step::Create { hierarchy } => json!({"op": "create", "hierarchy": label(host, *hierarchy)}),
-        Step::InheritCpuset {
-            hierarchy,
-            cpus,
-            mems,
-        } => json!({
-            "op": "inherit", "hierarchy": label(host, *hierarchy),
-            "files": inherited(*cpus, *mems),
+    let [operation, controller, file, value] = step_text(step, host);
+    let mut out = match step {
+        Step::Write(write) => write_json(write, host),
+        Step::CheckMemory { hierarchy, limit, swap } => json!({
+            "hierarchy": label(host, *hierarchy), "file": file, "limit": limit, "swap": swap,
         }),
-        Step::CheckMemory {
-            hierarchy,
-            limit,
-            swap,
-        } => json!({
-            "op": "check", "hierarchy": label(host, *hierarchy), "file": "memory.current",
-            "limit": limit, "swap": swap,
-        }),
-        Step::Write(write) => {
-            let mut value = write_json(write, host);
-            if let Some(object) = value.as_object_mut() {
-                object.insert("op".into(), "write".into());
+        _ => {
+            let mut out = json!({ "hierarchy": controller });
+            for (key, text) in [("file", file), ("value", value)] {
+                if let Some(object) = out.as_object_mut().filter(|_| !text.is_empty()) {
+                    object.insert(key.into(), text.into());
+                }
             }
-            value
+            out
         }
-        Step::Attach { hierarchy, pid } => {
-            json!({"op": "attach", "hierarchy": label(host, *hierarchy), "pid": pid})
-        }
+    };
+    if let Some(object) = out.as_object_mut() {
+        object.insert("op".into(), operation.into());
     }
+    out
 }
 
 fn write_json(write: &Write, host: &Host) -> Value {

@@ -8,7 +8,16 @@ fn generated() -> String {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     // In the order in which a reader needs them.
     let sections = [
-        "version", "error", "paths", "kata", "host", "options", "manager",
+        "version",
+        "error",
+        "paths",
+        "kata",
+        "host",
+        "options",
+        "manager",
+        "members",
+        "lifecycle",
+        "attach",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);
     for section in sections {
@@ -27,8 +36,5 @@ fn the_header_does_not_drift() {
         std::fs::write(&path, &wanted).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == wanted,
-        "include/katacg.h differs from src/capi: run `make header`"
-    );
+    assert!(found == wanted, "include/katacg.h differs from src/capi: run `make header`");
 }

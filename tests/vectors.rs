@@ -25,11 +25,7 @@ const LOST_ESCAPES: &[(&str, &str)] = &[
 ];
 
 fn validate(v: &Vector, generation: Generation) -> Result<Value> {
-    let rules = Rules {
-        generation,
-        systemd: v.flag("systemd"),
-        strict: false,
-    };
+    let rules = Rules { generation, systemd: v.flag("systemd"), strict: false };
     path::validate(&v.bytes("path"), rules).map(|out| common::bytes(&out))
 }
 
@@ -46,12 +42,7 @@ fn run(v: &Vector) -> Result<Value> {
     match v.function.as_str() {
         "validCgroupPath" => validate(v, Generation::K0),
         "k1.ValidCgroupPath" => validate(v, Generation::K1),
-        "k3.ValidCgroupPath" => validate(
-            v,
-            Generation::K3 {
-                unified: v.flag("v2"),
-            },
-        ),
+        "k3.ValidCgroupPath" => validate(v, Generation::K3 { unified: v.flag("v2") }),
         "isSystemdCgroup" => Ok(json!(path::is_systemd(&path()))),
         "k1.IsSystemdCgroup" => Ok(json!(path::is_systemd_slice(&path()))),
         "renameCgroupPath" => path::rename(&path()).map(|out| common::bytes(&out)),
@@ -61,11 +52,9 @@ fn run(v: &Vector) -> Result<Value> {
         "guestCgroupsPath" => text(&path::guest(&path())),
         "k3.getSliceAndUnit" => slice::slice_and_unit_k3(&path())
             .map(|(slice, unit)| json!([common::bytes(&slice), common::bytes(&unit)])),
-        "subsystemPath" => text(&path::subsystem_path(
-            &v.bytes("root"),
-            &v.bytes("subsystem"),
-            &path(),
-        )),
+        "subsystemPath" => {
+            text(&path::subsystem_path(&v.bytes("root"), &v.bytes("subsystem"), &path()))
+        }
         "runc.ExpandSlice" => slice::expand(&v.bytes("slice")).map(|out| common::bytes(&out)),
         "runc.CleanPath" => text(&gopath::clean_confined(&path())),
         "filepath.Clean" => text(&gopath::clean(&path())),
@@ -106,11 +95,7 @@ fn golden_data() {
         let case = || format!("{} {}", v.function, v.input);
         if v.panicked() {
             died += 1;
-            assert!(
-                got.is_err(),
-                "{}: the original died, ours gave {got:?}",
-                case()
-            );
+            assert!(got.is_err(), "{}: the original died, ours gave {got:?}", case());
         } else if let Some(wanted) = v.error() {
             let got = got.expect_err(&case());
             let wanted = match std::str::from_utf8(&wanted) {
@@ -151,7 +136,7 @@ fn export_for_the_c_suite() {
     for v in vectors().iter().filter(|v| !untested(&v.function)) {
         let inputs: Vec<Vec<u8>> = match v.function.as_str() {
             "validCgroupPath" | "k1.ValidCgroupPath" | "k3.ValidCgroupPath" => {
-                let flags = u8::from(v.flag("systemd")) | 16 * u8::from(v.flag("v2"));
+                let flags = u8::from(v.flag("systemd")) | (16 * u8::from(v.flag("v2")));
                 vec![v.bytes("path"), flags.to_string().into_bytes()]
             }
             "subsystemPath" => vec![v.bytes("root"), v.bytes("subsystem"), v.bytes("path")],
@@ -167,12 +152,7 @@ fn export_for_the_c_suite() {
             None => ("ok", expected_text(v)),
         };
         let inputs: Vec<String> = inputs.iter().map(|i| hex(i)).collect();
-        out += &format!(
-            "{}\t{kind}\t{}\t{}\n",
-            v.function,
-            hex(&expected),
-            inputs.join("\t")
-        );
+        out += &format!("{}\t{kind}\t{}\t{}\n", v.function, hex(&expected), inputs.join("\t"));
         lines += 1;
     }
     assert_eq!(lines, 3835 - 3 * 190 - 190 - 72);

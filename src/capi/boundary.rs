@@ -37,10 +37,7 @@ pub(super) unsafe fn guard(err: *mut katacg_error, body: impl FnOnce() -> Result
     let outer = GUARDED.with(|g| g.replace(true));
     let result = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
-        #[allow(clippy::panic)]
-        if INJECT.with(Cell::take) {
-            panic!("injected");
-        }
+        assert!(!INJECT.with(Cell::take), "injected");
         body()
     }));
     GUARDED.with(|g| g.set(outer));
@@ -57,9 +54,7 @@ pub(super) unsafe fn guard(err: *mut katacg_error, body: impl FnOnce() -> Result
 
 fn words(cause: &(dyn std::any::Any + Send)) -> String {
     let text = cause.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| cause.downcast_ref::<&str>().copied())
-        .unwrap_or("panic")
-        .to_owned()
+    text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("panic").to_owned()
 }
 
 /// A C string; NULL is an error that names the argument.
@@ -91,10 +86,7 @@ pub(super) unsafe fn bytes<'a>(
         return Ok(&[]);
     }
     if pointer.is_null() {
-        return fail(
-            Code::Argument,
-            format!("{name} is NULL and its length is {length}"),
-        );
+        return fail(Code::Argument, format!("{name} is NULL and its length is {length}"));
     }
     if isize::try_from(length).is_err() {
         return fail(Code::Argument, format!("{name} has an impossible length"));
@@ -145,16 +137,10 @@ pub(super) unsafe fn free<T>(pointer: *mut T) {
 /// always ended with NUL. NULL with 0 asks for the length.
 pub(super) unsafe fn put(value: &[u8], buf: *mut c_char, buf_len: usize) -> Result<c_int> {
     if buf.is_null() && buf_len > 0 {
-        return fail(
-            Code::Argument,
-            format!("buf is NULL and its length is {buf_len}"),
-        );
+        return fail(Code::Argument, format!("buf is NULL and its length is {buf_len}"));
     }
     if value.contains(&0) {
-        return fail(
-            Code::Value,
-            "the result has a NUL byte, which no C string can hold",
-        );
+        return fail(Code::Value, "the result has a NUL byte, which no C string can hold");
     }
     let Ok(length) = c_int::try_from(value.len()) else {
         return fail(Code::Value, "the result is longer than an int can say");
@@ -174,10 +160,7 @@ pub(super) unsafe fn put(value: &[u8], buf: *mut c_char, buf_len: usize) -> Resu
 /// As [`put`], for numbers: how many there are is returned, as many as fit are written.
 pub(super) unsafe fn put_ints(values: &[i32], out: *mut i32, out_len: usize) -> Result<c_int> {
     if out.is_null() && out_len > 0 {
-        return fail(
-            Code::Argument,
-            format!("the array is NULL and its length is {out_len}"),
-        );
+        return fail(Code::Argument, format!("the array is NULL and its length is {out_len}"));
     }
     let Ok(length) = c_int::try_from(values.len()) else {
         return fail(Code::Value, "more values than an int can count");

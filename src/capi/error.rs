@@ -105,16 +105,14 @@ pub(super) unsafe fn fill(err: *mut katacg_error, error: &Error) {
         message.truncate(room - 1);
     }
     // A NUL would end the message early.
-    message
-        .iter_mut()
-        .filter(|b| **b == 0)
-        .for_each(|b| *b = b'?');
+    message.iter_mut().filter(|b| **b == 0).for_each(|b| *b = b'?');
     message.push(0);
     // SAFETY: HEAD + room bytes are the caller's, by its own size; `message` is no longer
     // than room. Raw places, because a short structure is not a whole katacg_error.
     unsafe {
         (&raw mut (*err).code).write(code(error.code()));
-        (&raw mut (*err).sys_errno).write(error.sys_errno().map_or(0, |e| e.raw_os_error()));
+        (&raw mut (*err).sys_errno)
+            .write(error.sys_errno().map_or(0, rustix::io::Errno::raw_os_error));
         (&raw mut (*err).reserved).write(0);
         let to = (&raw mut (*err).message).cast::<u8>();
         std::ptr::copy_nonoverlapping(message.as_ptr(), to, message.len());

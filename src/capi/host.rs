@@ -66,12 +66,7 @@ pub unsafe extern "C" fn katacg_host_parse(
             check_out(out)?;
             let mountinfo = bytes(mountinfo, mountinfo_len, "mountinfo")?;
             let cgroup = bytes(cgroup, cgroup_len, "cgroup")?;
-            let host = Host::parse(Sources {
-                mountinfo,
-                cgroup,
-                uid_map: b"",
-                euid: 0,
-            })?;
+            let host = Host::parse(Sources { mountinfo, cgroup, ..Sources::default() })?;
             Ok(give(out, katacg_host(Arc::new(Trees::new(host)))))
         })
     }
@@ -120,11 +115,7 @@ pub unsafe extern "C" fn katacg_host_is_rootless(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            Ok(c_int::from(handle(host, "host")?.0.host().rootless))
-        })
-    }
+    unsafe { guard(err, || Ok(c_int::from(handle(host, "host")?.0.host().rootless))) }
 }
 
 /// The v1 controllers and named hierarchies that are mounted, from the mounts' own options, and
@@ -144,11 +135,7 @@ pub unsafe extern "C" fn katacg_host_controllers(
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe {
         guard(err, || {
-            put(
-                handle(host, "host")?.0.host().labels().join(",").as_bytes(),
-                buf,
-                buf_len,
-            )
+            put(handle(host, "host")?.0.host().labels().join(",").as_bytes(), buf, buf_len)
         })
     }
 }
@@ -173,11 +160,7 @@ pub unsafe extern "C" fn katacg_host_mountpoint(
     unsafe {
         guard(err, || {
             let host = handle(host, "host")?.0.host();
-            put(
-                &host.hierarchy(name(controller, "controller")?)?.mountpoint,
-                buf,
-                buf_len,
-            )
+            put(&host.hierarchy(name(controller, "controller")?)?.mountpoint, buf, buf_len)
         })
     }
 }

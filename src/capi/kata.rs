@@ -42,11 +42,7 @@ pub unsafe extern "C" fn katacg_cpu_validate(
     unsafe {
         guard(err, || {
             let cpu = parse::cpu(bytes(cpu_json, len, "cpu_json")?)?;
-            put(
-                &json(cpu.as_ref().map(cpu::validate).as_ref())?,
-                buf,
-                buf_len,
-            )
+            put(&json(cpu.as_ref().map(cpu::validate).as_ref())?, buf, buf_len)
         })
     }
 }
@@ -72,11 +68,7 @@ pub unsafe extern "C" fn katacg_cpu_aggregate(
     unsafe {
         guard(err, || {
             let cpus = parse::cpus(bytes(cpus_json, len, "cpus_json")?)?;
-            put(
-                &json(Some(&cpu::aggregate(cpus.iter().flatten())))?,
-                buf,
-                buf_len,
-            )
+            put(&json(Some(&cpu::aggregate(cpus.iter().flatten())))?, buf, buf_len)
         })
     }
 }

@@ -9,7 +9,8 @@ use super::boundary::{bytes, check_out, free, give, guard, handle, name, put, te
 use super::error::katacg_error;
 use super::host::katacg_host;
 use super::options::{
-    self, check_flags, katacg_manager_opts, KATACG_MANAGER_SKIP_DEVICES, KATACG_MANAGER_STRICT,
+    self, check_flags, katacg_manager_opts, KATACG_MANAGER_DELEGATE, KATACG_MANAGER_EXISTING,
+    KATACG_MANAGER_NO_ROLLBACK, KATACG_MANAGER_SKIP_DEVICES, KATACG_MANAGER_STRICT,
 };
 use crate::cgroupfs::Trees;
 use crate::error::{fail, Code, Result};
@@ -46,40 +47,56 @@ unsafe fn log(opts: &katacg_manager_opts) -> Result<Option<Log>> {
     }
 }
 
-unsafe fn config(spec: &[u8], opts: &katacg_manager_opts) -> Result<Config> {
-    check_flags(
-        opts.flags,
-        KATACG_MANAGER_SKIP_DEVICES | KATACG_MANAGER_STRICT,
-    )?;
-    let spec = if spec.is_empty() {
-        parse::Linux::default()
-    } else {
-        parse::spec(spec)?
-    };
-    let path = if opts.path.is_null() {
-        spec.cgroups_path.unwrap_or_default().into_bytes()
-    } else {
+/// The path, and whether it was only made from a name.
+unsafe fn path(spec: Option<String>, opts: &katacg_manager_opts) -> Result<(Vec<u8>, bool)> {
+    if !opts.path.is_null() {
         // SAFETY: the caller's pointer, as katacg_manager_new's comment asks.
-        unsafe { text(opts.path, "opts.path") }?.to_vec()
-    };
+        return Ok((unsafe { text(opts.path, "opts.path") }?.to_vec(), false));
+    }
+    match spec.filter(|path| !path.is_empty()) {
+        Some(path) => Ok((path.into_bytes(), false)),
+        None if opts.name.is_null() => Ok((Vec::new(), false)),
+        None => {
+            // SAFETY: as above.
+            let name = unsafe { text(opts.name, "opts.name") }?;
+            if name.contains(&b'/') {
+                return fail(Code::Argument, "opts.name has a slash; use opts.path");
+            }
+            Ok((name.to_vec(), true))
+        }
+    }
+}
+
+unsafe fn config(spec: &[u8], opts: &katacg_manager_opts) -> Result<Config> {
+    let known = KATACG_MANAGER_SKIP_DEVICES
+        | KATACG_MANAGER_STRICT
+        | KATACG_MANAGER_NO_ROLLBACK
+        | KATACG_MANAGER_EXISTING
+        | KATACG_MANAGER_DELEGATE;
+    check_flags(opts.flags, known)?;
+    let has = |flag| opts.flags & flag != 0;
+    let spec = if spec.is_empty() { parse::Linux::default() } else { parse::spec(spec)? };
+    // SAFETY: the caller's pointers, as katacg_manager_new's comment asks.
+    let (path, implicit) = unsafe { path(spec.cgroups_path, opts) }?;
     let subsystems = if opts.subsystems.is_null() {
         Vec::new()
     } else {
         // SAFETY: as above.
         let list = unsafe { name(opts.subsystems, "opts.subsystems") }?;
-        list.split(',')
-            .filter(|s| !s.is_empty())
-            .map(str::to_owned)
-            .collect()
+        list.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect()
     };
     Ok(Config {
         path,
         subsystems,
         resources: spec.resources.unwrap_or_default(),
         flags: Flags {
-            skip_devices: opts.flags & KATACG_MANAGER_SKIP_DEVICES != 0,
-            strict: opts.flags & KATACG_MANAGER_STRICT != 0,
+            skip_devices: has(KATACG_MANAGER_SKIP_DEVICES),
+            strict: has(KATACG_MANAGER_STRICT),
+            no_rollback: has(KATACG_MANAGER_NO_ROLLBACK),
+            existing: has(KATACG_MANAGER_EXISTING),
         },
+        implicit,
+        owner: has(KATACG_MANAGER_DELEGATE).then_some((opts.owner_uid, opts.owner_gid)),
     })
 }
 
@@ -100,7 +117,9 @@ unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Resul
 /// NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
 /// KATACG_ERR_PATH: no path, or one that has no name of its own; KATACG_ERR_ARGUMENT), -EOPNOTSUPP
 /// (KATACG_ERR_UNSUPPORTED: a systemd path), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
-/// controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES), -E2BIG (KATACG_ERR_TOO_NEW).
+/// controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES, or none of those that
+/// opts.subsystems names; KATACG_ERR_DELETED: with
+/// KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW).
 /// Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
@@ -120,10 +139,7 @@ pub unsafe extern "C" fn katacg_manager_new(
             let opts = options::read(opts, opts_size)?;
             let config = config(bytes(spec_json, spec_len, "spec_json")?, &opts)?;
             let log = log(&opts)?;
-            Ok(give(
-                out,
-                katacg_manager(Manager::new(trees(host)?, config)?.with_log(log)),
-            ))
+            Ok(give(out, katacg_manager(Manager::new(trees(host)?, config)?.with_log(log))))
         })
     }
 }
@@ -149,10 +165,7 @@ pub unsafe extern "C" fn katacg_manager_load(
         guard(err, || {
             check_out(out)?;
             let state = bytes(state_json, state_len, "state_json")?;
-            Ok(give(
-                out,
-                katacg_manager(Manager::load(trees(host)?, state)?),
-            ))
+            Ok(give(out, katacg_manager(Manager::load(trees(host)?, state)?)))
         })
     }
 }
@@ -171,7 +184,10 @@ pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
 /// already are used. When it fails, directories that it made are removed again and the process is
 /// back where it was.
 ///
-/// pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0. Errors: -ESRCH
+/// pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0, or, for a rootless
+/// caller that named no path (opts.name alone), the number of hierarchies in which it may not make
+/// the cgroup and goes without. Errors: -EACCES, -EPERM, -EROFS (KATACG_ERR_ROOTLESS: such a caller
+/// asks for limits; KATACG_ERR_SYSTEM), -ESRCH
 /// (KATACG_ERR_SYSTEM: no such process; nothing was done), what mkdir(2), open(2), write(2) give
 /// (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET those of katacg_manager_set; -EINVAL
 /// (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe, unless another thread was in a call on this
@@ -189,14 +205,17 @@ pub unsafe extern "C" fn katacg_manager_apply(
         guard(err, || {
             let manager = handle(manager, "manager")?;
             check_flags(flags.into(), KATACG_APPLY_SET.into())?;
-            manager.0.apply(pid, flags & KATACG_APPLY_SET != 0)?;
-            Ok(0)
+            let applied = manager.0.apply(pid, flags & KATACG_APPLY_SET != 0)?;
+            Ok(c_int::try_from(applied.dropped).unwrap_or(c_int::MAX))
         })
     }
 }
 
-/// Gives the cgroup resources. What they leave out stays as it is. They become the manager's own
-/// (see katacg_manager_state) when all of them are set.
+/// Gives the cgroup resources. What they leave out stays as it is. When a write fails, what this
+/// call changed is put back in reverse order, and the message says what was restored and what could
+/// not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls for one cgroup take turns, whatever
+/// process they come from (flock(2) on its directory, 10 s at most: -EAGAIN, KATACG_ERR_TIMEOUT). The
+/// resources become part of the manager's own (see katacg_manager_state) when all of them are set.
 ///
 /// resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
 /// the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
@@ -280,13 +299,7 @@ pub unsafe extern "C" fn katacg_manager_paths(
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe {
-        guard(err, || {
-            put(
-                handle(manager, "manager")?.0.paths_json()?.as_bytes(),
-                buf,
-                buf_len,
-            )
-        })
+        guard(err, || put(handle(manager, "manager")?.0.paths_json()?.as_bytes(), buf, buf_len))
     }
 }
 
@@ -330,77 +343,7 @@ pub unsafe extern "C" fn katacg_manager_state(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            put(
-                handle(manager, "manager")?.0.state()?.as_bytes(),
-                buf,
-                buf_len,
-            )
-        })
-    }
-}
-
-/// The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup).
-///
-/// pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number.
-/// Returns: how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED:
-/// no such cgroup), what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_manager_pids(
-    manager: *const katacg_manager,
-    pids: *mut i32,
-    pids_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            super::boundary::put_ints(&handle(manager, "manager")?.0.pids()?, pids, pids_len)
-        })
-    }
-}
-
-/// Whether the cgroup is there.
-///
-/// Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_manager_exists(
-    manager: *const katacg_manager,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            Ok(c_int::from(handle(manager, "manager")?.0.exists()?))
-        })
-    }
-}
-
-/// Removes the cgroup with its children from every hierarchy, waiting up to about a second for
-/// processes that are ending. What is gone already counts as removed: it can be called again.
-/// Processes are not moved and not killed.
-///
-/// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
-/// some), what rmdir(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
-/// any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_manager_destroy(
-    manager: *const katacg_manager,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            handle(manager, "manager")?.0.destroy()?;
-            Ok(0)
-        })
-    }
+    unsafe { guard(err, || put(handle(manager, "manager")?.0.state()?.as_bytes(), buf, buf_len)) }
 }
 
 /// Reads one file of the cgroup.
@@ -408,7 +351,8 @@ pub unsafe extern "C" fn katacg_manager_destroy(
 /// subsystem: as for katacg_manager_path. file: its name, without a slash. buf, buf_len: the
 /// contents, as snprintf writes it; NULL and 0 ask for their length. Returns: the length without
 /// NUL, also when it did not fit. Errors: what openat2(2) and read(2) give (KATACG_ERR_SYSTEM),
-/// -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems), -EINVAL
+/// -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems; KATACG_ERR_DELETED: no
+/// such cgroup), -EINVAL
 /// (KATACG_ERR_ARGUMENT: NULL, or not a file name). Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
@@ -433,7 +377,8 @@ pub unsafe extern "C" fn katacg_manager_read(
 /// Writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
 ///
 /// subsystem, file: as for katacg_manager_read. value, len: what to write. Returns: 0. Errors:
-/// what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED), -EINVAL
+/// what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED,
+/// KATACG_ERR_DELETED), -EINVAL
 /// (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]

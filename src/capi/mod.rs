@@ -7,21 +7,27 @@
 // The contract of each function is in its comment, in C's terms.
 #![allow(clippy::missing_safety_doc, non_camel_case_types)]
 
+mod attach;
 mod boundary;
 mod error;
 mod host;
 mod kata;
+mod lifecycle;
 mod manager;
+mod members;
 mod options;
 mod paths;
 #[cfg(test)]
 mod tests;
 mod version;
 
+pub use attach::*;
 pub use error::*;
 pub use host::*;
 pub use kata::*;
+pub use lifecycle::*;
 pub use manager::*;
+pub use members::*;
 pub use options::*;
 pub use paths::*;
 pub use version::*;

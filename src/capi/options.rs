@@ -11,6 +11,15 @@ pub const KATACG_MANAGER_SKIP_DEVICES: u64 = 1;
 /// What a layout has no file for is an error, where it would be a warning.
 pub const KATACG_MANAGER_STRICT: u64 = 2;
 
+/// A failed katacg_manager_set leaves what it had written: saves reading each value first.
+pub const KATACG_MANAGER_NO_ROLLBACK: u64 = 4;
+/// Join only the hierarchies in which the cgroup is there already; -ENOENT (KATACG_ERR_DELETED)
+/// when it is in none.
+pub const KATACG_MANAGER_EXISTING: u64 = 8;
+/// Give the v2 cgroup to owner_uid and owner_gid when it is made: the directory, and the files that
+/// /sys/kernel/cgroup/delegate names.
+pub const KATACG_MANAGER_DELEGATE: u64 = 16;
+
 /// Options of katacg_manager_new. Zero it (KATACG_MANAGER_OPTS_INIT), set what you need, pass
 /// sizeof: fields are only ever added at the end, and 0 is what an older program means.
 #[repr(C)]
@@ -20,14 +29,21 @@ pub struct katacg_manager_opts {
     pub flags: u64,
     /// The cgroup, instead of the specification's cgroupsPath. NULL: as the specification says.
     pub path: *const c_char,
-    /// v1: comma-separated subsystems to join ("cpu,memory,name=systemd"). NULL: all that are
-    /// mounted.
+    /// v1: comma-separated subsystems to join ("cpu,memory,name=systemd"), each of which must be
+    /// mounted. NULL: all that are mounted, among which devices must be.
     pub subsystems: *const c_char,
     /// Where warnings are written, a line each; the caller's, never closed. Used when
     /// log_level is not 0.
     pub log_fd: i32,
     /// 0: silent. 1: warnings.
     pub log_level: u32,
+    /// The cgroup's name when neither path nor the specification gives a path: it is made below (v1)
+    /// or beside (v2) the caller's own, and a rootless caller that may not goes without. NULL: none.
+    pub name: *const c_char,
+    /// With KATACG_MANAGER_DELEGATE.
+    pub owner_uid: u32,
+    /// With KATACG_MANAGER_DELEGATE.
+    pub owner_gid: u32,
 }
 
 impl Default for katacg_manager_opts {
@@ -38,11 +54,14 @@ impl Default for katacg_manager_opts {
             subsystems: std::ptr::null(),
             log_fd: 0,
             log_level: 0,
+            name: std::ptr::null(),
+            owner_uid: 0,
+            owner_gid: 0,
         }
     }
 }
 
-const _: () = assert!(size_of::<katacg_manager_opts>() == 32);
+const _: () = assert!(size_of::<katacg_manager_opts>() == 48);
 
 /// The smallest options structure: its flags.
 const SMALLEST: usize = size_of::<u64>();
@@ -54,23 +73,14 @@ pub(super) unsafe fn read<T: Copy + Default>(pointer: *const T, size: usize) -> 
     if pointer.is_null() {
         return match size {
             0 => Ok(out),
-            _ => fail(
-                Code::Argument,
-                format!("opts is NULL and its size is {size}"),
-            ),
+            _ => fail(Code::Argument, format!("opts is NULL and its size is {size}")),
         };
     }
     if size < SMALLEST {
-        return fail(
-            Code::Argument,
-            format!("opts_size {size} is smaller than any version's"),
-        );
+        return fail(Code::Argument, format!("opts_size {size} is smaller than any version's"));
     }
     if size > 1 << 12 {
-        return fail(
-            Code::TooNew,
-            format!("opts_size {size} is larger than a page"),
-        );
+        return fail(Code::TooNew, format!("opts_size {size} is larger than a page"));
     }
     let known = size.min(size_of::<T>());
     // SAFETY: the header asks for `size` readable bytes. T is a plain C structure of integers

@@ -26,27 +26,16 @@ fn rules(flags: u32) -> Result<Rules> {
         KATACG_PATH_SYSTEMD | KATACG_PATH_STRICT | KATACG_PATH_K1 | KATACG_PATH_K3 | KATACG_PATH_V2;
     check_flags(flags.into(), all.into())?;
     let has = |flag| flags & flag != 0;
-    let generation = match (
-        has(KATACG_PATH_K1),
-        has(KATACG_PATH_K3),
-        has(KATACG_PATH_V2),
-    ) {
+    let generation = match (has(KATACG_PATH_K1), has(KATACG_PATH_K3), has(KATACG_PATH_V2)) {
         (false, false, false) => Generation::K0,
         (true, false, false) => Generation::K1,
         (false, true, unified) => Generation::K3 { unified },
         (true, true, _) => {
-            return fail(
-                Code::Argument,
-                "KATACG_PATH_K1 and KATACG_PATH_K3 exclude each other",
-            )
+            return fail(Code::Argument, "KATACG_PATH_K1 and KATACG_PATH_K3 exclude each other")
         }
         (_, false, true) => return fail(Code::Argument, "KATACG_PATH_V2 goes with KATACG_PATH_K3"),
     };
-    Ok(Rules {
-        generation,
-        systemd: has(KATACG_PATH_SYSTEMD),
-        strict: has(KATACG_PATH_STRICT),
-    })
+    Ok(Rules { generation, systemd: has(KATACG_PATH_SYSTEMD), strict: has(KATACG_PATH_STRICT) })
 }
 
 /// Whether a path is a systemd path by Kata's oldest rule: three parts between colons, each of
@@ -59,9 +48,7 @@ fn rules(flags: u32) -> Result<Rules> {
 pub unsafe extern "C" fn katacg_path_is_systemd(path: *const c_char) -> c_int {
     // SAFETY: the caller's pointer, as the comment asks.
     let answer = unsafe {
-        guard(std::ptr::null_mut(), || {
-            Ok(c_int::from(path::is_systemd(text(path, "path")?)))
-        })
+        guard(std::ptr::null_mut(), || Ok(c_int::from(path::is_systemd(text(path, "path")?))))
     };
     answer.max(0)
 }
@@ -75,9 +62,7 @@ pub unsafe extern "C" fn katacg_path_is_systemd(path: *const c_char) -> c_int {
 pub unsafe extern "C" fn katacg_path_is_systemd_slice(path: *const c_char) -> c_int {
     // SAFETY: the caller's pointer, as the comment asks.
     let answer = unsafe {
-        guard(std::ptr::null_mut(), || {
-            Ok(c_int::from(path::is_systemd_slice(text(path, "path")?)))
-        })
+        guard(std::ptr::null_mut(), || Ok(c_int::from(path::is_systemd_slice(text(path, "path")?))))
     };
     answer.max(0)
 }
@@ -102,13 +87,7 @@ pub unsafe extern "C" fn katacg_path_validate(
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe {
-        guard(err, || {
-            put(
-                &path::validate(text(path, "path")?, rules(flags)?)?,
-                buf,
-                buf_len,
-            )
-        })
+        guard(err, || put(&path::validate(text(path, "path")?, rules(flags)?)?, buf, buf_len))
     }
 }
 
@@ -127,11 +106,7 @@ pub unsafe extern "C" fn katacg_path_rename(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            put(&path::rename(text(path, "path")?)?, buf, buf_len)
-        })
-    }
+    unsafe { guard(err, || put(&path::rename(text(path, "path")?)?, buf, buf_len)) }
 }
 
 /// As katacg_path_rename, by the rules of Kata 3.x: "" and "." stand for "/vc".
@@ -148,11 +123,7 @@ pub unsafe extern "C" fn katacg_path_rename_k3(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            put(&path::rename_k3(text(path, "path")?)?, buf, buf_len)
-        })
-    }
+    unsafe { guard(err, || put(&path::rename_k3(text(path, "path")?)?, buf, buf_len)) }
 }
 
 /// Where the part of a sandbox goes that no limits apply to: the path below "/kata".
@@ -169,11 +140,7 @@ pub unsafe extern "C" fn katacg_path_no_constraints(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            put(&path::no_constraints(text(path, "path")?), buf, buf_len)
-        })
-    }
+    unsafe { guard(err, || put(&path::no_constraints(text(path, "path")?), buf, buf_len)) }
 }
 
 /// The parent of a path, taken from the root whether it starts with '/' or not.
@@ -190,11 +157,7 @@ pub unsafe extern "C" fn katacg_path_parent(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            put(&path::parent(text(path, "path")?), buf, buf_len)
-        })
-    }
+    unsafe { guard(err, || put(&path::parent(text(path, "path")?), buf, buf_len)) }
 }
 
 /// The path to use inside the guest: "/prefix/name" of a systemd path (by
@@ -229,11 +192,7 @@ pub unsafe extern "C" fn katacg_slice_expand(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            put(&slice::expand(text(slice, "slice")?)?, buf, buf_len)
-        })
-    }
+    unsafe { guard(err, || put(&slice::expand(text(slice, "slice")?)?, buf, buf_len)) }
 }
 
 /// The slice of a systemd path "x.slice:prefix:name": "x.slice".
@@ -250,15 +209,7 @@ pub unsafe extern "C" fn katacg_path_slice(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            put(
-                &slice::slice_and_unit_k3(text(path, "path")?)?.0,
-                buf,
-                buf_len,
-            )
-        })
-    }
+    unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.0, buf, buf_len)) }
 }
 
 /// The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope".
@@ -275,15 +226,7 @@ pub unsafe extern "C" fn katacg_path_unit(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            put(
-                &slice::slice_and_unit_k3(text(path, "path")?)?.1,
-                buf,
-                buf_len,
-            )
-        })
-    }
+    unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.1, buf, buf_len)) }
 }
 
 /// A cgroup's directory: root, subsystem and path joined and cleaned. Lexical: ".." in the path
@@ -306,11 +249,7 @@ pub unsafe extern "C" fn katacg_subsystem_path(
     unsafe {
         guard(err, || {
             let (root, subsystem) = (text(root, "root")?, text(subsystem, "subsystem")?);
-            put(
-                &path::subsystem_path(root, subsystem, text(path, "path")?),
-                buf,
-                buf_len,
-            )
+            put(&path::subsystem_path(root, subsystem, text(path, "path")?), buf, buf_len)
         })
     }
 }
@@ -334,13 +273,7 @@ pub unsafe extern "C" fn katacg_v1_mountpoint_parse(
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe {
-        guard(err, || {
-            put(
-                &v1mount::find(bytes(mountinfo, len, "mountinfo")?)?,
-                buf,
-                buf_len,
-            )
-        })
+        guard(err, || put(&v1mount::find(bytes(mountinfo, len, "mountinfo")?)?, buf, buf_len))
     }
 }
 

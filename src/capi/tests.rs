@@ -10,13 +10,7 @@ use super::*;
 
 fn fresh() -> katacg_error {
     let size = u32::try_from(size_of::<katacg_error>()).unwrap();
-    katacg_error {
-        size,
-        code: 0,
-        sys_errno: 0,
-        reserved: 0,
-        message: [0; KATACG_ERROR_MESSAGE],
-    }
+    katacg_error { size, code: 0, sys_errno: 0, reserved: 0, message: [0; KATACG_ERROR_MESSAGE] }
 }
 
 fn panics(family: &str, call: impl Fn(*mut katacg_error) -> c_int) {
@@ -25,22 +19,14 @@ fn panics(family: &str, call: impl Fn(*mut katacg_error) -> c_int) {
     let result = call(&raw mut err);
     assert_eq!(result, -libc::ENOTRECOVERABLE, "{family}");
     assert_eq!(err.code, KATACG_ERR_PANIC, "{family}");
-    let message = unsafe { CStr::from_ptr(err.message.as_ptr()) }
-        .to_str()
-        .unwrap();
+    let message = unsafe { CStr::from_ptr(err.message.as_ptr()) }.to_str().unwrap();
     assert!(message.contains("injected"), "{family}: {message}");
-    assert_ne!(
-        call(&raw mut err),
-        -libc::ENOTRECOVERABLE,
-        "{family}: the next call"
-    );
+    assert_ne!(call(&raw mut err), -libc::ENOTRECOVERABLE, "{family}: the next call");
 }
 
 #[test]
 fn a_panic_in_paths_is_an_error() {
-    panics("paths", |err| unsafe {
-        katacg_path_rename(c"x".as_ptr(), null_mut(), 0, err)
-    });
+    panics("paths", |err| unsafe { katacg_path_rename(c"x".as_ptr(), null_mut(), 0, err) });
 }
 
 #[test]
@@ -52,9 +38,7 @@ fn a_panic_in_the_systemd_test_is_no() {
 
 #[test]
 fn a_panic_in_kata_is_an_error() {
-    panics("kata", |err| unsafe {
-        katacg_cpu_validate(c"null".as_ptr(), 4, null_mut(), 0, err)
-    });
+    panics("kata", |err| unsafe { katacg_cpu_validate(c"null".as_ptr(), 4, null_mut(), 0, err) });
 }
 
 #[test]
@@ -69,7 +53,5 @@ fn a_panic_in_host_is_an_error() {
 
 #[test]
 fn a_panic_in_manager_is_an_error() {
-    panics("manager", |err| unsafe {
-        katacg_manager_exists(null(), err)
-    });
+    panics("manager", |err| unsafe { katacg_manager_exists(null(), err) });
 }

@@ -32,21 +32,14 @@ pub fn open(tree: &Tree, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
 
 /// The same without openat2.
 pub fn walk(tree: &Tree, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-    let mut parts = path
-        .split(|&b| b == b'/')
-        .filter(|part| !part.is_empty())
-        .peekable();
+    let mut parts = path.split(|&b| b == b'/').filter(|part| !part.is_empty()).peekable();
     let mut at: Option<OwnedFd> = None;
     while let Some(part) = parts.next() {
         if part == b".." {
             return Err(Errno::XDEV);
         }
         let last = parts.peek().is_none();
-        let how = if last {
-            flags
-        } else {
-            OFlags::PATH | OFlags::DIRECTORY
-        };
+        let how = if last { flags } else { OFlags::PATH | OFlags::DIRECTORY };
         let how = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = at.as_ref().unwrap_or(tree.fd());
         let next = openat(dir, part, how, Mode::empty())?;

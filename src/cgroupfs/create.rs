@@ -24,12 +24,7 @@ impl<'t> Cgroup<'t> {
             Err(Errno::NOENT) => {}
             Err(e) => return Err(Error::system("mkdir", &self.absolute(""), e)),
         }
-        let slashes = self
-            .path
-            .iter()
-            .enumerate()
-            .filter(|(_, &b)| b == b'/')
-            .map(|(i, _)| i);
+        let slashes = self.path.iter().enumerate().filter(|(_, &b)| b == b'/').map(|(i, _)| i);
         for end in slashes.chain([self.path.len()]) {
             match self.mkdir(end) {
                 Ok(()) => created.0.push(end),
@@ -41,11 +36,9 @@ impl<'t> Cgroup<'t> {
     }
 
     /// The ancestor whose path is the first `end` bytes of this one's.
+    #[must_use]
     pub fn prefix(&self, end: usize) -> Cgroup<'t> {
-        Cgroup {
-            tree: self.tree,
-            path: self.path.get(..end).unwrap_or(self.path),
-        }
+        Cgroup { tree: self.tree, path: self.path.get(..end).unwrap_or(self.path) }
     }
 
     /// The parent; none of the hierarchy's root.
@@ -55,6 +48,14 @@ impl<'t> Cgroup<'t> {
         }
         let end = self.path.iter().rposition(|&b| b == b'/').unwrap_or(0);
         Some(self.prefix(end))
+    }
+
+    /// The ancestors, from the hierarchy's root down, without itself.
+    pub fn ancestors(&self) -> impl Iterator<Item = Cgroup<'t>> + use<'t> {
+        let this = *self;
+        let slashes = this.path.iter().enumerate().filter(|(_, &b)| b == b'/').map(|(i, _)| i);
+        let root = (!this.path.is_empty()).then_some(0);
+        root.into_iter().chain(slashes).map(move |end| this.prefix(end))
     }
 
     fn mkdir(&self, end: usize) -> std::result::Result<(), Errno> {

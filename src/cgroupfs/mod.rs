@@ -6,12 +6,16 @@
 
 pub mod beneath;
 mod create;
+mod freezer;
 mod procs;
 mod remove;
 mod trees;
+mod v2;
 
 pub use create::Created;
-pub use procs::{attach, parse_pids, Member};
+pub use freezer::Freezer;
+pub use procs::parse_ids;
+pub use remove::PATIENCE;
 pub use trees::Trees;
 
 use rustix::fd::{AsFd, OwnedFd};
@@ -55,11 +59,7 @@ impl Tree {
             );
         }
         let device = rustix::fs::fstat(&fd).map_err(failed("stat"))?.st_dev;
-        Ok(Tree {
-            fd,
-            mountpoint: hierarchy.mountpoint.clone(),
-            device,
-        })
+        Ok(Tree { fd, mountpoint: hierarchy.mountpoint.clone(), device })
     }
 
     /// The cgroup at a path below the mountpoint: clean, no leading slash.

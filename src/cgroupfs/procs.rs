@@ -7,96 +7,105 @@ use rustix::io::Errno;
 
 use super::{write_all, Cgroup};
 use crate::error::{fail, Code, Error, Result};
+use crate::host::Version;
+use crate::plan::Kind;
 
 /// A task that is still being forked (TASK_NEW) cannot be moved: EINVAL, for a moment.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(30);
 
-/// What is moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Member {
-    /// A process with all its threads.
-    Process(i32),
-}
+impl Cgroup<'_> {
+    /// Moves processes or threads in, one write each, on one descriptor. Each that has moved is
+    /// told to `moved` at once.
+    pub fn attach(
+        &self,
+        version: Version,
+        kind: Kind,
+        ids: &[i32],
+        mut moved: impl FnMut(i32),
+    ) -> Result<()> {
+        let file = kind.file(version);
+        let failed = |e| Error::system("open", &self.absolute(file), e);
+        let fd = self.open(file, OFlags::WRONLY).map_err(failed)?;
+        for &id in ids {
+            let value = id.to_string();
+            let mut result = write_all(&fd, value.as_bytes());
+            for _ in 1..TRIES {
+                if result != Err(Errno::INVAL) {
+                    break;
+                }
+                std::thread::sleep(PAUSE);
+                result = write_all(&fd, value.as_bytes());
+            }
+            result.map_err(|e| self.refused(file, &value, e))?;
+            moved(id);
+        }
+        Ok(())
+    }
 
-/// Moves a process into a cgroup.
-pub fn attach(cgroup: Cgroup<'_>, member: Member) -> Result<()> {
-    let Member::Process(pid) = member;
-    let file = "cgroup.procs";
-    let value = pid.to_string();
-    let failed = |e: Errno| {
-        let error = Error::write(&cgroup.absolute(file), value.as_bytes(), e);
-        match e {
-            Errno::SRCH => error.advice("the process is gone"),
+    fn refused(&self, file: &str, value: &str, errno: Errno) -> Error {
+        let error = Error::write(&self.absolute(file), value.as_bytes(), errno);
+        match errno {
+            Errno::SRCH => error.advice("it is gone"),
             Errno::NOSPC => error.advice("the cpuset has no CPUs or no memory nodes"),
-            Errno::BUSY | Errno::OPNOTSUPP => error
-                .advice("a cgroup with controllers for its children takes no process; join a leaf"),
+            Errno::BUSY => error.advice(
+                "a cgroup with controllers turned on for its children takes no processes; \
+                 use one of its leaves",
+            ),
+            Errno::OPNOTSUPP => error.advice(
+                "threads move within one threaded subtree, processes into domains; \
+                 see cgroup.type",
+            ),
             _ => error,
         }
-    };
-    let fd = cgroup.open(file, OFlags::WRONLY).map_err(failed)?;
-    for _ in 1..TRIES {
-        match write_all(&fd, value.as_bytes()) {
-            Err(Errno::INVAL) => std::thread::sleep(PAUSE),
-            other => return other.map_err(failed),
+    }
+
+    /// The processes in it. A v2 threaded cgroup has none of its own to list (EOPNOTSUPP): then
+    /// its threads.
+    pub fn pids(&self) -> Result<Vec<i32>> {
+        match self.read("cgroup.procs") {
+            Err(e) if e.is(Errno::OPNOTSUPP) => parse_ids(&self.read("cgroup.threads")?),
+            other => parse_ids(&other?),
         }
     }
-    write_all(&fd, value.as_bytes()).map_err(failed)
-}
 
-impl Cgroup<'_> {
-    /// The child with this name.
-    pub(super) fn child(&self, name: &[u8]) -> Owned<'_> {
+    /// The threads in it.
+    pub fn threads(&self, version: Version) -> Result<Vec<i32>> {
+        parse_ids(&self.read(Kind::Thread.file(version))?)
+    }
+
+    /// What `list` gives for it and for every cgroup below. One that vanishes below is passed
+    /// over; that it vanishes itself is an error.
+    pub fn walk(&self, list: &mut dyn FnMut(Cgroup<'_>) -> Result<()>) -> Result<()> {
+        list(*self)?;
+        for name in self.children()? {
+            let path = self.child(&name);
+            let child = Cgroup { tree: self.tree, path: &path };
+            match child.walk(list) {
+                Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The path of the child with this name.
+    pub(super) fn child(&self, name: &[u8]) -> Vec<u8> {
         let mut path = self.path.to_vec();
         if !path.is_empty() {
             path.push(b'/');
         }
         path.extend_from_slice(name);
-        Owned {
-            parent: *self,
-            path,
-        }
-    }
-
-    /// The processes in it. v2 threaded cgroups have none of their own to list (EOPNOTSUPP):
-    /// then the threads.
-    pub fn pids(&self) -> Result<Vec<i32>> {
-        match self.read("cgroup.procs") {
-            Err(e) if e.is(Errno::OPNOTSUPP) => parse_pids(&self.read("cgroup.threads")?),
-            other => parse_pids(&other?),
-        }
-    }
-}
-
-/// A child's path, owned.
-pub(super) struct Owned<'p> {
-    parent: Cgroup<'p>,
-    path: Vec<u8>,
-}
-
-impl Owned<'_> {
-    pub(super) fn get(&self) -> Cgroup<'_> {
-        Cgroup {
-            tree: self.parent.tree,
-            path: &self.path,
-        }
-    }
-
-    pub(super) fn remove(&self) -> Result<()> {
-        self.get().remove()
+        path
     }
 }
 
 /// Lines of decimal numbers.
-pub fn parse_pids(text: &[u8]) -> Result<Vec<i32>> {
+pub fn parse_ids(text: &[u8]) -> Result<Vec<i32>> {
     let text = String::from_utf8_lossy(text);
-    text.split_ascii_whitespace()
-        .map(|field| match field.parse() {
-            Ok(pid) => Ok(pid),
-            Err(_) => fail(
-                Code::System,
-                format!("read cgroup.procs: {field:?} is not a number"),
-            ),
-        })
-        .collect()
+    let parse = |field: &str| match field.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => fail(Code::System, format!("read a list of tasks: {field:?} is not a number")),
+    };
+    text.split_ascii_whitespace().map(parse).collect()
 }

@@ -1,6 +1,6 @@
 //! Removing a cgroup and everything below it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{unlinkat, AtFlags, Dir, FileType, OFlags};
 use rustix::io::Errno;
@@ -8,42 +8,45 @@ use rustix::io::Errno;
 use super::Cgroup;
 use crate::error::{Code, Error, Result};
 
-/// A process that was killed leaves its cgroup a moment later. Doubling from one millisecond,
-/// ten waits are about one second in all.
-const WAITS: u32 = 10;
+/// A process that was killed leaves its cgroup a moment later: how long a whole removal waits.
+pub const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Cgroup<'_> {
     /// Removes the cgroup with its children, deepest first. One that is gone already counts as
-    /// removed; so does one that never was, on a read-only mount.
+    /// removed; so does one that never was, on a read-only mount. While processes are ending it
+    /// tries again, with doubling pauses, until `end`.
     ///
-    /// Errors: [`Code::Busy`] when processes are still inside after about a second.
-    pub fn remove(&self) -> Result<()> {
-        match self.rmdir() {
-            Ok(()) | Err(Errno::NOENT) => return Ok(()),
-            // Children or stragglers; or a read-only mount, where rmdir says EROFS of what is
-            // not even there (runc#4518). Looking tells which.
-            Err(_) => {}
+    /// Errors: [`Code::Busy`] when processes are still inside then.
+    pub fn remove(&self, end: Instant) -> Result<()> {
+        // Children or stragglers; or a read-only mount, where rmdir says EROFS of what is not
+        // even there (runc#4518). Looking tells which.
+        if let Ok(()) | Err(Errno::NOENT) = self.rmdir() {
+            return Ok(());
         }
-        for child in self.children()? {
-            self.child(&child).remove()?;
-        }
-        let mut wait = Duration::from_millis(1);
-        for _ in 0..WAITS {
-            match self.rmdir() {
-                Ok(()) | Err(Errno::NOENT) => return Ok(()),
-                Err(Errno::BUSY) => {
-                    std::thread::sleep(wait);
-                    wait *= 2;
-                }
-                Err(e) => return Err(Error::system("rmdir", &self.absolute(""), e)),
+        let mut pause = Duration::from_millis(1);
+        loop {
+            // Again each time: a process on its way out can still make a child.
+            for child in self.children()? {
+                let path = self.child(&child);
+                Cgroup { tree: self.tree, path: &path }.remove(end)?;
             }
-        }
-        match self.rmdir() {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(Errno::BUSY) => Err(Error::system("rmdir", &self.absolute(""), Errno::BUSY)
-                .with_code(Code::Busy)
-                .advice(self.what_is_left())),
-            Err(e) => Err(Error::system("rmdir", &self.absolute(""), e)),
+            let errno = match self.rmdir() {
+                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Err(errno) => errno,
+            };
+            if errno == Errno::ROFS && !self.exists()? {
+                return Ok(());
+            }
+            let error = || Error::system("rmdir", &self.absolute(""), errno);
+            if errno != Errno::BUSY {
+                return Err(error());
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(error().with_code(Code::Busy).advice(self.what_is_left()));
+            }
+            std::thread::sleep(pause.min(left));
+            pause *= 2;
         }
     }
 

@@ -40,8 +40,8 @@ pub enum Version {
 pub struct Hierarchy {
     /// v1 or v2.
     pub version: Version,
-    /// v1: the controllers of the mount's super options, and its `name=`; v2: empty, since the
-    /// controllers are a property of each cgroup there (`cgroup.controllers`).
+    /// v1: the controllers of the mount's super options, and its `name=`; v2: those of the
+    /// mount's own `cgroup.controllers`.
     pub controllers: Vec<String>,
     /// Where it is mounted, unescaped.
     pub mountpoint: Vec<u8>,
@@ -59,6 +59,14 @@ impl Hierarchy {
     pub fn own_below_mount(&self) -> Option<Vec<u8>> {
         let own = gopath::clean(self.own.as_deref()?);
         gopath::strip_root(&own, &self.root).map(<[u8]>::to_vec)
+    }
+
+    /// What /proc/PID/cgroup calls it.
+    pub(crate) fn own_key(&self) -> &str {
+        match self.version {
+            Version::V2 => "",
+            Version::V1 => self.controllers.first().map_or("", String::as_str),
+        }
     }
 
     /// The first controller or name: what the hierarchy is called in messages.
@@ -92,6 +100,8 @@ pub struct Sources<'a> {
     pub uid_map: &'a [u8],
     /// Effective uid.
     pub euid: u32,
+    /// `cgroup.controllers` of the cgroup2 mount.
+    pub controllers: &'a [u8],
 }
 
 impl Host {
@@ -105,12 +115,18 @@ impl Host {
             other => other?,
         };
         let euid = rustix::process::geteuid().as_raw();
-        Host::parse(Sources {
+        let mut host = Host::parse(Sources {
             mountinfo: &mountinfo,
             cgroup: &cgroup,
             uid_map: &uid_map,
             euid,
-        })
+            controllers: b"",
+        })?;
+        for hierarchy in host.hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
+            let file = [&hierarchy.mountpoint[..], b"/cgroup.controllers"].concat();
+            hierarchy.controllers = words(&read_file(&file)?);
+        }
+        Ok(host)
     }
 
     /// The facts from their sources; no I/O.
@@ -120,7 +136,10 @@ impl Host {
     pub fn parse(sources: Sources<'_>) -> Result<Host> {
         let own = own::parse(sources.cgroup)?;
         let mounts = select::cgroup_mounts(sources.mountinfo);
-        let (layout, hierarchies) = select::hierarchies(&mounts, &own);
+        let (layout, mut hierarchies) = select::hierarchies(&mounts, &own);
+        for hierarchy in hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
+            hierarchy.controllers = words(sources.controllers);
+        }
         if hierarchies.is_empty() {
             return fail(
                 Code::NotMounted,
@@ -128,11 +147,7 @@ impl Host {
             );
         }
         let rootless = sources.euid != 0 || in_user_namespace(sources.uid_map);
-        Ok(Host {
-            layout,
-            hierarchies,
-            rootless,
-        })
+        Ok(Host { layout, hierarchies, rootless })
     }
 
     /// Whether the host is unified.
@@ -150,6 +165,12 @@ impl Host {
         })
     }
 
+    /// The cgroup2 hierarchy, if its mount has this controller.
+    pub fn cgroup2_with(&self, controller: &str) -> Option<usize> {
+        let has = |h: &Hierarchy| h.controllers.iter().any(|c| c == controller);
+        self.find("").filter(|&index| self.hierarchies.get(index).is_some_and(has))
+    }
+
     /// As [`Host::find`] for a controller that must be there. On a unified host every
     /// controller's mount is the cgroup2 mount.
     pub fn hierarchy(&self, controller: &str) -> Result<&Hierarchy> {
@@ -161,11 +182,7 @@ impl Host {
     }
 
     pub(crate) fn no_such_controller(&self, controller: &str) -> Error {
-        let what = if controller.is_empty() {
-            "cgroup2"
-        } else {
-            controller
-        };
+        let what = if controller.is_empty() { "cgroup2" } else { controller };
         Error::new(Code::NotMounted, format!("no cgroup mount has {what}"))
             .advice(format!("mounted: {}", self.labels().join(" ")))
     }
@@ -176,8 +193,8 @@ impl Host {
         self.hierarchies
             .iter()
             .flat_map(|h| {
-                let v2 = of(h).then_some("cgroup2");
-                h.controllers.iter().map(String::as_str).chain(v2)
+                let v1 = if of(h) { &[][..] } else { &h.controllers[..] };
+                v1.iter().map(String::as_str).chain(of(h).then_some("cgroup2"))
             })
             .collect()
     }
@@ -185,16 +202,22 @@ impl Host {
 
 /// Anything but "0 0 4294967295" alone maps only some of the host's users.
 fn in_user_namespace(uid_map: &[u8]) -> bool {
-    let fields: Vec<&[u8]> = uid_map
-        .split(|b| b.is_ascii_whitespace())
-        .filter(|f| !f.is_empty())
-        .collect();
+    let fields: Vec<&[u8]> =
+        uid_map.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty()).collect();
     !(fields.is_empty() || fields == [&b"0"[..], b"0", b"4294967295"])
 }
 
 /// Reads a file of /proc to its end.
 pub(crate) fn read_proc(path: &str) -> Result<Vec<u8>> {
-    let failed = |what| move |e| Error::system(what, path.as_bytes(), e);
+    read_file(path.as_bytes())
+}
+
+fn words(text: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(text).split_whitespace().map(str::to_owned).collect()
+}
+
+fn read_file(path: &[u8]) -> Result<Vec<u8>> {
+    let failed = |what| move |e| Error::system(what, path, e);
     let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .map_err(failed("open"))?;
     crate::cgroupfs::read_to_end(&fd, 64 * 1024).map_err(failed("read"))

@@ -26,15 +26,12 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text).filter(|text| !text.is_empty());
     std::iter::from_fn(move || {
         let text = rest?;
-        let line = match memchr(b'\n', text) {
-            Some(end) => {
-                rest = text.get(end + 1..).filter(|rest| !rest.is_empty());
-                text.get(..end)?
-            }
-            None => {
-                rest = None;
-                text
-            }
+        let line = if let Some(end) = memchr(b'\n', text) {
+            rest = text.get(end + 1..).filter(|rest| !rest.is_empty());
+            text.get(..end)?
+        } else {
+            rest = None;
+            text
         };
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     })
@@ -52,14 +49,7 @@ pub fn parse(line: &[u8]) -> Option<Mount<'_>> {
     let fs_type = after.next()?;
     let _source = after.next()?;
     let super_options = after.next().unwrap_or_default();
-    Some(Mount {
-        id,
-        parent,
-        root,
-        mountpoint,
-        fs_type,
-        super_options,
-    })
+    Some(Mount { id, parent, root, mountpoint, fs_type, super_options })
 }
 
 /// The kernel writes space, tab, newline and backslash as `\` and three octal digits.
@@ -70,15 +60,14 @@ pub fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&first, tail)) = rest.split_first() {
-        match (first, tail) {
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
-                out.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
-                rest = after;
-            }
-            _ => {
-                out.push(first);
-                rest = tail;
-            }
+        if let (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) =
+            (first, tail)
+        {
+            out.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
+            rest = after;
+        } else {
+            out.push(first);
+            rest = tail;
         }
     }
     Cow::Owned(out)

@@ -15,17 +15,11 @@ pub(crate) fn parse(text: &[u8]) -> Result<Own> {
         else {
             return fail(
                 Code::System,
-                format!(
-                    "read /proc/self/cgroup: {} is not id:controllers:path",
-                    Lossless(line)
-                ),
+                format!("read /proc/self/cgroup: {} is not id:controllers:path", Lossless(line)),
             );
         };
         for controller in controllers.split(|&b| b == b',') {
-            out.insert(
-                String::from_utf8_lossy(controller).into_owned(),
-                path.to_vec(),
-            );
+            out.insert(String::from_utf8_lossy(controller).into_owned(), path.to_vec());
         }
     }
     Ok(out)

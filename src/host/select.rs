@@ -47,20 +47,14 @@ const FLAGS: &[&str] = &[
 /// All cgroup mounts, with those marked that another mount covers.
 pub(crate) fn cgroup_mounts(mountinfo: &[u8]) -> Vec<Candidate> {
     let cgroup = |m: &Mount<'_>| matches!(m.fs_type, b"cgroup" | b"cgroup2");
-    let mut out: Vec<Candidate> = lines(mountinfo)
-        .filter_map(parse)
-        .filter(cgroup)
-        .map(candidate)
-        .collect();
+    let mut out: Vec<Candidate> =
+        lines(mountinfo).filter_map(parse).filter(cgroup).map(candidate).collect();
     if out.is_empty() {
         return out;
     }
     // By id, since a host with a thousand containers has ten thousand cgroup mounts.
-    let ids: HashMap<Vec<u8>, usize> = out
-        .iter()
-        .enumerate()
-        .map(|(i, c)| (c.id.clone(), i))
-        .collect();
+    let ids: HashMap<Vec<u8>, usize> =
+        out.iter().enumerate().map(|(i, c)| (c.id.clone(), i)).collect();
     for mount in lines(mountinfo).filter_map(parse) {
         // Something mounted on the very mountpoint of a mount hides it.
         if let Some(below) = ids.get(mount.parent).and_then(|&i| out.get_mut(i)) {
@@ -86,11 +80,7 @@ fn candidate(mount: Mount<'_>) -> Candidate {
     }
     Candidate {
         id: mount.id.to_vec(),
-        version: if mount.fs_type == b"cgroup2" {
-            Version::V2
-        } else {
-            Version::V1
-        },
+        version: if mount.fs_type == b"cgroup2" { Version::V2 } else { Version::V1 },
         controllers,
         noprefix,
         mountpoint: unescape(mount.mountpoint).into_owned(),
@@ -137,12 +127,7 @@ pub(crate) fn hierarchies(mounts: &[Candidate], own: &Own) -> (Layout, Vec<Hiera
 fn rank(h: &Hierarchy) -> (bool, bool, usize, usize) {
     let usual = gopath::strip_root(&h.mountpoint, b"/sys/fs/cgroup").is_some();
     let root = if h.root == b"/" { 0 } else { h.root.len() };
-    (
-        h.own_below_mount().is_none(),
-        !usual,
-        root,
-        h.mountpoint.len(),
-    )
+    (h.own_below_mount().is_none(), !usual, root, h.mountpoint.len())
 }
 
 fn layout(all: &[Hierarchy]) -> Layout {

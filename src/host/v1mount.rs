@@ -30,10 +30,7 @@ fn first(mountinfo: &[u8], types: &[&[u8]]) -> Result<Vec<u8>> {
         let mut fields = fields(line.get(start..).unwrap_or_default());
         let Some(fs_type) = fields.next() else {
             let shown = Lossless(line.get(..300).unwrap_or(line));
-            return fail(
-                Code::NotMounted,
-                format!("Found no fields post '-' in {shown}"),
-            );
+            return fail(Code::NotMounted, format!("Found no fields post '-' in {shown}"));
         };
         if !types.contains(&fs_type) {
             continue;
@@ -49,10 +46,7 @@ fn first(mountinfo: &[u8], types: &[&[u8]]) -> Result<Vec<u8>> {
         };
         return Ok(gopath::dir(&unescape(mountpoint)));
     }
-    Err(Error::new(
-        Code::NotMounted,
-        "cgroups: cgroup mountpoint does not exist",
-    ))
+    Err(Error::new(Code::NotMounted, "cgroups: cgroup mountpoint does not exist"))
 }
 
 /// Fields between white space, as Go's `strings.Fields` has them for ASCII.

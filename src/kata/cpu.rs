@@ -47,8 +47,8 @@ pub fn aggregate<'a>(containers: impl IntoIterator<Item = &'a LinuxCpu>) -> Linu
         quota = quota.wrapping_add(cpu.quota().unwrap_or(0));
         runtime = runtime.wrapping_add(cpu.realtime_runtime().unwrap_or(0));
         rt_period = rt_period.wrapping_add(cpu.realtime_period().unwrap_or(0));
-        append(&mut cpus, cpu.cpus());
-        append(&mut mems, cpu.mems());
+        append(&mut cpus, cpu.cpus().as_ref());
+        append(&mut mems, cpu.mems().as_ref());
     }
     let cpus = cpus.trim_matches([' ', '\n', '\t', ',']).to_owned();
     let mut out = LinuxCpu::default();
@@ -62,17 +62,13 @@ pub fn aggregate<'a>(containers: impl IntoIterator<Item = &'a LinuxCpu>) -> Linu
     validate(&out)
 }
 
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
-)]
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn max_as_double(a: u64, b: u64) -> u64 {
     (a as f64).max(b as f64) as u64
 }
 
-fn append(list: &mut String, part: &Option<String>) {
-    if let Some(part) = part.as_deref().filter(|part| !part.is_empty()) {
+fn append(list: &mut String, part: Option<&String>) {
+    if let Some(part) = part.filter(|part| !part.is_empty()) {
         list.push_str(part);
         list.push(',');
     }

@@ -4,24 +4,56 @@
 //! kept apart and tested against golden data and against an independent model. Nothing here
 //! touches the file system; every function is linear in the length of its input.
 
+use memchr::memchr;
+
 /// `filepath.Clean`: the shortest equivalent path; `""` becomes `"."`.
 pub fn clean(path: &[u8]) -> Vec<u8> {
     let rooted = path.first() == Some(&b'/');
-    let mut out: Vec<u8> = Vec::with_capacity(path.len());
+    let mut out: Vec<u8> = Vec::with_capacity(path.len().max(1));
     if rooted {
         out.push(b'/');
     }
-    // Bytes of `out` that a later ".." must not remove: the root, or leading "..".
-    let mut floor = out.len();
-    for part in path.split(|&b| b == b'/') {
+    clean_onto(&mut out, path, rooted);
+    if out.is_empty() {
+        out.push(b'.');
+    }
+    out
+}
+
+/// `Join(prefix, Clean("/" + path))` for a prefix that is clean and absolute, or empty: the
+/// path cannot climb above the prefix.
+pub fn clean_below(prefix: &[u8], path: &[u8]) -> Vec<u8> {
+    // Room for a slash, and for the few bytes that a caller puts before the name.
+    let mut out = Vec::with_capacity(prefix.len() + path.len() + 8);
+    out.extend_from_slice(prefix);
+    out.push(b'/');
+    clean_onto(&mut out, path, true);
+    if out.len() == prefix.len() + 1 && !prefix.is_empty() {
+        out.pop();
+    }
+    out
+}
+
+/// Appends the cleaned elements of `path` to what `out` has, which ends in a slash or is empty.
+/// A `..` removes none of that; `rooted` drops those that would have to, else they stay.
+fn clean_onto(out: &mut Vec<u8>, path: &[u8], rooted: bool) {
+    let start = out.len();
+    // Bytes of `out` that a later ".." must not remove.
+    let mut floor = start;
+    let mut rest = path;
+    while !rest.is_empty() {
+        let end = memchr(b'/', rest).unwrap_or(rest.len());
+        let (part, tail) = rest.split_at(end);
+        rest = tail.get(1..).unwrap_or_default();
         match part {
             b"" | b"." => {}
             b".." => {
                 if out.len() > floor {
-                    let cut = out.iter().rposition(|&b| b == b'/').unwrap_or(0);
-                    out.truncate(cut.max(floor));
+                    let own = out.get(floor..).unwrap_or_default();
+                    let cut = own.iter().rposition(|&b| b == b'/').unwrap_or(0);
+                    out.truncate(floor + cut);
                 } else if !rooted {
-                    if !out.is_empty() {
+                    if out.len() > start {
                         out.push(b'/');
                     }
                     out.extend_from_slice(b"..");
@@ -29,17 +61,13 @@ pub fn clean(path: &[u8]) -> Vec<u8> {
                 }
             }
             _ => {
-                if out.len() > usize::from(rooted) {
+                if out.len() > start {
                     out.push(b'/');
                 }
                 out.extend_from_slice(part);
             }
         }
     }
-    if out.is_empty() {
-        out.push(b'.');
-    }
-    out
 }
 
 /// `filepath.Dir`: everything before the last slash, cleaned.

@@ -4,8 +4,6 @@
 //! the Go function's exact answer, error text included; [`super::strict`] is the mode that
 //! refuses what those rules let through.
 
-use regex::bytes::Regex;
-
 use super::{gopath, strict};
 use crate::error::{Code, Error, Result};
 
@@ -44,14 +42,13 @@ pub struct Rules {
 
 /// K0's test: the whole path is `slice:prefix:name`, each part of letters, digits and dots.
 ///
-/// It takes no `-`, `_` or `@`, so every real kubelet slice fails it; that is K0's rule.
+/// It takes no `-`, `_` or `@`, so every real kubelet slice fails it; that is K0's rule. The
+/// original compiles a regular expression at every call; the tests hold this against it.
 pub fn is_systemd(path: &[u8]) -> bool {
-    // One compiled program a thread: nothing shared, so nothing that a fork could leave locked.
-    thread_local! {
-        static TRIPLE: Option<Regex> =
-            Regex::new(r"(?-u)\A[0-9A-Za-z.]+:[0-9A-Za-z.]+:[0-9A-Za-z.]+\z").ok();
-    }
-    TRIPLE.with(|re| re.as_ref().is_some_and(|re| re.is_match(path)))
+    let word = |part: &[u8]| {
+        !part.is_empty() && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.')
+    };
+    split_triple(path).is_some_and(|parts| parts.into_iter().all(word))
 }
 
 /// K1's and K3's test: exactly three parts, the first ending in `.slice`.
@@ -82,23 +79,22 @@ pub fn validate(path: &[u8], rules: Rules) -> Result<Vec<u8>> {
         });
     }
     if rules.systemd {
-        let text: [&[u8]; 3] = [
-            b"malformed systemd path '",
-            path,
-            b"': expected to be of form 'slice:prefix:name'",
-        ];
+        let text: [&[u8]; 3] =
+            [b"malformed systemd path '", path, b"': expected to be of form 'slice:prefix:name'"];
         return Err(Error::new(Code::Path, text.concat()));
     }
-    let cleaned = if path.first() == Some(&b'/') {
-        gopath::clean(path)
+    let mut cleaned = if path.first() == Some(&b'/') {
+        gopath::clean_below(b"", path)
     } else {
-        // Relative to nothing above the default: the clean of "/path" cannot escape.
-        gopath::join(&[DEFAULT_PATH, &gopath::clean(&[b"/", path].concat())])
+        // Cleaned from the root first, so that it cannot climb out of the default.
+        gopath::clean_below(DEFAULT_PATH, path)
     };
-    match rules.generation {
-        Generation::K3 { .. } => Ok(cleaned),
-        Generation::K0 | Generation::K1 => rename(&cleaned),
+    if matches!(rules.generation, Generation::K0 | Generation::K1) {
+        // [`rename`] of a path that is absolute and clean.
+        let name = cleaned.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+        cleaned.splice(name..name, KATA_PREFIX.iter().copied());
     }
+    Ok(cleaned)
 }
 
 /// K0's and K1's rename: `kata_` before the last element. The empty path is an error.

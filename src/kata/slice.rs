@@ -12,10 +12,7 @@ const SUFFIX: &[u8] = b".slice";
 pub fn expand(slice: &[u8]) -> Result<Vec<u8>> {
     let invalid = || {
         let shown = slice.get(..400).unwrap_or(slice);
-        Err(Error::new(
-            Code::Path,
-            [b"invalid slice name: ", shown].concat(),
-        ))
+        Err(Error::new(Code::Path, [b"invalid slice name: ", shown].concat()))
     };
     let Some(name) = slice.strip_suffix(SUFFIX).filter(|name| !name.is_empty()) else {
         return invalid();

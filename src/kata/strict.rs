@@ -66,10 +66,7 @@ fn check_file_path(path: &[u8]) -> Result<()> {
         }
     }
     if depth == 0 {
-        return refuse(
-            path,
-            "it has no name of its own, so other sandboxes would share it",
-        );
+        return refuse(path, "it has no name of its own, so other sandboxes would share it");
     }
     Ok(())
 }

@@ -5,52 +5,71 @@ use oci_spec::runtime::LinuxResources;
 use super::{Manager, Run};
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
-use crate::plan::{Plan, Step};
+use crate::plan::{Kind, Plan, Step};
 use crate::resources;
 
 /// The pid that stands for nobody: create, and move no process.
 pub const NOBODY: i32 = -1;
 
+/// What an apply came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// What was asked for and has no effect here.
+    pub warnings: Vec<String>,
+    /// In how many hierarchies a rootless caller could not make the cgroup.
+    pub dropped: usize,
+}
+
 impl Manager {
     /// What [`Manager::apply`] does, in the order that costs least: make all directories, set
     /// knobs (with `set`, these resources; else only what a process needs to enter) while
-    /// nobody is inside, then move the process in one burst (the first move after
-    /// a quiet moment waits for an RCU grace period, the next ones do not).
+    /// nobody is inside, then move the process in one burst (the first move after a quiet
+    /// moment waits for an RCU grace period, the next ones do not).
     pub fn plan_apply(&self, pid: i32, set: Option<&LinuxResources>) -> Result<Plan> {
         if pid != NOBODY && pid < 1 {
-            return fail(
-                Code::Argument,
-                format!("{pid} is not a pid; -1 moves nobody"),
-            );
+            return fail(Code::Argument, format!("{pid} is not a pid; -1 moves nobody"));
         }
+        let unified = self.trees.host().is_unified();
         let knobs = match set {
             Some(resources) => self.plan(resources)?,
-            None if self.trees.host().is_unified() => Plan::default(),
+            None if unified => Plan::default(),
             // What must be there before a process can enter.
             None => resources::plan_before_join(&self.resources(), self.target())?,
         };
         let mut out = Plan::default();
         for joined in self.each() {
-            out.steps.push(Step::Create {
-                hierarchy: joined.hierarchy,
+            let hierarchy = joined.hierarchy;
+            let facts = self.trees.host().hierarchies.get(hierarchy);
+            // A hybrid host's cgroup2 mount usually has no controllers to turn on.
+            let controllers =
+                facts.is_some_and(|h| h.version == Version::V2 && !h.controllers.is_empty());
+            out.steps.push(if unified || controllers {
+                let domain = resources::needs_domain(set.unwrap_or(&self.config.resources));
+                Step::CreateUnified { hierarchy, domain }
+            } else {
+                Step::Create { hierarchy }
             });
         }
         if let Some(hierarchy) = self.v1("cpuset") {
             let written = |part: &str| knobs.writes().any(|w| w.file.ends_with(part));
             let (cpus, mems) = (!written("cpus"), !written("mems"));
-            out.steps.push(Step::InheritCpuset {
-                hierarchy,
-                cpus,
-                mems,
-            });
+            out.steps.push(Step::InheritCpuset { hierarchy, cpus, mems });
         }
         out.steps.extend(knobs.steps);
         out.warnings = knobs.warnings;
+        if let Some((uid, gid)) = self.config.owner {
+            // v1 has no delegation that is safe: its knobs are not confined to the subtree.
+            for joined in self.each().filter(|j| self.version(j) == Version::V2) {
+                out.steps.push(Step::Delegate { hierarchy: joined.hierarchy, uid, gid });
+            }
+        }
         if pid != NOBODY {
             for joined in self.each() {
                 out.steps.push(Step::Attach {
                     hierarchy: joined.hierarchy,
-                    pid,
+                    kind: Kind::Process,
+                    ids: vec![pid],
+                    below: Vec::new(),
                 });
             }
         }
@@ -59,25 +78,58 @@ impl Manager {
 
     /// The hierarchy of a v1 subsystem that the manager has joined.
     fn v1(&self, subsystem: &str) -> Option<usize> {
-        let index = self.find(subsystem)?.hierarchy;
-        let hierarchy = self.trees.host().hierarchies.get(index)?;
-        (hierarchy.version == Version::V1).then_some(index)
+        let joined = self.find(subsystem).filter(|j| self.is_in(j))?;
+        (self.version(joined) == Version::V1).then_some(joined.hierarchy)
     }
 
     /// Creates the cgroup in every hierarchy and moves a process in ([`NOBODY`]: only creates).
     /// With `set`, the manager's resources are set before the process enters.
     ///
     /// When it fails, directories that it made are gone and the process is where it was.
-    pub fn apply(&self, pid: i32, set: bool) -> Result<Vec<String>> {
+    pub fn apply(&self, pid: i32, set: bool) -> Result<Applied> {
         let known = self.resources();
-        let plan = self.plan_apply(pid, set.then_some(&known))?;
-        let _one_at_a_time = self.lock();
-        let mut run = Run::new(self);
-        if pid != NOBODY {
-            run.remember(pid)?;
+        // Made again after each hierarchy that a rootless caller has to go without.
+        loop {
+            let plan = self.plan_apply(pid, set.then_some(&known))?;
+            let _one_at_a_time = self.lock();
+            let mut run = Run::new(self);
+            if pid != NOBODY {
+                run.remember(&[pid])?;
+            }
+            let done = run.carry_out(&plan).and_then(|()| run.verify());
+            match done {
+                Ok(()) => {
+                    let dropped = self.hierarchies.len() - self.each().count();
+                    return Ok(Applied { warnings: self.warn(plan.warnings), dropped });
+                }
+                Err(e) => self.drop_or(e, run.failed_in(), &known)?,
+            }
         }
-        run.carry_out(&plan)?;
-        run.verify()?;
-        Ok(self.warn(plan.warnings))
+    }
+
+    /// Drops the hierarchy that failed, when that is allowed; else the error.
+    fn drop_or(
+        &self,
+        error: crate::Error,
+        hierarchy: Option<usize>,
+        wanted: &LinuxResources,
+    ) -> Result<()> {
+        use rustix::io::Errno;
+        let permission = [Errno::ACCESS, Errno::PERM, Errno::ROFS].into_iter().any(|e| error.is(e));
+        let rootless = self.trees.host().rootless && self.config.implicit;
+        let Some(hierarchy) = hierarchy.filter(|_| permission && rootless) else {
+            return Err(error);
+        };
+        let limits = self.plan(wanted)?;
+        if limits.writes().any(|w| w.hierarchy == hierarchy) {
+            return Err(error.with_code(Code::Rootless).advice(
+                "limits need a cgroup: give a path in a cgroup that is delegated to you, \
+                 or ask for no limits",
+            ));
+        }
+        self.warn(vec![format!("going without a cgroup: {error}")]);
+        let mut dropped = self.dropped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        dropped.insert(hierarchy);
+        Ok(())
     }
 }

@@ -13,14 +13,15 @@ pub struct Flags {
     pub skip_devices: bool,
     /// What a layout has no file for is an error, where it would be a warning.
     pub strict: bool,
+    /// A failed set leaves what it had written: saves reading each value first.
+    pub no_rollback: bool,
+    /// Join only hierarchies in which the cgroup is there already; none is an error.
+    pub existing: bool,
 }
 
 impl Flags {
     pub(super) fn resource_options(self) -> Options {
-        Options {
-            skip_devices: self.skip_devices,
-            strict: self.strict,
-        }
+        Options { skip_devices: self.skip_devices, strict: self.strict }
     }
 }
 
@@ -36,6 +37,11 @@ pub struct Config {
     pub resources: LinuxResources,
     /// Switches.
     pub flags: Flags,
+    /// Nobody asked for this path (it was made from a name): a rootless caller that may not
+    /// create it goes without, as long as no limits are asked for.
+    pub implicit: bool,
+    /// The user and group that the cgroup is delegated to.
+    pub owner: Option<(u32, u32)>,
 }
 
 impl Config {

@@ -59,8 +59,9 @@ pub(super) fn derive(host: &Host, config: &Config) -> Result<Vec<Joined>> {
     for name in chosen {
         let Some(index) = host.find(name) else {
             // Without it a container would have every device; that is not for us to decide.
-            if name == "devices" && !config.flags.skip_devices {
-                return Err(host.no_such_controller("devices"));
+            let needed = name == "devices" && !config.flags.skip_devices;
+            if needed || !config.subsystems.is_empty() {
+                return Err(host.no_such_controller(name));
             }
             continue;
         };
@@ -74,25 +75,17 @@ pub(super) fn derive(host: &Host, config: &Config) -> Result<Vec<Joined>> {
         });
     }
     if out.is_empty() {
-        return Err(
-            Error::new(Code::NotMounted, "none of the subsystems is mounted")
-                .advice(format!("mounted: {}", host.labels().join(" "))),
-        );
+        return Err(Error::new(Code::NotMounted, "none of the subsystems is mounted")
+            .advice(format!("mounted: {}", host.labels().join(" "))));
     }
     Ok(out)
 }
 
 fn check_names(names: &[String]) -> Result<()> {
-    match names
-        .iter()
-        .find(|name| !SUBSYSTEMS.contains(&name.as_str()))
-    {
+    match names.iter().find(|name| !SUBSYSTEMS.contains(&name.as_str())) {
         Some(name) => fail(
             Code::Argument,
-            format!(
-                "{name:?} is not a v1 subsystem; known: {}",
-                SUBSYSTEMS.join(" ")
-            ),
+            format!("{name:?} is not a v1 subsystem; known: {}", SUBSYSTEMS.join(" ")),
         ),
         None => Ok(()),
     }
@@ -149,11 +142,7 @@ pub(super) fn from_paths(host: &Host, paths: &[(String, Vec<u8>)]) -> Result<Vec
                 ),
             );
         };
-        out.push(Joined {
-            subsystem: subsystem.clone(),
-            hierarchy: index,
-            path: below.to_vec(),
-        });
+        out.push(Joined { subsystem: subsystem.clone(), hierarchy: index, path: below.to_vec() });
     }
     let rank = |j: &Joined| SUBSYSTEMS.iter().position(|s| *s == j.subsystem);
     out.sort_by_key(rank);

@@ -5,26 +5,34 @@
 //! from its [state](Manager::state) in another process.
 
 mod apply;
+mod attach;
 mod config;
 mod cpuset;
 mod execute;
 mod join;
+mod knob;
+mod lifecycle;
 mod log;
+mod members;
+mod restore;
+mod set;
 mod state;
+mod undo;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oci_spec::runtime::LinuxResources;
 
-pub use apply::NOBODY;
+pub use apply::{Applied, NOBODY};
 pub use config::{Config, Flags};
 pub use join::Joined;
 pub use log::Log;
+pub use members::Add;
 
 use crate::cgroupfs::{Cgroup, Trees};
-use crate::error::{fail, Code, Error, Result};
-use crate::plan::Plan;
-use crate::resources::{self, Target};
+use crate::error::{fail, Code, Result};
+use crate::resources::Target;
 use execute::Run;
 
 /// See the module.
@@ -37,6 +45,8 @@ pub struct Manager {
     /// Indices of `joined`'s hierarchies, each once.
     hierarchies: Vec<usize>,
     resources: Mutex<LinuxResources>,
+    /// Hierarchies in which a rootless caller could not make the cgroup.
+    dropped: Mutex<BTreeSet<usize>>,
     log: Option<Log>,
 }
 
@@ -48,8 +58,32 @@ impl Manager {
     /// ([`Code::NotMounted`]).
     pub fn new(trees: Arc<Trees>, config: Config) -> Result<Manager> {
         config.check()?;
-        let joined = join::derive(trees.host(), &config)?;
+        let mut joined = join::derive(trees.host(), &config)?;
+        if config.flags.existing {
+            joined = existing(&trees, joined)?;
+        }
         Ok(Manager::assemble(trees, config, joined))
+    }
+
+    /// A manager for the parent of this one's cgroup, for moving processes to: it must exist, and
+    /// is never made. The hierarchies' root is a parent too, unless in strict mode.
+    pub fn parent(&self) -> Result<Manager> {
+        let up = |path: &[u8]| match path.iter().rposition(|&b| b == b'/') {
+            Some(slash) => path.get(..slash).unwrap_or_default().to_vec(),
+            None => Vec::new(),
+        };
+        let parent = |j: &Joined| Joined { path: up(&j.path), ..j.clone() };
+        let joined: Vec<Joined> = self.joined.iter().map(parent).collect();
+        if self.config.flags.strict && joined.iter().any(|j| j.path.is_empty()) {
+            return fail(Code::Path, "the parent is the hierarchies' root, which is shared by all");
+        }
+        let joined = existing(&self.trees, joined)?;
+        let config = Config {
+            path: crate::kata::path::parent(&self.config.path),
+            resources: LinuxResources::default(),
+            ..self.config.clone()
+        };
+        Ok(Manager::assemble(Arc::clone(&self.trees), config, joined))
     }
 
     fn assemble(trees: Arc<Trees>, config: Config, joined: Vec<Joined>) -> Manager {
@@ -67,6 +101,7 @@ impl Manager {
             joined,
             hierarchies,
             resources,
+            dropped: Mutex::default(),
             log: None,
         }
     }
@@ -81,7 +116,9 @@ impl Manager {
     /// Says what had no effect; returns it for callers of the crate.
     fn warn(&self, warnings: Vec<String>) -> Vec<String> {
         if let Some(log) = self.log {
-            warnings.iter().for_each(|text| log.warn(text));
+            for text in &warnings {
+                log.warn(text);
+            }
         }
         warnings
     }
@@ -98,9 +135,7 @@ impl Manager {
 
     /// Subsystem to absolute path; the key is `""` for cgroup2.
     pub fn paths(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
-        self.joined
-            .iter()
-            .filter_map(|j| Some((j.subsystem.as_str(), self.absolute(j)?)))
+        self.joined.iter().filter_map(|j| Some((j.subsystem.as_str(), self.absolute(j)?)))
     }
 
     fn absolute(&self, joined: &Joined) -> Option<Vec<u8>> {
@@ -117,40 +152,14 @@ impl Manager {
     }
 
     fn find(&self, subsystem: &str) -> Option<&Joined> {
-        let key = if self.trees.host().is_unified() {
-            ""
-        } else {
-            subsystem
-        };
+        let key = if self.trees.host().is_unified() { "" } else { subsystem };
         self.joined.iter().find(|j| {
             j.subsystem == key || j.subsystem.strip_prefix("name=").is_some_and(|n| n == key)
         })
     }
 
     fn target(&self) -> Target<'_> {
-        Target {
-            host: self.trees.host(),
-            joined: &self.hierarchies,
-        }
-    }
-
-    /// The writes that [`Manager::set`] would do; touches nothing.
-    pub fn plan(&self, resources: &LinuxResources) -> Result<Plan> {
-        resources::plan(
-            resources,
-            self.target(),
-            self.config.flags.resource_options(),
-        )
-    }
-
-    /// Gives the cgroup these resources; what they leave out stays as it is.
-    pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
-        let plan = self.plan(resources)?;
-        // One Set at a time on a handle: two would interleave their writes.
-        let mut known = self.lock();
-        Run::new(self).carry_out(&plan)?;
-        *known = resources.clone();
-        Ok(self.warn(plan.warnings))
+        Target { host: self.trees.host(), joined: &self.hierarchies }
     }
 
     /// The resources that were set last, or that the manager was made with.
@@ -160,27 +169,24 @@ impl Manager {
 
     fn lock(&self) -> MutexGuard<'_, LinuxResources> {
         // A panic elsewhere leaves a value that is whole: it is replaced in one assignment.
-        self.resources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes one file of the cgroup: the raw setter.
     pub fn write(&self, subsystem: &str, file: &str, value: &[u8]) -> Result<()> {
-        self.knob(subsystem, file)?.write(file, value)
+        let cgroup = self.knob(subsystem, file)?;
+        cgroup.write(file, value).map_err(|e| knob::gone_or(cgroup, e))
     }
 
     /// Reads one file of the cgroup.
     pub fn read(&self, subsystem: &str, file: &str) -> Result<Vec<u8>> {
-        self.knob(subsystem, file)?.read(file)
+        let cgroup = self.knob(subsystem, file)?;
+        cgroup.read(file).map_err(|e| knob::gone_or(cgroup, e))
     }
 
     fn knob(&self, subsystem: &str, file: &str) -> Result<Cgroup<'_>> {
         if file.is_empty() || file.contains(['/', '\0']) || matches!(file, "." | "..") {
-            return fail(
-                Code::Argument,
-                format!("{file:?} is not the name of a cgroup file"),
-            );
+            return fail(Code::Argument, format!("{file:?} is not the name of a cgroup file"));
         }
         let Some(joined) = self.find(subsystem) else {
             return Err(self.trees.host().no_such_controller(subsystem));
@@ -188,56 +194,39 @@ impl Manager {
         self.trees.cgroup(joined.hierarchy, &joined.path)
     }
 
-    /// The processes in the cgroup.
-    ///
-    /// v1: as in the devices hierarchy, which no limit keeps anybody out of; else the first.
-    pub fn pids(&self) -> Result<Vec<i32>> {
-        self.main()?.pids().map_err(|e| self.deleted_or(e))
-    }
-
-    fn main(&self) -> Result<Cgroup<'_>> {
-        let Some(joined) = self.find("devices").or_else(|| self.joined.first()) else {
-            return fail(Code::NotMounted, "the manager has joined no hierarchy");
-        };
-        self.trees.cgroup(joined.hierarchy, &joined.path)
-    }
-
-    fn deleted_or(&self, error: Error) -> Error {
-        if error.is(rustix::io::Errno::NOENT) || error.is(rustix::io::Errno::NODEV) {
-            return error.with_code(Code::Deleted);
-        }
-        error
-    }
-
-    /// Whether the cgroup is there.
-    pub fn exists(&self) -> Result<bool> {
-        self.main()?.exists()
-    }
-
-    /// Removes the cgroup from every hierarchy, with its children. Idempotent: what is gone
-    /// counts as removed. Goes through all hierarchies even when one fails, and names all that
-    /// is left.
-    pub fn destroy(&self) -> Result<()> {
-        let mut first: Option<Error> = None;
-        let mut left: Vec<String> = Vec::new();
-        for joined in self.each() {
-            let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
-            if let Err(e) = cgroup.remove() {
-                left.push(String::from_utf8_lossy(&cgroup.absolute("")).into_owned());
-                first.get_or_insert(e);
-            }
-        }
-        match first {
-            None => Ok(()),
-            Some(e) if left.len() > 1 => Err(e.advice(format!("left: {}", left.join(" ")))),
-            Some(e) => Err(e),
-        }
-    }
-
-    /// One entry for each hierarchy, in order.
+    /// One entry for each hierarchy that the cgroup is in, in order.
     fn each(&self) -> impl DoubleEndedIterator<Item = &Joined> {
-        self.hierarchies
-            .iter()
-            .filter_map(|&h| self.joined.iter().find(|j| j.hierarchy == h))
+        let first = |h: &usize| self.joined.iter().find(|j| j.hierarchy == *h);
+        self.hierarchies.iter().filter_map(first).filter(|j| self.is_in(j))
     }
+
+    fn in_hierarchy(&self, hierarchy: usize) -> Result<&Joined> {
+        match self.joined.iter().find(|j| j.hierarchy == hierarchy) {
+            Some(joined) => Ok(joined),
+            None => fail(Code::Argument, format!("hierarchy {hierarchy} is not joined")),
+        }
+    }
+
+    /// Not dropped for want of permission.
+    fn is_in(&self, joined: &Joined) -> bool {
+        !self.dropped.lock().unwrap_or_else(PoisonError::into_inner).contains(&joined.hierarchy)
+    }
+}
+
+/// Those places where the cgroup is there; an error of its own when it is in none.
+fn existing(trees: &Trees, joined: Vec<Joined>) -> Result<Vec<Joined>> {
+    let mut out = Vec::new();
+    let mut shown = Vec::new();
+    for j in joined {
+        let cgroup = trees.cgroup(j.hierarchy, &j.path)?;
+        shown = cgroup.absolute("");
+        if cgroup.exists()? {
+            out.push(j);
+        }
+    }
+    if out.is_empty() {
+        let text = [b"no such cgroup in any hierarchy, for instance ", &shown[..]].concat();
+        return Err(crate::Error::new(Code::Deleted, text));
+    }
+    Ok(out)
 }

@@ -1,7 +1,7 @@
 //! A manager's state as JSON: what another process needs to go on with it.
 //!
 //! `{"version":1,"driver":"cgroupfs","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
-//! "skipDevices":B,"strict":B,"resources":{…}}`, where P is a string, or `{"hex":"…"}` for a
+//! "skipDevices":B,"strict":B,"noRollback":B,"implicit":B,"owner":[UID,GID],"resources":{…}}`, where P is a string, or `{"hex":"…"}` for a
 //! path that is not UTF-8. An empty or absent `paths` means that they are derived again.
 
 use std::collections::BTreeMap;
@@ -32,6 +32,12 @@ struct State {
     #[serde(default)]
     strict: bool,
     #[serde(default)]
+    no_rollback: bool,
+    #[serde(default)]
+    implicit: bool,
+    #[serde(default)]
+    owner: Option<(u32, u32)>,
+    #[serde(default)]
     resources: LinuxResources,
 }
 
@@ -48,7 +54,7 @@ impl Text {
         match std::str::from_utf8(bytes) {
             Ok(text) => Text::Plain(text.to_owned()),
             Err(_) => Text::Raw {
-                hex: bytes.iter().map(|b| format!("{b:02x}")).collect(),
+                hex: bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(hex_digit).collect(),
             },
         }
     }
@@ -58,11 +64,7 @@ impl Text {
             Text::Plain(text) => return Ok(text.clone().into_bytes()),
             Text::Raw { hex } => hex,
         };
-        let digit = |b: u8| {
-            char::from(b)
-                .to_digit(16)
-                .and_then(|d| u8::try_from(d).ok())
-        };
+        let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
         let pair = |pair: &[u8]| match pair {
             [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
             _ => None,
@@ -75,6 +77,10 @@ impl Text {
     }
 }
 
+fn hex_digit(nibble: u8) -> Option<char> {
+    char::from_digit(nibble.into(), 16)
+}
+
 impl Manager {
     /// The state as JSON.
     pub fn state(&self) -> Result<String> {
@@ -83,13 +89,13 @@ impl Manager {
             version: VERSION,
             driver: DRIVER.to_owned(),
             path: Text::new(&self.config.path),
-            paths: self
-                .paths()
-                .map(|(key, path)| (key.to_owned(), Text::new(&path)))
-                .collect(),
+            paths: self.paths().map(|(key, path)| (key.to_owned(), Text::new(&path))).collect(),
             subsystems: self.config.subsystems.clone(),
             skip_devices: flags.skip_devices,
             strict: flags.strict,
+            no_rollback: flags.no_rollback,
+            implicit: self.config.implicit,
+            owner: self.config.owner,
             resources: self.resources(),
         };
         serde_json::to_string(&state)
@@ -98,10 +104,8 @@ impl Manager {
 
     /// The paths as JSON: `{SUBSYSTEM: PATH}`.
     pub fn paths_json(&self) -> Result<String> {
-        let paths: BTreeMap<&str, Text> = self
-            .paths()
-            .map(|(key, path)| (key, Text::new(&path)))
-            .collect();
+        let paths: BTreeMap<&str, Text> =
+            self.paths().map(|(key, path)| (key, Text::new(&path))).collect();
         serde_json::to_string(&paths)
             .map_err(|e| Error::new(Code::Json, format!("paths JSON: {e}")))
     }
@@ -115,10 +119,7 @@ impl Manager {
         let state: State = serde_json::from_slice(json)
             .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?;
         if state.version > VERSION {
-            let text = format!(
-                "state has version {}, this library reads {VERSION}",
-                state.version
-            );
+            let text = format!("state has version {}, this library reads {VERSION}", state.version);
             return fail(Code::Unsupported, text);
         }
         if state.driver != DRIVER {
@@ -133,7 +134,11 @@ impl Manager {
             flags: Flags {
                 skip_devices: state.skip_devices,
                 strict: state.strict,
+                no_rollback: state.no_rollback,
+                existing: false,
             },
+            implicit: state.implicit,
+            owner: state.owner,
         };
         if state.paths.is_empty() {
             return Manager::new(trees, config);

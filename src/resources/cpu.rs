@@ -16,7 +16,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
     if cpu.idle().is_some_and(|idle| !(0..=1).contains(&idle)) {
         return fail(Code::Value, "cpu.idle must be 0 or 1");
     }
-    if target.unified() {
+    if target.v2("cpu", "cpu") {
         v2(cpu, target, out)
     } else {
         v1(cpu, target, out)?;
@@ -30,9 +30,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
 fn weight_has_effect(cpu: &LinuxCpu, file: &str, out: &mut Plan) -> bool {
     let idle = cpu.idle() == Some(1);
     if idle {
-        out.warn(format!(
-            "cpu shares have no effect with cpu.idle 1; {file} is not written"
-        ));
+        out.warn(format!("cpu shares have no effect with cpu.idle 1; {file} is not written"));
     }
     !idle
 }
@@ -105,7 +103,7 @@ fn burst_write(write: Write, burst: u64) -> Write {
 /// Realtime bandwidth: v1 only. Period and runtime are checked against each other, and the
 /// runtime against the parent's: the period first, again after the runtime on EINVAL.
 pub(super) fn plan_realtime(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
-    let Some(cpu) = r.cpu().as_ref().filter(|_| !target.unified()) else {
+    let Some(cpu) = r.cpu().as_ref().filter(|_| !target.v2("cpu", "cpu")) else {
         return Ok(());
     };
     let runtime = set(cpu.realtime_runtime());
@@ -129,11 +127,7 @@ fn set<T: Default + PartialEq>(value: Option<T>) -> Option<T> {
 /// The curve that runc, crun and youki agreed on in 2025 (opencontainers/cgroups#20): it goes
 /// through (2, 1), (1024, 100) and (262144, 10000). The straight line that it replaces gave a
 /// default container a weight of 39, less than half of its neighbours'.
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
-)]
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn weight_from_shares(shares: u64) -> u64 {
     match shares {
         0 => 0,

@@ -16,11 +16,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
             continue;
         };
         let index = target.hierarchy("cpuset")?;
-        let file = target
-            .host
-            .hierarchies
-            .get(index)
-            .map_or(name, |h| file_name(h, name));
+        let file = target.host.hierarchies.get(index).map_or(name, |h| file_name(h, name));
         out.write(target.write("cpuset", Cow::Borrowed(file), list)?);
     }
     Ok(())

@@ -21,11 +21,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
                 format!("huge page limit {} for {size} is below 0", limit.limit()),
             );
         }
-        let suffix = if target.unified() {
-            "max"
-        } else {
-            "limit_in_bytes"
-        };
+        let suffix = if target.v2("hugetlb", "hugetlb") { "max" } else { "limit_in_bytes" };
         out.write(target.write("hugetlb", format!("hugetlb.{size}.{suffix}"), limit.limit())?);
         // Without the reservation limit (before 5.7) a task could reserve all and be killed
         // by SIGBUS at first touch; with it mmap fails instead.

@@ -17,7 +17,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
     for device in io.weight_device().iter().flatten() {
         check(device.major(), device.minor())?;
     }
-    if target.unified() {
+    if target.v2("blkio", "io") {
         v2(io, target, out)
     } else {
         v1(io, target, out)
@@ -27,32 +27,12 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
 /// The four kinds of throttle: OCI's list, the v1 file, the v2 key.
 fn throttles(
     io: &LinuxBlockIo,
-) -> [(
-    &Option<Vec<LinuxThrottleDevice>>,
-    &'static str,
-    &'static str,
-); 4] {
+) -> [(&Option<Vec<LinuxThrottleDevice>>, &'static str, &'static str); 4] {
     [
-        (
-            io.throttle_read_bps_device(),
-            "blkio.throttle.read_bps_device",
-            "rbps",
-        ),
-        (
-            io.throttle_write_bps_device(),
-            "blkio.throttle.write_bps_device",
-            "wbps",
-        ),
-        (
-            io.throttle_read_iops_device(),
-            "blkio.throttle.read_iops_device",
-            "riops",
-        ),
-        (
-            io.throttle_write_iops_device(),
-            "blkio.throttle.write_iops_device",
-            "wiops",
-        ),
+        (io.throttle_read_bps_device(), "blkio.throttle.read_bps_device", "rbps"),
+        (io.throttle_write_bps_device(), "blkio.throttle.write_bps_device", "wbps"),
+        (io.throttle_read_iops_device(), "blkio.throttle.read_iops_device", "riops"),
+        (io.throttle_write_iops_device(), "blkio.throttle.write_iops_device", "wiops"),
     ]
 }
 
@@ -68,11 +48,7 @@ fn v1(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
         if let Some(weight) = device.weight().filter(|&w| w != 0) {
             let value = device_weight(device, weight);
             let bfq = target.write("blkio", "blkio.bfq.weight_device", &value)?;
-            out.write(
-                target
-                    .write("blkio", "blkio.weight_device", &value)?
-                    .or(bfq),
-            );
+            out.write(target.write("blkio", "blkio.weight_device", &value)?.or(bfq));
         }
         if let Some(weight) = device.leaf_weight().filter(|&w| w != 0) {
             let value = device_weight(device, weight);

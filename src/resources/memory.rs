@@ -15,25 +15,20 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
     let Some(memory) = r.memory() else {
         return Ok(());
     };
-    for (name, value) in [
-        ("limit", memory.limit()),
-        ("reservation", memory.reservation()),
-        ("swap", memory.swap()),
-    ] {
+    for (name, value) in
+        [("limit", memory.limit()), ("reservation", memory.reservation()), ("swap", memory.swap())]
+    {
         if value.is_some_and(|v| v < -1) {
             return fail(
                 Code::Value,
-                format!(
-                    "memory {name} {} is below -1 (no limit)",
-                    value.unwrap_or_default()
-                ),
+                format!("memory {name} {} is below -1 (no limit)", value.unwrap_or_default()),
             );
         }
     }
     if kernel_limits(memory) {
         out.warn("kernel and kernelTCP memory limits no longer exist in the kernel; not applied");
     }
-    if target.unified() {
+    if target.v2("memory", "memory") {
         v2(memory, target, out)
     } else {
         v1(memory, target, out)
@@ -42,10 +37,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
 
 #[allow(deprecated)]
 fn kernel_limits(memory: &LinuxMemory) -> bool {
-    [memory.kernel(), memory.kernel_tcp()]
-        .into_iter()
-        .flatten()
-        .any(|v| v != 0)
+    [memory.kernel(), memory.kernel_tcp()].into_iter().flatten().any(|v| v != 0)
 }
 
 fn v1(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {

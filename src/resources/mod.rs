@@ -8,6 +8,7 @@ mod cpuset;
 mod hugetlb;
 mod io;
 mod memory;
+mod merge;
 mod network;
 pub mod parse;
 mod pids;
@@ -18,6 +19,7 @@ pub use cpu::weight_from_shares;
 pub use cpuset::file_name as cpuset_file;
 pub use io::weight_from_blkio;
 pub use memory::swap_max;
+pub use merge::merge;
 
 use oci_spec::runtime::LinuxResources;
 
@@ -35,9 +37,11 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Whether writes go to v2 files.
-    pub fn unified(&self) -> bool {
-        self.host.is_unified()
+    /// Whether a resource goes to v2 files. Not all of a hybrid host is v1: what no v1 hierarchy
+    /// has (memory and cpuset on kernels built without their v1 side) cgroup2 may have.
+    fn v2(&self, v1_name: &str, v2_name: &str) -> bool {
+        let v1_has = || self.host.find(v1_name).is_some();
+        self.host.is_unified() || !v1_has() && self.host.cgroup2_with(v2_name).is_some()
     }
 
     /// The hierarchy to write a controller's files in.
@@ -46,12 +50,11 @@ impl Target<'_> {
     /// are joined when there is none. v2: the cgroup2 hierarchy; whether the controller is
     /// enabled there is a fact of the moment, which the executor reports.
     pub fn hierarchy(&self, controller: &str) -> Result<usize> {
-        let key = if self.unified() { "" } else { controller };
-        match self
-            .host
-            .find(key)
-            .filter(|index| self.joined.contains(index))
-        {
+        let found = match self.host.is_unified() {
+            true => self.host.find(""),
+            false => self.host.find(controller).or_else(|| self.host.cgroup2_with(controller)),
+        };
+        match found.filter(|index| self.joined.contains(index)) {
             Some(index) => Ok(index),
             None => Err(self.missing(controller)),
         }
@@ -59,9 +62,7 @@ impl Target<'_> {
 
     /// The cgroup2 hierarchy of a hybrid or unified host.
     pub fn cgroup2(&self) -> Option<usize> {
-        self.host
-            .find("")
-            .filter(|index| self.joined.contains(index))
+        self.host.find("").filter(|index| self.joined.contains(index))
     }
 
     fn missing(&self, controller: &str) -> Error {
@@ -69,9 +70,9 @@ impl Target<'_> {
             .joined
             .iter()
             .filter_map(|&i| self.host.hierarchies.get(i))
-            .flat_map(|h| match h.version {
-                Version::V1 => h.controllers.iter().map(String::as_str).collect(),
-                Version::V2 => vec!["cgroup2"],
+            .flat_map(|h| {
+                let v2 = (h.version == Version::V2).then_some("cgroup2");
+                v2.into_iter().chain(h.controllers.iter().map(String::as_str))
             })
             .collect();
         Error::new(
@@ -86,14 +87,9 @@ impl Target<'_> {
         &self,
         controller: &'static str,
         file: impl Into<std::borrow::Cow<'static, str>>,
-        value: impl ToString,
+        value: impl std::fmt::Display,
     ) -> Result<Write> {
-        Ok(Write::new(
-            self.hierarchy(controller)?,
-            controller,
-            file,
-            value.to_string(),
-        ))
+        Ok(Write::new(self.hierarchy(controller)?, controller, file, value.to_string()))
     }
 }
 
@@ -111,7 +107,7 @@ pub struct Options {
 pub fn plan(resources: &LinuxResources, target: Target<'_>, options: Options) -> Result<Plan> {
     let mut out = Plan::default();
     devices(resources, options)?;
-    if target.unified() {
+    if target.host.is_unified() {
         pids::plan(resources, target, &mut out)?;
         memory::plan(resources, target, &mut out)?;
         io::plan(resources, target, &mut out)?;
@@ -141,6 +137,21 @@ pub fn plan_before_join(resources: &LinuxResources, target: Target<'_>) -> Resul
     cpuset::plan(resources, target, &mut out)?;
     cpu::plan_realtime(resources, target, &mut out)?;
     Ok(out)
+}
+
+/// A controller with limits in these resources that no threaded cgroup v2 has.
+pub fn needs_domain(r: &LinuxResources) -> Option<&'static str> {
+    let memory = r.memory().as_ref().is_some_and(|m| {
+        [m.limit(), m.swap(), m.reservation()].into_iter().flatten().any(|v| v != 0)
+    });
+    [
+        (memory, "memory"),
+        (r.block_io().is_some(), "io"),
+        (r.hugepage_limits().as_ref().is_some_and(|l| !l.is_empty()), "hugetlb"),
+        (r.rdma().as_ref().is_some_and(|d| !d.is_empty()), "rdma"),
+    ]
+    .into_iter()
+    .find_map(|(asked, name)| asked.then_some(name))
 }
 
 /// Device rules are not this version's to apply; not applying them in silence would give a

@@ -17,7 +17,7 @@ pub(super) fn plan(
     };
     let class = network.class_id().filter(|&id| id != 0);
     let priorities = network.priorities().as_deref().unwrap_or_default();
-    if target.unified() {
+    if target.host.is_unified() {
         if class.is_some() || !priorities.is_empty() {
             let text = "network class and priorities have no files on cgroup v2";
             if options.strict {
@@ -33,10 +33,7 @@ pub(super) fn plan(
     for interface in priorities {
         let name = interface.name();
         if name.is_empty() || name.contains(char::is_whitespace) {
-            return fail(
-                Code::Value,
-                format!("network interface {name:?} is not a name"),
-            );
+            return fail(Code::Value, format!("network interface {name:?} is not a name"));
         }
         let value = format!("{name} {}", interface.priority());
         out.write(target.write("net_prio", "net_prio.ifpriomap", value)?);

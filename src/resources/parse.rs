@@ -81,15 +81,12 @@ pub fn spec(json: &[u8]) -> Result<Linux> {
         resources: Option<PidsProbe>,
     }
     let whole: SpecProbe = read("spec JSON", json)?;
-    let (mut linux, probe) = match whole.linux {
-        Some(linux) => {
-            let probe: WholeProbe = read("spec JSON", json)?;
-            (linux, probe.linux.unwrap_or_default().resources)
-        }
-        None => {
-            let probe: WholeProbe = read("spec JSON", json)?;
-            (read("spec JSON", json)?, probe.resources)
-        }
+    let (mut linux, probe) = if let Some(linux) = whole.linux {
+        let probe: WholeProbe = read("spec JSON", json)?;
+        (linux, probe.linux.unwrap_or_default().resources)
+    } else {
+        let probe: WholeProbe = read("spec JSON", json)?;
+        (read("spec JSON", json)?, probe.resources)
     };
     if let Some(resources) = linux.resources.as_mut() {
         drop_absent_pids(resources, probe);

@@ -13,17 +13,16 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
     devices.sort_by_key(|(name, _)| name.as_str());
     for (device, limits) in devices {
         if device.is_empty() || device.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return fail(
-                Code::Value,
-                format!("rdma device {device:?} is not a device name"),
-            );
+            return fail(Code::Value, format!("rdma device {device:?} is not a device name"));
         }
         let mut value = device.clone();
         if let Some(handles) = limits.hca_handles() {
-            value.push_str(&format!(" hca_handle={handles}"));
+            value += " hca_handle=";
+            value += &handles.to_string();
         }
         if let Some(objects) = limits.hca_objects() {
-            value.push_str(&format!(" hca_object={objects}"));
+            value += " hca_object=";
+            value += &objects.to_string();
         }
         if value.len() > device.len() {
             out.write(target.write("rdma", "rdma.max", value)?);

@@ -13,10 +13,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
         return Ok(());
     };
     let Some(hierarchy) = target.cgroup2() else {
-        return fail(
-            Code::Unsupported,
-            "invalid configuration: cannot use unified on cgroup v1",
-        );
+        return fail(Code::Unsupported, "invalid configuration: cannot use unified on cgroup v1");
     };
     let mut keys: Vec<_> = map.iter().collect();
     keys.sort_by_key(|(key, _)| key.as_str());

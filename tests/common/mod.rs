@@ -40,10 +40,7 @@ fn field_bytes(object: &Value, field: &str) -> Option<Vec<u8>> {
     if let Some(text) = object.get(field).and_then(Value::as_str) {
         return Some(text.as_bytes().to_vec());
     }
-    object
-        .get(format!("{field}_b64"))
-        .and_then(Value::as_str)
-        .map(base64)
+    object.get(format!("{field}_b64")).and_then(Value::as_str).map(base64)
 }
 
 /// Bytes as a JSON value that compares without loss.
@@ -57,15 +54,11 @@ pub fn bytes(bytes: &[u8]) -> Value {
 fn base64(text: &str) -> Vec<u8> {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = text.bytes().filter(|b| *b != b'=');
-    let bits: Vec<u32> = digits
-        .map(|b| DIGITS.iter().position(|d| *d == b).unwrap() as u32)
-        .collect();
+    let bits: Vec<u32> =
+        digits.map(|b| DIGITS.iter().position(|d| *d == b).unwrap() as u32).collect();
     let mut out = Vec::new();
     for group in bits.chunks(4) {
-        let word = group
-            .iter()
-            .enumerate()
-            .fold(0, |w, (i, d)| w | d << (18 - 6 * i));
+        let word = group.iter().enumerate().fold(0, |w, (i, d)| w | d << (18 - 6 * i));
         out.extend(word.to_be_bytes()[1..].iter().take(group.len() - 1));
     }
     out

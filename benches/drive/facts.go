@@ -1,0 +1,89 @@
+package main
+
+import (
+	"debug/buildinfo"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// fact is a line about the machine.
+type fact struct{ name, value string }
+
+func facts(m mounts) []fact {
+	return []fact{
+		{"date", time.Now().UTC().Format("2006-01-02 15:04 MST")},
+		{"kernel", firstLine("/proc/sys/kernel/osrelease")},
+		{"processor", processor()},
+		{"cgroups", m.layout},
+		{"compilers", strings.Join([]string{said("cc", "--version"), said("rustc", "--version"),
+			said("go", "version")}, "; ")},
+	}
+}
+
+func load() string {
+	fields := strings.Fields(firstLine("/proc/loadavg"))
+	if len(fields) == 0 {
+		return "unknown"
+	}
+	return fields[0]
+}
+
+func firstLine(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "unknown"
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
+}
+
+func said(program string, arguments ...string) string {
+	out, err := exec.Command(program, arguments...).Output()
+	if err != nil {
+		return program + " unknown"
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
+
+func processor() string {
+	model := "unknown"
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	if found := regexp.MustCompile(`(?m)^model name\s*: (.*)$`).FindSubmatch(text); found != nil {
+		model = string(found[1])
+	}
+	return model + ", cores: " + itoa(runtime.NumCPU())
+}
+
+// versions are those of the peers, from what was built.
+func versions(builds, lockfile string) map[string]string {
+	found := map[string]string{}
+	for _, program := range []string{"go/oc", "go/cc"} {
+		info, err := buildinfo.ReadFile(filepath.Join(builds, program))
+		if err != nil {
+			continue
+		}
+		for _, dependency := range info.Deps {
+			switch {
+			case dependency.Path == "github.com/opencontainers/cgroups":
+				found["opencontainers/cgroups"] = dependency.Version
+			case strings.HasPrefix(dependency.Path, "github.com/containerd/cgroups/") &&
+				program == "go/cc":
+				found["containerd/cgroups"] = dependency.Version
+			}
+		}
+	}
+	lock, _ := os.ReadFile(lockfile)
+	for _, name := range []string{"cgroups-rs", "libcgroups"} {
+		pattern := regexp.MustCompile(`(?m)^name = "` + name + `"\nversion = "(.*)"$`)
+		if version := pattern.FindSubmatch(lock); version != nil {
+			found[name] = string(version[1])
+		}
+	}
+	return found
+}

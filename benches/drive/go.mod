@@ -1,0 +1,3 @@
+module github.com/kata-containers/libkatacg/benches/drive
+
+go 1.24

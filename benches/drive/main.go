@@ -1,0 +1,199 @@
+// Command drive runs the participants in turns and writes what they measured as Markdown. It is
+// benches/run that builds everything and starts it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// plan is how much is measured.
+type plan struct {
+	rounds, warm, cold, siblings int
+	// pause lets the kernel's grace period for process moves run out: the next one waits again.
+	pause int
+	// root is the repository, builds where the programs are.
+	root, builds string
+	command      string
+}
+
+// results are everything that was measured.
+type results struct {
+	facts              []fact
+	loads              [2]string
+	there, missing     []participant
+	versions           map[string]string
+	warm, cold, beside map[string]samples
+	calls              map[string]callCount
+	micro              samples
+	size               int64
+	sections, crates   []part
+	// skipped says what could not be measured, and why.
+	skipped []string
+}
+
+func main() {
+	var p plan
+	flag.IntVar(&p.rounds, "rounds", 25, "how often everything is done")
+	flag.IntVar(&p.warm, "warm", 60, "cycles in a burst")
+	flag.IntVar(&p.cold, "cold", 6, "cycles with a pause before each")
+	flag.IntVar(&p.pause, "pause", 50, "milliseconds of pause")
+	flag.IntVar(&p.siblings, "siblings", 5000, "cgroups beside those that are measured")
+	flag.StringVar(&p.root, "root", ".", "the repository")
+	flag.StringVar(&p.command, "command", "", "the command to name in the report")
+	flag.Parse()
+	p.builds = filepath.Join(p.root, "build", "bench")
+	if err := run(p); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(p plan) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	m, err := readMounts()
+	if err != nil {
+		return err
+	}
+	r := &runner{context: ctx, builds: p.builds}
+	res := &results{
+		facts: facts(m), warm: map[string]samples{}, cold: map[string]samples{},
+		beside: map[string]samples{}, calls: map[string]callCount{}, micro: samples{},
+		versions: versions(p.builds, filepath.Join(p.root, "benches", "peers", "Cargo.lock")),
+	}
+	res.loads[0] = load()
+	base, err := m.base()
+	if err == nil && os.Geteuid() != 0 {
+		err = errors.New("only root can make cgroups there")
+	}
+	if err != nil {
+		res.skipped = append(res.skipped, "The life cycle was not measured: "+err.Error()+".")
+	} else {
+		var made *stage
+		made, err = newStage(base)
+		r.stage = made
+		defer func() { err = errors.Join(err, made.remove()) }()
+		if err != nil {
+			return err
+		}
+		res.there, res.missing = r.built()
+	}
+	if err := measure(p, r, res); err != nil {
+		return err
+	}
+	res.loads[1] = load()
+	return write(p, res)
+}
+
+func measure(p plan, r *runner, res *results) error {
+	mountinfo := filepath.Join(p.builds, "mountinfo")
+	if err := writeMountinfo(mountinfo); err != nil {
+		return err
+	}
+	defer os.Remove(mountinfo)
+	turns := func(round int) []participant { return inTurn(res.there, round) }
+	for round := range p.rounds {
+		say("round %d of %d", round+1, p.rounds)
+		for _, one := range turns(round) {
+			if err := r.into(res.warm, one, p.warm, 0); err != nil {
+				return err
+			}
+		}
+		for _, one := range turns(round) {
+			if err := r.into(res.cold, one, p.cold, p.pause*1000); err != nil {
+				return err
+			}
+		}
+		for _, program := range inTurn([]string{"micro", "go/micro"}, round) {
+			found, err := r.lines(filepath.Join(p.builds, program), mountinfo)
+			if err != nil {
+				return err
+			}
+			res.micro.add(found)
+		}
+	}
+	found, err := r.lines(filepath.Join(p.builds, "peak"), mountinfo)
+	if err != nil {
+		return err
+	}
+	res.micro.add(found)
+	if r.stage != nil {
+		if err := crowd(p, r, res, turns); err != nil {
+			return err
+		}
+		count(r, res)
+	}
+	return measureSize(p, res)
+}
+
+// crowd measures again with many cgroups beside. The stage's remove takes care of them on failure.
+func crowd(p plan, r *runner, res *results, turns func(int) []participant) error {
+	say("%d siblings in each hierarchy", p.siblings)
+	if err := r.stage.addSiblings(p.siblings); err != nil {
+		return err
+	}
+	for round := range p.rounds {
+		for _, one := range turns(round) {
+			if err := r.into(res.beside, one, p.warm, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return r.stage.removeSiblings(p.siblings)
+}
+
+func count(r *runner, res *results) {
+	say("counting system calls")
+	for _, one := range res.there {
+		count, err := r.calls(one)
+		if err != nil {
+			res.skipped = append(res.skipped, "System calls were not counted: "+err.Error()+".")
+			return
+		}
+		res.calls[one.label] = count
+	}
+}
+
+// into adds a run's measurements to those of the participant.
+func (r *runner) into(all map[string]samples, p participant, cycles, pause int) error {
+	// The kernel frees cgroups long after rmdir: that of one participant's is not the next one's.
+	time.Sleep(100 * time.Millisecond)
+	found, err := r.cycles(p, cycles, pause)
+	if err != nil {
+		return err
+	}
+	if all[p.label] == nil {
+		all[p.label] = samples{}
+	}
+	all[p.label].add(found)
+	return nil
+}
+
+// inTurn lets everybody be first in turn, and come after both of its neighbours.
+func inTurn[T any](all []T, round int) []T {
+	if len(all) == 0 {
+		return nil
+	}
+	first := round / 2 % len(all)
+	turned := append(append([]T{}, all[first:]...), all[:first]...)
+	if round%2 == 1 {
+		slices.Reverse(turned)
+	}
+	return turned
+}
+
+func say(format string, arguments ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", arguments...)
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// participant is a program that goes through the life of a cgroup and says how long it took.
+type participant struct {
+	label string
+	// program is below the directory of builds.
+	program string
+	// mode, where the program has several.
+	mode string
+	note string
+}
+
+var participants = []participant{
+	{
+		label: "floor", program: "floor",
+		note: "C, directory descriptors kept open, no library: only what the kernel must be asked.",
+	},
+	{
+		label: "libkatacg, C", program: "katacg",
+		note: "One host; for each cycle a manager, apply with set, destroy, free.",
+	},
+	{
+		label: "libkatacg, C, apart", program: "katacg", mode: "apart",
+		note: "The same with create, set and attach as a call each.",
+	},
+	{
+		label: "libkatacg, Go", program: "go/katacg",
+		note: "As the first, through cgo.",
+	},
+	{
+		label: "opencontainers/cgroups", program: "go/oc",
+		note: "Go, runc's. It gets the 8 paths; by itself it would join name=systemd and, on a " +
+			"hybrid host, cgroup2 as well.",
+	},
+	{
+		label: "containerd/cgroups", program: "go/cc",
+		note: "Go, v1 package, with its list of hierarchies made once.",
+	},
+	{
+		label: "cgroups-rs", program: "cargo/release/cgroups-rs",
+		note: "Rust, its builder over v1 hierarchies, mounts read once.",
+	},
+	{
+		label: "libcgroups", program: "cargo/release/youki",
+		note: "Rust, youki's. It cannot leave out its default device rules, which the others do " +
+			"not write, and looks the mounts up anew each time.",
+	},
+}
+
+// samples are measurements by phase.
+type samples map[string][]float64
+
+func (s samples) add(more samples) {
+	for phase, values := range more {
+		s[phase] = append(s[phase], values...)
+	}
+}
+
+// runner starts programs on a stage.
+type runner struct {
+	context context.Context
+	builds  string
+	stage   *stage
+}
+
+func (r *runner) path(p participant) string { return filepath.Join(r.builds, p.program) }
+
+// built tells which participants there are.
+func (r *runner) built() (there, missing []participant) {
+	for _, p := range participants {
+		if _, err := os.Stat(r.path(p)); err == nil {
+			there = append(there, p)
+		} else {
+			missing = append(missing, p)
+		}
+	}
+	return there, missing
+}
+
+func (r *runner) arguments(p participant, cycles, pauseMicroseconds int) []string {
+	arguments := []string{
+		r.stage.base, r.stage.name, r.stage.cpus, r.stage.mems,
+		strconv.Itoa(cycles), strconv.Itoa(pauseMicroseconds),
+	}
+	if p.mode != "" {
+		arguments = append(arguments, p.mode)
+	}
+	return arguments
+}
+
+// cycles runs a participant and returns what it measured.
+func (r *runner) cycles(p participant, cycles, pauseMicroseconds int) (samples, error) {
+	return r.lines(r.path(p), r.arguments(p, cycles, pauseMicroseconds)...)
+}
+
+// command ends by a signal that strace, too, hands on to what it runs.
+func (r *runner) command(program string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(r.context, program, arguments...)
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 2 * time.Second
+	return command
+}
+
+// lines runs a program that prints "NAME NUMBER".
+func (r *runner) lines(program string, arguments ...string) (samples, error) {
+	command := r.command(program, arguments...)
+	var out, complaints bytes.Buffer
+	command.Stdout, command.Stderr = &out, &complaints
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(complaints.String()))
+	}
+	found := samples{}
+	for line := range strings.Lines(out.String()) {
+		name, number, _ := strings.Cut(strings.TrimSpace(line), " ")
+		value, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s printed %q", program, line)
+		}
+		found[name] = append(found[name], value)
+	}
+	return found, nil
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// quantile of values; 0.5 is the median.
+func quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	at := q * float64(len(sorted)-1)
+	low := int(at)
+	if low+1 == len(sorted) {
+		return sorted[low]
+	}
+	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
+}
+
+func median(values []float64) float64 { return quantile(values, 0.5) }
+
+// number with as many digits as mean something; a dash for what was not measured.
+func number(value float64, format string) string {
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return "–"
+	}
+	return fmt.Sprintf(format, value)
+}
+
+func micros(ns float64) string { return number(ns/1e3, "%.0f") }
+func millis(ns float64) string { return number(ns/1e6, "%.2f") }
+func nanos(ns float64) string  { return number(ns, "%.0f") }
+func times(x float64) string   { return number(x, "%.2f×") }
+func faster(x float64) string  { return number(x, "%.1f×") }
+
+type page struct{ strings.Builder }
+
+func (p *page) line(format string, arguments ...any) {
+	fmt.Fprintf(p, format+"\n", arguments...)
+}
+
+func (p *page) row(cells ...string) { p.line("| %s |", strings.Join(cells, " | ")) }
+
+// header of a table whose first column is text and whose others are numbers.
+func (p *page) header(cells ...string) {
+	p.row(cells...)
+	p.line("|---|%s", strings.Repeat("---:|", len(cells)-1))
+}
+
+// write prints the report and leaves it in a file.
+func write(p plan, res *results) error {
+	text := &page{}
+	text.line("# Benchmarks\n")
+	text.line("Made by `%s`: %d rounds, in each of them every participant in turn, in another "+
+		"order each time. All numbers are medians, all ratios are of medians.\n",
+		p.command, p.rounds)
+	for _, fact := range res.facts {
+		text.line("- %s: %s", fact.name, fact.value)
+	}
+	text.line("- load average: %s before, %s after\n", res.loads[0], res.loads[1])
+	for _, skipped := range res.skipped {
+		text.line("%s\n", skipped)
+	}
+	if len(res.there) > 0 {
+		text.cycle(p, res)
+		text.phases(res)
+	}
+	text.micro(res)
+	text.size(res)
+	fmt.Print(text.String())
+	return os.WriteFile(filepath.Join(p.builds, "RESULTS.md"), []byte(text.String()), 0o644)
+}
+
+func (p *page) cycle(plan plan, res *results) {
+	p.line("## A sandbox's cgroup, from nothing to nothing, on v1\n")
+	p.line("8 hierarchies (%s): create, cpu shares, quota and period, memory, pids, cpuset cpus "+
+		"and mems, one process in; then destroy. What is checked before anything is counted: the "+
+		"process is in all 8, every value is what was wanted, all 8 are gone at the end. Moving "+
+		"the process out before destroy is not counted.\n", strings.Join(subsystems, ", "))
+	p.line("Warm: %d cycles in a burst. Cold: %d ms of quiet before each cycle; the first move of a "+
+		"process then waits for an RCU grace period, whoever asks. Crowded: warm, with %d other "+
+		"cgroups beside it in each hierarchy. System calls: for one cycle, under strace; after the "+
+		"+ those with which the language's runtime looks after itself.\n",
+		plan.warm, plan.pause, plan.siblings)
+	p.header("", "warm, µs", "of floor", "middle half", "start, µs", "destroy, µs", "cold, ms",
+		"of floor", "crowded, µs", "of floor", "system calls")
+	floor := func(all map[string]samples) float64 { return median(all["floor"]["cycle"]) }
+	for _, one := range res.there {
+		warm, cold, beside := res.warm[one.label], res.cold[one.label], res.beside[one.label]
+		calls := "–"
+		if count, known := res.calls[one.label]; known {
+			calls = fmt.Sprintf("%.0f + %.0f", count.work, count.runtime)
+		}
+		p.row(strings.TrimSpace(one.label+" "+res.versions[one.label]),
+			micros(median(warm["cycle"])), times(median(warm["cycle"])/floor(res.warm)),
+			micros(quantile(warm["cycle"], 0.25))+"–"+micros(quantile(warm["cycle"], 0.75)),
+			micros(median(warm["start"])), micros(median(warm["destroy"])),
+			millis(median(cold["cycle"])), times(median(cold["cycle"])/floor(res.cold)),
+			micros(median(beside["cycle"])), times(median(beside["cycle"])/floor(res.beside)),
+			calls)
+	}
+	p.line("")
+	for _, one := range res.there {
+		p.line("- %s: %s", one.label, one.note)
+	}
+	for _, one := range res.missing {
+		p.line("- %s: not measured, it was not built.", one.label)
+	}
+	p.line("")
+}
+
+// phases of start, where a participant has more than one call for it.
+func (p *page) phases(res *results) {
+	p.line("## What start is made of\n")
+	p.line("Where a library has a call for each; a + joins what one call does. Making the manager " +
+		"is \"new\" where it takes long enough to tell, else in the first. Warm, µs.\n")
+	columns := []string{"new", "create", "create+set", "create+attach", "set", "attach"}
+	p.header(append([]string{""}, columns...)...)
+	for _, one := range res.there {
+		cells, any := []string{one.label}, false
+		for _, column := range columns {
+			values := res.warm[one.label][column]
+			any = any || len(values) > 0
+			cells = append(cells, micros(median(values)))
+		}
+		if any {
+			p.row(cells...)
+		}
+	}
+	p.line("")
+}
+
+func (p *page) micro(res *results) {
+	p.line("## Pure functions against the Go code that they replace\n")
+	p.header("", "Go, ns", "C, ns", "faster", "meant", "cgo, ns", "faster", "meant")
+	for _, aim := range aims {
+		old, c, cgo := median(res.micro[aim.old]), median(res.micro[aim.c]), median(res.micro[aim.cgo])
+		p.row(aim.what, nanos(old), nanos(c), faster(old/c), number(aim.wantC, "≥ %.0f×"),
+			nanos(cgo), faster(old/cgo), number(aim.wantCgo, "≥ %.0f×"))
+	}
+	one := func(name string) string { return nanos(median(res.micro[name])) }
+	p.line("\nThe first validate of a process takes %s ns, the first of another thread %s ns.\n",
+		one("c-validate-first-in-process"), one("c-validate-first-in-thread"))
+	p.line("The mountinfo is %s bytes; what parsing it allocates is at most %s bytes at a time, and "+
+		"%s for its last 100 lines alone.\n", one("peak-bytes-file"), one("peak-bytes-whole"),
+		one("peak-bytes-last-100"))
+}
+
+func (p *page) size(res *results) {
+	p.line("## Size\n")
+	p.line("libkatacg.so.0, stripped: %d bytes.\n", res.size)
+	p.parts("section", res.sections, res.size)
+	p.line("")
+	p.parts("crate", res.crates, res.size)
+}
+
+func (p *page) parts(what string, parts []part, whole int64) {
+	p.header(what, "bytes", "share")
+	for _, part := range parts {
+		p.row(part.name, itoa(part.size), number(100*float64(part.size)/float64(whole), "%.1f %%"))
+	}
+}

@@ -1,0 +1,184 @@
+/* See harness.h. */
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *const bench_subsystems[SUBSYSTEMS] = {"cpu",     "cpuacct", "cpuset", "memory",
+                                                  "devices", "freezer", "blkio",  "pids"};
+
+struct record {
+    const char *phase;
+    uint64_t ns;
+};
+
+/* Printed at the end: a write in between would be part of the next measurement's conditions. */
+static struct record *records;
+static size_t count, room;
+static uint64_t last;
+static int recording;
+
+uint64_t bench_now(void) {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+_Noreturn void bench_die(const char *what) {
+    fprintf(stderr, "%s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static void record(const char *phase, uint64_t ns) {
+    if (recording && count < room)
+        records[count++] = (struct record){phase, ns};
+}
+
+void bench_phase(const char *name) {
+    uint64_t now = bench_now();
+
+    record(name, now - last);
+    last = now;
+}
+
+static pid_t sleeper(void) {
+    pid_t parent = getpid(), child = fork();
+
+    if (child < 0)
+        bench_die("fork");
+    if (child > 0)
+        return child;
+    /* It must not outlive a participant that fails. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    execlp("sleep", "sleep", "infinity", (char *)NULL);
+    _exit(1);
+}
+
+static void go_home(const int *homes, const char *pid) {
+    for (int i = 0; i < SUBSYSTEMS; i++)
+        if (write(homes[i], pid, strlen(pid)) < 0)
+            bench_die("move home");
+}
+
+static void expect(const struct bench *bench, const char *subsystem, const char *name,
+                   const char *file, const char *wanted) {
+    char path[512], text[256];
+    int fd;
+    ssize_t length;
+
+    snprintf(path, sizeof(path), "%s/%s%s/%s", bench->base, subsystem, name, file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (length < 0)
+        bench_die(path);
+    close(fd);
+    text[length] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    if (strcmp(text, wanted) != 0) {
+        fprintf(stderr, "%s is %s, not %s\n", path, text, wanted);
+        exit(1);
+    }
+}
+
+/* A cycle that did not do the work has no business in a comparison. */
+static void verify(const struct bench *bench, const char *name, const char *pid) {
+    for (int i = 0; i < SUBSYSTEMS; i++)
+        expect(bench, bench_subsystems[i], name, "cgroup.procs", pid);
+    expect(bench, "cpu", name, "cpu.shares", SHARES);
+    expect(bench, "cpu", name, "cpu.cfs_quota_us", QUOTA);
+    expect(bench, "cpu", name, "cpu.cfs_period_us", PERIOD);
+    expect(bench, "memory", name, "memory.limit_in_bytes", MEMORY);
+    expect(bench, "pids", name, "pids.max", PIDS);
+    expect(bench, "cpuset", name, "cpuset.cpus", bench->cpus);
+    expect(bench, "cpuset", name, "cpuset.mems", bench->mems);
+}
+
+static void verify_gone(const struct bench *bench, const char *name) {
+    char path[512];
+    struct stat st;
+
+    for (int i = 0; i < SUBSYSTEMS; i++) {
+        snprintf(path, sizeof(path), "%s/%s%s", bench->base, bench_subsystems[i], name);
+        if (stat(path, &st) == 0 || errno != ENOENT)
+            bench_die(path);
+    }
+}
+
+static void cycle(const struct bench *bench, const struct participant *participant,
+                  const char *name, const int *homes, const char *pid) {
+    uint64_t begin, started, leave, end;
+
+    begin = last = bench_now();
+    participant->start(bench, name);
+    started = bench_now();
+    if (!recording)
+        verify(bench, name, pid);
+    go_home(homes, pid);
+    leave = bench_now();
+    participant->destroy(bench, name);
+    end = bench_now();
+    record("start", started - begin);
+    record("destroy", end - leave);
+    record("cycle", started - begin + end - leave);
+    if (!recording)
+        verify_gone(bench, name);
+}
+
+int bench_main(int argc, char **argv, const struct participant *participant) {
+    struct bench bench;
+    int homes[SUBSYSTEMS], cycles, pause_us;
+    char path[512], name[256], pid[16];
+    pid_t own = getpid();
+
+    if (argc < 7) {
+        fprintf(stderr, "usage: %s BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS [MODE]\n",
+                argv[0]);
+        return 2;
+    }
+    bench = (struct bench){argv[1], argv[2], argv[3], argv[4], argc > 7 ? argv[7] : "", 0};
+    cycles = atoi(argv[5]);
+    pause_us = atoi(argv[6]);
+    room = (size_t)cycles * 8;
+    records = malloc(room * sizeof(*records));
+    if (!records)
+        bench_die("malloc");
+
+    bench.pid = sleeper();
+    snprintf(pid, sizeof(pid), "%d", (int)bench.pid);
+    for (int i = 0; i < SUBSYSTEMS; i++) {
+        snprintf(path, sizeof(path), "%s/%s%s/home/cgroup.procs", bench.base, bench_subsystems[i],
+                 bench.parent);
+        homes[i] = open(path, O_WRONLY | O_CLOEXEC);
+        if (homes[i] < 0)
+            bench_die(path);
+    }
+    go_home(homes, pid);
+    if (participant->setup)
+        participant->setup(&bench);
+
+    /* The first cycle is not counted: it fills caches, and is looked at. */
+    for (int n = 0; n <= cycles; n++) {
+        if (pause_us)
+            usleep((useconds_t)pause_us);
+        recording = n > 0;
+        snprintf(name, sizeof(name), "%s/%d-%d", bench.parent, (int)own, n);
+        cycle(&bench, participant, name, homes, pid);
+    }
+    for (size_t i = 0; i < count; i++)
+        printf("%s %llu\n", records[i].phase, (unsigned long long)records[i].ns);
+    kill(bench.pid, SIGKILL);
+    waitpid(bench.pid, NULL, 0);
+    return 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * What every participant in C shares. A participant goes through the life of one cgroup again and
+ * again and says on standard output how long each part took: a line "PHASE NANOSECONDS" for each
+ * part of each cycle. Its own start-up is in none of them.
+ */
+#ifndef BENCH_HARNESS_H
+#define BENCH_HARNESS_H
+
+#include <stdint.h>
+
+#define SUBSYSTEMS 8
+#define SHARES "2048"
+#define QUOTA "150000"
+#define PERIOD "100000"
+#define MEMORY "268435456"
+#define PIDS "512"
+
+extern const char *const bench_subsystems[SUBSYSTEMS];
+
+/* Where to work, and with whom. */
+struct bench {
+    /* The directory of the hierarchies, which are called as their subsystems are. */
+    const char *base;
+    /* A cgroup that is there in all of them, "/name", with a child "home" for idle processes. */
+    const char *parent;
+    /* What the parent's cpuset has. */
+    const char *cpus, *mems;
+    /* How this participant is to work, where it has several ways; "" if not said. */
+    const char *mode;
+    /* The process that is moved in. */
+    int32_t pid;
+};
+
+/* The cgroup's name is "/parent/child". Failure ends the process: half a cycle has no time. */
+struct participant {
+    void (*setup)(const struct bench *bench);
+    /* Everything until the process is inside and limited. */
+    void (*start)(const struct bench *bench, const char *name);
+    void (*destroy)(const struct bench *bench, const char *name);
+};
+
+/* Within start: what was done since the last one, or since start began, is this phase. */
+void bench_phase(const char *name);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t bench_now(void);
+
+_Noreturn void bench_die(const char *what);
+
+/* argv: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS [MODE] */
+int bench_main(int argc, char **argv, const struct participant *participant);
+
+#endif

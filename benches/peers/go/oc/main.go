@@ -1,0 +1,55 @@
+// Participant opencontainers/cgroups: the library in runc.
+//
+// Left to itself it would also join name=systemd and, on a hybrid host, the cgroup2 mount. It gets
+// the 8 paths instead, as runc gives them when it loads a container, so that the work is the same.
+// SkipDevices would keep it out of the devices hierarchy altogether; without that, and without its
+// devices package, which is not imported, it joins and leaves the rules alone.
+package main
+
+import (
+	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/cgroups/manager"
+
+	"github.com/kata-containers/libkatacg/benches/peers/go/harness"
+)
+
+type participant struct {
+	manager cgroups.Manager
+}
+
+func (p *participant) Start(b *harness.Bench, name string) error {
+	limit := int64(harness.Pids)
+	resources := &cgroups.Resources{
+		CpuShares:  harness.Shares,
+		CpuQuota:   harness.Quota,
+		CpuPeriod:  harness.Period,
+		CpusetCpus: b.Cpus,
+		CpusetMems: b.Mems,
+		Memory:     harness.Memory,
+		PidsLimit:  &limit,
+	}
+	config := &cgroups.Cgroup{Path: name, Resources: resources}
+	m, err := manager.NewWithPaths(config, b.Paths(name))
+	if err != nil {
+		return err
+	}
+	p.manager = m
+	b.Phase("new")
+	if err := m.Apply(b.Pid); err != nil {
+		return err
+	}
+	b.Phase("create+attach")
+	if err := m.Set(resources); err != nil {
+		return err
+	}
+	b.Phase("set")
+	return nil
+}
+
+func (p *participant) Destroy(*harness.Bench, string) error {
+	return p.manager.Destroy()
+}
+
+func main() {
+	harness.Main(func(*harness.Bench) (harness.Participant, error) { return &participant{}, nil })
+}

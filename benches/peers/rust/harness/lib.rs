@@ -1,0 +1,188 @@
+//! What every participant in Rust shares: the same work, measured in the same way and said in the
+//! same lines, as in `c/harness.h`.
+
+use std::error::Error;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// The hierarchies that every participant joins.
+pub const SUBSYSTEMS: [&str; 8] =
+    ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"];
+pub const SHARES: u64 = 2048;
+pub const QUOTA: i64 = 150_000;
+pub const PERIOD: u64 = 100_000;
+pub const MEMORY: i64 = 256 << 20;
+pub const PIDS: i64 = 512;
+
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Goes through the life of a cgroup. The name that it gets is `/parent/child`.
+pub trait Participant {
+    /// Everything until the process is inside and limited.
+    fn start(&mut self, bench: &mut Bench, name: &str) -> Result<()>;
+    fn destroy(&mut self, name: &str) -> Result<()>;
+}
+
+/// Where to work, and with whom.
+pub struct Bench {
+    /// The directory of the hierarchies, which are called as their subsystems are.
+    pub base: String,
+    /// A cgroup that is there in all of them, with a child `home` for idle processes.
+    pub parent: String,
+    /// What the parent's cpuset has.
+    pub cpus: String,
+    pub mems: String,
+    /// The process that is moved in.
+    pub pid: u32,
+    records: Vec<(&'static str, Duration)>,
+    last: Instant,
+    recording: bool,
+}
+
+/// Ends with its owner, and with the process even when that is killed.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn start() -> Result<Sleeper> {
+        let mut command = Command::new("sleep");
+        command.arg("infinity");
+        // SAFETY: prctl is async-signal-safe and touches nothing of this process.
+        unsafe {
+            command.pre_exec(|| {
+                match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                }
+            });
+        }
+        Ok(Sleeper(command.spawn()?))
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Arguments: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS.
+pub fn run<P: Participant>(setup: impl FnOnce(&Bench) -> Result<P>) -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [base, parent, cpus, mems, cycles, pause, ..] = arguments.as_slice() else {
+        return Err("arguments: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS".into());
+    };
+    let cycles: usize = cycles.parse()?;
+    let pause = Duration::from_micros(pause.parse()?);
+    let sleeper = Sleeper::start()?;
+    let mut bench = Bench {
+        base: base.clone(),
+        parent: parent.clone(),
+        cpus: cpus.clone(),
+        mems: mems.clone(),
+        pid: sleeper.0.id(),
+        records: Vec::with_capacity(cycles * 8),
+        last: Instant::now(),
+        recording: false,
+    };
+    let mut homes = Vec::new();
+    for path in bench.paths(&format!("{parent}/home")) {
+        homes.push(OpenOptions::new().write(true).open(format!("{path}/cgroup.procs"))?);
+    }
+    bench.go_home(&mut homes)?;
+    let mut participant = setup(&bench)?;
+    // The first cycle is not counted: it fills caches, and is looked at.
+    let own = std::process::id();
+    for n in 0..=cycles {
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
+        bench.recording = n > 0;
+        bench.cycle(&mut participant, &format!("{parent}/{own}-{n}"), &mut homes)?;
+    }
+    let mut out = String::new();
+    for (phase, took) in &bench.records {
+        out.push_str(&format!("{phase} {}\n", took.as_nanos()));
+    }
+    std::io::stdout().write_all(out.as_bytes())?;
+    Ok(())
+}
+
+impl Bench {
+    /// Within start: what was done since the last one, or since start began, is this phase.
+    pub fn phase(&mut self, name: &'static str) {
+        let now = Instant::now();
+        self.record(name, now - self.last);
+        self.last = now;
+    }
+
+    fn paths(&self, name: &str) -> [String; 8] {
+        SUBSYSTEMS.map(|subsystem| format!("{}/{subsystem}{name}", self.base))
+    }
+
+    fn cycle(
+        &mut self,
+        participant: &mut impl Participant,
+        name: &str,
+        homes: &mut [File],
+    ) -> Result<()> {
+        let begin = Instant::now();
+        self.last = begin;
+        participant.start(self, name)?;
+        let started = begin.elapsed();
+        if !self.recording {
+            self.verify(name)?;
+        }
+        self.go_home(homes)?;
+        let leave = Instant::now();
+        participant.destroy(name)?;
+        let destroyed = leave.elapsed();
+        self.record("start", started);
+        self.record("destroy", destroyed);
+        self.record("cycle", started + destroyed);
+        match self.paths(name).iter().find(|path| !self.recording && Path::new(path).exists()) {
+            Some(path) => Err(format!("{path} is still there").into()),
+            None => Ok(()),
+        }
+    }
+
+    fn record(&mut self, phase: &'static str, took: Duration) {
+        // Never beyond what was allocated before the first measurement.
+        if self.recording && self.records.len() < self.records.capacity() {
+            self.records.push((phase, took));
+        }
+    }
+
+    fn go_home(&self, homes: &mut [File]) -> Result<()> {
+        let pid = self.pid.to_string();
+        for home in homes {
+            home.write_all(pid.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// A cycle that did not do the work has no business in a comparison.
+    fn verify(&self, name: &str) -> Result<()> {
+        let expect = |subsystem: &str, file: &str, wanted: &str| {
+            let path = format!("{}/{subsystem}{name}/{file}", self.base);
+            match fs::read_to_string(&path)?.trim() {
+                found if found == wanted => Ok(()),
+                found => Err(Box::<dyn Error>::from(format!("{path} is {found}, not {wanted}"))),
+            }
+        };
+        for subsystem in SUBSYSTEMS {
+            expect(subsystem, "cgroup.procs", &self.pid.to_string())?;
+        }
+        expect("cpu", "cpu.shares", &SHARES.to_string())?;
+        expect("cpu", "cpu.cfs_quota_us", &QUOTA.to_string())?;
+        expect("cpu", "cpu.cfs_period_us", &PERIOD.to_string())?;
+        expect("memory", "memory.limit_in_bytes", &MEMORY.to_string())?;
+        expect("pids", "pids.max", &PIDS.to_string())?;
+        expect("cpuset", "cpuset.cpus", &self.cpus)?;
+        expect("cpuset", "cpuset.mems", &self.mems)
+    }
+}

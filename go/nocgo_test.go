@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !cgo || !linux
+
+package katacg_test
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	katacg "github.com/kata-containers/libkatacg/go"
+)
+
+func TestWithoutCgo(t *testing.T) {
+	second := func(_ any, err error) error { return err }
+	for name, err := range map[string]error{
+		"IsSystemdPath":      second(katacg.IsSystemdPath("a:b:c")),
+		"IsSystemdSlicePath": second(katacg.IsSystemdSlicePath("a.slice:b:c")),
+		"ValidatePath":       second(katacg.ValidatePath("/a", 0)),
+		"RenamePath":         second(katacg.RenamePath("/a")),
+		"RenamePathK3":       second(katacg.RenamePathK3("/a")),
+		"NoConstraintsPath":  second(katacg.NoConstraintsPath("/a")),
+		"ParentPath":         second(katacg.ParentPath("/a")),
+		"GuestPath":          second(katacg.GuestPath("/a")),
+		"ExpandSlice":        second(katacg.ExpandSlice("a.slice")),
+		"PathSlice":          second(katacg.PathSlice("a.slice:b:c")),
+		"PathUnit":           second(katacg.PathUnit("a.slice:b:c")),
+		"SubsystemPath":      second(katacg.SubsystemPath("/", "cpu", "/a")),
+		"V1Mountpoint":       second(katacg.V1Mountpoint()),
+		"ParseV1Mountpoint":  second(katacg.ParseV1Mountpoint(nil)),
+		"Subsystems":         second(katacg.Subsystems("/", katacg.SubsystemsAll)),
+		"ValidateCPU":        second(katacg.ValidateCPU([]byte("{}"))),
+		"AggregateCPU":       second(katacg.AggregateCPU([]byte("[]"))),
+		"OpenHost":           second(katacg.OpenHost()),
+		"ParseHost":          second(katacg.ParseHost(nil, nil)),
+		"NewManager":         second(katacg.NewManager(nil, nil, nil)),
+		"LoadManager":        second(katacg.LoadManager(nil, nil)),
+	} {
+		var e *katacg.Error
+		if !errors.Is(err, katacg.ErrNoCgo) || !errors.As(err, &e) || e.Op != name ||
+			e.Errno != syscall.ENOSYS || !strings.Contains(err.Error(), "CGO_ENABLED=1") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if katacg.Version() != "" || katacg.APILevel() != 0 {
+		t.Errorf("version %q, API level %d", katacg.Version(), katacg.APILevel())
+	}
+}

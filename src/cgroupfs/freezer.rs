@@ -1,0 +1,143 @@
+//! Freezing and thawing, and telling which it is.
+
+use std::time::{Duration, Instant};
+
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::{write_all, Cgroup};
+use crate::error::{fail, Code, Error, Result};
+use crate::host::Version;
+
+/// A cgroup's own state; that of an ancestor is not its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freezer {
+    /// Running.
+    Thawed,
+    /// Asked to freeze; some task has not arrived.
+    Freezing,
+    /// Every task is frozen.
+    Frozen,
+}
+
+/// v1: FREEZING can last for ever when a frozen task holds up another one (runc#2774); a short
+/// thaw lets it through.
+const V1_TRIES: u32 = 1000;
+const V1_THAW_EVERY: u32 = 50;
+
+impl Cgroup<'_> {
+    /// Freezes all tasks of the cgroup and below. After the deadline, or when it fails, the
+    /// cgroup is thawed again.
+    pub fn freeze(&self, version: Version, deadline: Duration) -> Result<()> {
+        let end = Instant::now() + deadline;
+        let result = match version {
+            Version::V1 => self.freeze_v1(end),
+            Version::V2 => self.freeze_v2(end),
+        };
+        match result {
+            Ok(()) => Ok(()),
+            Err(e) => match self.thaw(version) {
+                Ok(()) => Err(e),
+                Err(thaw) => Err(e.advice(format!("and it could not be thawed: {thaw}"))),
+            },
+        }
+    }
+
+    /// Lets all tasks run. One call, no waiting: tasks need not be waited for.
+    pub fn thaw(&self, version: Version) -> Result<()> {
+        match version {
+            Version::V1 => self.write("freezer.state", b"THAWED"),
+            Version::V2 => self.write("cgroup.freeze", b"0"),
+        }
+    }
+
+    /// The cgroup's own state.
+    pub fn freezer(&self, version: Version) -> Result<Freezer> {
+        let (asked, arrived) = match version {
+            Version::V1 => {
+                // freezer.state also tells of a frozen ancestor; this does not.
+                let own = self.read("freezer.self_freezing")?;
+                (own.first() == Some(&b'1'), self.read("freezer.state")?.starts_with(b"FROZEN"))
+            }
+            Version::V2 => {
+                let own = self.read("cgroup.freeze")?;
+                let frozen = self.keyed("cgroup.events", "frozen")? == Some(1);
+                (own.first() == Some(&b'1'), frozen)
+            }
+        };
+        Ok(match (asked, arrived) {
+            (false, _) => Freezer::Thawed,
+            (true, false) => Freezer::Freezing,
+            (true, true) => Freezer::Frozen,
+        })
+    }
+
+    fn freeze_v1(&self, end: Instant) -> Result<()> {
+        for attempt in 1..=V1_TRIES {
+            self.write("freezer.state", b"FROZEN")?;
+            // Each read makes the kernel look again.
+            let state = self.read("freezer.state")?;
+            if state.starts_with(b"FROZEN") {
+                return Ok(());
+            }
+            if !state.starts_with(b"FREEZING") {
+                let text = format!("freezer.state is {:?}", String::from_utf8_lossy(&state));
+                return fail(Code::System, text);
+            }
+            if Instant::now() >= end {
+                break;
+            }
+            if attempt % V1_THAW_EVERY == 0 {
+                self.write("freezer.state", b"THAWED")?;
+                std::thread::sleep(Duration::from_millis(10));
+            } else {
+                std::thread::sleep(Duration::from_micros(25));
+            }
+        }
+        Err(self.not_frozen())
+    }
+
+    fn freeze_v2(&self, end: Instant) -> Result<()> {
+        // Opened before the request: the notification cannot be missed.
+        let failed = |e: Errno| Error::system("open", &self.absolute("cgroup.events"), e);
+        let events = self.open("cgroup.events", OFlags::RDONLY).map_err(failed)?;
+        let control = self.open("cgroup.freeze", OFlags::WRONLY).map_err(|e| {
+            let error = Error::system("open", &self.absolute("cgroup.freeze"), e);
+            if e == Errno::NOENT {
+                error.advice("kernels before 5.2 have no v2 freezer")
+            } else {
+                error
+            }
+        })?;
+        write_all(&control, b"1")
+            .map_err(|e| Error::write(&self.absolute("cgroup.freeze"), b"1", e))?;
+        loop {
+            let mut buffer = [0u8; 256];
+            let length = rustix::io::pread(&events, &mut buffer, 0)
+                .map_err(|e| Error::system("read", &self.absolute("cgroup.events"), e))?;
+            let text = buffer.get(..length).unwrap_or_default();
+            if text.split(|&b| b == b'\n').any(|line| line == b"frozen 1") {
+                return Ok(());
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.not_frozen());
+            }
+            let wait = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            match poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&wait)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(e) => return Err(Error::system("poll", &self.absolute("cgroup.events"), e)),
+            }
+        }
+    }
+
+    fn not_frozen(&self) -> Error {
+        let path = self.absolute("");
+        Error::new(Code::Timeout, [b"unable to freeze ", &path[..]].concat())
+            .advice("a task did not stop in time; the cgroup was thawed")
+    }
+}

@@ -1,0 +1,117 @@
+//! What a cgroup2 directory needs besides being made: controllers, a type, an owner.
+//!
+//! Kernel: admin-guide/cgroup-v2.rst, "Enabling and Disabling", "Threads", "Delegation".
+
+use rustix::fs::{chownat, AtFlags, Gid, OFlags, Uid};
+use rustix::io::Errno;
+
+use super::{Cgroup, Created};
+use crate::error::{Code, Error, Result};
+
+/// Files that go to the owner of a delegated cgroup, where the kernel has no list of them.
+const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
+
+impl Cgroup<'_> {
+    /// Makes the cgroup and turns on, in all its ancestors, every controller that the mount
+    /// has. A controller that cannot be turned on (processes inside an ancestor: EBUSY;
+    /// realtime tasks below: EINVAL; not delegated to us) is left: the write of a limit that
+    /// needs it says so.
+    pub fn create_v2(&self, created: &mut Created) -> Result<()> {
+        self.create(created)?;
+        let root = self.prefix(0);
+        let wanted = root.words("cgroup.controllers")?;
+        let missing = |cgroup: Cgroup<'_>| -> Result<Vec<String>> {
+            let on = cgroup.words("cgroup.subtree_control")?;
+            Ok(wanted.iter().filter(|c| !on.contains(c)).cloned().collect())
+        };
+        // Usually the ancestors have long been prepared; the nearest one tells.
+        let Some(parent) = self.parent() else { return Ok(()) };
+        if missing(parent)?.is_empty() {
+            return Ok(());
+        }
+        for level in self.ancestors() {
+            level.enable(&missing(level)?);
+        }
+        Ok(())
+    }
+
+    /// Turns controllers on for the children: together, or else one by one.
+    fn enable(&self, controllers: &[String]) {
+        let plus = |c: &String| format!("+{c}");
+        let all: Vec<String> = controllers.iter().map(plus).collect();
+        if all.is_empty() || self.write("cgroup.subtree_control", all.join(" ").as_bytes()).is_ok()
+        {
+            return;
+        }
+        for one in all {
+            // See create_v2: who needs it will say that it is missing.
+            let _ = self.write("cgroup.subtree_control", one.as_bytes());
+        }
+    }
+
+    /// Brings a new cgroup into a type that takes processes. `domain` says which of the limits
+    /// to come belong to controllers that no threaded cgroup has.
+    ///
+    /// "domain invalid": made below a threaded cgroup; it can only become threaded.
+    pub fn settle_type(&self, domain: Option<&str>) -> Result<()> {
+        let found = match self.read("cgroup.type") {
+            // The root has none, nor have kernels before 4.14.
+            Err(e) if e.is(Errno::NOENT) => return Ok(()),
+            other => other?,
+        };
+        let found = String::from_utf8_lossy(&found).trim().to_owned();
+        match (found.as_str(), domain) {
+            ("domain", _) | ("domain threaded" | "threaded", None) => Ok(()),
+            ("domain invalid", None) => self.write("cgroup.type", b"threaded"),
+            (kind, domain) => {
+                let mut text = b"cannot use ".to_vec();
+                text.extend_from_slice(&self.absolute(""));
+                text.extend_from_slice(
+                    format!(" with a {} limit: it is {kind}", domain.unwrap_or("such")).as_bytes(),
+                );
+                Err(Error::new(Code::Unsupported, text).advice(
+                    "a threaded cgroup has cpu, cpuset, perf_event and pids alone; \
+                     use a cgroup outside the threaded subtree",
+                ))
+            }
+        }
+    }
+
+    /// Gives the cgroup to a user: the directory and the files that the kernel's delegation
+    /// contract names.
+    pub fn delegate(&self, uid: u32, gid: u32) -> Result<()> {
+        let list = crate::host::read_proc("/sys/kernel/cgroup/delegate").unwrap_or_default();
+        let list = String::from_utf8_lossy(&list).into_owned();
+        let mut files: Vec<&str> = list.lines().filter(|f| !f.contains('/')).collect();
+        if files.is_empty() {
+            files = DELEGATE.to_vec();
+        }
+        for file in std::iter::once("").chain(files) {
+            let failed = |e| Error::system("chown", &self.absolute(file), e);
+            let fd = match self.open(file, OFlags::PATH) {
+                // The list is the kernel's for all cgroups; this one may lack a file.
+                Err(Errno::NOENT) if !file.is_empty() => continue,
+                other => other.map_err(failed)?,
+            };
+            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+            chownat(&fd, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// A file's words.
+    pub fn words(&self, file: &str) -> Result<Vec<String>> {
+        let text = self.read(file)?;
+        Ok(String::from_utf8_lossy(&text).split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// The value of `key` in a file of `key value` lines.
+    pub fn keyed(&self, file: &str, key: &str) -> Result<Option<u64>> {
+        let text = self.read(file)?;
+        let text = String::from_utf8_lossy(&text);
+        Ok(text.lines().find_map(|line| {
+            let (name, value) = line.split_once(' ')?;
+            (name == key).then(|| value.trim().parse().ok())?
+        }))
+    }
+}

@@ -1,0 +1,123 @@
+//! One knob: writing it, and explaining why it would not take a value.
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::cgroupfs::{write_all, Cgroup};
+use crate::error::{Code, Error, Result};
+use crate::plan::Write;
+
+/// Writes; reads first when the old value is wanted, and afterwards where the kernel is known to
+/// take another value in silence.
+pub(super) fn put(cgroup: Cgroup<'_>, write: &Write, old: Option<&mut Vec<u8>>) -> Result<()> {
+    let failed = |e| Error::write(&cgroup.absolute(&write.file), write.value.as_bytes(), e);
+    let reads = write.exact || old.is_some();
+    let flags = if reads { OFlags::RDWR } else { OFlags::WRONLY };
+    let opened = match cgroup.open(&write.file, flags) {
+        // A file that can only be written has no old value.
+        Err(Errno::ACCESS | Errno::INVAL) if reads && !write.exact => {
+            cgroup.open(&write.file, OFlags::WRONLY)
+        }
+        other => other,
+    };
+    let fd = opened.map_err(failed)?;
+    let read = || {
+        let mut buffer = vec![0u8; 4096];
+        let length = rustix::io::pread(&fd, &mut buffer, 0).unwrap_or(0);
+        buffer.truncate(length);
+        buffer
+    };
+    if let Some(old) = old {
+        *old = read();
+    }
+    write_all(&fd, write.value.as_bytes()).map_err(failed)?;
+    if write.exact {
+        clamped(write, String::from_utf8_lossy(&read()).trim())?;
+    }
+    Ok(())
+}
+
+/// runc's words for a value that the kernel clamped.
+fn clamped(write: &Write, took: &str) -> Result<()> {
+    let (Ok(asked), Ok(took)) = (write.value.parse::<u64>(), took.parse::<u64>()) else {
+        return Ok(());
+    };
+    let which = match asked.cmp(&took) {
+        std::cmp::Ordering::Equal => return Ok(()),
+        std::cmp::Ordering::Greater => "maximum",
+        std::cmp::Ordering::Less => "minimum",
+    };
+    let name = write.file.replace('.', "-");
+    Err(Error::new(Code::Clamped, format!("the {which} allowed {name} is {took}, not {asked}")))
+}
+
+/// Adds to a failed write what the caller needs to know.
+pub(super) fn explain(cgroup: Cgroup<'_>, write: &Write, error: Error) -> Error {
+    if error.is(Errno::BUSY) && write.controller == "memory" {
+        let number =
+            |file| cgroup.read(file).ok().map(|t| String::from_utf8_lossy(&t).trim().to_owned());
+        let usage = number("memory.usage_in_bytes").unwrap_or_default();
+        let peak = number("memory.max_usage_in_bytes").unwrap_or_default();
+        return error.context(format!(
+            "unable to set memory limit to {} (current usage: {usage}, peak usage: {peak})",
+            write.value
+        ));
+    }
+    if error.is(Errno::NOENT) || error.is(Errno::PERM) || error.is(Errno::ACCESS) {
+        let controller = write.file.split('.').next().unwrap_or_default();
+        if let Ok(available) = cgroup.read("cgroup.controllers") {
+            let available = String::from_utf8_lossy(&available).trim().to_owned();
+            if controller != "cgroup" && !available.split(' ').any(|c| c == controller) {
+                return error
+                    .with_code(Code::Controller)
+                    .advice(format!("controller {controller} is not available here"))
+                    .advice(format!("available: {available}"));
+            }
+        } else if error.is(Errno::NOENT) {
+            return error.advice("this kernel does not have the file");
+        }
+    }
+    if error.is(Errno::NODEV) && !cgroup.exists().unwrap_or(true) {
+        return gone(cgroup);
+    }
+    error
+}
+
+/// The same error, unless it comes of the whole cgroup's being gone.
+pub(super) fn gone_or(cgroup: Cgroup<'_>, error: Error) -> Error {
+    let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
+    if missing && !cgroup.exists().unwrap_or(true) {
+        return gone(cgroup);
+    }
+    error
+}
+
+pub(super) fn gone(cgroup: Cgroup<'_>) -> Error {
+    Error::system("open", &cgroup.absolute(""), Errno::NOENT)
+        .with_code(Code::Deleted)
+        .advice("the cgroup does not exist; apply first")
+}
+
+/// v2 has no limit that the kernel refuses: a limit below use kills. The check is runc's.
+pub(super) fn check_memory(
+    cgroup: Cgroup<'_>,
+    limit: Option<u64>,
+    swap: Option<u64>,
+) -> Result<()> {
+    // Not readable, not there yet: nothing is in use that could be killed.
+    let Ok(text) = cgroup.read("memory.current") else {
+        return Ok(());
+    };
+    let Ok(usage) = String::from_utf8_lossy(&text).trim().parse::<u64>() else {
+        return Ok(());
+    };
+    let refuse = |what: &str, limit: u64| {
+        let text = format!("rejecting {what} limit {limit} <= usage {usage}");
+        Err(Error::new(Code::Value, text))
+    };
+    match (swap, limit) {
+        (Some(swap), _) if swap <= usage => refuse("memory+swap", swap),
+        (_, Some(limit)) if limit <= usage => refuse("memory", limit),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,143 @@
+//! Freezing, killing, removing.
+
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{kill_process, Pid, Signal};
+
+use super::members::deleted;
+use super::{Joined, Manager};
+use crate::cgroupfs::{Cgroup, Freezer, PATIENCE};
+use crate::error::{fail, Code, Error, Result};
+use crate::host::Version;
+
+/// How often processes are looked for again while some keep appearing.
+const KILL_PASSES: usize = 16;
+/// How long freezing may take before processes are killed without it.
+const KILL_FREEZE: Duration = Duration::from_secs(2);
+
+impl Manager {
+    /// The cgroup to freeze: v1's freezer hierarchy, or the cgroup2 one.
+    fn freezer_cgroup(&self) -> Result<(Cgroup<'_>, Version)> {
+        let named = self.find("freezer").filter(|j| self.is_in(j));
+        // A hybrid host without v1's freezer can use cgroup2's, since it is in every cgroup.
+        let v2 = |j: &&Joined| self.version(j) == Version::V2;
+        match named.or_else(|| self.each().find(v2)) {
+            Some(joined) => {
+                let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+                Ok((cgroup, self.version(joined)))
+            }
+            None => fail(Code::Controller, "cannot freeze: the cgroup has no freezer controller"),
+        }
+    }
+
+    /// Freezes all processes of the cgroup and below; waits until they are, up to the deadline.
+    /// When it fails the cgroup is thawed.
+    pub fn freeze(&self, deadline: Duration) -> Result<()> {
+        let (cgroup, version) = self.freezer_cgroup()?;
+        cgroup.freeze(version, deadline).map_err(deleted)
+    }
+
+    /// Lets them run again (those that no frozen ancestor holds).
+    pub fn thaw(&self) -> Result<()> {
+        let (cgroup, version) = self.freezer_cgroup()?;
+        cgroup.thaw(version).map_err(deleted)
+    }
+
+    /// The cgroup's own freezer state.
+    pub fn freezer_state(&self) -> Result<Freezer> {
+        let (cgroup, version) = self.freezer_cgroup()?;
+        cgroup.freezer(version).map_err(deleted)
+    }
+
+    /// Sends a signal to every process in the cgroup and below, with nobody escaping by
+    /// forking: SIGKILL through `cgroup.kill` where there is one (v2, Linux 5.14); else frozen,
+    /// signalled, thawed. A cgroup that was frozen before stays so, but for SIGKILL, which a
+    /// frozen v1 process would not see.
+    pub fn kill(&self, signal: Signal) -> Result<()> {
+        let v2 = self.each().find(|j| self.version(j) == Version::V2);
+        if let Some(joined) = v2.filter(|_| signal == Signal::KILL) {
+            let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+            match cgroup.write("cgroup.kill", b"1") {
+                Ok(()) => return Ok(()),
+                // Older kernels; threaded cgroups (EOPNOTSUPP).
+                Err(e) if e.is(Errno::NOENT) || e.is(Errno::OPNOTSUPP) => {}
+                Err(e) => return Err(deleted(e)),
+            }
+        }
+        let was_frozen = matches!(self.freezer_state(), Ok(Freezer::Frozen | Freezer::Freezing));
+        // Without a freezer, or past its deadline, several passes catch those that fork.
+        let frozen = was_frozen || self.freeze(KILL_FREEZE).is_ok();
+        let result = self.signal_all(signal, frozen);
+        if frozen && (!was_frozen || signal == Signal::KILL) {
+            self.thaw()?;
+        }
+        result
+    }
+
+    fn signal_all(&self, signal: Signal, once: bool) -> Result<()> {
+        let mut told: Vec<i32> = Vec::new();
+        for _ in 0..if once { 1 } else { KILL_PASSES } {
+            let new: Vec<i32> =
+                self.all_pids()?.into_iter().filter(|pid| !told.contains(pid)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for &id in &new {
+                let Some(pid) = Pid::from_raw(id) else { continue };
+                match kill_process(pid, signal) {
+                    Ok(()) | Err(Errno::SRCH) => {}
+                    Err(e) => {
+                        return Err(Error::system("signal process", id.to_string().as_bytes(), e))
+                    }
+                }
+            }
+            told.extend(new);
+        }
+        Ok(())
+    }
+
+    /// Whether the cgroup is there.
+    pub fn exists(&self) -> Result<bool> {
+        self.main()?.exists()
+    }
+
+    /// Removes the cgroup from every hierarchy, with its children. Idempotent: what is gone
+    /// counts as removed. Goes through all hierarchies even when one fails, and names all that
+    /// is left.
+    pub fn destroy(&self) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        let mut first: Option<Error> = None;
+        let mut left: Vec<String> = Vec::new();
+        for joined in self.each() {
+            let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+            if let Err(e) = cgroup.remove(end) {
+                left.push(String::from_utf8_lossy(&cgroup.absolute("")).into_owned());
+                first.get_or_insert(e);
+            }
+        }
+        match first {
+            None => Ok(()),
+            Some(e) if left.len() > 1 => Err(e.advice(format!("left: {}", left.join(" ")))),
+            Some(e) => Err(e),
+        }
+    }
+
+    /// How many processes the OOM killer has killed in this cgroup.
+    ///
+    /// v1: memory.oom_control's `oom_kill` (Linux 4.13); v2: memory.events'.
+    pub fn oom_kills(&self) -> Result<u64> {
+        let Some(joined) = self.find("memory").filter(|j| self.is_in(j)) else {
+            return fail(Code::Controller, "the cgroup has no memory controller");
+        };
+        let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+        let file = match self.version(joined) {
+            Version::V1 => "memory.oom_control",
+            Version::V2 => "memory.events",
+        };
+        match cgroup.keyed(file, "oom_kill").map_err(deleted)? {
+            Some(count) => Ok(count),
+            None => fail(Code::Unsupported, format!("this kernel counts no oom_kill in {file}")),
+        }
+    }
+}

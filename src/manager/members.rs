@@ -1,0 +1,201 @@
+//! Who is in the cgroup: adding, listing, moving.
+
+use std::collections::BTreeSet;
+
+use rustix::io::Errno;
+
+use super::{Joined, Manager, Run};
+use crate::cgroupfs::Cgroup;
+use crate::error::{fail, Code, Error, Result};
+use crate::host::Version;
+use crate::kata::gopath;
+use crate::plan::{Kind, Plan, Step};
+
+/// How often moving goes over a cgroup in which new tasks keep appearing.
+const PASSES: usize = 16;
+
+/// How [`Manager::add`] adds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Add<'a> {
+    /// The ids are those of threads.
+    pub threads: bool,
+    /// A cgroup below the manager's; empty is the manager's own.
+    pub below: &'a [u8],
+    /// Make it when it is not there; with `threads` on v2, as a threaded one.
+    pub create: bool,
+}
+
+impl Manager {
+    /// Moves processes or threads in, into every hierarchy in one burst. When one cannot be
+    /// moved, those that were are put back.
+    pub fn add(&self, ids: &[i32], how: Add<'_>) -> Result<()> {
+        if let Some(id) = ids.iter().find(|id| **id < 1) {
+            return fail(Code::Argument, format!("{id} is not the id of a task"));
+        }
+        let below = check_below(how.below)?;
+        let kind = if how.threads { Kind::Thread } else { Kind::Process };
+        let mut plan = Plan::default();
+        for joined in self.each() {
+            let hierarchy = joined.hierarchy;
+            if how.create && !below.is_empty() {
+                let threaded = how.threads && self.version(joined) == Version::V2;
+                plan.steps.push(Step::CreateBelow { hierarchy, below: below.clone(), threaded });
+            }
+        }
+        for joined in self.each() {
+            plan.steps.push(Step::Attach {
+                hierarchy: joined.hierarchy,
+                kind,
+                ids: ids.to_vec(),
+                below: below.clone(),
+            });
+        }
+        let _one_at_a_time = self.lock();
+        let mut run = Run::new(self);
+        run.remember(ids)?;
+        run.carry_out(&plan)
+    }
+
+    pub(super) fn version(&self, joined: &Joined) -> Version {
+        let facts = self.trees.host().hierarchies.get(joined.hierarchy);
+        facts.map_or(Version::V1, |h| h.version)
+    }
+
+    /// The processes in the cgroup (threads, of a v2 threaded cgroup).
+    ///
+    /// v1: as in the devices hierarchy, like runc; else in the first that is joined.
+    pub fn pids(&self) -> Result<Vec<i32>> {
+        self.main()?.pids().map_err(deleted)
+    }
+
+    /// The processes in the cgroup and in all below it, each once.
+    pub fn all_pids(&self) -> Result<Vec<i32>> {
+        let mut all = BTreeSet::new();
+        let mut list = |cgroup: Cgroup<'_>| {
+            all.extend(cgroup.pids()?);
+            Ok(())
+        };
+        self.main()?.walk(&mut list).map_err(deleted)?;
+        Ok(all.into_iter().collect())
+    }
+
+    /// The threads in the cgroup.
+    pub fn threads(&self) -> Result<Vec<i32>> {
+        let joined = self.main_joined()?;
+        let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+        cgroup.threads(self.version(joined)).map_err(deleted)
+    }
+
+    /// Moves everybody in this cgroup and below it to another one, hierarchy by hierarchy: on v1
+    /// the very threads that are inside (a cgroup that holds a hypervisor's vCPU threads alone
+    /// lists the whole hypervisor as its process), on v2 processes, or the threads of threaded
+    /// cgroups. A hierarchy that this manager has not joined takes the processes of the others.
+    /// Tasks that end meanwhile are passed over. Returns how many moves there were.
+    pub fn move_to(&self, to: &Manager) -> Result<usize> {
+        if to.each().any(|j| j.path.is_empty()) && self.config.flags.strict {
+            return fail(Code::Path, "the hierarchies' root is no place to move processes to");
+        }
+        let mut count = 0;
+        let mut processes: BTreeSet<i32> = BTreeSet::new();
+        for joined in self.each() {
+            let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+            if to.each().any(|j| j.hierarchy == joined.hierarchy && j.path == joined.path) {
+                return fail(Code::Argument, "a cgroup cannot be moved to itself");
+            }
+            match cgroup.pids() {
+                Ok(pids) => processes.extend(pids),
+                Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        for target in to.each() {
+            let version = to.version(target);
+            let into = to.trees.cgroup(target.hierarchy, &target.path)?;
+            match self.each().find(|j| j.hierarchy == target.hierarchy) {
+                Some(source) => {
+                    let from = self.trees.cgroup(source.hierarchy, &source.path)?;
+                    count += empty(from, into, version)?;
+                }
+                None => {
+                    let ids: Vec<i32> = processes.iter().copied().collect();
+                    count += attach_living(into, version, Kind::Process, &ids)?;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    fn main_joined(&self) -> Result<&Joined> {
+        match self.find("devices").filter(|j| self.is_in(j)).or_else(|| self.each().next()) {
+            Some(joined) => Ok(joined),
+            None => fail(Code::Rootless, "the cgroup could not be made in any hierarchy"),
+        }
+    }
+
+    pub(super) fn main(&self) -> Result<Cgroup<'_>> {
+        let joined = self.main_joined()?;
+        self.trees.cgroup(joined.hierarchy, &joined.path)
+    }
+}
+
+/// Moves everybody out of a cgroup and those below it.
+fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version) -> Result<usize> {
+    let mut count = 0;
+    for _ in 0..PASSES {
+        let mut found = 0;
+        let mut pass = |cgroup: Cgroup<'_>| {
+            let (kind, ids) = match version {
+                Version::V1 => (Kind::Thread, cgroup.threads(version)?),
+                Version::V2 => match cgroup.read("cgroup.procs") {
+                    Err(e) if e.is(Errno::OPNOTSUPP) => (Kind::Thread, cgroup.threads(version)?),
+                    other => (Kind::Process, crate::cgroupfs::parse_ids(&other?)?),
+                },
+            };
+            found += ids.len();
+            count += attach_living(into, version, kind, &ids)?;
+            Ok(())
+        };
+        from.walk(&mut pass).map_err(deleted)?;
+        if found == 0 {
+            break;
+        }
+    }
+    Ok(count)
+}
+
+/// Attaches those that still live.
+fn attach_living(into: Cgroup<'_>, version: Version, kind: Kind, ids: &[i32]) -> Result<usize> {
+    let mut moved = 0;
+    let mut rest = ids;
+    while !rest.is_empty() {
+        let mut done = 0;
+        match into.attach(version, kind, rest, |_| done += 1) {
+            Ok(()) => return Ok(moved + done),
+            Err(e) if e.is(Errno::SRCH) => {
+                moved += done;
+                rest = rest.get(done + 1..).unwrap_or_default();
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(moved)
+}
+
+/// A sub-cgroup's path: below the manager's, whatever it looks like.
+fn check_below(below: &[u8]) -> Result<Vec<u8>> {
+    let bad = |part: &[u8]| part == b"..";
+    if below.contains(&0) || below.split(|&b| b == b'/').any(bad) || below.first() == Some(&b'/') {
+        let text = [b"bad sub cgroup path: ", below].concat();
+        return Err(Error::new(Code::Path, text).advice("it must be relative and without '..'"));
+    }
+    let clean = gopath::clean(below);
+    Ok(if clean == b"." { Vec::new() } else { clean })
+}
+
+/// A cgroup that is gone has its own code.
+pub(super) fn deleted(error: Error) -> Error {
+    if error.is(Errno::NOENT) || error.is(Errno::NODEV) {
+        return error.with_code(Code::Deleted);
+    }
+    error
+}

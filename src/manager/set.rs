@@ -1,0 +1,73 @@
+//! Setting resources, as a transaction.
+
+use std::time::{Duration, Instant};
+
+use oci_spec::runtime::LinuxResources;
+use rustix::fd::OwnedFd;
+use rustix::fs::{flock, FlockOperation, OFlags};
+use rustix::io::Errno;
+
+use super::{Manager, Run};
+use crate::error::{Code, Error, Result};
+use crate::plan::Plan;
+use crate::resources;
+
+/// How long one Set waits for another one of the same cgroup.
+const WAIT: Duration = Duration::from_secs(10);
+
+impl Manager {
+    /// The writes that [`Manager::set`] would do; touches nothing.
+    pub fn plan(&self, resources: &LinuxResources) -> Result<Plan> {
+        resources::plan(resources, self.target(), self.config.flags.resource_options())
+    }
+
+    /// Gives the cgroup these resources; what they leave out stays as it is. Returns what had no
+    /// effect.
+    ///
+    /// When a write fails, what this call changed is put back in reverse order, and the error
+    /// says what could not be (unless [`super::Flags::no_rollback`]). Two calls for one cgroup,
+    /// in whatever processes, take turns: an advisory lock on its directory.
+    pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
+        let plan = self.plan(resources)?;
+        let mut known = self.lock();
+        let turn = self.take_turn()?;
+        let mut run = Run::new(self);
+        run.keep_old_values(!self.config.flags.no_rollback);
+        run.carry_out(&plan)?;
+        drop(turn);
+        *known = resources::merge(&known, resources);
+        Ok(self.warn(plan.warnings))
+    }
+
+    /// Waits for the lock on the cgroup's directory; closing the descriptor gives it back.
+    fn take_turn(&self) -> Result<OwnedFd> {
+        let cgroup = self.main()?;
+        let fd = cgroup.open("", OFlags::RDONLY | OFlags::DIRECTORY).map_err(|e| {
+            let error = Error::system("open", &cgroup.absolute(""), e);
+            match e {
+                Errno::NOENT => {
+                    error.with_code(Code::Deleted).advice("the cgroup does not exist; apply first")
+                }
+                _ => error,
+            }
+        })?;
+        let end = Instant::now() + WAIT;
+        let mut pause = Duration::from_micros(100);
+        loop {
+            match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(fd),
+                Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) if Instant::now() < end => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(10));
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(Error::system("lock", &cgroup.absolute(""), Errno::WOULDBLOCK)
+                        .with_code(Code::Timeout)
+                        .advice("another process is setting this cgroup's resources"))
+                }
+                Err(e) => return Err(Error::system("lock", &cgroup.absolute(""), e)),
+            }
+        }
+    }
+}

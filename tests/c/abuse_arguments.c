@@ -1,0 +1,260 @@
+/* Every function with NULL for each of its pointers, and with flags that it does not have. */
+#include <limits.h>
+
+#include "fixture.h"
+
+#ifdef KATACG_MANAGER_DELEGATE
+#define MANAGER_FLAGS 5
+#else
+#define MANAGER_FLAGS 2
+#endif
+
+static struct katacg_host *host;
+static struct katacg_manager *manager;
+static char buf[4096];
+
+/* The call, which uses `e`, with an error structure and without: -EINVAL both times. */
+#define REFUSED(call)                                                                              \
+    do {                                                                                           \
+        struct katacg_error err_, *e = clear(&err_);                                               \
+        CHECK_ERROR((call), -EINVAL, &err_, KATACG_ERR_ARGUMENT, NULL);                            \
+        CHECK(err_.message[0] && err_.sys_errno == 0, "%s", err_.message);                         \
+        e = NULL;                                                                                  \
+        CHECK((call) == -EINVAL, "without an error structure");                                    \
+    } while (0)
+
+/* Also: no handle is left where one was wanted. */
+#define NO_HANDLE(type, call)                                                                      \
+    do {                                                                                           \
+        type *out = (type *)buf;                                                                   \
+        REFUSED((out = (type *)buf, (call)));                                                      \
+        CHECK(out == NULL, "a failed call left a handle");                                         \
+    } while (0)
+
+static void paths(void) {
+    size_t n = sizeof(buf);
+
+    CHECK(katacg_path_is_systemd(NULL) == 0, "NULL");
+    CHECK(katacg_path_is_systemd_slice(NULL) == 0, "NULL");
+    REFUSED(katacg_path_validate(NULL, 0, buf, n, e));
+    REFUSED(katacg_path_validate("/a", 0, NULL, 1, e));
+    REFUSED(katacg_path_rename(NULL, buf, n, e));
+    REFUSED(katacg_path_rename("/a", NULL, n, e));
+    REFUSED(katacg_path_rename_k3(NULL, buf, n, e));
+    REFUSED(katacg_path_rename_k3("/a", NULL, n, e));
+    REFUSED(katacg_path_no_constraints(NULL, buf, n, e));
+    REFUSED(katacg_path_no_constraints("/a", NULL, n, e));
+    REFUSED(katacg_path_parent(NULL, buf, n, e));
+    REFUSED(katacg_path_parent("/a", NULL, n, e));
+    REFUSED(katacg_path_guest(NULL, buf, n, e));
+    REFUSED(katacg_path_guest("/a", NULL, n, e));
+    REFUSED(katacg_slice_expand(NULL, buf, n, e));
+    REFUSED(katacg_slice_expand("a.slice", NULL, n, e));
+    REFUSED(katacg_path_slice(NULL, buf, n, e));
+    REFUSED(katacg_path_slice("a.slice:b:c", NULL, n, e));
+    REFUSED(katacg_path_unit(NULL, buf, n, e));
+    REFUSED(katacg_path_unit("a.slice:b:c", NULL, n, e));
+    REFUSED(katacg_subsystem_path(NULL, "cpu", "/a", buf, n, e));
+    REFUSED(katacg_subsystem_path("/cg", NULL, "/a", buf, n, e));
+    REFUSED(katacg_subsystem_path("/cg", "cpu", NULL, buf, n, e));
+    REFUSED(katacg_subsystem_path("/cg", "cpu", "/a", NULL, n, e));
+    REFUSED(katacg_v1_mountpoint_parse(NULL, 1, buf, n, e));
+    REFUSED(katacg_v1_mountpoint_parse(paper_mounts, sizeof(paper_mounts) - 1, NULL, n, e));
+    REFUSED(katacg_cpu_validate(NULL, 1, buf, n, e));
+    REFUSED(katacg_cpu_validate("{}", 2, NULL, n, e));
+    REFUSED(katacg_cpu_aggregate(NULL, 1, buf, n, e));
+    REFUSED(katacg_cpu_aggregate("[]", 2, NULL, n, e));
+    REFUSED(katacg_subsystems(NULL, KATACG_SUBSYSTEMS_ALL, buf, n, e));
+    REFUSED(katacg_subsystems("/sys/fs/cgroup", KATACG_SUBSYSTEMS_ALL, NULL, n, e));
+    /* On a host without v1 it fails for that. */
+    if (katacg_v1_mountpoint(buf, n, NULL) >= 0)
+        REFUSED(katacg_v1_mountpoint(NULL, n, e));
+    /* A length that no memory has must not be read to find out. */
+    REFUSED(katacg_cpu_validate("{}", SIZE_MAX, buf, n, e));
+}
+
+static void hosts(void) {
+    size_t n = sizeof(buf);
+
+    REFUSED(katacg_host_open(NULL, e));
+    REFUSED(katacg_host_parse(paper_mounts, 1, paper_cgroup, 1, NULL, e));
+    NO_HANDLE(struct katacg_host, katacg_host_parse(NULL, 1, paper_cgroup, 1, &out, e));
+    NO_HANDLE(struct katacg_host, katacg_host_parse(paper_mounts, 1, NULL, 1, &out, e));
+    REFUSED(katacg_host_layout(NULL, e));
+    REFUSED(katacg_host_is_rootless(NULL, e));
+    REFUSED(katacg_host_controllers(NULL, buf, n, e));
+    REFUSED(katacg_host_controllers(host, NULL, n, e));
+    REFUSED(katacg_host_mountpoint(NULL, "cpu", buf, n, e));
+    REFUSED(katacg_host_mountpoint(host, NULL, buf, n, e));
+    REFUSED(katacg_host_mountpoint(host, "cpu", NULL, n, e));
+    REFUSED(katacg_host_mountpoint(host, "\xff", buf, n, e));
+    REFUSED(katacg_host_own_cgroup(NULL, "cpu", buf, n, e));
+    REFUSED(katacg_host_own_cgroup(host, NULL, buf, n, e));
+    REFUSED(katacg_host_own_cgroup(host, "cpu", NULL, n, e));
+    katacg_host_free(NULL);
+}
+
+static void managers(void) {
+    size_t n = sizeof(buf);
+    const char *state = "{}";
+
+    REFUSED(katacg_manager_new(host, NULL, 0, NULL, 0, NULL, e));
+    NO_HANDLE(struct katacg_manager, katacg_manager_new(host, NULL, 1, NULL, 0, &out, e));
+    NO_HANDLE(struct katacg_manager, katacg_manager_new(host, NULL, 0, NULL, 32, &out, e));
+    REFUSED(katacg_manager_load(host, state, 2, NULL, e));
+    NO_HANDLE(struct katacg_manager, katacg_manager_load(host, NULL, 2, &out, e));
+    REFUSED(katacg_manager_apply(NULL, -1, 0, e));
+    REFUSED(katacg_manager_set(NULL, NULL, 0, e));
+    REFUSED(katacg_manager_set(manager, NULL, 1, e));
+    REFUSED(katacg_manager_plan(NULL, NULL, 0, 0, buf, n, e));
+    REFUSED(katacg_manager_plan(manager, NULL, 1, 0, buf, n, e));
+    REFUSED(katacg_manager_plan(manager, NULL, 0, 0, NULL, n, e));
+    REFUSED(katacg_manager_paths(NULL, buf, n, e));
+    REFUSED(katacg_manager_paths(manager, NULL, n, e));
+    REFUSED(katacg_manager_path(NULL, "cpu", buf, n, e));
+    REFUSED(katacg_manager_path(manager, NULL, buf, n, e));
+    REFUSED(katacg_manager_path(manager, "cpu", NULL, n, e));
+    REFUSED(katacg_manager_state(NULL, buf, n, e));
+    REFUSED(katacg_manager_state(manager, NULL, n, e));
+    REFUSED(katacg_manager_pids(NULL, NULL, 0, e));
+    REFUSED(katacg_manager_exists(NULL, e));
+    REFUSED(katacg_manager_destroy(NULL, e));
+    REFUSED(katacg_manager_read(NULL, "cpu", "tasks", buf, n, e));
+    REFUSED(katacg_manager_read(manager, NULL, "tasks", buf, n, e));
+    REFUSED(katacg_manager_read(manager, "cpu", NULL, buf, n, e));
+    REFUSED(katacg_manager_write(NULL, "cpu", "tasks", "1", 1, e));
+    REFUSED(katacg_manager_write(manager, NULL, "tasks", "1", 1, e));
+    REFUSED(katacg_manager_write(manager, "cpu", NULL, "1", 1, e));
+    katacg_manager_free(NULL);
+}
+
+#ifdef KATACG_ADD_THREADS
+static void members(void) {
+    int32_t id = 1;
+
+    REFUSED(katacg_manager_add(NULL, &id, 1, 0, NULL, e));
+    REFUSED(katacg_manager_add(manager, NULL, 1, 0, NULL, e));
+    REFUSED(katacg_manager_add(manager, &id, SIZE_MAX, 0, NULL, e));
+    REFUSED(katacg_manager_add(manager, &id, 1, 4, NULL, e));
+    id = 0;
+    REFUSED(katacg_manager_add(manager, &id, 1, 0, NULL, e));
+    REFUSED(katacg_manager_all_pids(NULL, NULL, 0, e));
+    REFUSED(katacg_manager_threads(NULL, NULL, 0, e));
+    REFUSED(katacg_manager_move_to(NULL, manager, e));
+    REFUSED(katacg_manager_move_to(manager, NULL, e));
+    REFUSED(katacg_manager_parent(manager, NULL, e));
+    NO_HANDLE(struct katacg_manager, katacg_manager_parent(NULL, &out, e));
+}
+#endif
+
+#ifdef KATACG_FREEZER_FROZEN
+static void life_cycle(void) {
+    uint64_t count = 0;
+
+    REFUSED(katacg_manager_freeze(NULL, 0, e));
+    REFUSED(katacg_manager_thaw(NULL, e));
+    REFUSED(katacg_manager_freezer_state(NULL, e));
+    REFUSED(katacg_manager_kill(NULL, 9, e));
+    REFUSED(katacg_manager_kill(manager, 0, e));
+    REFUSED(katacg_manager_kill(manager, -1, e));
+    REFUSED(katacg_manager_kill(manager, 1000, e));
+    REFUSED(katacg_manager_oom_kills(NULL, &count, e));
+    REFUSED(katacg_manager_oom_kills(manager, NULL, e));
+}
+#endif
+
+#ifdef KATACG_ATTACH_MAX
+static void attach(void) {
+    struct katacg_attach attach;
+
+    attach.count = 7;
+    REFUSED(katacg_attach_open(NULL, 0, &attach, e));
+    CHECK(attach.count == 0, "descriptors after a failure: %u", attach.count);
+    REFUSED(katacg_attach_open(manager, 0, NULL, e));
+    REFUSED(katacg_attach_open(manager, 2, &attach, e));
+    REFUSED(katacg_manager_dirfd(NULL, e));
+    CHECK(katacg_attach_self(NULL) == -EINVAL, "NULL");
+    katacg_attach_close(NULL);
+    katacg_attach_close(&attach);
+}
+#endif
+
+static void file_names(void) {
+    static const char *const bad[] = {"", ".", "..", "a/b", "/", "../cpu.shares", "a/"};
+    size_t i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        REFUSED(katacg_manager_read(manager, "cpu", bad[i], buf, sizeof(buf), e));
+        REFUSED(katacg_manager_write(manager, "cpu", bad[i], "1", 1, e));
+    }
+}
+
+static void flags(void) {
+    static const uint32_t contradictions[] = {
+        KATACG_PATH_K1 | KATACG_PATH_K3,
+        KATACG_PATH_V2,
+        KATACG_PATH_V2 | KATACG_PATH_K1,
+        KATACG_PATH_V2 | KATACG_PATH_K1 | KATACG_PATH_K3,
+    };
+    static const int32_t no_pids[] = {0, -2, -1000, INT32_MIN};
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    size_t i, n = sizeof(buf);
+    int bit;
+
+    for (bit = 5; bit < 32; bit++)
+        REFUSED(katacg_path_validate("/a", (uint32_t)1 << bit, buf, n, e));
+    for (bit = 2; bit < 32; bit++)
+        REFUSED(katacg_manager_plan(manager, NULL, 0, (uint32_t)1 << bit, buf, n, e));
+    for (bit = 1; bit < 32; bit++)
+        REFUSED(katacg_manager_apply(manager, -1, (uint32_t)1 << bit, e));
+    for (i = 0; i < sizeof(contradictions) / sizeof(contradictions[0]); i++)
+        REFUSED(katacg_path_validate("/a", contradictions[i], buf, n, e));
+    REFUSED(katacg_subsystems("/sys/fs/cgroup", 0, buf, n, e));
+    REFUSED(katacg_subsystems("/sys/fs/cgroup", 4, buf, n, e));
+    REFUSED(katacg_subsystems("/sys/fs/cgroup", UINT32_MAX, buf, n, e));
+    for (i = 0; i < sizeof(no_pids) / sizeof(no_pids[0]); i++)
+        REFUSED(katacg_manager_apply(manager, no_pids[i], 0, e));
+
+    opts.path = "/katacg-test-paper/a";
+    for (bit = MANAGER_FLAGS; bit < 64; bit++) {
+        opts.flags = (uint64_t)1 << bit;
+        NO_HANDLE(struct katacg_manager,
+                  katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
+    }
+    opts.flags = 0;
+    opts.log_level = 2;
+    NO_HANDLE(struct katacg_manager,
+              katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
+    opts.log_level = 1;
+    opts.log_fd = -1;
+    NO_HANDLE(struct katacg_manager,
+              katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
+    opts.log_level = 0;
+    opts.subsystems = "cpu,nonsense";
+    NO_HANDLE(struct katacg_manager,
+              katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
+}
+
+int main(void) {
+    CHECK(katacg_version() != NULL, "a version");
+    CHECK(katacg_api_level() == KATACG_API_LEVEL, "%u", katacg_api_level());
+    host = paper_host();
+    manager = paper_manager(host);
+    paths();
+    hosts();
+    managers();
+#ifdef KATACG_ADD_THREADS
+    members();
+#endif
+#ifdef KATACG_FREEZER_FROZEN
+    life_cycle();
+#endif
+#ifdef KATACG_ATTACH_MAX
+    attach();
+#endif
+    file_names();
+    flags();
+    katacg_manager_free(manager);
+    katacg_host_free(host);
+    return finish();
+}

@@ -1,0 +1,320 @@
+/*
+ * The life of a sandbox on cgroup v1: apply, set, hand the state to another process, set there,
+ * warnings. Every value is read back from its file without the library.
+ */
+#include "cgroups.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static struct katacg_error err;
+static char text[16384];
+
+/* A manager for the cgroup, on a host of its own. */
+static struct katacg_manager *new_manager(const char *cgroup, const char *subsystems,
+                                          const char *resources, int log_fd) {
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *manager = NULL;
+    char spec[4096];
+
+    snprintf(spec, sizeof(spec), "{\"linux\":{\"cgroupsPath\":\"%s\",\"resources\":%s}}", cgroup,
+             resources);
+    opts.subsystems = subsystems;
+    opts.log_fd = log_fd;
+    opts.log_level = log_fd > 0;
+    CHECK(katacg_manager_new(NULL, spec, strlen(spec), &opts, sizeof(opts), &manager,
+                             clear(&err)) == 0,
+          "%s", err.message);
+    MUST(manager);
+    return manager;
+}
+
+static void before_it_exists(struct katacg_manager *manager, const char *cgroup) {
+    int32_t pids[4];
+
+    CHECK(katacg_manager_exists(manager, clear(&err)) == 0, "exists");
+    CHECK_ERROR(katacg_manager_pids(manager, pids, 4, clear(&err)), -ENOENT, &err,
+                KATACG_ERR_DELETED, cgroup);
+    CHECK_ERROR(katacg_manager_set(manager, "{\"cpu\":{\"shares\":9}}", 20, clear(&err)), -ENOENT,
+                &err, KATACG_ERR_DELETED, cgroup);
+    CHECK_ERROR(katacg_manager_read(manager, "cpu", "cpu.shares", text, sizeof(text), clear(&err)),
+                -ENOENT, &err, KATACG_ERR_SYSTEM, "cpu.shares");
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+}
+
+/* Every hierarchy of katacg_manager_paths has the process, and no path is left out. */
+static void is_in(struct katacg_manager *manager, pid_t pid, const char *cgroup) {
+    int m, keys = 0, controllers = 0;
+    int32_t pids[4] = {0};
+    const char *at;
+
+    CHECK(count_in(pid, cgroup) == mount_count, "in %d of %d hierarchies", count_in(pid, cgroup),
+          mount_count);
+    CHECK(katacg_manager_paths(manager, text, sizeof(text), clear(&err)) > 0, "%s", err.message);
+    for (at = text; (at = strstr(at, "\":\"")); at++)
+        keys++;
+    for (m = 0; m < mount_count; m++) {
+        char wanted[1024], key[64];
+
+        snprintf(wanted, sizeof(wanted), "\":\"%s%s\"", mounts[m].path, cgroup);
+        CHECK(strstr(text, wanted), "%s not in %s", wanted, text);
+        for (at = mounts[m].controllers, controllers++; (at = strchr(at, ',')); at++)
+            controllers++;
+        snprintf(key, sizeof(key), "%.*s", (int)strcspn(mounts[m].controllers, ","),
+                 mounts[m].controllers);
+        snprintf(wanted, sizeof(wanted), "%s%s", mounts[m].path, cgroup);
+        char path[1024];
+        CHECK(katacg_manager_path(manager, key, path, sizeof(path), clear(&err)) > 0 &&
+                  strcmp(path, wanted) == 0,
+              "%s: %s", key, path);
+    }
+    CHECK(keys == controllers, "%d paths for %d controllers: %s", keys, controllers, text);
+    CHECK(katacg_manager_pids(manager, pids, 4, clear(&err)) == 1 && pids[0] == pid, "pids: %d, %s",
+          (int)pids[0], err.message);
+    CHECK(katacg_manager_pids(manager, NULL, 0, clear(&err)) == 1, "how many pids");
+    CHECK_ERROR(katacg_manager_pids(manager, NULL, 1, clear(&err)), -EINVAL, &err,
+                KATACG_ERR_ARGUMENT, NULL);
+    CHECK_ERROR(katacg_manager_read(manager, "cpu", "tasks", NULL, 1, clear(&err)), -EINVAL, &err,
+                KATACG_ERR_ARGUMENT, NULL);
+}
+
+#define KNOB(controller, file, wanted)                                                             \
+    CHECK(strcmp(knob(controller, cgroup, file), wanted) == 0, "%s is %s, wanted %s", file,        \
+          knob(controller, cgroup, file), wanted)
+
+static void set(struct katacg_manager *manager, const char *resources) {
+    CHECK(katacg_manager_set(manager, resources, strlen(resources), clear(&err)) == 0, "%s: %s",
+          resources, err.message);
+}
+
+/* "MAJOR:MINOR" of some block device; NULL when the machine has none. */
+static const char *block_device(void) {
+    static char number[32];
+    struct dirent *entry;
+    DIR *dir = opendir("/sys/block");
+
+    while (dir && (entry = readdir(dir)) && !number[0]) {
+        char name[600];
+        FILE *file;
+
+        snprintf(name, sizeof(name), "/sys/block/%s/dev", entry->d_name);
+        if ((file = fopen(name, "r"))) {
+            if (fscanf(file, "%31s", number) != 1)
+                number[0] = '\0';
+            fclose(file);
+        }
+    }
+    if (dir)
+        closedir(dir);
+    return number[0] ? number : NULL;
+}
+
+static void each_resource(struct katacg_manager *manager, const char *cgroup) {
+    const char *device = block_device();
+    int major, minor;
+    char json[512];
+
+    set(manager, "{\"cpu\":{\"shares\":512}}");
+    KNOB("cpu", "cpu.shares", "512");
+    set(manager, "{\"cpu\":{\"quota\":50000,\"period\":200000}}");
+    KNOB("cpu", "cpu.cfs_quota_us", "50000");
+    KNOB("cpu", "cpu.cfs_period_us", "200000");
+    KNOB("cpu", "cpu.shares", "512");
+    set(manager, "{\"cpu\":{\"quota\":-1}}");
+    KNOB("cpu", "cpu.cfs_quota_us", "-1");
+    set(manager, "{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\"}}");
+    KNOB("cpuset", "cpuset.cpus", "0");
+    KNOB("cpuset", "cpuset.mems", "0");
+    set(manager, "{\"memory\":{\"limit\":67108864}}");
+    KNOB("memory", "memory.limit_in_bytes", "67108864");
+    set(manager, "{\"memory\":{\"reservation\":33554432,\"swappiness\":10}}");
+    KNOB("memory", "memory.soft_limit_in_bytes", "33554432");
+    KNOB("memory", "memory.swappiness", "10");
+    KNOB("memory", "memory.limit_in_bytes", "67108864");
+    if (is_there(mount_of("memory"), "/memory.memsw.limit_in_bytes")) {
+        set(manager, "{\"memory\":{\"limit\":67108864,\"swap\":134217728}}");
+        KNOB("memory", "memory.memsw.limit_in_bytes", "134217728");
+        /* Growing past the memory and swap limit that is set: only one order works. */
+        set(manager, "{\"memory\":{\"limit\":268435456,\"swap\":268435456}}");
+        KNOB("memory", "memory.limit_in_bytes", "268435456");
+        set(manager, "{\"memory\":{\"limit\":33554432,\"swap\":33554432}}");
+        KNOB("memory", "memory.memsw.limit_in_bytes", "33554432");
+        set(manager, "{\"memory\":{\"limit\":-1}}");
+        KNOB("memory", "memory.memsw.limit_in_bytes", "9223372036854771712");
+    }
+    set(manager, "{\"pids\":{\"limit\":64}}");
+    KNOB("pids", "pids.max", "64");
+    set(manager, "{\"pids\":{\"limit\":-1}}");
+    KNOB("pids", "pids.max", "max");
+    set(manager, "{\"pids\":{}}");
+    KNOB("pids", "pids.max", "max");
+    if (device && mount_of("blkio") && sscanf(device, "%d:%d", &major, &minor) == 2) {
+        char wanted[64];
+
+        snprintf(json, sizeof(json),
+                 "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":%d,\"minor\":%d,"
+                 "\"rate\":1048576}]}}",
+                 major, minor);
+        set(manager, json);
+        snprintf(wanted, sizeof(wanted), "%s 1048576", device);
+        KNOB("blkio", "blkio.throttle.read_bps_device", wanted);
+    }
+    if (mount_of("")) {
+        set(manager, "{\"unified\":{\"cgroup.max.descendants\":\"7\"}}");
+        KNOB("", "cgroup.max.descendants", "7");
+    }
+    CHECK(katacg_manager_write(manager, "cpu", "cpu.shares", "700", 3, clear(&err)) == 0, "%s",
+          err.message);
+    KNOB("cpu", "cpu.shares", "700");
+    CHECK(katacg_manager_read(manager, "cpu", "cpu.shares", text, sizeof(text), clear(&err)) == 4 &&
+              strcmp(text, "700\n") == 0,
+          "%s", text);
+    CHECK_ERROR(katacg_manager_read(manager, "nonsense", "x", text, sizeof(text), clear(&err)),
+                -ENOENT, &err, KATACG_ERR_NOT_MOUNTED, "nonsense");
+}
+
+static void refusals(struct katacg_manager *manager, const char *cgroup) {
+    static const char small[] = "{\"memory\":{\"limit\":1048576}}";
+    static const char devices[] = "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}";
+    pid_t child;
+
+    CHECK_ERROR(katacg_manager_set(manager, "{\"cpu\":{\"shares\":1}}", 20, clear(&err)), -ERANGE,
+                &err, KATACG_ERR_CLAMPED, "the minimum allowed cpu-shares is 2, not 1");
+    CHECK_ERROR(katacg_manager_set(manager, devices, sizeof(devices) - 1, clear(&err)), -EOPNOTSUPP,
+                &err, KATACG_ERR_UNSUPPORTED, "device rules");
+    CHECK_ERROR(katacg_manager_plan(manager, devices, sizeof(devices) - 1, 0, NULL, 0, clear(&err)),
+                -EOPNOTSUPP, &err, KATACG_ERR_UNSUPPORTED, "device rules");
+    if (!mount_of("hugetlb")) {
+        static const char huge[] = "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":0}]}";
+        CHECK_ERROR(katacg_manager_set(manager, huge, sizeof(huge) - 1, clear(&err)), -EOPNOTSUPP,
+                    &err, KATACG_ERR_CONTROLLER, "available: ");
+    }
+
+    /* Eight megabytes that cannot be swapped out, charged to the cgroup. */
+    set(manager, "{\"memory\":{\"limit\":67108864}}");
+    int ready[2];
+    char byte;
+    MUST(pipe(ready) == 0);
+    child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        size_t len = (size_t)8 << 20;
+        char *memory;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (katacg_manager_apply(manager, getpid(), 0, &err) < 0)
+            _exit(1);
+        memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED || mlock(memory, len) != 0)
+            _exit(1);
+        if (write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    CHECK(read(ready[0], &byte, 1) == 1, "the child could not lock memory in the cgroup");
+    close(ready[0]);
+    CHECK_ERROR(katacg_manager_set(manager, small, sizeof(small) - 1, clear(&err)), -EBUSY, &err,
+                KATACG_ERR_SYSTEM, "unable to set memory limit to 1048576 (current usage: ");
+    CHECK(err.sys_errno == EBUSY && strstr(err.message, "memory.limit_in_bytes") &&
+              strstr(err.message, ", peak usage: "),
+          "%s", err.message);
+    KNOB("memory", "memory.limit_in_bytes", "67108864");
+    end_child(child);
+}
+
+/* The state is all that another process needs. */
+static void state(struct katacg_manager *manager, const char *cgroup) {
+    static const char update[] = "{\"cpu\":{\"shares\":333},\"pids\":{\"limit\":33}}";
+    int len, status;
+    pid_t child;
+
+    set(manager, "{\"cpu\":{\"shares\":444},\"pids\":{\"limit\":44}}");
+    len = katacg_manager_state(manager, text, sizeof(text), clear(&err));
+    CHECK(len > 0 && strstr(text, "444"), "%s", text);
+    fflush(NULL);
+    child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        struct katacg_manager *loaded;
+
+        alarm(60);
+        /* NULL: the resources of the state. */
+        if (katacg_manager_load(NULL, text, (size_t)len, &loaded, clear(&err)) < 0 ||
+            katacg_manager_exists(loaded, &err) != 1 ||
+            katacg_manager_write(loaded, "cpu", "cpu.shares", "555", 3, &err) < 0 ||
+            katacg_manager_set(loaded, NULL, 0, &err) < 0 ||
+            strcmp(knob("cpu", cgroup, "cpu.shares"), "444") != 0 ||
+            katacg_manager_set(loaded, update, sizeof(update) - 1, &err) < 0) {
+            fprintf(stderr, "after load: %s\n", err.message);
+            _exit(1);
+        }
+        katacg_manager_free(loaded);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    CHECK(status == 0, "status %#x", (unsigned)status);
+    KNOB("cpu", "cpu.shares", "333");
+    KNOB("pids", "pids.max", "33");
+}
+
+static void warnings(void) {
+    const char *cgroup = test_cgroup("warnings");
+    FILE *log = tmpfile();
+    struct katacg_manager *manager = new_manager(
+        cgroup, NULL, "{\"memory\":{\"kernel\":1048576,\"limit\":67108864}}", fileno(log));
+    size_t got;
+
+    CHECK(katacg_manager_apply(manager, -1, KATACG_APPLY_SET, clear(&err)) == 0, "%s", err.message);
+    rewind(log);
+    got = fread(text, 1, sizeof(text) - 1, log);
+    text[got] = '\0';
+    CHECK(got > 0 && strstr(text, "warning: ") && strstr(text, "kernel") && text[got - 1] == '\n' &&
+              strchr(text, '\n') == text + got - 1,
+          "the log has \"%s\"", text);
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(manager);
+    CHECK(fcntl(fileno(log), F_GETFD) >= 0, "the log descriptor is the caller's");
+    fclose(log);
+}
+
+int main(void) {
+    const char *why = no_cgroups();
+    struct katacg_manager *manager;
+    const char *cgroup;
+    pid_t child;
+
+    if (why) {
+        puts(why);
+        return SKIPPED;
+    }
+    cgroup = test_cgroup("sandbox");
+    manager = new_manager(cgroup, NULL, "{}", 0);
+    before_it_exists(manager, cgroup);
+    CHECK(katacg_manager_apply(manager, -1, 0, clear(&err)) == 0, "%s", err.message);
+    CHECK(count_there(cgroup) == mount_count, "in %d hierarchies", count_there(cgroup));
+    CHECK(katacg_manager_exists(manager, clear(&err)) == 1, "exists");
+    CHECK(katacg_manager_pids(manager, NULL, 0, clear(&err)) == 0, "nobody was moved");
+    child = start_child();
+    CHECK(katacg_manager_apply(manager, child, 0, clear(&err)) == 0, "%s", err.message);
+    is_in(manager, child, cgroup);
+    each_resource(manager, cgroup);
+    end_child(child);
+    refusals(manager, cgroup);
+    state(manager, cgroup);
+    warnings();
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    CHECK(count_there(cgroup) == 0, "%d left", count_there(cgroup));
+    CHECK(katacg_manager_exists(manager, clear(&err)) == 0, "exists");
+    katacg_manager_free(manager);
+    return finish();
+}

@@ -1,0 +1,153 @@
+//! `filepath.Clean` against an independent model, beyond the golden data: the rewriting rules
+//! of Go's documentation, applied until none fits. And the laws that tie the functions together.
+
+use katacg::kata::{gopath, path};
+use proptest::prelude::*;
+
+/// The documentation's rules, one replacement at a time.
+fn model_clean(path: &[u8]) -> Vec<u8> {
+    let mut text = path.to_vec();
+    let replace = |text: &mut Vec<u8>, at: usize, len: usize, with: &[u8]| {
+        text.splice(at..at + len, with.iter().copied());
+    };
+    loop {
+        let find = |needle: &[u8]| text.windows(needle.len()).position(|w| w == needle);
+        // 1. Multiple slashes become one.
+        if let Some(at) = find(b"//") {
+            replace(&mut text, at, 2, b"/");
+            continue;
+        }
+        // A trailing slash goes, unless it is the root.
+        if text.len() > 1 && text.ends_with(b"/") {
+            text.pop();
+            continue;
+        }
+        // 2. Each "." element goes.
+        if let Some(at) = find(b"/./") {
+            replace(&mut text, at, 3, b"/");
+            continue;
+        }
+        if text.ends_with(b"/.") {
+            let end = text.len() - 1;
+            text.truncate(end);
+            continue;
+        }
+        if text.starts_with(b"./") {
+            text.drain(..2);
+            continue;
+        }
+        // 4. "/.." at the beginning of a rooted path is "/".
+        if text == b"/.." || text.starts_with(b"/../") {
+            text.drain(1..3.min(text.len()));
+            continue;
+        }
+        // 3. Each inner ".." goes with the element before it.
+        let parts: Vec<Vec<u8>> = text.split(|&b| b == b'/').map(<[u8]>::to_vec).collect();
+        let inner = (1..parts.len())
+            .find(|&i| parts[i] == b".." && parts[i - 1] != b".." && !parts[i - 1].is_empty());
+        let Some(i) = inner else { break };
+        let mut left = parts.clone();
+        left.drain(i - 1..=i);
+        let rooted = text.starts_with(b"/");
+        text = left.join(&b'/');
+        if rooted && !text.starts_with(b"/") {
+            text.insert(0, b'/');
+        }
+    }
+    if text.is_empty() {
+        text.push(b'.');
+    }
+    text
+}
+
+/// Paths dense in what matters: slashes, dots, short names, odd bytes.
+fn paths() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop_oneof![
+        4 => Just(b"/".to_vec()),
+        3 => Just(b"..".to_vec()),
+        3 => Just(b".".to_vec()),
+        2 => Just(b"a".to_vec()),
+        1 => Just(b"...".to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..4),
+    ];
+    prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn clean_is_what_go_documents(path in paths()) {
+        prop_assert_eq!(gopath::clean(&path), model_clean(&path));
+    }
+
+    #[test]
+    fn cleaning_again_changes_nothing(path in paths()) {
+        let once = gopath::clean(&path);
+        prop_assert_eq!(gopath::clean(&once), once);
+    }
+
+    #[test]
+    fn a_valid_path_never_escapes(path in paths()) {
+        if let Ok(valid) = path::validate(&path, path::Rules::default()) {
+            if !path::is_systemd(&path) {
+                prop_assert_eq!(valid.first(), Some(&b'/'));
+                prop_assert!(!valid.split(|&b| b == b'/').any(|part| part == b".."));
+            }
+        }
+    }
+
+    #[test]
+    fn strict_mode_leaves_a_name_of_its_own(path in paths()) {
+        let rules = path::Rules { strict: true, ..path::Rules::default() };
+        if path::validate(&path, rules).is_ok() {
+            // Cleaned from the root, it is not the root: nobody else's cgroup.
+            let rooted = gopath::clean(&[b"/", &path[..]].concat());
+            prop_assert_ne!(rooted, b"/".to_vec());
+        }
+    }
+
+    #[test]
+    fn dir_and_base_are_the_halves_of_a_clean_path(path in paths()) {
+        let clean = gopath::clean(&path);
+        let joined = gopath::join(&[&gopath::dir(&clean), gopath::base(&clean)]);
+        prop_assert_eq!(joined, clean);
+    }
+}
+
+/// The systemd test against the pattern of the original, searched for and compared with the
+/// whole, as the original does it.
+#[test]
+fn the_systemd_test_is_the_originals() {
+    let original =
+        regex::bytes::Regex::new(r"(?-u)([[:alnum:]]|\.)+:([[:alnum:]]|\.)+:([[:alnum:]]|\.)+")
+            .unwrap();
+    let alphabet = b"a0.:-\n/";
+    // Every string of up to six bytes of the alphabet.
+    let mut all: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut matched = 0;
+    for _ in 0..6 {
+        all = all
+            .iter()
+            .flat_map(|s| alphabet.iter().map(move |b| [&s[..], &[*b]].concat()))
+            .collect();
+        for s in &all {
+            let wanted = original.find(s).is_some_and(|m| m.as_bytes() == s);
+            assert_eq!(path::is_systemd(s), wanted, "{s:?}");
+            matched += usize::from(wanted);
+        }
+    }
+    // Three letters that count, two colons, five or six bytes: 27 + 3 * 81.
+    assert_eq!(matched, 27 + 243);
+}
+
+#[test]
+fn long_paths_take_linear_time() {
+    // Quadratic would be minutes.
+    let long = |part: &[u8]| part.repeat((1 << 20) / part.len());
+    assert_eq!(gopath::clean(&long(b"/")), b"/");
+    assert_eq!(gopath::clean(&long(b"a/../")), b".");
+    assert_eq!(gopath::clean(&long(b"../")).len(), (1 << 20) / 3 * 3 - 1);
+    assert_eq!(gopath::clean(&long(b"ab/")).len(), (1 << 20) / 3 * 3 - 1);
+    assert!(katacg::kata::slice::expand(&[&long(b"a-")[..], b"b.slice"].concat()).is_err());
+}

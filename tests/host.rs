@@ -1,0 +1,194 @@
+//! What a host's mounts mean, for hosts of every kind.
+
+use katacg::host::{Host, Layout, Sources, Version};
+use katacg::Code;
+
+const V1: &str = "\
+25 0 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+26 25 0:22 / /sys rw shared:7 - sysfs sysfs rw
+30 26 0:26 / /sys/fs/cgroup ro shared:9 - tmpfs tmpfs ro,mode=755
+33 30 0:29 / /sys/fs/cgroup/systemd rw shared:11 - cgroup cgroup rw,xattr,name=systemd
+36 30 0:32 / /sys/fs/cgroup/cpu,cpuacct rw shared:15 - cgroup cgroup rw,cpu,cpuacct
+37 30 0:33 / /sys/fs/cgroup/memory rw shared:16 - cgroup cgroup rw,memory
+38 30 0:34 / /sys/fs/cgroup/devices rw shared:17 - cgroup cgroup rw,devices
+";
+const OWN_V1: &str = "4:devices:/user.slice\n3:memory:/user.slice\n2:cpu,cpuacct:/user.slice\n1:name=systemd:/user.slice/session.scope\n";
+
+fn host(mountinfo: &str, cgroup: &str) -> Host {
+    parse(mountinfo.as_bytes(), cgroup, b"", 0).unwrap()
+}
+
+fn parse(mountinfo: &[u8], cgroup: &str, uid_map: &[u8], euid: u32) -> katacg::Result<Host> {
+    Host::parse(Sources { mountinfo, cgroup: cgroup.as_bytes(), uid_map, euid, controllers: b"" })
+}
+
+fn mount(host: &Host, controller: &str) -> String {
+    String::from_utf8(host.hierarchy(controller).unwrap().mountpoint.clone()).unwrap()
+}
+
+#[test]
+fn legacy_with_co_mounted_controllers() {
+    let host = host(V1, OWN_V1);
+    assert_eq!(host.layout, Layout::Legacy);
+    assert_eq!(host.hierarchies.len(), 4);
+    assert_eq!(mount(&host, "cpu"), "/sys/fs/cgroup/cpu,cpuacct");
+    assert_eq!(host.find("cpu"), host.find("cpuacct"));
+    assert_eq!(mount(&host, "systemd"), mount(&host, "name=systemd"));
+    assert_eq!(host.hierarchy("cpu").unwrap().own.as_deref(), Some(&b"/user.slice"[..]));
+}
+
+#[test]
+fn hybrid_keeps_the_cgroup2_mount_beside() {
+    let text = format!("{V1}39 30 0:40 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+    let host = host(&text, &format!("{OWN_V1}0::/user.slice\n"));
+    assert_eq!(host.layout, Layout::Hybrid);
+    assert_eq!(mount(&host, ""), "/sys/fs/cgroup/unified");
+    assert_eq!(host.hierarchy("").unwrap().version, Version::V2);
+}
+
+#[test]
+fn unified_whatever_v1_is_mounted_elsewhere() {
+    let v2 = "30 26 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
+    let net_cls = "40 26 0:50 / /run/net_cls rw - cgroup net_cls rw,net_cls\n";
+    for text in [v2.to_owned(), format!("{net_cls}{v2}")] {
+        let host = host(&text, "0::/init.scope\n");
+        assert_eq!(host.layout, Layout::Unified);
+        assert_eq!(mount(&host, "cpu"), "/sys/fs/cgroup", "any controller is there");
+        assert_eq!(mount(&host, ""), "/sys/fs/cgroup");
+    }
+}
+
+#[test]
+fn unified_in_an_unusual_place() {
+    let host = host("30 26 0:26 / /mnt/cg rw - cgroup2 none rw\n", "0::/\n");
+    assert_eq!((host.layout, mount(&host, "")), (Layout::Unified, "/mnt/cg".to_owned()));
+}
+
+#[test]
+fn directory_names_mean_nothing() {
+    let text = "36 30 0:32 / /cg/memory rw - cgroup cgroup rw,cpu\n37 30 0:33 / /cg/cpu rw - cgroup cgroup rw,memory\n";
+    let host = host(text, "2:memory:/\n1:cpu:/\n");
+    assert_eq!(mount(&host, "cpu"), "/cg/memory");
+    assert_eq!(mount(&host, "memory"), "/cg/cpu");
+}
+
+#[test]
+fn lxcfs_and_bind_mounts_ahead_of_the_real_one() {
+    let ahead = "\
+10 1 0:60 / /var/lib/lxcfs/cgroup/memory rw - fuse.lxcfs lxcfs rw,memory
+11 1 0:33 /docker/abc /var/lib/docker/overlay2/x/merged/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+12 1 0:33 / /srv/chroot/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+";
+    let host = host(&format!("{ahead}{V1}"), OWN_V1);
+    assert_eq!(mount(&host, "memory"), "/sys/fs/cgroup/memory");
+}
+
+#[test]
+fn a_container_without_a_cgroup_namespace() {
+    // The mount shows the container's part only; /proc/self/cgroup names it from the host's root.
+    let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
+    let host = host(text, "1:cpu:/docker/abc/nested\n");
+    let cpu = host.hierarchy("cpu").unwrap();
+    assert_eq!(cpu.own_below_mount().as_deref(), Some(&b"nested"[..]));
+    assert_eq!(cpu.root, b"/docker/abc");
+}
+
+#[test]
+fn a_mount_root_that_does_not_show_us() {
+    let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
+    let host = host(text, "1:cpu:/docker/abcdef\n");
+    assert_eq!(host.hierarchy("cpu").unwrap().own_below_mount(), None);
+}
+
+#[test]
+fn a_covered_mount_is_not_used() {
+    let text = "\
+36 30 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu
+90 36 0:70 / /sys/fs/cgroup/cpu rw - tmpfs tmpfs rw
+91 30 0:32 / /mnt/cpu rw - cgroup cgroup rw,cpu
+";
+    assert_eq!(mount(&host(text, "1:cpu:/\n"), "cpu"), "/mnt/cpu");
+}
+
+#[test]
+fn escapes_are_decoded() {
+    let text = "36 30 0:32 / /mnt/my\\040cgroup\\134x rw - cgroup cgroup rw,cpu\n";
+    assert_eq!(mount(&host(text, "1:cpu:/\n"), "cpu"), "/mnt/my cgroup\\x");
+}
+
+#[test]
+fn options_that_are_no_controllers() {
+    let text = "36 30 0:32 / /cg/cpuset rw - cgroup cgroup rw,seclabel,cpuset,noprefix,clone_children,release_agent=/x\n";
+    let host = host(text, "1:cpuset:/\n");
+    assert_eq!(host.hierarchies[0].controllers, ["cpuset"]);
+    assert!(host.hierarchies[0].noprefix);
+}
+
+#[test]
+fn no_cgroups_at_all_is_an_error() {
+    let error = parse(b"25 0 8:1 / / rw - ext4 /dev/sda1 rw\nrubbish\n\n", "", b"", 0).unwrap_err();
+    assert_eq!(error.code(), Code::NotMounted);
+    assert!(error.to_string().contains("mountinfo"), "{error}");
+}
+
+#[test]
+fn a_missing_controller_names_what_is_there() {
+    let error = host(V1, OWN_V1).hierarchy("hugetlb").unwrap_err();
+    assert_eq!(error.code(), Code::NotMounted);
+    assert!(
+        error.to_string().contains("hugetlb") && error.to_string().contains("memory"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_malformed_proc_cgroup_is_an_error() {
+    let error = parse(V1.as_bytes(), "no colons here\n", b"", 0).unwrap_err();
+    assert!(error.to_string().contains("no colons here"), "{error}");
+    // A path may hold colons.
+    let host = host(V1, "2:cpu,cpuacct:/a:b:c\n");
+    assert_eq!(host.hierarchy("cpu").unwrap().own.as_deref(), Some(&b"/a:b:c"[..]));
+}
+
+#[test]
+fn rootless_is_not_root_or_not_everybody() {
+    let rootless = |map: &[u8], euid| parse(V1.as_bytes(), OWN_V1, map, euid).unwrap().rootless;
+    assert!(!rootless(b"         0          0 4294967295\n", 0));
+    assert!(!rootless(b"", 0));
+    assert!(rootless(b"         0          0 4294967295\n", 1000));
+    assert!(rootless(b"         0     100000      65536\n", 0));
+    assert!(rootless(b"0 1000 1\n1 100000 65536\n", 0));
+}
+
+#[test]
+fn a_mountinfo_of_a_hundred_thousand_lines_and_a_very_long_one() {
+    let mut text = String::new();
+    for i in 0..100_000 {
+        text += &format!(
+            "{} 25 0:5 / /var/lib/x/{i} rw - overlay overlay rw,lowerdir=/a:/b\n",
+            i + 1000
+        );
+    }
+    text += &format!("9 25 0:5 / /{} rw - tmpfs tmpfs rw\n", "long/".repeat(100_000));
+    text += V1;
+    let host = host(&text, OWN_V1);
+    assert_eq!(mount(&host, "memory"), "/sys/fs/cgroup/memory");
+}
+
+#[test]
+fn bytes_that_are_not_utf8() {
+    let text = b"36 30 0:32 / /mnt/\xff/cpu rw - cgroup cgroup rw,cpu\n";
+    let host = parse(text, "1:cpu:/\n", b"", 0).unwrap();
+    assert_eq!(host.hierarchies[0].mountpoint, b"/mnt/\xff/cpu");
+}
+
+/// The machine that this runs on agrees with itself.
+#[test]
+fn this_host_is_readable() {
+    let host = Host::read().unwrap();
+    assert!(!host.hierarchies.is_empty());
+    let trees = katacg::cgroupfs::Trees::new(host);
+    for index in 0..trees.host().hierarchies.len() {
+        trees.get(index).unwrap();
+    }
+}
