@@ -11,13 +11,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static struct katacg_error err = KATACG_ERROR_INIT;
+static struct katacg_manager *manager;
+static pid_t child;
 
+static void end_child(void) {
+    if (child > 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    child = 0;
+}
+
+/* Leaves nothing behind, whatever failed. */
 static void die(const char *what) {
     fprintf(stderr, "%s: %s\n", what, err.message);
+    end_child();
+    if (manager && katacg_manager_destroy(manager, &err) < 0)
+        fprintf(stderr, "destroy: %s\n", err.message);
     exit(1);
 }
 
@@ -35,13 +50,13 @@ static char *slurp(const char *path, size_t *len) {
 }
 
 /* A line for each write of the plan; 1 when every value is what was wanted. */
-static int compare(struct katacg_manager *manager, const char *json) {
+static int compare(struct katacg_manager *m, const char *json) {
     char plan[8192], actual[4096];
     char *line, *next = plan;
     int same = 1;
 
-    if (katacg_manager_plan(manager, json, json ? strlen(json) : 0, KATACG_PLAN_TEXT, plan,
-                            sizeof(plan), &err) < 0)
+    if (katacg_manager_plan(m, json, json ? strlen(json) : 0, KATACG_PLAN_TEXT, plan, sizeof(plan),
+                            &err) < 0)
         die("plan");
     printf("%-10s %-28s %-12s %s\n", "controller", "file", "wanted", "actual");
     while ((line = strsep(&next, "\n")) && *line) {
@@ -50,7 +65,7 @@ static int compare(struct katacg_manager *manager, const char *json) {
 
         if (strcmp(op, "write") != 0)
             continue;
-        if (katacg_manager_read(manager, controller, file, actual, sizeof(actual), &err) < 0)
+        if (katacg_manager_read(m, controller, file, actual, sizeof(actual), &err) < 0)
             die("read");
         actual[strcspn(actual, "\n")] = '\0';
         printf("%-10s %-28s %-12s %s\n", controller, file, line, actual);
@@ -64,8 +79,8 @@ static int compare(struct katacg_manager *manager, const char *json) {
 static int second_process(const char *state) {
     static const char update[] = "{\"cpu\":{\"shares\":512,\"quota\":50000,\"period\":100000},"
                                  "\"memory\":{\"limit\":134217728},\"pids\":{\"limit\":64}}";
-    struct katacg_manager *manager;
 
+    child = 0; /* the first process's to end */
     if (katacg_manager_load(NULL, state, strlen(state), &manager, &err) < 0)
         die("load");
     if (katacg_manager_set(manager, update, strlen(update), &err) < 0)
@@ -76,7 +91,7 @@ static int second_process(const char *state) {
     return same;
 }
 
-static int dry_run(struct katacg_manager *manager, const char *why) {
+static int dry_run(const char *why) {
     char plan[16384];
 
     printf("dry run: %s\n", why);
@@ -90,7 +105,6 @@ static int dry_run(struct katacg_manager *manager, const char *why) {
 int main(int argc, char **argv) {
     const char *config = argc > 1 ? argv[1] : "examples/config.json";
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
-    struct katacg_manager *manager;
     char name[64], path[4096], mount[4096], state[8192];
     int32_t pids[16];
     int status, count, same;
@@ -110,18 +124,19 @@ int main(int argc, char **argv) {
     if (katacg_manager_new(NULL, spec, len, &opts, sizeof(opts), &manager, &err) < 0)
         die("manager");
 
-    pid_t child = fork();
-    if (child == 0)
+    child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;)
             pause();
+    }
 
     /* Directories, then values, then the process: it never runs without its limits. */
     if (katacg_manager_apply(manager, child, KATACG_APPLY_SET, &err) < 0) {
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-        if (err.sys_errno == EACCES || err.sys_errno == EPERM || err.sys_errno == EROFS)
-            return dry_run(manager, err.message);
-        die("apply");
+        if (err.sys_errno != EACCES && err.sys_errno != EPERM && err.sys_errno != EROFS)
+            die("apply");
+        end_child();
+        return dry_run(err.message);
     }
     count = katacg_manager_pids(manager, pids, 16, &err);
     printf("process %d is %s\n", (int)child, count == 1 && pids[0] == child ? "in" : "NOT in");
@@ -138,8 +153,7 @@ int main(int argc, char **argv) {
     }
     waitpid(second, &status, 0);
 
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+    end_child();
     if (katacg_manager_destroy(manager, &err) < 0)
         die("destroy");
     printf("destroyed; it is %s\n", katacg_manager_exists(manager, &err) ? "STILL THERE" : "gone");

@@ -13,6 +13,8 @@
  * - "Threads: any" means that it can be called from any thread at any time, also on one handle.
  *   "Fork: safe" means that it works in the child of a fork, as far as malloc(3) does; what works
  *   in the child of a process with threads in general is said where it matters.
+ * - -ERANGE (KATACG_ERR_VALUE) from any function with a text result: it has a NUL byte, or is
+ *   longer than an int can say.
  * - -ENOTRECOVERABLE (KATACG_ERR_PANIC) from any function is a bug of the library that it caught.
  * - The library starts no thread, installs no signal handler, changes no environment, prints
  *   nothing, and every descriptor that it opens is close-on-exec.
@@ -65,7 +67,7 @@
 #define KATACG_ERR_PATH 2
 
 /**
- * JSON that cannot be read; the message has line and column.
+ * JSON that cannot be read (the message has line and column), or is not what it should be.
  */
 #define KATACG_ERR_JSON 3
 
@@ -1031,7 +1033,7 @@ int katacg_manager_freezer_state(const struct katacg_manager *manager,
 
 /**
  * Sends a signal to every process in the cgroup and below: SIGKILL through cgroup.kill where the
- * kernel has it (v2, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking.
+ * kernel has it (unified, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking.
  * A cgroup that was frozen before stays frozen, but for SIGKILL. Does not wait for them to end;
  * katacg_manager_destroy does.
  *

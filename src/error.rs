@@ -17,7 +17,7 @@ pub enum Code {
     Argument = 1,
     /// A path or unit name breaks the rule that it was checked against.
     Path = 2,
-    /// JSON that cannot be read; the message has line and column.
+    /// JSON that cannot be read (the message has line and column), or is not what it should be.
     Json = 3,
     /// A value that is out of range or contradicts another one.
     Value = 4,
@@ -65,7 +65,7 @@ impl Code {
 }
 
 /// An error. `Display` is one line: operation, file, value, cause, advice.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Inner>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +157,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.0.text))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.code)
     }
 }
 

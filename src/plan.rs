@@ -117,8 +117,13 @@ pub enum Step {
         /// Index into [`Host::hierarchies`].
         hierarchy: usize,
     },
-    /// v2: the same, with every controller turned on in the ancestors.
-    CreateUnified {
+    /// v2: turn every controller that the mount has on in the cgroup's ancestors.
+    Enable {
+        /// Index into [`Host::hierarchies`].
+        hierarchy: usize,
+    },
+    /// v2: bring a cgroup below a threaded one into a type that takes processes.
+    SettleType {
         /// Index into [`Host::hierarchies`].
         hierarchy: usize,
         /// A controller with limits to come that no threaded cgroup has.
@@ -181,7 +186,8 @@ impl Step {
     pub fn hierarchy(&self) -> Option<usize> {
         match self {
             Step::Create { hierarchy }
-            | Step::CreateUnified { hierarchy, .. }
+            | Step::Enable { hierarchy }
+            | Step::SettleType { hierarchy, .. }
             | Step::CreateBelow { hierarchy, .. }
             | Step::Delegate { hierarchy, .. }
             | Step::InheritCpuset { hierarchy, .. }
@@ -244,9 +250,12 @@ fn step_text(step: &Step, host: &Host) -> [String; 4] {
     };
     match step {
         Step::Create { hierarchy } => row("create", at(hierarchy), "", String::new()),
-        Step::CreateUnified { hierarchy, domain } => {
-            let kind = if domain.is_some() { "domain" } else { "" };
-            row("create", at(hierarchy), "", kind.to_owned())
+        Step::Enable { hierarchy } => {
+            row("enable", at(hierarchy), "cgroup.subtree_control", String::new())
+        }
+        Step::SettleType { hierarchy, domain } => {
+            let kind = if domain.is_some() { "domain" } else { "any" };
+            row("settle", at(hierarchy), "cgroup.type", kind.to_owned())
         }
         Step::CreateBelow { hierarchy, below, threaded } => {
             let below = String::from_utf8_lossy(below);

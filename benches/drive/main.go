@@ -43,7 +43,7 @@ type results struct {
 
 func main() {
 	var p plan
-	flag.IntVar(&p.rounds, "rounds", 25, "how often everything is done")
+	flag.IntVar(&p.rounds, "rounds", 20, "how often everything is done")
 	flag.IntVar(&p.warm, "warm", 60, "cycles in a burst")
 	flag.IntVar(&p.cold, "cold", 6, "cycles with a pause before each")
 	flag.IntVar(&p.pause, "pause", 50, "milliseconds of pause")

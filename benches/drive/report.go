@@ -84,12 +84,13 @@ func (p *page) cycle(plan plan, res *results) {
 		"process is in all 8, every value is what was wanted, all 8 are gone at the end. Moving "+
 		"the process out before destroy is not counted.\n", strings.Join(subsystems, ", "))
 	p.line("Warm: %d cycles in a burst. Cold: %d ms of quiet before each cycle; the first move of a "+
-		"process then waits for an RCU grace period, whoever asks. Crowded: warm, with %d other "+
-		"cgroups beside it in each hierarchy. System calls: for one cycle, under strace; after the "+
-		"+ those with which the language's runtime looks after itself.\n",
+		"process then waits for an RCU grace period, whole ticks of the clock, whoever asks. "+
+		"Crowded: warm, with %d other cgroups beside it in each hierarchy. System calls: for one "+
+		"cycle, under strace; after the + those with which the language's runtime looks after "+
+		"itself.\n",
 		plan.warm, plan.pause, plan.siblings)
 	p.header("", "warm, µs", "of floor", "middle half", "start, µs", "destroy, µs", "cold, ms",
-		"of floor", "crowded, µs", "of floor", "system calls")
+		"middle half", "crowded, µs", "of floor", "system calls")
 	floor := func(all map[string]samples) float64 { return median(all["floor"]["cycle"]) }
 	for _, one := range res.there {
 		warm, cold, beside := res.warm[one.label], res.cold[one.label], res.beside[one.label]
@@ -101,7 +102,8 @@ func (p *page) cycle(plan plan, res *results) {
 			micros(median(warm["cycle"])), times(median(warm["cycle"])/floor(res.warm)),
 			micros(quantile(warm["cycle"], 0.25))+"–"+micros(quantile(warm["cycle"], 0.75)),
 			micros(median(warm["start"])), micros(median(warm["destroy"])),
-			millis(median(cold["cycle"])), times(median(cold["cycle"])/floor(res.cold)),
+			millis(median(cold["cycle"])),
+			millis(quantile(cold["cycle"], 0.25))+"–"+millis(quantile(cold["cycle"], 0.75)),
 			micros(median(beside["cycle"])), times(median(beside["cycle"])/floor(res.beside)),
 			calls)
 	}

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::{fill, katacg_error};
 use crate::error::{fail, Code, Error, Result};
@@ -20,15 +20,17 @@ thread_local! {
 /// Panics inside a guard print nothing; all others go where they went before. In the C library
 /// nobody else's panics come here; in a Rust program that links the crate they do.
 fn quiet() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if !GUARDED.try_with(Cell::get).unwrap_or(false) {
-                before(info);
-            }
-        }));
-    });
+    // Not a Once: a child that is forked while another thread is in one waits for ever.
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.load(Ordering::Relaxed) || INSTALLED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !GUARDED.try_with(Cell::get).unwrap_or(false) {
+            before(info);
+        }
+    }));
 }
 
 /// Runs `body`; turns its error, or its panic, into `-errno` and a filled `err`.

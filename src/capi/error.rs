@@ -9,7 +9,7 @@ use crate::error::{Code, Error};
 pub const KATACG_ERR_ARGUMENT: i32 = 1;
 /// A path or unit name breaks the rule that it was checked against.
 pub const KATACG_ERR_PATH: i32 = 2;
-/// JSON that cannot be read; the message has line and column.
+/// JSON that cannot be read (the message has line and column), or is not what it should be.
 pub const KATACG_ERR_JSON: i32 = 3;
 /// A value that is out of range or contradicts another one.
 pub const KATACG_ERR_VALUE: i32 = 4;

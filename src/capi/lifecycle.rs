@@ -80,7 +80,7 @@ pub unsafe extern "C" fn katacg_manager_freezer_state(
 }
 
 /// Sends a signal to every process in the cgroup and below: SIGKILL through cgroup.kill where the
-/// kernel has it (v2, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking.
+/// kernel has it (unified, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking.
 /// A cgroup that was frozen before stays frozen, but for SIGKILL. Does not wait for them to end;
 /// katacg_manager_destroy does.
 ///

@@ -76,8 +76,9 @@ pub(super) unsafe fn read<T: Copy + Default>(pointer: *const T, size: usize) -> 
             _ => fail(Code::Argument, format!("opts is NULL and its size is {size}")),
         };
     }
-    if size < SMALLEST {
-        return fail(Code::Argument, format!("opts_size {size} is smaller than any version's"));
+    // Every version ends at a multiple of 8; another size would cut a field in two.
+    if size < SMALLEST || size % SMALLEST != 0 {
+        return fail(Code::Argument, format!("opts_size {size} is no version's size"));
     }
     if size > 1 << 12 {
         return fail(Code::TooNew, format!("opts_size {size} is larger than a page"));

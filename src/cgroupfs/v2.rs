@@ -5,19 +5,17 @@
 use rustix::fs::{chownat, AtFlags, Gid, OFlags, Uid};
 use rustix::io::Errno;
 
-use super::{Cgroup, Created};
+use super::Cgroup;
 use crate::error::{Code, Error, Result};
 
 /// Files that go to the owner of a delegated cgroup, where the kernel has no list of them.
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
 impl Cgroup<'_> {
-    /// Makes the cgroup and turns on, in all its ancestors, every controller that the mount
-    /// has. A controller that cannot be turned on (processes inside an ancestor: EBUSY;
-    /// realtime tasks below: EINVAL; not delegated to us) is left: the write of a limit that
-    /// needs it says so.
-    pub fn create_v2(&self, created: &mut Created) -> Result<()> {
-        self.create(created)?;
+    /// Turns on, in all the cgroup's ancestors, every controller that the mount has. One that
+    /// cannot be turned on (processes inside an ancestor: EBUSY; realtime tasks below: EINVAL;
+    /// not delegated to us) is left: the write of a limit that needs it says so.
+    pub fn enable_controllers(&self) -> Result<()> {
         let root = self.prefix(0);
         let wanted = root.words("cgroup.controllers")?;
         let missing = |cgroup: Cgroup<'_>| -> Result<Vec<String>> {
@@ -44,7 +42,7 @@ impl Cgroup<'_> {
             return;
         }
         for one in all {
-            // See create_v2: who needs it will say that it is missing.
+            // Who needs it will say that it is missing.
             let _ = self.write("cgroup.subtree_control", one.as_bytes());
         }
     }

@@ -91,30 +91,30 @@ fn candidate(mount: Mount<'_>) -> Candidate {
 
 /// The layout, and one hierarchy for each distinct set of controllers.
 pub(crate) fn hierarchies(mounts: &[Candidate], own: &Own) -> (Layout, Vec<Hierarchy>) {
-    let mut chosen: Vec<(&Candidate, Hierarchy)> = Vec::new();
+    let mut all: Vec<Hierarchy> = Vec::new();
+    let mut known: HashMap<(bool, &[String]), usize> = HashMap::new();
     for mount in mounts.iter().filter(|m| !m.covered) {
-        if mount.version == Version::V1 && mount.controllers.is_empty() {
+        let v1 = mount.version == Version::V1;
+        if v1 && mount.controllers.is_empty() {
             continue;
         }
-        let key = mount.controllers.first().map_or("", String::as_str);
-        let hierarchy = Hierarchy {
+        let mut hierarchy = Hierarchy {
             version: mount.version,
             controllers: mount.controllers.clone(),
             mountpoint: mount.mountpoint.clone(),
             root: mount.root.clone(),
-            own: own.get(key).cloned(),
+            own: None,
             noprefix: mount.noprefix,
         };
-        let same = |(c, _): &(&Candidate, Hierarchy)| {
-            c.version == mount.version && c.controllers == mount.controllers
-        };
-        match chosen.iter().position(same).and_then(|i| chosen.get_mut(i)) {
-            None => chosen.push((mount, hierarchy)),
-            Some(old) if rank(&hierarchy) < rank(&old.1) => *old = (mount, hierarchy),
+        hierarchy.own = own.get(hierarchy.own_key()).cloned();
+        let next = all.len();
+        let index = *known.entry((v1, &mount.controllers)).or_insert(next);
+        match all.get_mut(index) {
+            None => all.push(hierarchy),
+            Some(old) if rank(&hierarchy) < rank(old) => *old = hierarchy,
             Some(_) => {}
         }
     }
-    let mut all: Vec<Hierarchy> = chosen.into_iter().map(|(_, h)| h).collect();
     let layout = layout(&all);
     if layout == Layout::Unified {
         all.retain(|h| h.version == Version::V2);

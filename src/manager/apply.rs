@@ -5,7 +5,7 @@ use oci_spec::runtime::LinuxResources;
 use super::{Manager, Run};
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
-use crate::plan::{Kind, Plan, Step};
+use crate::plan::{Kind, Plan, Step, Write};
 use crate::resources;
 
 /// The pid that stands for nobody: create, and move no process.
@@ -37,18 +37,16 @@ impl Manager {
             None => resources::plan_before_join(&self.resources(), self.target())?,
         };
         let mut out = Plan::default();
+        let wanted = set.unwrap_or(&self.config.resources);
         for joined in self.each() {
-            let hierarchy = joined.hierarchy;
-            let facts = self.trees.host().hierarchies.get(hierarchy);
-            // A hybrid host's cgroup2 mount usually has no controllers to turn on.
-            let controllers =
-                facts.is_some_and(|h| h.version == Version::V2 && !h.controllers.is_empty());
-            out.steps.push(if unified || controllers {
-                let domain = resources::needs_domain(set.unwrap_or(&self.config.resources));
-                Step::CreateUnified { hierarchy, domain }
-            } else {
-                Step::Create { hierarchy }
-            });
+            out.steps.push(Step::Create { hierarchy: joined.hierarchy });
+        }
+        for hierarchy in self.to_enable(wanted) {
+            out.steps.push(Step::Enable { hierarchy });
+        }
+        if let Some(joined) = self.each().next().filter(|_| unified) {
+            let domain = resources::needs_domain(wanted);
+            out.steps.push(Step::SettleType { hierarchy: joined.hierarchy, domain });
         }
         if let Some(hierarchy) = self.v1("cpuset") {
             let written = |part: &str| knobs.writes().any(|w| w.file.ends_with(part));
@@ -74,6 +72,19 @@ impl Manager {
             }
         }
         Ok(out)
+    }
+
+    /// The v2 hierarchies in which controllers must be turned on: a unified host's always, so
+    /// that there are statistics too; a hybrid host's when a limit needs it, since whoever runs
+    /// that host does not expect controllers there.
+    pub(super) fn to_enable(&self, wanted: &LinuxResources) -> Vec<usize> {
+        let v2 = self.each().filter(|j| self.version(j) == Version::V2).map(|j| j.hierarchy);
+        if self.trees.host().is_unified() {
+            return v2.collect();
+        }
+        let plan = self.plan(wanted).unwrap_or_default();
+        let controllers = |w: &Write| w.controller != "unified";
+        v2.filter(|h| plan.writes().any(|w| w.hierarchy == *h && controllers(w))).collect()
     }
 
     /// The hierarchy of a v1 subsystem that the manager has joined.

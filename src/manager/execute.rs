@@ -9,7 +9,7 @@ use super::knob::{check_memory, explain, gone, put};
 use super::{cpuset, restore, Manager};
 use crate::cgroupfs::{Cgroup, Created};
 use crate::error::{Code, Error, Result};
-use crate::host::{self, Own};
+use crate::host::{self, Own, Version};
 use crate::plan::{Kind, Missing, Plan, Step, Write};
 use crate::resources;
 
@@ -106,27 +106,24 @@ impl<'m> Run<'m> {
 
     fn step(&mut self, step: &Step) -> Result<()> {
         match step {
-            Step::Create { hierarchy } => self.make(*hierarchy, b"", false),
-            Step::CreateUnified { hierarchy, domain } => {
-                self.make(*hierarchy, b"", true)?;
-                self.cgroup(*hierarchy)?.settle_type(*domain)
-            }
+            Step::Create { hierarchy } => self.make(*hierarchy, b""),
+            Step::Enable { hierarchy } => self.cgroup(*hierarchy)?.enable_controllers(),
+            Step::SettleType { hierarchy, domain } => self.cgroup(*hierarchy)?.settle_type(*domain),
             Step::CreateBelow { hierarchy, below, threaded } => {
-                self.make(*hierarchy, below, false)?;
+                self.make(*hierarchy, below)?;
+                let path = self.below(*hierarchy, below)?;
+                let cgroup = self.manager.trees.cgroup(*hierarchy, &path)?;
+                if self.is_v1_cpuset(*hierarchy) {
+                    self.inherit(*hierarchy, cgroup, [true, true])?;
+                }
                 if *threaded {
-                    let path = self.below(*hierarchy, below)?;
-                    let cgroup = self.manager.trees.cgroup(*hierarchy, &path)?;
                     cgroup.write("cgroup.type", b"threaded")?;
                 }
                 Ok(())
             }
             Step::Delegate { hierarchy, uid, gid } => self.cgroup(*hierarchy)?.delegate(*uid, *gid),
             Step::InheritCpuset { hierarchy, cpus, mems } => {
-                let cgroup = self.cgroup(*hierarchy)?;
-                let made = self.created.iter().find(|(h, _, _)| h == hierarchy);
-                let none = Created::default();
-                let created = made.map_or(&none, |(_, _, created)| created);
-                cpuset::inherit(cgroup, created, self.cpuset_files(*hierarchy), [*cpus, *mems])
+                self.inherit(*hierarchy, self.cgroup(*hierarchy)?, [*cpus, *mems])
             }
             Step::CheckMemory { hierarchy, limit, swap } => {
                 check_memory(self.cgroup(*hierarchy)?, *limit, *swap)
@@ -145,18 +142,30 @@ impl<'m> Run<'m> {
     }
 
     /// Makes a cgroup and remembers what was made, also when it fails half-way.
-    fn make(&mut self, hierarchy: usize, below: &[u8], unified: bool) -> Result<()> {
+    fn make(&mut self, hierarchy: usize, below: &[u8]) -> Result<()> {
         let path = self.below(hierarchy, below)?;
         let cgroup = self.manager.trees.cgroup(hierarchy, &path)?;
         let mut created = Created::default();
-        let result = match unified {
-            true => cgroup.create_v2(&mut created),
-            false => cgroup.create(&mut created),
-        };
+        let result = cgroup.create(&mut created);
         if !created.0.is_empty() {
             self.created.push((hierarchy, path, created));
         }
         result
+    }
+
+    fn is_v1_cpuset(&self, hierarchy: usize) -> bool {
+        let facts = self.manager.trees.host().hierarchies.get(hierarchy);
+        facts.is_some_and(|h| {
+            h.version == Version::V1 && h.controllers.iter().any(|c| c == "cpuset")
+        })
+    }
+
+    /// See [`Step::InheritCpuset`].
+    fn inherit(&self, hierarchy: usize, cgroup: Cgroup<'_>, own: [bool; 2]) -> Result<()> {
+        let none = Created::default();
+        let made = self.created.iter().rev().find(|(h, _, _)| *h == hierarchy);
+        let created = made.map_or(&none, |(_, _, created)| created);
+        cpuset::inherit(cgroup, created, self.cpuset_files(hierarchy), own)
     }
 
     /// The path of a cgroup below the manager's.

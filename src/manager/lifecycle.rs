@@ -51,12 +51,13 @@ impl Manager {
     }
 
     /// Sends a signal to every process in the cgroup and below, with nobody escaping by
-    /// forking: SIGKILL through `cgroup.kill` where there is one (v2, Linux 5.14); else frozen,
+    /// forking: SIGKILL through `cgroup.kill` where there is one (unified, Linux 5.14); else frozen,
     /// signalled, thawed. A cgroup that was frozen before stays so, but for SIGKILL, which a
     /// frozen v1 process would not see.
     pub fn kill(&self, signal: Signal) -> Result<()> {
-        let v2 = self.each().find(|j| self.version(j) == Version::V2);
-        if let Some(joined) = v2.filter(|_| signal == Signal::KILL) {
+        // Not on a hybrid host: there v1's freezer could hold those that cgroup.kill has told.
+        let unified = self.trees.host().is_unified() && signal == Signal::KILL;
+        if let Some(joined) = self.each().next().filter(|_| unified) {
             let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
             match cgroup.write("cgroup.kill", b"1") {
                 Ok(()) => return Ok(()),

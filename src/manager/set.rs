@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::{Manager, Run};
 use crate::error::{Code, Error, Result};
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::resources;
 
 /// How long one Set waits for another one of the same cgroup.
@@ -28,7 +28,12 @@ impl Manager {
     /// says what could not be (unless [`super::Flags::no_rollback`]). Two calls for one cgroup,
     /// in whatever processes, take turns: an advisory lock on its directory.
     pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
-        let plan = self.plan(resources)?;
+        let mut plan = self.plan(resources)?;
+        if !self.trees.host().is_unified() {
+            // Apply left them off when no limit needed them.
+            let enable = self.to_enable(resources).into_iter();
+            plan.steps.splice(0..0, enable.map(|hierarchy| Step::Enable { hierarchy }));
+        }
         let mut known = self.lock();
         let turn = self.take_turn()?;
         let mut run = Run::new(self);

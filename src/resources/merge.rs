@@ -1,6 +1,6 @@
 //! Resources on top of resources.
 
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxMemory, LinuxResources};
 use serde_json::Value;
 
 /// `old`, with every field that `new` has: what is in force after `new` was set.
@@ -10,7 +10,15 @@ pub fn merge(old: &LinuxResources, new: &LinuxResources) -> LinuxResources {
         serde_json::from_value(all)
     });
     // Both came from JSON, so both go through it again.
-    overlaid.unwrap_or_else(|_| new.clone())
+    let mut merged: LinuxResources = overlaid.unwrap_or_else(|_| new.clone());
+    // Lifting the memory limit lifts the one on memory and swap: see resources/memory.rs.
+    let lifts = |m: &LinuxMemory| m.limit() == Some(-1) && m.swap().unwrap_or(0) == 0;
+    if new.memory().as_ref().is_some_and(lifts) {
+        if let Some(memory) = merged.memory_mut() {
+            memory.set_swap(None);
+        }
+    }
+    merged
 }
 
 fn overlay(old: &mut Value, new: Value) {
@@ -28,6 +36,13 @@ fn overlay(old: &mut Value, new: Value) {
 mod tests {
     use super::merge;
     use crate::resources::parse;
+
+    #[test]
+    fn no_memory_limit_is_no_swap_limit() {
+        let old = parse::resources(br#"{"memory":{"limit":5,"swap":7}}"#).unwrap();
+        let new = parse::resources(br#"{"memory":{"limit":-1}}"#).unwrap();
+        assert_eq!(merge(&old, &new), new);
+    }
 
     #[test]
     fn an_update_keeps_what_it_leaves_out() {

@@ -3,12 +3,6 @@
 
 #include "fixture.h"
 
-#ifdef KATACG_MANAGER_DELEGATE
-#define MANAGER_FLAGS 5
-#else
-#define MANAGER_FLAGS 2
-#endif
-
 static struct katacg_host *host;
 static struct katacg_manager *manager;
 static char buf[4096];
@@ -128,7 +122,6 @@ static void managers(void) {
     katacg_manager_free(NULL);
 }
 
-#ifdef KATACG_ADD_THREADS
 static void members(void) {
     int32_t id = 1;
 
@@ -145,9 +138,7 @@ static void members(void) {
     REFUSED(katacg_manager_parent(manager, NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_parent(NULL, &out, e));
 }
-#endif
 
-#ifdef KATACG_FREEZER_FROZEN
 static void life_cycle(void) {
     uint64_t count = 0;
 
@@ -161,9 +152,7 @@ static void life_cycle(void) {
     REFUSED(katacg_manager_oom_kills(NULL, &count, e));
     REFUSED(katacg_manager_oom_kills(manager, NULL, e));
 }
-#endif
 
-#ifdef KATACG_ATTACH_MAX
 static void attach(void) {
     struct katacg_attach attach;
 
@@ -177,7 +166,6 @@ static void attach(void) {
     katacg_attach_close(NULL);
     katacg_attach_close(&attach);
 }
-#endif
 
 static void file_names(void) {
     static const char *const bad[] = {"", ".", "..", "a/b", "/", "../cpu.shares", "a/"};
@@ -216,7 +204,7 @@ static void flags(void) {
         REFUSED(katacg_manager_apply(manager, no_pids[i], 0, e));
 
     opts.path = "/katacg-test-paper/a";
-    for (bit = MANAGER_FLAGS; bit < 64; bit++) {
+    for (bit = 5; bit < 64; bit++) {
         opts.flags = (uint64_t)1 << bit;
         NO_HANDLE(struct katacg_manager,
                   katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
@@ -243,15 +231,9 @@ int main(void) {
     paths();
     hosts();
     managers();
-#ifdef KATACG_ADD_THREADS
     members();
-#endif
-#ifdef KATACG_FREEZER_FROZEN
     life_cycle();
-#endif
-#ifdef KATACG_ATTACH_MAX
     attach();
-#endif
     file_names();
     flags();
     katacg_manager_free(manager);

@@ -46,7 +46,7 @@ static void before_it_exists(struct katacg_manager *manager, const char *cgroup)
     CHECK_ERROR(katacg_manager_set(manager, "{\"cpu\":{\"shares\":9}}", 20, clear(&err)), -ENOENT,
                 &err, KATACG_ERR_DELETED, cgroup);
     CHECK_ERROR(katacg_manager_read(manager, "cpu", "cpu.shares", text, sizeof(text), clear(&err)),
-                -ENOENT, &err, KATACG_ERR_SYSTEM, "cpu.shares");
+                -ENOENT, &err, KATACG_ERR_DELETED, cgroup);
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
 }
 
@@ -192,9 +192,9 @@ static void refusals(struct katacg_manager *manager, const char *cgroup) {
                 &err, KATACG_ERR_UNSUPPORTED, "device rules");
     CHECK_ERROR(katacg_manager_plan(manager, devices, sizeof(devices) - 1, 0, NULL, 0, clear(&err)),
                 -EOPNOTSUPP, &err, KATACG_ERR_UNSUPPORTED, "device rules");
-    if (!mount_of("hugetlb")) {
-        static const char huge[] = "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":0}]}";
-        CHECK_ERROR(katacg_manager_set(manager, huge, sizeof(huge) - 1, clear(&err)), -EOPNOTSUPP,
+    if (!mount_of("rdma") && !strstr(knob("", "", "cgroup.controllers"), "rdma")) {
+        static const char rdma[] = "{\"rdma\":{\"mlx5_1\":{\"hcaHandles\":3}}}";
+        CHECK_ERROR(katacg_manager_set(manager, rdma, sizeof(rdma) - 1, clear(&err)), -EOPNOTSUPP,
                     &err, KATACG_ERR_CONTROLLER, "available: ");
     }
 
@@ -232,8 +232,16 @@ static void refusals(struct katacg_manager *manager, const char *cgroup) {
     end_child(child);
 }
 
+/* What the manager keeps of all that it was given can be set again, as after a restart. */
+static void own_resources(struct katacg_manager *manager) {
+    CHECK(katacg_manager_set(manager, NULL, 0, clear(&err)) == 0, "%s; of the state %s",
+          err.message,
+          katacg_manager_state(manager, text, sizeof(text), NULL) > 0 ? text : "nothing");
+}
+
 /* The state is all that another process needs. */
-static void state(struct katacg_manager *manager, const char *cgroup) {
+static void state(const char *cgroup) {
+    struct katacg_manager *manager = new_manager(cgroup, NULL, "{}", 0);
     static const char update[] = "{\"cpu\":{\"shares\":333},\"pids\":{\"limit\":33}}";
     int len, status;
     pid_t child;
@@ -265,6 +273,7 @@ static void state(struct katacg_manager *manager, const char *cgroup) {
     CHECK(status == 0, "status %#x", (unsigned)status);
     KNOB("cpu", "cpu.shares", "333");
     KNOB("pids", "pids.max", "33");
+    katacg_manager_free(manager);
 }
 
 static void warnings(void) {
@@ -308,9 +317,10 @@ int main(void) {
     CHECK(katacg_manager_apply(manager, child, 0, clear(&err)) == 0, "%s", err.message);
     is_in(manager, child, cgroup);
     each_resource(manager, cgroup);
+    own_resources(manager);
     end_child(child);
     refusals(manager, cgroup);
-    state(manager, cgroup);
+    state(cgroup);
     warnings();
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     CHECK(count_there(cgroup) == 0, "%d left", count_there(cgroup));

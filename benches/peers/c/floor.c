@@ -35,7 +35,7 @@ static void put(int parent, const char *child, const char *file, const char *val
     close(fd);
 }
 
-static void start(const struct bench *bench, const char *name) {
+static void start(struct bench *bench, const char *name) {
     const char *child = strrchr(name, '/') + 1;
     enum { CPU = 0, CPUSET = 2, MEM = 3, PID = 7 };
     char pid[16];
@@ -66,7 +66,7 @@ static void destroy(const struct bench *bench, const char *name) {
 }
 
 int main(int argc, char **argv) {
-    static const struct participant floor = {setup, start, destroy};
+    static const struct participant floor = {setup, start, NULL, destroy};
 
     return bench_main(argc, argv, &floor);
 }

@@ -93,7 +93,10 @@ static void expect(const struct bench *bench, const char *subsystem, const char 
 }
 
 /* A cycle that did not do the work has no business in a comparison. */
-static void verify(const struct bench *bench, const char *name, const char *pid) {
+static void verify(const struct bench *bench, const char *name) {
+    char pid[16];
+
+    snprintf(pid, sizeof(pid), "%d", (int)bench->pid);
     for (int i = 0; i < SUBSYSTEMS; i++)
         expect(bench, bench_subsystems[i], name, "cgroup.procs", pid);
     expect(bench, "cpu", name, "cpu.shares", SHARES);
@@ -116,16 +119,19 @@ static void verify_gone(const struct bench *bench, const char *name) {
     }
 }
 
-static void cycle(const struct bench *bench, const struct participant *participant,
-                  const char *name, const int *homes, const char *pid) {
+static void cycle(struct bench *bench, const struct participant *participant, const char *name,
+                  const int *homes, const char *pid) {
     uint64_t begin, started, leave, end;
 
     begin = last = bench_now();
     participant->start(bench, name);
     started = bench_now();
     if (!recording)
-        verify(bench, name, pid);
-    go_home(homes, pid);
+        verify(bench, name);
+    if (participant->leave)
+        participant->leave(bench);
+    else
+        go_home(homes, pid);
     leave = bench_now();
     participant->destroy(bench, name);
     end = bench_now();
@@ -140,7 +146,7 @@ int bench_main(int argc, char **argv, const struct participant *participant) {
     struct bench bench;
     int homes[SUBSYSTEMS], cycles, pause_us;
     char path[512], name[256], pid[16];
-    pid_t own = getpid();
+    pid_t own = getpid(), idle;
 
     if (argc < 7) {
         fprintf(stderr, "usage: %s BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS [MODE]\n",
@@ -155,7 +161,7 @@ int bench_main(int argc, char **argv, const struct participant *participant) {
     if (!records)
         bench_die("malloc");
 
-    bench.pid = sleeper();
+    bench.pid = idle = sleeper();
     snprintf(pid, sizeof(pid), "%d", (int)bench.pid);
     for (int i = 0; i < SUBSYSTEMS; i++) {
         snprintf(path, sizeof(path), "%s/%s%s/home/cgroup.procs", bench.base, bench_subsystems[i],
@@ -178,7 +184,7 @@ int bench_main(int argc, char **argv, const struct participant *participant) {
     }
     for (size_t i = 0; i < count; i++)
         printf("%s %llu\n", records[i].phase, (unsigned long long)records[i].ns);
-    kill(bench.pid, SIGKILL);
-    waitpid(bench.pid, NULL, 0);
+    kill(idle, SIGKILL);
+    waitpid(idle, NULL, 0);
     return 0;
 }

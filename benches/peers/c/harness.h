@@ -27,7 +27,7 @@ struct bench {
     const char *cpus, *mems;
     /* How this participant is to work, where it has several ways; "" if not said. */
     const char *mode;
-    /* The process that is moved in. */
+    /* The process that is moved in; a participant may put another one here in start. */
     int32_t pid;
 };
 
@@ -35,7 +35,9 @@ struct bench {
 struct participant {
     void (*setup)(const struct bench *bench);
     /* Everything until the process is inside and limited. */
-    void (*start)(const struct bench *bench, const char *name);
+    void (*start)(struct bench *bench, const char *name);
+    /* Gets the process out again, which is not counted. NULL: it is moved home. */
+    void (*leave)(struct bench *bench);
     void (*destroy)(const struct bench *bench, const char *name);
 };
 

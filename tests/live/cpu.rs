@@ -1,0 +1,109 @@
+//! CPU weight, bandwidth, burst, idle, realtime.
+
+use katacg::Code;
+
+use crate::fixture::*;
+
+fn quota(s: &Sandbox) -> (String, String) {
+    if on_v2("cpu", "cpu") {
+        let max = s.file("cpu.max");
+        let (quota, period) = max.split_once(' ').unwrap();
+        let quota = if quota == "max" { "-1" } else { quota };
+        (quota.to_owned(), period.to_owned())
+    } else {
+        (s.file("cpu.cfs_quota_us"), s.file("cpu.cfs_period_us"))
+    }
+}
+
+#[test]
+fn shares() {
+    let s = Sandbox::empty(r#"{"cpu":{"shares":2000}}"#);
+    if on_v2("cpu", "cpu") {
+        assert_eq!(s.file("cpu.weight"), "170");
+        s.set(r#"{"cpu":{"shares":1024}}"#).unwrap();
+        assert_eq!(s.file("cpu.weight"), "100");
+        s.set(r#"{"cpu":{"shares":1}}"#).unwrap();
+        assert_eq!(s.file("cpu.weight"), "1");
+    } else {
+        assert_eq!(s.file("cpu.shares"), "2000");
+        let error = s.set(r#"{"cpu":{"shares":1}}"#).unwrap_err();
+        assert_eq!(error.code(), Code::Clamped, "{error}");
+        assert!(error.to_string().contains("the minimum allowed cpu-shares is 2"), "{error}");
+        assert_eq!(s.file("cpu.shares"), "2000", "a clamped value is put back");
+    }
+}
+
+#[test]
+fn quota_and_period_grow_and_shrink() {
+    let s = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
+    assert_eq!(quota(&s), ("50000".into(), "100000".into()));
+    for (wanted_quota, period) in
+        [(200_000, 50_000), (5_000, 10_000), (300_000, 1_000_000), (1_000, 1_000)]
+    {
+        s.set(&format!(r#"{{"cpu":{{"quota":{wanted_quota},"period":{period}}}}}"#)).unwrap();
+        assert_eq!(quota(&s), (wanted_quota.to_string(), period.to_string()));
+    }
+    s.set(r#"{"cpu":{"quota":-1,"period":100000}}"#).unwrap();
+    assert_eq!(quota(&s), ("-1".into(), "100000".into()));
+}
+
+/// runc#3084: the child's old quota over the new, smaller period exceeds the parent's share.
+#[test]
+fn a_period_that_only_fits_with_the_new_quota() {
+    need!(!unified(), "cgroup v2 writes quota and period together");
+    let parent = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
+    let child =
+        manager(&format!("{}/child", parent.name), r#"{"cpu":{"quota":40000,"period":100000}}"#);
+    child.apply(-1, true).unwrap();
+    let update = katacg::resources::parse::resources(br#"{"cpu":{"quota":10000,"period":25000}}"#);
+    child.set(&update.unwrap()).unwrap();
+    let read = |file| std::fs::read_to_string(dir(&child, "cpu").join(file)).unwrap();
+    assert_eq!(read("cpu.cfs_period_us").trim(), "25000");
+    assert_eq!(read("cpu.cfs_quota_us").trim(), "10000");
+}
+
+#[test]
+fn burst() {
+    let s = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
+    let file = if on_v2("cpu", "cpu") { "cpu.max.burst" } else { "cpu.cfs_burst_us" };
+    need!(s.has_file(file), "this kernel has no {file}");
+    s.set(r#"{"cpu":{"burst":20000}}"#).unwrap();
+    assert_eq!(s.file(file), "20000");
+    // Above the old quota: only possible after the new one.
+    s.set(r#"{"cpu":{"burst":90000,"quota":100000}}"#).unwrap();
+    assert_eq!(s.file(file), "90000");
+    s.set(r#"{"cpu":{"burst":0}}"#).unwrap();
+    assert_eq!(s.file(file), "0");
+}
+
+#[test]
+fn idle() {
+    let s = Sandbox::empty("{}");
+    need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
+    let warnings = s.set(r#"{"cpu":{"idle":1,"shares":512}}"#).unwrap();
+    assert_eq!(s.file("cpu.idle"), "1");
+    assert!(warnings.iter().any(|w| w.contains("no effect")), "{warnings:?}");
+    // The kernel takes no weight while the cgroup is idle.
+    s.set(r#"{"cpu":{"idle":0,"shares":512}}"#).unwrap();
+    assert_eq!(s.file("cpu.idle"), "0");
+    let error = s.set(r#"{"cpu":{"idle":2}}"#).unwrap_err();
+    assert_eq!(error.code(), Code::Value);
+}
+
+#[test]
+fn realtime() {
+    if unified() {
+        let s = Sandbox::empty("{}");
+        let warnings = s.set(r#"{"cpu":{"realtimePeriod":500000}}"#).unwrap();
+        assert!(warnings.iter().any(|w| w.contains("realtime")), "{warnings:?}");
+        return;
+    }
+    let s = Sandbox::empty("{}");
+    need!(s.has_file("cpu.rt_period_us"), "this kernel has no realtime group scheduling");
+    s.set(r#"{"cpu":{"realtimePeriod":500000,"realtimeRuntime":0}}"#).unwrap();
+    assert_eq!(s.file("cpu.rt_period_us"), "500000");
+    // More than the period: refused, and the period is put back.
+    let error = s.set(r#"{"cpu":{"realtimePeriod":400000,"realtimeRuntime":450000}}"#).unwrap_err();
+    assert!(error.to_string().contains("cpu.rt_runtime_us"), "{error}");
+    assert_eq!(s.file("cpu.rt_period_us"), "500000");
+}

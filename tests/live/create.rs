@@ -1,0 +1,222 @@
+//! Creating: everywhere, anywhere, and leaving nothing when it fails.
+
+use std::fs;
+
+use katacg::manager::{Flags, Manager, NOBODY};
+use katacg::Code;
+
+use crate::fixture::*;
+
+#[test]
+fn a_process_is_in_every_hierarchy() {
+    let mut s = Sandbox::planned("/leaf", "{}");
+    let pid = s.child();
+    s.manager.apply(pid, false).unwrap();
+    let paths: Vec<(String, Vec<u8>)> =
+        s.manager.paths().map(|(key, path)| (key.to_owned(), path)).collect();
+    assert!(!paths.is_empty());
+    for (subsystem, path) in paths {
+        let path = String::from_utf8(path).unwrap();
+        let cgroup = Sandbox::cgroup_of(pid, &subsystem);
+        assert!(
+            cgroup.ends_with("/leaf") && path.ends_with(&cgroup),
+            "{subsystem}: {path} {cgroup}"
+        );
+    }
+    assert_eq!(s.manager.pids().unwrap(), [pid]);
+}
+
+#[test]
+fn nobody_is_moved_with_minus_one() {
+    let s = Sandbox::planned("", "{}");
+    s.manager.apply(NOBODY, false).unwrap();
+    assert!(s.manager.exists().unwrap());
+    assert_eq!(s.manager.pids().unwrap(), [] as [i32; 0]);
+    for bad in [0, -2] {
+        assert_eq!(s.manager.apply(bad, false).unwrap_err().code(), Code::Argument);
+    }
+}
+
+#[test]
+fn a_dead_process_makes_nothing() {
+    let mut s = Sandbox::planned("", "{}");
+    let pid = s.child();
+    s.end_children();
+    let error = s.manager.apply(pid, false).unwrap_err();
+    assert_eq!(error.sys_errno(), Some(rustix::io::Errno::SRCH), "{error}");
+    assert!(!s.manager.exists().unwrap());
+}
+
+#[test]
+fn a_failed_apply_leaves_nothing_behind() {
+    // pids.max takes no number of this size, and comes after others.
+    let json = r#"{"cpu":{"shares":512},"unified":{}}"#;
+    let mut s = Sandbox::planned("/deep/leaf", json);
+    let pid = s.child();
+    let before = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let failing = manager(&format!("{}/deep/leaf", s.name), r#"{"cpu":{"shares":512,"quota":1}}"#);
+    let error = failing.apply(pid, true).unwrap_err();
+    assert!(error.to_string().contains("cpu."), "{error}");
+    assert_eq!(fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap(), before);
+    for (_, path) in failing.paths() {
+        let top = String::from_utf8(path).unwrap().replace("/deep/leaf", "");
+        assert!(!std::path::Path::new(&top).exists(), "{top} was left");
+    }
+    // What was there before stays.
+    let kept = manager(&format!("{}/deep", s.name), "{}");
+    kept.apply(NOBODY, false).unwrap();
+    failing.apply(pid, true).unwrap_err();
+    assert!(kept.exists().unwrap() && !failing.exists().unwrap());
+}
+
+#[test]
+fn a_relative_path_is_near_the_caller() {
+    let name = name();
+    let relative = manager(name.trim_start_matches('/'), "{}");
+    let host = katacg::host::Host::read().unwrap();
+    for (subsystem, path) in relative.paths() {
+        let hierarchy = host.hierarchy(subsystem).unwrap();
+        let own = String::from_utf8(hierarchy.own.clone().unwrap()).unwrap();
+        let base = match host.is_unified() {
+            true => own.rsplit_once('/').unwrap().0.to_owned(),
+            false => own.trim_end_matches('/').to_owned(),
+        };
+        let mount = String::from_utf8(hierarchy.mountpoint.clone()).unwrap();
+        assert_eq!(String::from_utf8(path).unwrap(), format!("{mount}{base}{name}"), "{subsystem}");
+    }
+    relative.apply(NOBODY, false).unwrap();
+    assert!(relative.exists().unwrap());
+    relative.destroy().unwrap();
+}
+
+#[test]
+fn dots_cannot_lead_out() {
+    let s = Sandbox::planned("", "{}");
+    let climbing = manager(&format!("../../../..{}", s.name), "{}");
+    for (_, path) in climbing.paths() {
+        assert!(!String::from_utf8(path).unwrap().contains(".."));
+    }
+    for bad in ["", "/", ".", "..", "/..", "../.."] {
+        let error = Manager::new(trees(), config(bad, "{}")).unwrap_err();
+        assert_eq!(error.code(), Code::Path, "{bad:?}: {error}");
+    }
+}
+
+#[test]
+fn an_existing_cgroup_or_none() {
+    let s = Sandbox::planned("", "{}");
+    let load = || {
+        let mut config = config(&s.name, "{}");
+        config.flags = Flags { existing: true, ..config.flags };
+        Manager::new(trees(), config)
+    };
+    assert_eq!(load().unwrap_err().code(), Code::Deleted);
+    s.manager.apply(NOBODY, false).unwrap();
+    assert_eq!(load().unwrap().paths().count(), s.manager.paths().count());
+}
+
+#[test]
+fn v1_subsystems_by_name() {
+    need!(!unified(), "cgroup v2 has one hierarchy");
+    let name = name();
+    let with = |list: &[&str]| {
+        let subsystems = list.iter().map(|s| (*s).to_owned()).collect();
+        Manager::new(trees(), katacg::manager::Config { subsystems, ..config(&name, "{}") })
+    };
+    let cpu = with(&["cpu", "cpuacct"]).unwrap();
+    assert_eq!(cpu.paths().map(|(key, _)| key.to_owned()).collect::<Vec<_>>(), ["cpu", "cpuacct"]);
+    cpu.apply(NOBODY, false).unwrap();
+    assert!(!dir(&manager(&name, "{}"), "pids").exists());
+    cpu.destroy().unwrap();
+    assert_eq!(with(&["nonsense"]).unwrap_err().code(), Code::Argument);
+    assert_eq!(with(&["net_cls", "cpu"]).is_ok(), has("net_cls", ""));
+}
+
+#[test]
+fn controllers_are_turned_on_all_the_way_down() {
+    need!(unified(), "cgroup v1 has no subtree_control");
+    let s = Sandbox::planned("/a/b", "{}");
+    s.manager.apply(NOBODY, false).unwrap();
+    let root = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap();
+    let leaf = fs::read_to_string(s.dir("").join("cgroup.controllers")).unwrap();
+    for controller in ["cpu", "memory", "pids", "io", "cpuset"] {
+        assert!(root.contains(controller) && leaf.contains(controller), "{root} {leaf}");
+    }
+    assert_eq!(fs::read_to_string(s.dir("").join("cgroup.subtree_control")).unwrap().trim(), "");
+}
+
+#[test]
+fn a_controller_that_an_ancestor_cannot_turn_on_is_named() {
+    need!(unified(), "cgroup v1 has no subtree_control");
+    // A process in the middle: the kernel turns no domain controller on below it.
+    let mut s = Sandbox::planned("", "{}");
+    let pid = s.child();
+    s.manager.apply(pid, false).unwrap();
+    let below = manager(&format!("{}/below", s.name), r#"{"memory":{"limit":67108864}}"#);
+    let error = below.apply(NOBODY, true).unwrap_err();
+    assert_eq!(error.code(), Code::Controller, "{error}");
+    assert!(error.to_string().contains("controller memory is not available"), "{error}");
+    assert!(!below.exists().unwrap());
+}
+
+#[test]
+fn a_threaded_parent() {
+    need!(unified(), "cgroup v1 has no threaded cgroups");
+    let s = Sandbox::planned("", "{}");
+    s.manager.apply(NOBODY, false).unwrap();
+    let threaded = manager(&format!("{}/threaded", s.name), "{}");
+    threaded.apply(NOBODY, false).unwrap();
+    fs::write(dir(&threaded, "").join("cgroup.type"), "threaded").unwrap();
+    // Below a threaded cgroup everything is "domain invalid" first.
+    let leaf = manager(&format!("{}/threaded/leaf", s.name), "{}");
+    leaf.apply(NOBODY, false).unwrap();
+    assert_eq!(fs::read_to_string(dir(&leaf, "").join("cgroup.type")).unwrap().trim(), "threaded");
+    let json = r#"{"memory":{"limit":67108864}}"#;
+    let domain = manager(&format!("{}/threaded/other", s.name), json);
+    let error = domain.apply(NOBODY, true).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported, "{error}");
+    assert!(!domain.exists().unwrap());
+}
+
+#[test]
+fn a_delegated_cgroup_belongs_to_its_owner() {
+    use std::os::unix::fs::MetadataExt;
+    need!(unified(), "v1 delegates nothing safely");
+    let name = name();
+    let config = katacg::manager::Config { owner: Some((1000, 1000)), ..config(&name, "{}") };
+    let delegated = Manager::new(trees(), config).unwrap();
+    delegated.apply(NOBODY, false).unwrap();
+    let owner = |file: &str| fs::metadata(dir(&delegated, "").join(file)).unwrap().uid();
+    assert_eq!([owner(""), owner("cgroup.procs"), owner("cgroup.subtree_control")], [1000; 3]);
+    assert_eq!(owner("pids.max"), 0, "limits stay the parent's to set");
+    delegated.destroy().unwrap();
+}
+
+#[test]
+fn something_mounted_over_a_cgroup_is_not_entered() {
+    // In a mount namespace of its own: a bind mount in the cgroup's place.
+    let s = Sandbox::planned("/over/leaf", "{}");
+    let over = manager(&format!("{}/over", s.name), "{}");
+    over.apply(NOBODY, false).unwrap();
+    let outside = std::env::temp_dir().join(s.name.trim_start_matches('/'));
+    fs::create_dir_all(&outside).unwrap();
+    let thread = std::thread::spawn({
+        let place = dir(&over, "pids");
+        let (name, outside) = (s.name.clone(), outside.clone());
+        move || {
+            use rustix::mount::{mount_bind, mount_change, MountPropagationFlags};
+            use rustix::thread::{unshare_unsafe, UnshareFlags};
+            // SAFETY: this thread ends here, and shares nothing that depends on its mounts.
+            unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS).unwrap() };
+            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+            mount_change("/", private).unwrap();
+            mount_bind(&outside, &place).unwrap();
+            let leaf = manager(&format!("{name}/over/leaf"), "{}");
+            leaf.apply(NOBODY, false).unwrap_err()
+        }
+    });
+    let error = thread.join().unwrap();
+    assert_eq!(error.sys_errno(), Some(rustix::io::Errno::XDEV), "{error}");
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something was left outside");
+    fs::remove_dir(&outside).unwrap();
+}

@@ -1,0 +1,118 @@
+//! Removing, and killing.
+
+use std::fs;
+use std::time::Instant;
+
+use katacg::manager::{Add, NOBODY};
+use katacg::Code;
+use rustix::process::Signal;
+
+use crate::fixture::*;
+
+#[test]
+fn twice_and_never_made() {
+    let s = Sandbox::planned("", "{}");
+    s.manager.destroy().unwrap();
+    s.manager.apply(NOBODY, false).unwrap();
+    s.manager.destroy().unwrap();
+    s.manager.destroy().unwrap();
+    assert!(!s.manager.exists().unwrap());
+}
+
+#[test]
+fn with_children() {
+    let s = Sandbox::empty("{}");
+    manager(&format!("{}/a/b/c", s.name), "{}").apply(NOBODY, false).unwrap();
+    manager(&format!("{}/a/d", s.name), "{}").apply(NOBODY, false).unwrap();
+    s.manager.destroy().unwrap();
+    assert!(!s.manager.exists().unwrap());
+}
+
+#[test]
+fn a_process_inside_is_named_within_the_deadline() {
+    let s = Sandbox::new("{}");
+    let pid = s.manager.pids().unwrap()[0];
+    let start = Instant::now();
+    let error = s.manager.destroy().unwrap_err();
+    assert_eq!(error.code(), Code::Busy, "{error}");
+    assert!(error.to_string().contains(&pid.to_string()), "{error}");
+    // One second for the whole call, however many hierarchies there are.
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_straggler_is_waited_for() {
+    let mut s = Sandbox::new("{}");
+    s.manager.kill(Signal::KILL).unwrap();
+    // Reaped a little later, while the removal waits.
+    let manager = manager(&s.name, "{}");
+    let waiting = std::thread::spawn(move || manager.destroy());
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    s.end_children();
+    waiting.join().unwrap().unwrap();
+    assert!(!s.manager.exists().unwrap());
+}
+
+#[test]
+fn killing_reaches_children_and_frozen_ones() {
+    let mut s = Sandbox::new("{}");
+    let pid = s.child();
+    s.manager.add(&[pid], Add { below: b"sub/deep", create: true, ..Add::default() }).unwrap();
+    assert_eq!(s.manager.all_pids().unwrap().len(), 2);
+    s.manager.freeze(std::time::Duration::from_secs(10)).unwrap();
+    s.manager.kill(Signal::KILL).unwrap();
+    s.end_children();
+    eventually("empty", || s.manager.all_pids().unwrap().is_empty());
+    s.manager.destroy().unwrap();
+}
+
+#[test]
+fn a_gentler_signal_reaches_them_too() {
+    let mut s = Sandbox::new("{}");
+    s.manager.kill(Signal::TERM).unwrap();
+    eventually("ended", || {
+        s.end_children();
+        s.manager.pids().unwrap().is_empty()
+    });
+}
+
+#[test]
+fn a_read_only_mount_with_nothing_there() {
+    // In a mount namespace of its own (runc#4518).
+    let name = name();
+    let thread = std::thread::spawn(move || {
+        use rustix::mount::{
+            mount_bind, mount_change, mount_remount, MountFlags, MountPropagationFlags,
+        };
+        use rustix::thread::{unshare_unsafe, UnshareFlags};
+        // SAFETY: this thread ends here, and shares nothing that depends on its mounts.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS).unwrap() };
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).unwrap();
+        for hierarchy in &katacg::host::Host::read().unwrap().hierarchies {
+            mount_bind(&hierarchy.mountpoint[..], &hierarchy.mountpoint[..]).unwrap();
+            let flags = MountFlags::BIND | MountFlags::RDONLY;
+            mount_remount(&hierarchy.mountpoint[..], flags, c"").unwrap();
+        }
+        let manager = manager(&name, "{}");
+        assert!(manager.apply(NOBODY, false).is_err());
+        manager.destroy()
+    });
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn what_vanished_is_said_to_be_deleted() {
+    let s = Sandbox::empty("{}");
+    s.manager.destroy().unwrap();
+    let codes = [
+        s.manager.pids().unwrap_err().code(),
+        s.manager.all_pids().unwrap_err().code(),
+        s.manager.threads().unwrap_err().code(),
+        s.manager.freezer_state().unwrap_err().code(),
+        s.set(r#"{"pids":{"limit":5}}"#).unwrap_err().code(),
+        s.manager.read("pids", "pids.max").unwrap_err().code(),
+    ];
+    assert_eq!(codes, [Code::Deleted; 6]);
+    assert!(fs::metadata(s.dir("pids")).is_err());
+}

@@ -1,0 +1,230 @@
+//! A sandbox of a test's own: a cgroup, a child in it, and everything removed at the end.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use katacg::cgroupfs::Trees;
+use katacg::host::Host;
+use katacg::manager::{Config, Flags, Manager, NOBODY};
+use katacg::resources::parse;
+use katacg::Result;
+
+/// Leaves the test, saying why; the runner counts it.
+macro_rules! skip {
+    ($($reason:tt)*) => {{
+        let name = std::thread::current().name().unwrap_or("?").to_owned();
+        println!("SKIPPED {name}: {}", format_args!($($reason)*));
+        return;
+    }};
+}
+
+/// Leaves the test unless the condition holds.
+macro_rules! need {
+    ($condition:expr, $($reason:tt)*) => {
+        if !$condition {
+            skip!($($reason)*);
+        }
+    };
+}
+
+pub fn trees() -> Arc<Trees> {
+    Arc::new(Trees::new(Host::read().unwrap()))
+}
+
+pub fn unified() -> bool {
+    Host::read().unwrap().is_unified()
+}
+
+/// Whether a resource goes to v2 files here.
+pub fn on_v2(v1: &str, v2: &str) -> bool {
+    let host = Host::read().unwrap();
+    host.is_unified() || host.find(v1).is_none() && host.cgroup2_with(v2).is_some()
+}
+
+/// Whether the host has a controller, by its v1 or its v2 name.
+pub fn has(v1: &str, v2: &str) -> bool {
+    let host = Host::read().unwrap();
+    host.find(v1).is_some() || host.cgroup2_with(v2).is_some()
+}
+
+/// A name that no other test has, `/katacg-test-…`.
+pub fn name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("/katacg-test-{}-{number}-{}", std::process::id(), clock.subsec_nanos())
+}
+
+pub fn config(path: &str, json: &str) -> Config {
+    Config {
+        path: path.into(),
+        resources: parse::resources(json.as_bytes()).unwrap(),
+        flags: Flags { skip_devices: true, ..Flags::default() },
+        ..Config::default()
+    }
+}
+
+pub fn manager(path: &str, json: &str) -> Manager {
+    Manager::new(trees(), config(path, json)).unwrap()
+}
+
+/// See the module.
+pub struct Sandbox {
+    pub manager: Manager,
+    pub name: String,
+    children: Vec<Child>,
+}
+
+impl Sandbox {
+    /// Created, with nobody inside.
+    pub fn empty(json: &str) -> Sandbox {
+        let name = name();
+        let sandbox = Sandbox { manager: manager(&name, json), name, children: Vec::new() };
+        sandbox.manager.apply(NOBODY, true).unwrap();
+        sandbox
+    }
+
+    /// Not created yet.
+    pub fn planned(path_below: &str, json: &str) -> Sandbox {
+        let name = name();
+        let manager = manager(&format!("{name}{path_below}"), json);
+        Sandbox { manager, name, children: Vec::new() }
+    }
+
+    /// Created, with a sleeping child inside.
+    pub fn new(json: &str) -> Sandbox {
+        let mut sandbox = Sandbox::empty(json);
+        let pid = sandbox.child();
+        sandbox.manager.apply(pid, false).unwrap();
+        sandbox
+    }
+
+    /// A sleeping child, outside.
+    pub fn child(&mut self) -> i32 {
+        self.spawn(Command::new("sleep").arg("600"))
+    }
+
+    pub fn spawn(&mut self, command: &mut Command) -> i32 {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        self.children.push(child);
+        pid
+    }
+
+    /// A child that does what a helper below does, outside.
+    pub fn helper(&mut self, what: &str) -> i32 {
+        let exe = std::env::current_exe().unwrap();
+        let mut command = Command::new(exe);
+        command.args(["--exact", "fixture::helper", "--nocapture", "--test-threads=1"]);
+        self.spawn(command.env("KATACG_TEST_HELPER", what).stderr(Stdio::null()))
+    }
+
+    pub fn set(&self, json: &str) -> Result<Vec<String>> {
+        self.manager.set(&parse::resources(json.as_bytes()).unwrap())
+    }
+
+    /// The directory of a subsystem's cgroup.
+    pub fn dir(&self, subsystem: &str) -> PathBuf {
+        dir(&self.manager, subsystem)
+    }
+
+    /// A file's contents, by its name alone: the controller is its first part.
+    pub fn file(&self, file: &str) -> String {
+        let path = self.path(file);
+        fs::read_to_string(&path)
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+            .trim()
+            .into()
+    }
+
+    pub fn has_file(&self, file: &str) -> bool {
+        self.path(file).exists()
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        let controller = file.split('.').next().unwrap();
+        let known = |c: &str| self.manager.path(c).is_ok();
+        let subsystem = if known(controller) { controller } else { "" };
+        self.dir(subsystem).join(file)
+    }
+
+    /// Kills and reaps the children.
+    pub fn end_children(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        self.children.clear();
+    }
+
+    /// In which cgroup a task is, in a hierarchy (`""`: cgroup2).
+    pub fn cgroup_of(pid: i32, controller: &str) -> String {
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+        let line = |line: &str| {
+            let mut fields = line.splitn(3, ':');
+            let (_, names, path) = (fields.next()?, fields.next()?, fields.next()?);
+            names.split(',').any(|n| n == controller).then(|| path.to_owned())
+        };
+        text.lines().find_map(line).unwrap_or_else(|| panic!("{controller} in {text}"))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.manager.thaw();
+        self.end_children();
+        let left = manager(&self.name, "{}");
+        if let Err(e) = left.destroy() {
+            println!("left behind: {e}");
+        }
+    }
+}
+
+pub fn dir(manager: &Manager, subsystem: &str) -> PathBuf {
+    PathBuf::from(String::from_utf8(manager.path(subsystem).unwrap()).unwrap())
+}
+
+/// Waits, within reason, until something is so.
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !so() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The threads of a process.
+pub fn tids(pid: i32) -> Vec<i32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let mut out: Vec<i32> =
+        entries.map(|e| e.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+    out.sort_unstable();
+    out
+}
+
+/// Not a test: what a helper child runs (see [`Sandbox::helper`]); nothing in a normal run.
+#[test]
+fn helper() {
+    match std::env::var("KATACG_TEST_HELPER").as_deref() {
+        Ok("threads") => {
+            for _ in 0..3 {
+                std::thread::spawn(|| std::thread::sleep(Duration::from_secs(600)));
+            }
+            std::thread::sleep(Duration::from_secs(600));
+        }
+        Ok("memory") => {
+            // Waits to be moved, then uses 32 MiB.
+            let me = std::process::id();
+            let cgroup = || fs::read_to_string(format!("/proc/{me}/cgroup")).unwrap();
+            eventually("moved", || cgroup().contains("katacg-test-"));
+            let block = vec![1u8; 32 << 20];
+            std::thread::sleep(Duration::from_secs(600));
+            drop(block);
+        }
+        _ => {}
+    }
+}

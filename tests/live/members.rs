@@ -1,0 +1,165 @@
+//! Adding, listing and moving, processes and threads.
+
+use katacg::manager::{Add, NOBODY};
+use katacg::Code;
+
+use crate::fixture::*;
+
+const THREADS: Add<'static> = Add { threads: true, below: b"", create: false };
+
+#[test]
+fn a_batch_of_processes() {
+    let mut s = Sandbox::empty("{}");
+    let mut pids: Vec<i32> = (0..5).map(|_| s.child()).collect();
+    s.manager.add(&pids, Add::default()).unwrap();
+    pids.sort_unstable();
+    let mut found = s.manager.pids().unwrap();
+    found.sort_unstable();
+    assert_eq!(found, pids);
+    for (subsystem, _) in s.manager.paths() {
+        assert_eq!(Sandbox::cgroup_of(pids[4], subsystem), s.name, "{subsystem}");
+    }
+}
+
+#[test]
+fn a_batch_with_a_dead_one_moves_nobody() {
+    let mut s = Sandbox::empty("{}");
+    let dead = s.child();
+    s.end_children();
+    let pids = [s.child(), dead, s.child()];
+    let error = s.manager.add(&pids, Add::default()).unwrap_err();
+    assert!(error.to_string().contains(&dead.to_string()), "{error}");
+    assert_eq!(s.manager.pids().unwrap(), [] as [i32; 0]);
+    let error = s.manager.add(&[0], Add::default()).unwrap_err();
+    assert_eq!(error.code(), Code::Argument);
+}
+
+#[test]
+fn vcpu_threads_alone_on_v1() {
+    need!(!unified(), "cgroup v2 moves threads within a threaded subtree");
+    let mut s = Sandbox::empty("{}");
+    let pid = s.helper("threads");
+    eventually("threads", || tids(pid).len() == 5);
+    let vcpus: Vec<i32> = tids(pid)[3..].to_vec();
+    // Kata's set for vCPUs; a hybrid's cgroup2 moves no single threads.
+    let subsystems =
+        ["cpu", "cpuacct", "cpuset"].into_iter().filter(|c| trees().host().find(c).is_some());
+    let config = katacg::manager::Config {
+        subsystems: subsystems.map(str::to_owned).collect(),
+        ..config(&s.name, "{}")
+    };
+    let vcpu = katacg::manager::Manager::new(trees(), config).unwrap();
+    vcpu.add(&vcpus, THREADS).unwrap();
+    assert_eq!(vcpu.threads().unwrap(), vcpus);
+    let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    assert!(!own.contains(&s.name), "the rest of the process stayed: {own}");
+    // kata#4886: the cgroup lists the whole process, and yet only its threads are moved.
+    assert_eq!(vcpu.pids().unwrap(), [pid]);
+    let other = manager(&format!("{}-other", s.name), "{}");
+    other.apply(NOBODY, false).unwrap();
+    let target = katacg::manager::Manager::new(
+        trees(),
+        katacg::manager::Config {
+            path: format!("{}-other", s.name).into(),
+            ..vcpu.config().clone()
+        },
+    );
+    vcpu.move_to(&target.unwrap()).unwrap();
+    let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    assert!(!own.contains(&s.name), "{own}");
+    assert!(Sandbox::cgroup_of(vcpus[0], "cpu").ends_with("-other"));
+    s.end_children();
+    eventually("removed", || other.destroy().is_ok());
+}
+
+#[test]
+fn vcpu_threads_in_a_threaded_subtree_on_v2() {
+    need!(unified(), "cgroup v1 has no threaded cgroups");
+    let mut s = Sandbox::empty("{}");
+    let pid = s.helper("threads");
+    eventually("threads", || tids(pid).len() == 5);
+    let vcpus: Vec<i32> = tids(pid)[3..].to_vec();
+    s.manager.apply(pid, false).unwrap();
+    let add = Add { threads: true, below: b"vcpu", create: true };
+    s.manager.add(&vcpus, add).unwrap();
+    let sub = manager(&format!("{}/vcpu", s.name), "{}");
+    assert_eq!(sub.threads().unwrap(), vcpus);
+    // runc#4097: a threaded cgroup can be read.
+    assert_eq!(sub.pids().unwrap(), vcpus);
+    assert_eq!(Sandbox::cgroup_of(pid, ""), s.name, "the rest of the process stayed");
+    assert_eq!(s.manager.threads().unwrap().len(), 3);
+}
+
+#[test]
+fn a_sub_cgroup_and_no_further() {
+    let mut s = Sandbox::empty("{}");
+    let pid = s.child();
+    let add = |below, create| Add { threads: false, below, create };
+    for bad in [&b".."[..], b"../x", b"a/../../x", b"/abs"] {
+        let error = s.manager.add(&[pid], add(bad, true)).unwrap_err();
+        assert_eq!(error.code(), Code::Path, "{error}");
+    }
+    let error = s.manager.add(&[pid], add(b"exec", false)).unwrap_err();
+    assert_eq!(error.sys_errno(), Some(rustix::io::Errno::NOENT), "{error}");
+    s.manager.add(&[pid], add(b"exec", true)).unwrap();
+    let subsystem = if unified() { "" } else { "pids" };
+    assert_eq!(Sandbox::cgroup_of(pid, subsystem), format!("{}/exec", s.name));
+    assert_eq!(s.manager.pids().unwrap(), [] as [i32; 0]);
+    assert_eq!(s.manager.all_pids().unwrap(), [pid]);
+}
+
+/// runc#2356: a cgroup with controllers turned on for its children takes no process.
+#[test]
+fn a_non_leaf_says_what_to_do() {
+    need!(unified(), "cgroup v1 has processes anywhere");
+    let mut s = Sandbox::empty("{}");
+    manager(&format!("{}/leaf", s.name), "{}").apply(NOBODY, false).unwrap();
+    let pid = s.child();
+    let error = s.manager.add(&[pid], Add::default()).unwrap_err();
+    assert_eq!(error.sys_errno(), Some(rustix::io::Errno::BUSY), "{error}");
+    assert!(error.to_string().contains("use one of its leaves"), "{error}");
+    s.manager.add(&[pid], Add { below: b"leaf", ..Add::default() }).unwrap();
+}
+
+#[test]
+fn moving_everybody_to_the_parent() {
+    let mut s = Sandbox::planned("/sandbox", "{}");
+    let (first, second) = (s.child(), s.child());
+    s.manager.apply(first, false).unwrap();
+    if unified() {
+        // The parent turns no controllers on, so that it can hold them.
+        std::fs::write(s.dir("").parent().unwrap().join("cgroup.subtree_control"), turn_off(&s))
+            .unwrap();
+    }
+    s.manager.add(&[second], Add { below: b"below", create: true, ..Add::default() }).unwrap();
+    let parent = s.manager.parent().unwrap();
+    assert!(s.manager.move_to(&parent).unwrap() >= 2);
+    assert_eq!(s.manager.all_pids().unwrap(), [] as [i32; 0]);
+    let mut found = parent.pids().unwrap();
+    found.sort_unstable();
+    let mut wanted = [first, second];
+    wanted.sort_unstable();
+    assert_eq!(found, wanted);
+    s.manager.destroy().unwrap();
+    assert_eq!(s.manager.move_to(&s.manager).unwrap_err().code(), Code::Argument);
+}
+
+fn turn_off(s: &Sandbox) -> String {
+    let file = s.dir("").parent().unwrap().join("cgroup.subtree_control");
+    let on = std::fs::read_to_string(file).unwrap();
+    on.split_whitespace().map(|c| format!("-{c}")).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_root_is_no_target_in_strict_mode() {
+    let s = Sandbox::empty("{}");
+    let strict = |strict| {
+        let mut config = config(&s.name, "{}");
+        config.flags.strict = strict;
+        katacg::manager::Manager::new(trees(), config).unwrap()
+    };
+    assert_eq!(strict(true).parent().unwrap_err().code(), Code::Path);
+    let root = strict(false).parent().unwrap();
+    assert_eq!(strict(true).move_to(&root).unwrap_err().code(), Code::Path);
+    assert!(root.destroy().is_err(), "the hierarchies' root is not removed");
+}

@@ -1,0 +1,147 @@
+//! Memory and swap, growing and shrinking.
+
+use katacg::Code;
+
+use crate::fixture::*;
+
+const MIB: i64 = 1 << 20;
+
+fn v2() -> bool {
+    on_v2("memory", "memory")
+}
+
+fn limit(s: &Sandbox) -> String {
+    s.file(if v2() { "memory.max" } else { "memory.limit_in_bytes" })
+}
+
+fn swap_file() -> &'static str {
+    if v2() {
+        "memory.swap.max"
+    } else {
+        "memory.memsw.limit_in_bytes"
+    }
+}
+
+/// OCI's memory+swap limit as the file of the layout shows it.
+fn swap(limit: i64, both: i64) -> String {
+    (if v2() { both - limit } else { both }).to_string()
+}
+
+#[test]
+fn limit_and_reservation() {
+    need!(has("memory", "memory"), "no memory controller");
+    let s = Sandbox::new(r#"{"memory":{"limit":67108864,"reservation":33554432}}"#);
+    assert_eq!(limit(&s), "67108864");
+    assert_eq!(s.file(if v2() { "memory.low" } else { "memory.soft_limit_in_bytes" }), "33554432");
+    s.set(r#"{"memory":{"limit":-1}}"#).unwrap();
+    let unlimited = if v2() { "max" } else { "9223372036854771712" };
+    assert_eq!(limit(&s), unlimited);
+}
+
+#[test]
+fn swap_grows_and_shrinks_with_memory() {
+    need!(has("memory", "memory"), "no memory controller");
+    let s = Sandbox::empty("{}");
+    need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
+    for (memory, both) in [(64, 128), (256, 512), (300, 300), (32, 40), (512, 600), (16, 16)] {
+        let (memory, both) = (memory * MIB, both * MIB);
+        s.set(&format!(r#"{{"memory":{{"limit":{memory},"swap":{both}}}}}"#)).unwrap();
+        assert_eq!((limit(&s), s.file(swap_file())), (memory.to_string(), swap(memory, both)));
+    }
+    s.set(r#"{"memory":{"limit":67108864,"swap":-1}}"#).unwrap();
+    assert_eq!(limit(&s), "67108864");
+    assert_eq!(s.file(swap_file()), if v2() { "max" } else { "9223372036854771712" });
+}
+
+#[test]
+fn no_memory_limit_lifts_swap_too() {
+    need!(has("memory", "memory"), "no memory controller");
+    let s = Sandbox::empty("{}");
+    need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
+    s.set(r#"{"memory":{"limit":67108864,"swap":134217728}}"#).unwrap();
+    s.set(r#"{"memory":{"limit":-1}}"#).unwrap();
+    assert_eq!(s.file(swap_file()), if v2() { "max" } else { "9223372036854771712" });
+}
+
+#[test]
+fn a_limit_without_swap_leaves_swap_alone() {
+    need!(has("memory", "memory"), "no memory controller");
+    let s = Sandbox::empty("{}");
+    need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
+    s.set(r#"{"memory":{"limit":67108864,"swap":134217728}}"#).unwrap();
+    let before = s.file(swap_file());
+    s.set(r#"{"memory":{"limit":33554432}}"#).unwrap();
+    assert_eq!(s.file(swap_file()), before);
+}
+
+#[test]
+fn contradictions_are_refused_before_anything_is_written() {
+    need!(v2(), "v1's kernel compares memory and swap itself");
+    let s = Sandbox::empty(r#"{"memory":{"limit":67108864}}"#);
+    for json in [
+        r#"{"memory":{"swap":67108864}}"#,
+        r#"{"memory":{"limit":134217728,"swap":67108864}}"#,
+        r#"{"memory":{"limit":-5}}"#,
+    ] {
+        let error = s.set(json).unwrap_err();
+        assert_eq!(error.code(), Code::Value, "{error}");
+    }
+    assert_eq!(limit(&s), "67108864");
+}
+
+/// runc#3509.
+#[test]
+fn a_limit_below_what_is_in_use() {
+    need!(has("memory", "memory"), "no memory controller");
+    let mut s = Sandbox::empty("{}");
+    let pid = s.helper("memory");
+    s.manager.apply(pid, false).unwrap();
+    let usage = if v2() { "memory.current" } else { "memory.usage_in_bytes" };
+    eventually("32 MiB in use", || s.file(usage).parse::<i64>().unwrap() > 32 * MIB);
+    let before = limit(&s);
+    let error = s.set(r#"{"memory":{"limit":4194304,"checkBeforeUpdate":true}}"#).unwrap_err();
+    let text = error.to_string();
+    if v2() {
+        assert!(text.contains("rejecting memory limit 4194304 <= usage"), "{text}");
+    } else {
+        // Without swap to push it to, the kernel refuses, and the message has the numbers.
+        assert!(text.contains("current usage: ") && text.contains("peak usage: "), "{text}");
+    }
+    assert_eq!(limit(&s), before);
+    assert_eq!(s.manager.pids().unwrap(), [pid], "nobody was killed");
+}
+
+#[test]
+fn swappiness_and_oom_killer() {
+    need!(has("memory", "memory"), "no memory controller");
+    let s = Sandbox::empty("{}");
+    let json = r#"{"memory":{"swappiness":30,"disableOOMKiller":true}}"#;
+    if v2() {
+        let warnings = s.set(json).unwrap();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        return;
+    }
+    s.set(json).unwrap();
+    assert_eq!(s.file("memory.swappiness"), "30");
+    assert!(s.file("memory.oom_control").starts_with("oom_kill_disable 1"));
+    let error = s.set(r#"{"memory":{"swappiness":101}}"#).unwrap_err();
+    assert_eq!(error.to_string(), "invalid memory swappiness value: 101 (valid range is 0-100)");
+}
+
+#[test]
+fn kernel_memory_is_a_warning() {
+    need!(has("memory", "memory"), "no memory controller");
+    let s = Sandbox::empty("{}");
+    let warnings = s.set(r#"{"memory":{"kernel":1048576,"kernelTCP":1048576}}"#).unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
+#[test]
+fn oom_kills_are_counted() {
+    need!(has("memory", "memory"), "no memory controller");
+    let mut s = Sandbox::empty(r#"{"memory":{"limit":16777216,"swap":16777216}}"#);
+    assert_eq!(s.manager.oom_kills().unwrap(), 0);
+    let pid = s.helper("memory");
+    s.manager.apply(pid, false).unwrap();
+    eventually("the OOM killer", || s.manager.oom_kills().unwrap() > 0);
+}
