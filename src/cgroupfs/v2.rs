@@ -15,7 +15,9 @@ impl Cgroup<'_> {
     /// Turns on, in all the cgroup's ancestors, every controller that the mount has. One that
     /// cannot be turned on (processes inside an ancestor: EBUSY; realtime tasks below: EINVAL;
     /// not delegated to us) is left: the write of a limit that needs it says so.
-    pub fn enable_controllers(&self) -> Result<()> {
+    ///
+    /// What was turned on is told to `done`: the length of the ancestor's path, the controllers.
+    pub fn enable_controllers(&self, done: &mut Vec<(usize, Vec<String>)>) -> Result<()> {
         let root = self.prefix(0);
         let wanted = root.words("cgroup.controllers")?;
         let missing = |cgroup: Cgroup<'_>| -> Result<Vec<String>> {
@@ -28,23 +30,25 @@ impl Cgroup<'_> {
             return Ok(());
         }
         for level in self.ancestors() {
-            level.enable(&missing(level)?);
+            let wanted = missing(level)?;
+            // Together, or else one by one; who needs what stays off will say so.
+            if wanted.is_empty() || level.control('+', &wanted).is_ok() {
+                done.push((level.len(), wanted));
+                continue;
+            }
+            let on = |c: &String| level.control('+', std::slice::from_ref(c)).is_ok();
+            done.push((level.len(), wanted.into_iter().filter(on).collect()));
         }
         Ok(())
     }
 
-    /// Turns controllers on for the children: together, or else one by one.
-    fn enable(&self, controllers: &[String]) {
-        let plus = |c: &String| format!("+{c}");
-        let all: Vec<String> = controllers.iter().map(plus).collect();
-        if all.is_empty() || self.write("cgroup.subtree_control", all.join(" ").as_bytes()).is_ok()
-        {
-            return;
+    /// Turns controllers on (`+`) or off (`-`) for the children.
+    pub fn control(&self, sign: char, controllers: &[String]) -> Result<()> {
+        if controllers.is_empty() {
+            return Ok(());
         }
-        for one in all {
-            // Who needs it will say that it is missing.
-            let _ = self.write("cgroup.subtree_control", one.as_bytes());
-        }
+        let words: Vec<String> = controllers.iter().map(|c| format!("{sign}{c}")).collect();
+        self.write("cgroup.subtree_control", words.join(" ").as_bytes())
     }
 
     /// Brings a new cgroup into a type that takes processes. `domain` says which of the limits

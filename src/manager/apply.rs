@@ -11,6 +11,14 @@ use crate::resources;
 /// The pid that stands for nobody: create, and move no process.
 pub const NOBODY: i32 = -1;
 
+/// How often a cgroup that somebody removes while it is being filled is made again.
+const TRIES: u32 = 5;
+
+fn vanished(error: &crate::Error) -> bool {
+    use rustix::io::Errno;
+    error.code() == Code::Deleted || error.is(Errno::NOENT) || error.is(Errno::NODEV)
+}
+
 /// What an apply came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -99,8 +107,10 @@ impl Manager {
     /// When it fails, directories that it made are gone and the process is where it was.
     pub fn apply(&self, pid: i32, set: bool) -> Result<Applied> {
         let known = self.resources();
+        let mut tries = 0;
         // Made again after each hierarchy that a rootless caller has to go without.
         loop {
+            tries += 1;
             let plan = self.plan_apply(pid, set.then_some(&known))?;
             let _one_at_a_time = self.lock();
             let mut run = Run::new(self);
@@ -113,6 +123,9 @@ impl Manager {
                     let dropped = self.hierarchies.len() - self.each().count();
                     return Ok(Applied { warnings: self.warn(plan.warnings), dropped });
                 }
+                // systemd removes empty v1 cgroups that are not its own while it starts units;
+                // this one was there a moment ago.
+                Err(e) if tries < TRIES && run.made() && vanished(&e) => {}
                 Err(e) => self.drop_or(e, run.failed_in(), &known)?,
             }
         }

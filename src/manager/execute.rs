@@ -18,6 +18,8 @@ pub(super) struct Run<'m> {
     pub(super) manager: &'m Manager,
     /// Hierarchy and path to the directories that were made for it.
     pub(super) created: Vec<(usize, Vec<u8>, Created)>,
+    /// Controllers that were turned on: hierarchy, length of the ancestor's path, names.
+    pub(super) enabled: Vec<(usize, usize, Vec<String>)>,
     /// Where each task was before.
     pub(super) origin: BTreeMap<i32, Own>,
     /// Tasks that have moved: hierarchy, kind, id.
@@ -31,6 +33,7 @@ pub(super) struct Run<'m> {
     pub(super) old: Vec<(Write, Option<String>)>,
     /// The hierarchy of the step that failed.
     failed_in: Option<usize>,
+    made: bool,
 }
 
 impl<'m> Run<'m> {
@@ -38,6 +41,7 @@ impl<'m> Run<'m> {
         Run {
             manager,
             created: Vec::new(),
+            enabled: Vec::new(),
             origin: BTreeMap::new(),
             moved: Vec::new(),
             waiting: Vec::new(),
@@ -45,12 +49,18 @@ impl<'m> Run<'m> {
             keep: false,
             old: Vec::new(),
             failed_in: None,
+            made: false,
         }
     }
 
     /// Reads each value before it is overwritten, so that a failure puts it back.
     pub(super) fn keep_old_values(&mut self, keep: bool) {
         self.keep = keep;
+    }
+
+    /// Whether it made a directory.
+    pub(super) fn made(&self) -> bool {
+        self.made
     }
 
     /// In which hierarchy a step failed.
@@ -107,7 +117,13 @@ impl<'m> Run<'m> {
     fn step(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::Create { hierarchy } => self.make(*hierarchy, b""),
-            Step::Enable { hierarchy } => self.cgroup(*hierarchy)?.enable_controllers(),
+            Step::Enable { hierarchy } => {
+                let mut enabled = Vec::new();
+                let result = self.cgroup(*hierarchy)?.enable_controllers(&mut enabled);
+                self.enabled
+                    .extend(enabled.into_iter().map(|(end, names)| (*hierarchy, end, names)));
+                result
+            }
             Step::SettleType { hierarchy, domain } => self.cgroup(*hierarchy)?.settle_type(*domain),
             Step::CreateBelow { hierarchy, below, threaded } => {
                 self.make(*hierarchy, below)?;
@@ -148,6 +164,7 @@ impl<'m> Run<'m> {
         let mut created = Created::default();
         let result = cgroup.create(&mut created);
         if !created.0.is_empty() {
+            self.made = true;
             self.created.push((hierarchy, path, created));
         }
         result

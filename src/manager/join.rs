@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::error::{fail, Code, Error, Result};
-use crate::host::{Hierarchy, Host, Version};
+use crate::host::{Hierarchy, Host};
 use crate::kata::gopath;
 
 /// One subsystem of a manager.
@@ -45,7 +45,7 @@ pub(super) fn derive(host: &Host, config: &Config) -> Result<Vec<Joined>> {
         return Ok(vec![Joined {
             subsystem: String::new(),
             hierarchy: index,
-            path: place(hierarchy, &path)?,
+            path: place(hierarchy, &path, true)?,
         }]);
     }
     let chosen: Vec<&str> = if config.subsystems.is_empty() {
@@ -71,7 +71,7 @@ pub(super) fn derive(host: &Host, config: &Config) -> Result<Vec<Joined>> {
         out.push(Joined {
             subsystem: name.to_owned(),
             hierarchy: index,
-            path: place(hierarchy, &path)?,
+            path: place(hierarchy, &path, false)?,
         });
     }
     if out.is_empty() {
@@ -98,7 +98,7 @@ fn at<'h>(host: &'h Host, subsystem: &str) -> Result<(usize, &'h Hierarchy)> {
 }
 
 /// A clean path's place below a mountpoint.
-fn place(hierarchy: &Hierarchy, path: &[u8]) -> Result<Vec<u8>> {
+fn place(hierarchy: &Hierarchy, path: &[u8], unified: bool) -> Result<Vec<u8>> {
     if let Some(absolute) = path.strip_prefix(b"/") {
         return Ok(absolute.to_vec());
     }
@@ -113,12 +113,9 @@ fn place(hierarchy: &Hierarchy, path: &[u8]) -> Result<Vec<u8>> {
         );
     };
     let own = gopath::clean(&[b"/", &own[..]].concat());
-    // v2: a cgroup that holds processes cannot have children with controllers, and ours holds
-    // us; its parent can.
-    let base = match hierarchy.version {
-        Version::V1 => own,
-        Version::V2 => gopath::dir(&own),
-    };
+    // Unified: a cgroup that holds processes cannot have children with controllers, and ours
+    // holds us; its parent can.
+    let base = if unified { gopath::dir(&own) } else { own };
     let joined = gopath::join(&[&base, path]);
     Ok(joined.strip_prefix(b"/").unwrap_or(&joined).to_vec())
 }

@@ -151,11 +151,16 @@ impl Manager {
             .ok_or_else(|| self.trees.host().no_such_controller(subsystem))
     }
 
+    /// Where a subsystem's files are. On a hybrid host that is cgroup2 for what no v1 hierarchy
+    /// has.
     fn find(&self, subsystem: &str) -> Option<&Joined> {
-        let key = if self.trees.host().is_unified() { "" } else { subsystem };
-        self.joined.iter().find(|j| {
+        let host = self.trees.host();
+        let key = if host.is_unified() { "" } else { subsystem };
+        let named = |j: &&Joined| {
             j.subsystem == key || j.subsystem.strip_prefix("name=").is_some_and(|n| n == key)
-        })
+        };
+        let v2 = || host.cgroup2_with(subsystem).and_then(|h| self.in_hierarchy(h).ok());
+        self.joined.iter().find(named).or_else(v2)
     }
 
     fn target(&self) -> Target<'_> {

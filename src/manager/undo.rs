@@ -34,6 +34,11 @@ impl Run<'_> {
                 }
             }
         }
+        for (hierarchy, end, names) in std::mem::take(&mut self.enabled).into_iter().rev() {
+            // Refused where somebody else's cgroup has come to use them: then they stay.
+            let Ok(cgroup) = self.cgroup(hierarchy) else { continue };
+            let _ = cgroup.prefix(end).control('-', &names);
+        }
         let error = match restored.as_slice() {
             [] => error,
             files => error.advice(format!("restored: {}", files.join(" "))),

@@ -154,9 +154,15 @@ fn a_controller_that_an_ancestor_cannot_turn_on_is_named() {
     s.manager.apply(pid, false).unwrap();
     let below = manager(&format!("{}/below", s.name), r#"{"memory":{"limit":67108864}}"#);
     let error = below.apply(NOBODY, true).unwrap_err();
-    assert_eq!(error.code(), Code::Controller, "{error}");
-    assert!(error.to_string().contains("controller memory is not available"), "{error}");
+    // The controllers that threads can share were turned on, which makes it a threaded subtree.
+    assert_eq!(error.code(), Code::Unsupported, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("memory limit") && text.contains("domain invalid"), "{text}");
     assert!(!below.exists().unwrap());
+    // The failed call left the parent as it was.
+    let read = |file| fs::read_to_string(s.dir("").join(file)).unwrap();
+    assert_eq!(read("cgroup.subtree_control").trim(), "");
+    assert_eq!(read("cgroup.type").trim(), "domain");
 }
 
 #[test]
@@ -164,9 +170,9 @@ fn a_threaded_parent() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
-    let threaded = manager(&format!("{}/threaded", s.name), "{}");
-    threaded.apply(NOBODY, false).unwrap();
-    fs::write(dir(&threaded, "").join("cgroup.type"), "threaded").unwrap();
+    let threaded = s.dir("").join("threaded");
+    fs::create_dir(&threaded).unwrap();
+    fs::write(threaded.join("cgroup.type"), "threaded").unwrap();
     // Below a threaded cgroup everything is "domain invalid" first.
     let leaf = manager(&format!("{}/threaded/leaf", s.name), "{}");
     leaf.apply(NOBODY, false).unwrap();

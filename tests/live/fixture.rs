@@ -142,7 +142,9 @@ impl Sandbox {
     }
 
     pub fn has_file(&self, file: &str) -> bool {
-        self.path(file).exists()
+        let controller = file.split('.').next().unwrap();
+        let any = |name| self.manager.path(name).is_ok();
+        (any(controller) || any("")) && self.path(file).exists()
     }
 
     fn path(&self, file: &str) -> PathBuf {
