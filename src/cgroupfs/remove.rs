@@ -18,6 +18,10 @@ impl Cgroup<'_> {
     ///
     /// Errors: [`Code::Busy`] when processes are still inside then.
     pub fn remove(&self, end: Instant) -> Result<()> {
+        if self.path.is_empty() {
+            // Everybody's cgroups are below the root: not one of them may be touched.
+            return Err(Error::system("rmdir", &self.absolute(""), Errno::BUSY));
+        }
         // Children or stragglers; or a read-only mount, where rmdir says EROFS of what is not
         // even there (runc#4518). Looking tells which.
         if let Ok(()) | Err(Errno::NOENT) = self.rmdir() {

@@ -106,6 +106,7 @@ impl Manager {
     ///
     /// When it fails, directories that it made are gone and the process is where it was.
     pub fn apply(&self, pid: i32, set: bool) -> Result<Applied> {
+        self.not_the_root()?;
         let known = self.resources();
         let mut tries = 0;
         // Made again after each hierarchy that a rootless caller has to go without.

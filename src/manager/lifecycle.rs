@@ -34,12 +34,14 @@ impl Manager {
     /// Freezes all processes of the cgroup and below; waits until they are, up to the deadline.
     /// When it fails the cgroup is thawed.
     pub fn freeze(&self, deadline: Duration) -> Result<()> {
+        self.not_the_root()?;
         let (cgroup, version) = self.freezer_cgroup()?;
         cgroup.freeze(version, deadline).map_err(deleted)
     }
 
     /// Lets them run again (those that no frozen ancestor holds).
     pub fn thaw(&self) -> Result<()> {
+        self.not_the_root()?;
         let (cgroup, version) = self.freezer_cgroup()?;
         cgroup.thaw(version).map_err(deleted)
     }
@@ -55,6 +57,7 @@ impl Manager {
     /// signalled, thawed. A cgroup that was frozen before stays so, but for SIGKILL, which a
     /// frozen v1 process would not see.
     pub fn kill(&self, signal: Signal) -> Result<()> {
+        self.not_the_root()?;
         // Not on a hybrid host: there v1's freezer could hold those that cgroup.kill has told.
         let unified = self.trees.host().is_unified() && signal == Signal::KILL;
         if let Some(joined) = self.each().next().filter(|_| unified) {
@@ -107,6 +110,7 @@ impl Manager {
     /// counts as removed. Goes through all hierarchies even when one fails, and names all that
     /// is left.
     pub fn destroy(&self) -> Result<()> {
+        self.not_the_root()?;
         let end = Instant::now() + PATIENCE;
         let mut first: Option<Error> = None;
         let mut left: Vec<String> = Vec::new();

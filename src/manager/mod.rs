@@ -167,6 +167,19 @@ impl Manager {
         Target { host: self.trees.host(), joined: &self.hierarchies }
     }
 
+    /// Refuses what would reach every process and cgroup of the host: a manager of the
+    /// hierarchies' root ([`Manager::parent`]) is a place to move processes to, no more.
+    fn not_the_root(&self) -> Result<()> {
+        if self.joined.iter().any(|j| j.path.is_empty()) {
+            return fail(
+                Code::Path,
+                "this is the hierarchies' root, shared by all; processes can be moved to it, \
+                 and nothing else",
+            );
+        }
+        Ok(())
+    }
+
     /// The resources that were set last, or that the manager was made with.
     pub fn resources(&self) -> LinuxResources {
         self.lock().clone()
@@ -179,6 +192,7 @@ impl Manager {
 
     /// Writes one file of the cgroup: the raw setter.
     pub fn write(&self, subsystem: &str, file: &str, value: &[u8]) -> Result<()> {
+        self.not_the_root()?;
         let cgroup = self.knob(subsystem, file)?;
         cgroup.write(file, value).map_err(|e| knob::gone_or(cgroup, e))
     }

@@ -28,6 +28,7 @@ impl Manager {
     /// says what could not be (unless [`super::Flags::no_rollback`]). Two calls for one cgroup,
     /// in whatever processes, take turns: an advisory lock on its directory.
     pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
+        self.not_the_root()?;
         let mut plan = self.plan(resources)?;
         if !self.trees.host().is_unified() {
             // Apply left them off when no limit needed them.

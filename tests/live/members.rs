@@ -161,5 +161,8 @@ fn the_root_is_no_target_in_strict_mode() {
     assert_eq!(strict(true).parent().unwrap_err().code(), Code::Path);
     let root = strict(false).parent().unwrap();
     assert_eq!(strict(true).move_to(&root).unwrap_err().code(), Code::Path);
-    assert!(root.destroy().is_err(), "the hierarchies' root is not removed");
+    // Nothing reaches everybody through it; refused before anything is touched.
+    assert_eq!(root.destroy().unwrap_err().code(), Code::Path);
+    assert_eq!(root.set(&root.resources()).unwrap_err().code(), Code::Path);
+    assert_eq!(root.apply(-1, false).unwrap_err().code(), Code::Path);
 }
