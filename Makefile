@@ -24,7 +24,8 @@ PRIVATE_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 WARN := -std=c99 -D_GNU_SOURCE -pedantic-errors -Wall -Wextra -Werror
 RUST_SOURCES := $(shell find src -name '*.rs') Cargo.toml Cargo.lock
 
-.PHONY: all demo test lint bench header install uninstall clean lab rust-test c-test go-test
+.PHONY: all demo test lint bench header install uninstall clean lab
+.PHONY: rust-test c-test go-test readme-test lab-test
 
 all: $(SO) $(STATIC) $(PCS) $(EXAMPLES)
 
@@ -99,17 +100,26 @@ lint: $(BUILD)/katacg-uninstalled.pc
 	cd go && PKG_CONFIG_PATH=$(CURDIR)/$(BUILD) $(GO) vet ./...
 	clang-format --dry-run -Werror $$(git ls-files '*.c' 'tests/*.h')
 
-test: rust-test c-test go-test
+test: rust-test c-test go-test readme-test lab-test
 
+# The live tests say what this host cannot run; the sum is printed, with the reasons.
 rust-test:
 	@scripts/need cc cargo
-	$(CARGO) test
+	$(CARGO) test --lib --test gopath --test header --test host --test parse --test plans --test vectors
+	tests/live-native
 
 c-test: all
 	tests/c/run
 
 go-test: all
 	tests/go-test
+
+readme-test: all
+	tests/readme
+
+lab-test: all
+	tests/lab/build
+	tests/lab/suite
 
 bench: all
 	benches/run
