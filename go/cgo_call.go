@@ -70,6 +70,14 @@ func check(op string, result C.int, e *C.struct_katacg_error) error {
 	return nil
 }
 
+// count is for calls whose result is a number.
+func count(op string, result C.int, e *C.struct_katacg_error) (int, error) {
+	if result < 0 {
+		return 0, failure(op, result, e)
+	}
+	return int(result), nil
+}
+
 // textCall is a C function with its text-out arguments left open.
 type textCall func(buf *C.char, size C.size_t, e *C.struct_katacg_error) C.int
 

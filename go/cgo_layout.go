@@ -16,6 +16,7 @@ func _() {
 	const word = unsafe.Sizeof(uintptr(0))
 	var err C.struct_katacg_error
 	var opts C.struct_katacg_manager_opts
+	var attach C.struct_katacg_attach
 	equal := [1]struct{}{}
 
 	const _ = unsafe.Sizeof(err) - 512
@@ -26,12 +27,20 @@ func _() {
 	_ = equal[unsafe.Offsetof(err.message)-16]
 	_ = equal[unsafe.Sizeof(err.message)-496]
 
-	const _ = unsafe.Sizeof(opts) - (16 + 2*word)
+	const _ = unsafe.Sizeof(opts) - (24 + 3*word)
 	_ = equal[unsafe.Offsetof(opts.flags)-0]
 	_ = equal[unsafe.Offsetof(opts.path)-8]
 	_ = equal[unsafe.Offsetof(opts.subsystems)-(8+word)]
 	_ = equal[unsafe.Offsetof(opts.log_fd)-(8+2*word)]
 	_ = equal[unsafe.Offsetof(opts.log_level)-(12+2*word)]
+	_ = equal[unsafe.Offsetof(opts.name)-(16+2*word)]
+	_ = equal[unsafe.Offsetof(opts.owner_uid)-(16+3*word)]
+	_ = equal[unsafe.Offsetof(opts.owner_gid)-(20+3*word)]
+
+	_ = equal[unsafe.Sizeof(attach)-128]
+	_ = equal[unsafe.Offsetof(attach.count)-0]
+	_ = equal[unsafe.Offsetof(attach.reserved)-4]
+	_ = equal[unsafe.Offsetof(attach.fds)-8]
 
 	_ = equal[CodeArgument-C.KATACG_ERR_ARGUMENT]
 	_ = equal[CodePath-C.KATACG_ERR_PATH]
@@ -62,6 +71,10 @@ func _() {
 	_ = equal[LayoutUnified-C.KATACG_LAYOUT_UNIFIED]
 	_ = equal[SkipDevices-C.KATACG_MANAGER_SKIP_DEVICES]
 	_ = equal[Strict-C.KATACG_MANAGER_STRICT]
+	_ = equal[AttachV1Only-C.KATACG_ATTACH_V1_ONLY]
+	_ = equal[FreezerThawed-C.KATACG_FREEZER_THAWED]
+	_ = equal[FreezerFreezing-C.KATACG_FREEZER_FREEZING]
+	_ = equal[FreezerFrozen-C.KATACG_FREEZER_FROZEN]
 	_ = equal[ApplySet-C.KATACG_APPLY_SET]
 	_ = equal[PlanText-C.KATACG_PLAN_TEXT]
 	_ = equal[PlanApply-C.KATACG_PLAN_APPLY]

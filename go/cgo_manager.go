@@ -10,7 +10,8 @@ package katacg
 // The options are put together here: a structure of Go's must not take pointers to Go's memory
 // along to C.
 static int katacg_go_manager_new(const struct katacg_host *host, const char *spec, size_t spec_len,
-				 uint64_t flags, const char *path, const char *subsystems, int32_t log_fd,
+				 uint64_t flags, const char *path, const char *subsystems, const char *name,
+				 int32_t log_fd, uint32_t owner_uid, uint32_t owner_gid,
 				 struct katacg_manager **out, struct katacg_error *err)
 {
 	struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
@@ -18,6 +19,9 @@ static int katacg_go_manager_new(const struct katacg_host *host, const char *spe
 	opts.flags = flags;
 	opts.path = path;
 	opts.subsystems = subsystems;
+	opts.name = name;
+	opts.owner_uid = owner_uid;
+	opts.owner_gid = owner_gid;
 	if (log_fd >= 0) {
 		opts.log_fd = log_fd;
 		opts.log_level = 1;
@@ -43,12 +47,6 @@ static int katacg_go_manager_new(const struct katacg_host *host, const char *spe
 #cgo nocallback katacg_manager_path
 #cgo noescape katacg_manager_state
 #cgo nocallback katacg_manager_state
-#cgo noescape katacg_manager_pids
-#cgo nocallback katacg_manager_pids
-#cgo noescape katacg_manager_exists
-#cgo nocallback katacg_manager_exists
-#cgo noescape katacg_manager_destroy
-#cgo nocallback katacg_manager_destroy
 #cgo noescape katacg_manager_read
 #cgo nocallback katacg_manager_read
 #cgo noescape katacg_manager_write
@@ -56,23 +54,40 @@ static int katacg_go_manager_new(const struct katacg_host *host, const char *spe
 */
 import "C"
 
-import "unsafe"
+import "strings"
 
 func managerNew(
-	op string, host hostHandle, spec []byte, flags ManagerFlags, path, subsystems string, logFD int32,
+	op string, host hostHandle, spec []byte, options *ManagerOptions, logFD int32,
 ) (managerHandle, error) {
-	p, err := optional(op, "options.Path", path)
+	path, err := optional(op, "options.Path", options.Path)
 	if err != nil {
 		return managerHandle{}, err
 	}
-	s, err := optional(op, "options.Subsystems", subsystems)
+	subsystems, err := optional(op, "options.Subsystems", strings.Join(options.Subsystems, ","))
 	if err != nil {
 		return managerHandle{}, err
+	}
+	name, err := optional(op, "options.Name", options.Name)
+	if err != nil {
+		return managerHandle{}, err
+	}
+	flags := C.uint64_t(options.Flags)
+	if options.NoRollback {
+		flags |= C.KATACG_MANAGER_NO_ROLLBACK
+	}
+	if options.Existing {
+		flags |= C.KATACG_MANAGER_EXISTING
+	}
+	var owner Owner
+	if options.Owner != nil {
+		flags |= C.KATACG_MANAGER_DELEGATE
+		owner = *options.Owner
 	}
 	var m managerHandle
 	var e C.struct_katacg_error
-	n := C.katacg_go_manager_new(host.c, chars(spec), C.size_t(len(spec)), C.uint64_t(flags),
-		chars(p), chars(s), C.int32_t(logFD), &m.c, &e)
+	n := C.katacg_go_manager_new(host.c, chars(spec), C.size_t(len(spec)), flags, chars(path),
+		chars(subsystems), chars(name), C.int32_t(logFD), C.uint32_t(owner.UID),
+		C.uint32_t(owner.GID), &m.c, &e)
 	return m, check(op, n, &e)
 }
 
@@ -93,9 +108,9 @@ func managerLoad(op string, host hostHandle, state []byte) (managerHandle, error
 
 func managerFree(m managerHandle) { C.katacg_manager_free(m.c) }
 
-func managerApply(op string, m managerHandle, pid int32, flags ApplyFlags) error {
+func managerApply(op string, m managerHandle, pid int32, flags ApplyFlags) (int, error) {
 	var e C.struct_katacg_error
-	return check(op, C.katacg_manager_apply(m.c, C.int32_t(pid), C.uint32_t(flags), &e), &e)
+	return count(op, C.katacg_manager_apply(m.c, C.int32_t(pid), C.uint32_t(flags), &e), &e)
 }
 
 func managerSet(op string, m managerHandle, resources []byte) error {
@@ -133,37 +148,6 @@ func managerPath(op string, m managerHandle, subsystem string) (string, error) {
 		return C.katacg_manager_path(m.c, chars(s), b, n, e)
 	})
 	return string(out), err
-}
-
-func managerPids(op string, m managerHandle) ([]int, error) {
-	var e C.struct_katacg_error
-	for room := 64; ; {
-		buf := make([]int32, room)
-		p := (*C.int32_t)(unsafe.Pointer(unsafe.SliceData(buf)))
-		n := C.katacg_manager_pids(m.c, p, C.size_t(room), &e)
-		if n < 0 {
-			return nil, failure(op, n, &e)
-		}
-		if int(n) <= room {
-			pids := make([]int, n)
-			for i := range pids {
-				pids[i] = int(buf[i])
-			}
-			return pids, nil
-		}
-		room = int(n)
-	}
-}
-
-func managerExists(op string, m managerHandle) (bool, error) {
-	var e C.struct_katacg_error
-	n := C.katacg_manager_exists(m.c, &e)
-	return n == 1, check(op, n, &e)
-}
-
-func managerDestroy(op string, m managerHandle) error {
-	var e C.struct_katacg_error
-	return check(op, C.katacg_manager_destroy(m.c, &e), &e)
 }
 
 func managerRead(op string, m managerHandle, subsystem, file string) (string, error) {

@@ -24,8 +24,15 @@
 //
 // # Handles
 //
-// [Host] and [Manager] may be used by many goroutines at once. Close waits for the calls that
-// are under way; calls that come later fail with [os.ErrClosed]. A handle that is not closed is
-// freed some time after it can no longer be reached. Closing a Manager leaves its cgroup alone:
+// [Host], [Manager] and [Attach] may be used by many goroutines at once. Close waits for the calls
+// that are under way; calls that come later fail with [os.ErrClosed]. A handle that is not closed
+// is freed some time after it can no longer be reached. Closing a Manager leaves its cgroup alone:
 // see [Manager.Destroy].
+//
+// # Children
+//
+// Moving a process into a cgroup waits for the kernel, for milliseconds. A child that is born in
+// its cgroup does not: see [Manager.Dirfd] for cgroup2. v1 has no such way, and the C library's
+// katacg_attach_self, which a child of a C program calls between fork and exec, cannot be called
+// there by a Go program: use [Manager.Add], or [Attach.Self] in a process that becomes the child.
 package katacg

@@ -44,7 +44,7 @@ const (
 	CodePanic Code = 14
 	// CodeTooNew: an option that this version of the library does not know.
 	CodeTooNew Code = 15
-	// CodeClosed: the Host or Manager was closed; matches [os.ErrClosed].
+	// CodeClosed: the Host, Manager or Attach was closed; matches [os.ErrClosed].
 	CodeClosed Code = -1
 	// CodeNoCgo: the package was built without the library; matches [ErrNoCgo].
 	CodeNoCgo Code = -2

@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"strings"
 	"syscall"
 )
 
@@ -54,6 +53,24 @@ type ManagerOptions struct {
 	// Log is where warnings are written, a line each; the manager keeps it from being
 	// collected, but closing it is the caller's. nil: no warnings.
 	Log *os.File
+	// NoRollback makes a failed [Manager.Set] leave what it had written, instead of putting back
+	// what was there before: it saves reading each value first.
+	NoRollback bool
+	// Existing joins only the hierarchies in which the cgroup is there already; NewManager fails
+	// with [ErrDeleted] when it is in none.
+	Existing bool
+	// Owner is given the v2 cgroup when it is made: the directory, and the files that
+	// /sys/kernel/cgroup/delegate names. nil: nobody.
+	Owner *Owner
+	// Name is the cgroup's name when neither Path nor the specification gives a path: it is made
+	// below (v1) or beside (v2) the caller's own, and a rootless caller that may not make it goes
+	// without. "": none.
+	Name string
+}
+
+// Owner is whom a cgroup is delegated to; see [ManagerOptions].
+type Owner struct {
+	UID, GID uint32
 }
 
 // managerFunc names a C function from a manager to text.
@@ -81,17 +98,16 @@ func NewManager(host *Host, spec []byte, options *ManagerOptions) (*Manager, err
 	if options == nil {
 		options = &ManagerOptions{}
 	}
-	fd := -1
+	fd := int32(-1)
 	if options.Log != nil {
 		raw := options.Log.Fd()
 		if raw > math.MaxInt32 {
 			return nil, argumentError(op, "options.Log is closed")
 		}
-		fd = int(raw)
+		fd = int32(raw)
 	}
-	subsystems := strings.Join(options.Subsystems, ",")
 	return newManager(op, host, options.Log, func(h hostHandle) (managerHandle, error) {
-		return managerNew(op, h, spec, options.Flags, options.Path, subsystems, int32(fd))
+		return managerNew(op, h, spec, options, fd)
 	})
 }
 
@@ -119,9 +135,13 @@ func newManager(
 	if err != nil {
 		return nil, err
 	}
+	return wrapManager(handle, log), nil
+}
+
+func wrapManager(handle managerHandle, log *os.File) *Manager {
 	m := &Manager{guarded: guarded[managerHandle]{handle: handle}, log: log}
 	m.guarded.cleanup = runtime.AddCleanup(m, managerFree, handle)
-	return m, nil
+	return m
 }
 
 func (m *Manager) own() *guarded[managerHandle] {
@@ -133,23 +153,26 @@ func (m *Manager) own() *guarded[managerHandle] {
 
 // Apply creates the cgroup in every hierarchy, and moves a process in ([Nobody] moves none).
 // Directories that are there already are used. When it fails, those that it made are removed again
-// and the process is back where it was.
-func (m *Manager) Apply(pid int, flags ApplyFlags) error {
+// and the process is back where it was. Dropped is 0 but for a rootless caller that named no path
+// (ManagerOptions.Name alone): in so many hierarchies it may not make the cgroup and goes without.
+func (m *Manager) Apply(pid int, flags ApplyFlags) (dropped int, err error) {
 	const op = "Manager.Apply"
 	if pid < math.MinInt32 || pid > math.MaxInt32 {
-		return argumentError(op, fmt.Sprintf("no process can have the id %d", pid))
+		return 0, argumentError(op, fmt.Sprintf("no process can have the id %d", pid))
 	}
 	handle, err := m.own().acquire(op)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer m.guarded.release()
 	return managerApply(op, handle, int32(pid), flags)
 }
 
 // Set gives the cgroup resources, an OCI linux.resources object as JSON. What they leave out stays
-// as it is. They become the manager's own when all of them are set. nil, unlike an empty slice,
-// stands for the manager's own.
+// as it is. They become the manager's own when all of them are set; when a write fails, what was
+// changed is put back, and the error says so (see ManagerOptions.NoRollback). Calls for one cgroup
+// take turns, whatever process they come from, and fail with [ErrTimeout] after 10 s. nil, unlike
+// an empty slice, stands for the manager's own.
 func (m *Manager) Set(resources []byte) error {
 	handle, err := m.own().acquire("Manager.Set")
 	if err != nil {
@@ -196,38 +219,6 @@ func (m *Manager) Path(subsystem string) (string, error) {
 	}
 	defer m.guarded.release()
 	return managerPath("Manager.Path", handle, subsystem)
-}
-
-// Pids returns the processes in the cgroup. It fails with [ErrDeleted] when there is no cgroup.
-func (m *Manager) Pids() ([]int, error) {
-	handle, err := m.own().acquire("Manager.Pids")
-	if err != nil {
-		return nil, err
-	}
-	defer m.guarded.release()
-	return managerPids("Manager.Pids", handle)
-}
-
-// Exists tells whether the cgroup is there.
-func (m *Manager) Exists() (bool, error) {
-	handle, err := m.own().acquire("Manager.Exists")
-	if err != nil {
-		return false, err
-	}
-	defer m.guarded.release()
-	return managerExists("Manager.Exists", handle)
-}
-
-// Destroy removes the cgroup with its children from every hierarchy, waiting up to about a second
-// for processes that are ending; it fails with [ErrBusy] while there are others. What is gone
-// already counts as removed. Processes are not moved and not killed.
-func (m *Manager) Destroy() error {
-	handle, err := m.own().acquire("Manager.Destroy")
-	if err != nil {
-		return err
-	}
-	defer m.guarded.release()
-	return managerDestroy("Manager.Destroy", handle)
 }
 
 // Read returns the contents of one file of the cgroup. Subsystem as for [Manager.Path]; file is a

@@ -10,6 +10,7 @@ import "syscall"
 type (
 	hostHandle    struct{}
 	managerHandle struct{}
+	attachHandle  struct{}
 )
 
 func noCgo(op string) error {
@@ -51,7 +52,7 @@ func hostText(op string, _ hostFunc, _ hostHandle, _ string) (string, error) {
 }
 
 func managerNew(
-	op string, _ hostHandle, _ []byte, _ ManagerFlags, _, _ string, _ int32,
+	op string, _ hostHandle, _ []byte, _ *ManagerOptions, _ int32,
 ) (managerHandle, error) {
 	return managerHandle{}, noCgo(op)
 }
@@ -62,7 +63,9 @@ func managerLoad(op string, _ hostHandle, _ []byte) (managerHandle, error) {
 
 func managerFree(managerHandle) {}
 
-func managerApply(op string, _ managerHandle, _ int32, _ ApplyFlags) error { return noCgo(op) }
+func managerApply(op string, _ managerHandle, _ int32, _ ApplyFlags) (int, error) {
+	return 0, noCgo(op)
+}
 
 func managerSet(op string, _ managerHandle, _ []byte) error { return noCgo(op) }
 
@@ -74,7 +77,35 @@ func managerText(op string, _ managerFunc, _ managerHandle) ([]byte, error) { re
 
 func managerPath(op string, _ managerHandle, _ string) (string, error) { return "", noCgo(op) }
 
-func managerPids(op string, _ managerHandle) ([]int, error) { return nil, noCgo(op) }
+func managerAdd(op string, _ managerHandle, _ []int32, _ AddOptions) error { return noCgo(op) }
+
+func managerList(op string, _ listFunc, _ managerHandle) ([]int, error) { return nil, noCgo(op) }
+
+func managerMoveTo(op string, _, _ managerHandle) (int, error) { return 0, noCgo(op) }
+
+func managerParent(op string, _ managerHandle) (managerHandle, error) {
+	return managerHandle{}, noCgo(op)
+}
+
+func managerFreeze(op string, _ managerHandle, _ uint32) error { return noCgo(op) }
+
+func managerThaw(op string, _ managerHandle) error { return noCgo(op) }
+
+func managerFreezerState(op string, _ managerHandle) (FreezerState, error) { return 0, noCgo(op) }
+
+func managerKill(op string, _ managerHandle, _ int32) error { return noCgo(op) }
+
+func managerOOMKills(op string, _ managerHandle) (uint64, error) { return 0, noCgo(op) }
+
+func attachOpen(op string, _ managerHandle, _ AttachFlags) (attachHandle, error) {
+	return attachHandle{}, noCgo(op)
+}
+
+func attachSelf(op string, _ attachHandle) error { return noCgo(op) }
+
+func attachFree(attachHandle) {}
+
+func managerDirfd(op string, _ managerHandle) (int, error) { return 0, noCgo(op) }
 
 func managerExists(op string, _ managerHandle) (bool, error) { return false, noCgo(op) }
 

@@ -51,10 +51,9 @@ impl Code {
         match self {
             Code::Argument | Code::Path | Code::Json => Errno::INVAL,
             Code::Value | Code::Clamped => Errno::RANGE,
-            Code::NotMounted => Errno::NOENT,
+            Code::NotMounted | Code::Deleted => Errno::NOENT,
             Code::Controller | Code::Unsupported => Errno::OPNOTSUPP,
             Code::System => Errno::IO,
-            Code::Deleted => Errno::NOENT,
             Code::Rootless => Errno::PERM,
             Code::Busy => Errno::BUSY,
             Code::Timeout => Errno::TIMEDOUT,

@@ -19,7 +19,11 @@
     clippy::missing_errors_doc,
     clippy::module_name_repetitions,
     clippy::must_use_candidate,
-    clippy::doc_markdown
+    clippy::doc_markdown,
+    // Which of two arms comes first is for the reader to say; switches are switches.
+    clippy::match_bool,
+    clippy::single_match_else,
+    clippy::struct_excessive_bools
 )]
 #![cfg_attr(
     test,

@@ -226,4 +226,15 @@ fn read_file(path: &[u8]) -> Result<Vec<u8>> {
 /// The controllers of /proc/self/cgroup, each with this process's cgroup.
 pub(crate) type Own = BTreeMap<String, Vec<u8>>;
 
-pub(crate) use own::parse as parse_own;
+/// Where a task is.
+pub(crate) fn own_of(id: i32) -> Result<Own> {
+    let path = format!("/proc/{id}/cgroup");
+    let failed = |what, e| Error::system(what, path.as_bytes(), e);
+    let fd = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| failed("open", e))?;
+    // The kernel makes the whole text at the first read; room for all of it is all of it.
+    let mut text = Vec::with_capacity(64 * 1024);
+    let room = rustix::buffer::spare_capacity(&mut text);
+    rustix::io::read(&fd, room).map_err(|e| failed("read", e))?;
+    own::parse(&text)
+}

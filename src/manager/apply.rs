@@ -118,6 +118,16 @@ impl Manager {
             if pid != NOBODY {
                 run.remember(&[pid])?;
             }
+            // A cgroup that is there already is set as set does it: in turn, and undone.
+            let sets = set && plan.writes().next().is_some();
+            let _turn = match sets.then(|| self.take_turn()) {
+                Some(Err(e)) if e.code() != Code::Deleted => return Err(e),
+                Some(Ok(turn)) => {
+                    run.keep_old_values(!self.config.flags.no_rollback);
+                    Some(turn)
+                }
+                _ => None,
+            };
             let done = run.carry_out(&plan).and_then(|()| run.verify());
             match done {
                 Ok(()) => {

@@ -72,8 +72,8 @@ impl<'m> Run<'m> {
     /// before anything is made.
     pub(super) fn remember(&mut self, ids: &[i32]) -> Result<()> {
         for &id in ids {
-            match host::read_proc(&format!("/proc/{id}/cgroup")) {
-                Ok(text) => drop(self.origin.insert(id, host::parse_own(&text)?)),
+            match host::own_of(id) {
+                Ok(own) => drop(self.origin.insert(id, own)),
                 Err(e) if e.is(Errno::NOENT) || e.is(Errno::SRCH) => {
                     let id = id.to_string();
                     return Err(Error::system("find process", id.as_bytes(), Errno::SRCH));

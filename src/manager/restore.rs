@@ -38,8 +38,7 @@ pub(super) fn value(file: &str, written: &str, old: &str) -> Option<String> {
 fn single(old: &str) -> Option<String> {
     let mut lines = old.lines();
     match (lines.next(), lines.next()) {
-        (None, _) => Some("\n".to_owned()),
-        (Some(line), None) if line.is_empty() => Some("\n".to_owned()),
+        (None, _) | (Some(""), None) => Some("\n".to_owned()),
         (Some(line), None) => Some(line.to_owned()),
         _ => None,
     }

@@ -46,7 +46,7 @@ impl Manager {
     }
 
     /// Waits for the lock on the cgroup's directory; closing the descriptor gives it back.
-    fn take_turn(&self) -> Result<OwnedFd> {
+    pub(super) fn take_turn(&self) -> Result<OwnedFd> {
         let cgroup = self.main()?;
         let fd = cgroup.open("", OFlags::RDONLY | OFlags::DIRECTORY).map_err(|e| {
             let error = Error::system("open", &cgroup.absolute(""), e);

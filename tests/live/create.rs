@@ -226,3 +226,17 @@ fn something_mounted_over_a_cgroup_is_not_entered() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something was left outside");
     fs::remove_dir(&outside).unwrap();
 }
+
+#[test]
+fn without_root() {
+    use std::os::unix::process::CommandExt;
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "fixture::helper", "--nocapture", "--test-threads=1"])
+        .env("KATACG_TEST_HELPER", "rootless")
+        .uid(65534)
+        .gid(65534)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("as it should be"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -11,7 +11,7 @@ use katacg::cgroupfs::Trees;
 use katacg::host::Host;
 use katacg::manager::{Config, Flags, Manager, NOBODY};
 use katacg::resources::parse;
-use katacg::Result;
+use katacg::{Code, Result};
 
 /// Leaves the test, saying why; the runner counts it.
 macro_rules! skip {
@@ -227,6 +227,29 @@ fn helper() {
             std::thread::sleep(Duration::from_secs(600));
             drop(block);
         }
+        Ok("rootless") => rootless(),
         _ => {}
     }
+}
+
+/// What a caller without privilege gets: nothing to do with limits, or a clear error.
+fn rootless() {
+    let made = |path: &str, json: &str, implicit| {
+        let config = Config { implicit, ..config(path, json) };
+        Manager::new(trees(), config).unwrap()
+    };
+    assert!(trees().host().rootless);
+    // runtime#2419: nobody asked for this path, and no limits: go without.
+    let without = made("sandbox", "{}", true);
+    let applied = without.apply(NOBODY, true).unwrap();
+    assert!(applied.dropped > 0, "{applied:?}");
+    assert_eq!(without.pids().unwrap_err().code(), Code::Rootless);
+    without.destroy().unwrap();
+    let limited = made("sandbox", r#"{"pids":{"limit":5}}"#, true);
+    let error = limited.apply(NOBODY, true).unwrap_err();
+    assert_eq!(error.code(), Code::Rootless, "{error}");
+    assert!(error.to_string().contains("limits need a cgroup"), "{error}");
+    let explicit = made("/sandbox", "{}", false).apply(NOBODY, true).unwrap_err();
+    assert_eq!(explicit.sys_errno(), Some(rustix::io::Errno::ACCESS), "{explicit}");
+    println!("as it should be");
 }
