@@ -1129,6 +1129,41 @@ KATACG_MUST_USE
 int katacg_manager_dirfd(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
+/**
+ * Makes a cgroup on a set of subsystems and sets its resources: cgroups.New of Kata's flows. The
+ * manager's other functions do the rest: katacg_manager_add for Add and AddTask, _set for Update,
+ * _move_to for MoveTo, _destroy for Delete, _parent for the parent.
+ *
+ * host: as for katacg_manager_new. subsystems: comma-separated, as katacg_subsystems gives them;
+ * each must be mounted; "" means all that are. path: the cgroup's. resources_json, len: an OCI
+ * linux.resources object; NULL and 0: none; device rules are left alone. out: the new handle; NULL
+ * there on failure, and then nothing was made. Returns: 0. Errors: as katacg_manager_new and
+ * katacg_manager_apply. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_cgroup_new(const struct katacg_host *host,
+                      const char *subsystems,
+                      const char *path,
+                      const char *resources_json,
+                      size_t len,
+                      struct katacg_manager **out,
+                      struct katacg_error *err);
+
+/**
+ * A cgroup that exists, on those of a set of subsystems in which it does: cgroups.Load of Kata's
+ * flows.
+ *
+ * host, subsystems, path: as for katacg_cgroup_new. out: the new handle; NULL there on failure.
+ * Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it exists in none), and those of
+ * katacg_manager_new. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_cgroup_load(const struct katacg_host *host,
+                       const char *subsystems,
+                       const char *path,
+                       struct katacg_manager **out,
+                       struct katacg_error *err);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

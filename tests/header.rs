@@ -15,9 +15,11 @@ fn generated() -> String {
         "host",
         "options",
         "manager",
+        "files",
         "members",
         "lifecycle",
         "attach",
+        "cgroup",
     ];
     let mut builder = cbindgen::Builder::new().with_config(config);
     for section in sections {

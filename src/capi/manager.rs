@@ -31,7 +31,7 @@ pub const KATACG_PLAN_APPLY: u32 = 2;
 /// are safe; those that change the cgroup wait for each other.
 pub struct katacg_manager(pub(super) Manager);
 
-unsafe fn trees(host: *const katacg_host) -> Result<Arc<Trees>> {
+pub(super) unsafe fn trees(host: *const katacg_host) -> Result<Arc<Trees>> {
     // SAFETY: the caller's handle, or NULL.
     match unsafe { host.as_ref() } {
         Some(host) => Ok(Arc::clone(&host.0)),
@@ -344,59 +344,4 @@ pub unsafe extern "C" fn katacg_manager_state(
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe { guard(err, || put(handle(manager, "manager")?.0.state()?.as_bytes(), buf, buf_len)) }
-}
-
-/// Reads one file of the cgroup.
-///
-/// subsystem: as for katacg_manager_path. file: its name, without a slash. buf, buf_len: the
-/// contents, as snprintf writes it; NULL and 0 ask for their length. Returns: the length without
-/// NUL, also when it did not fit. Errors: what openat2(2) and read(2) give (KATACG_ERR_SYSTEM),
-/// -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems; KATACG_ERR_DELETED: no
-/// such cgroup), -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL, or not a file name). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_manager_read(
-    manager: *const katacg_manager,
-    subsystem: *const c_char,
-    file: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            let manager = &handle(manager, "manager")?.0;
-            let (subsystem, file) = (name(subsystem, "subsystem")?, name(file, "file")?);
-            put(&manager.read(subsystem, file)?, buf, buf_len)
-        })
-    }
-}
-
-/// Writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
-///
-/// subsystem, file: as for katacg_manager_read. value, len: what to write. Returns: 0. Errors:
-/// what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED,
-/// KATACG_ERR_DELETED), -EINVAL
-/// (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_manager_write(
-    manager: *const katacg_manager,
-    subsystem: *const c_char,
-    file: *const c_char,
-    value: *const c_char,
-    len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            let manager = &handle(manager, "manager")?.0;
-            let (subsystem, file) = (name(subsystem, "subsystem")?, name(file, "file")?);
-            manager.write(subsystem, file, bytes(value, len, "value")?)?;
-            Ok(0)
-        })
-    }
 }

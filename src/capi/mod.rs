@@ -9,7 +9,9 @@
 
 mod attach;
 mod boundary;
+mod cgroup;
 mod error;
+mod files;
 mod host;
 mod kata;
 mod lifecycle;
@@ -22,7 +24,9 @@ mod tests;
 mod version;
 
 pub use attach::*;
+pub use cgroup::*;
 pub use error::*;
+pub use files::*;
 pub use host::*;
 pub use kata::*;
 pub use lifecycle::*;

@@ -1,0 +1,85 @@
+//! Section "cgroup": Kata's containerd flows, function by function.
+
+use std::os::raw::{c_char, c_int};
+
+use super::boundary::{bytes, check_out, give, guard, name, text};
+use super::error::katacg_error;
+use super::host::katacg_host;
+use super::manager::{katacg_manager, trees};
+use crate::error::Result;
+use crate::manager::{Config, Flags, Manager, NOBODY};
+use crate::resources::parse;
+
+unsafe fn config(subsystems: *const c_char, path: *const c_char) -> Result<Config> {
+    // SAFETY: the caller's pointers, as the functions' comments ask.
+    let (list, path) = unsafe { (name(subsystems, "subsystems")?, text(path, "path")?) };
+    Ok(Config {
+        path: path.to_vec(),
+        subsystems: list.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
+        // Kata's sandboxes have no device rules here; see katacg_manager_new for those that do.
+        flags: Flags { skip_devices: true, ..Flags::default() },
+        ..Config::default()
+    })
+}
+
+/// Makes a cgroup on a set of subsystems and sets its resources: cgroups.New of Kata's flows. The
+/// manager's other functions do the rest: katacg_manager_add for Add and AddTask, _set for Update,
+/// _move_to for MoveTo, _destroy for Delete, _parent for the parent.
+///
+/// host: as for katacg_manager_new. subsystems: comma-separated, as katacg_subsystems gives them;
+/// each must be mounted; "" means all that are. path: the cgroup's. resources_json, len: an OCI
+/// linux.resources object; NULL and 0: none; device rules are left alone. out: the new handle; NULL
+/// there on failure, and then nothing was made. Returns: 0. Errors: as katacg_manager_new and
+/// katacg_manager_apply. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_cgroup_new(
+    host: *const katacg_host,
+    subsystems: *const c_char,
+    path: *const c_char,
+    resources_json: *const c_char,
+    len: usize,
+    out: *mut *mut katacg_manager,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            check_out(out)?;
+            let mut config = config(subsystems, path)?;
+            let json = bytes(resources_json, len, "resources_json")?;
+            if !json.is_empty() {
+                config.resources = parse::resources(json)?;
+            }
+            let manager = Manager::new(trees(host)?, config)?;
+            manager.apply(NOBODY, true)?;
+            Ok(give(out, katacg_manager(manager)))
+        })
+    }
+}
+
+/// A cgroup that exists, on those of a set of subsystems in which it does: cgroups.Load of Kata's
+/// flows.
+///
+/// host, subsystems, path: as for katacg_cgroup_new. out: the new handle; NULL there on failure.
+/// Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it exists in none), and those of
+/// katacg_manager_new. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_cgroup_load(
+    host: *const katacg_host,
+    subsystems: *const c_char,
+    path: *const c_char,
+    out: *mut *mut katacg_manager,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the caller's pointers, as the comment asks.
+    unsafe {
+        guard(err, || {
+            check_out(out)?;
+            let mut config = config(subsystems, path)?;
+            config.flags.existing = true;
+            Ok(give(out, katacg_manager(Manager::new(trees(host)?, config)?)))
+        })
+    }
+}
