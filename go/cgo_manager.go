@@ -33,6 +33,10 @@ static int katacg_go_manager_new(const struct katacg_host *host, const char *spe
 #cgo nocallback katacg_go_manager_new
 #cgo noescape katacg_manager_load
 #cgo nocallback katacg_manager_load
+#cgo noescape katacg_cgroup_new
+#cgo nocallback katacg_cgroup_new
+#cgo noescape katacg_cgroup_load
+#cgo nocallback katacg_cgroup_load
 #cgo noescape katacg_manager_free
 #cgo nocallback katacg_manager_free
 #cgo noescape katacg_manager_apply
@@ -104,6 +108,38 @@ func managerLoad(op string, host hostHandle, state []byte) (managerHandle, error
 	var e C.struct_katacg_error
 	n := C.katacg_manager_load(host.c, chars(state), C.size_t(len(state)), &m.c, &e)
 	return m, check(op, n, &e)
+}
+
+func cgroupNew(
+	op string, host hostHandle, subsystems, path string, resources []byte,
+) (managerHandle, error) {
+	s, err := cstring(nil, op, "subsystems", subsystems)
+	if err != nil {
+		return managerHandle{}, err
+	}
+	p, err := cstring(nil, op, "path", path)
+	if err != nil {
+		return managerHandle{}, err
+	}
+	var m managerHandle
+	var e C.struct_katacg_error
+	n := C.katacg_cgroup_new(host.c, chars(s), chars(p), chars(resources),
+		C.size_t(len(resources)), &m.c, &e)
+	return m, check(op, n, &e)
+}
+
+func cgroupLoad(op string, host hostHandle, subsystems, path string) (managerHandle, error) {
+	s, err := cstring(nil, op, "subsystems", subsystems)
+	if err != nil {
+		return managerHandle{}, err
+	}
+	p, err := cstring(nil, op, "path", path)
+	if err != nil {
+		return managerHandle{}, err
+	}
+	var m managerHandle
+	var e C.struct_katacg_error
+	return m, check(op, C.katacg_cgroup_load(host.c, chars(s), chars(p), &m.c, &e), &e)
 }
 
 func managerFree(m managerHandle) { C.katacg_manager_free(m.c) }

@@ -151,6 +151,12 @@ func TestNUL(t *testing.T) {
 		"Manager.Read file":      second(m.Read("", nul)),
 		"Manager.Write":          m.Write(nul, "f", "1"),
 		"Manager.Write file":     m.Write("", nul, "1"),
+		"Manager.Add":            m.Add(nil, katacg.AddOptions{Below: nul}),
+		"NewCgroup subsystems":   second(katacg.NewCgroup(host, []string{nul}, "/x", nil)),
+		"NewCgroup path":         second(katacg.NewCgroup(host, nil, nul, nil)),
+		"LoadCgroup subsystems":  second(katacg.LoadCgroup(host, []string{nul}, "/x")),
+		"LoadCgroup path":        second(katacg.LoadCgroup(host, nil, nul)),
+		"NewManager name":        second(katacg.NewManager(host, nil, &katacg.ManagerOptions{Name: nul})),
 	} {
 		if !errors.Is(err, katacg.ErrArgument) || !errors.Is(err, syscall.EINVAL) ||
 			!strings.Contains(err.Error(), "NUL") {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 )
 
@@ -117,6 +118,27 @@ func LoadManager(host *Host, state []byte) (*Manager, error) {
 	const op = "LoadManager"
 	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
 		return managerLoad(op, h, state)
+	})
+}
+
+// NewCgroup makes a cgroup on some subsystems and sets its resources, as cgroups.New of containerd's
+// library does in Kata's flows. Host as for [NewManager]; each of the subsystems must be mounted, and
+// none means all that are; resources is an OCI linux.resources object, or nil. Device rules are left
+// alone. When it fails, nothing was made.
+func NewCgroup(host *Host, subsystems []string, path string, resources []byte) (*Manager, error) {
+	const op = "NewCgroup"
+	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
+		return cgroupNew(op, h, strings.Join(subsystems, ","), path, resources)
+	})
+}
+
+// LoadCgroup gives a cgroup that exists, on those of some subsystems in which it does, as cgroups.Load
+// of containerd's library. Host and subsystems as for [NewCgroup]. It fails with [ErrDeleted] when it
+// exists in none.
+func LoadCgroup(host *Host, subsystems []string, path string) (*Manager, error) {
+	const op = "LoadCgroup"
+	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
+		return cgroupLoad(op, h, strings.Join(subsystems, ","), path)
 	})
 }
 

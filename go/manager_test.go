@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,7 +60,7 @@ func TestPlanUnified(t *testing.T) {
 	if _, err := m.Plan(nil, 1<<9); !errors.Is(err, katacg.ErrArgument) {
 		t.Errorf("unknown flag: %v", err)
 	}
-	if err := m.Apply(math.MaxInt, 0); !errors.Is(err, katacg.ErrArgument) {
+	if _, err := m.Apply(math.MaxInt, 0); !errors.Is(err, katacg.ErrArgument) {
 		t.Errorf("impossible pid: %v", err)
 	}
 	if path, err := m.Path("memory"); err != nil || path != "/sys/fs/cgroup/pod/box" {
@@ -132,7 +133,7 @@ func TestClosed(t *testing.T) {
 			"Host.Controllers": second(host.Controllers()),
 			"Host.Mountpoint":  second(host.Mountpoint("")),
 			"Host.OwnCgroup":   second(host.OwnCgroup("")),
-			"Manager.Apply":    m.Apply(katacg.Nobody, 0),
+			"Manager.Apply":    second(m.Apply(katacg.Nobody, 0)),
 			"Manager.Set":      m.Set(nil),
 			"Manager.Plan":     second(m.Plan(nil, 0)),
 			"Manager.Paths":    second(m.Paths()),
@@ -143,6 +144,19 @@ func TestClosed(t *testing.T) {
 			"Manager.Destroy":  m.Destroy(),
 			"Manager.Read":     second(m.Read("", "f")),
 			"Manager.Write":    m.Write("", "f", "1"),
+
+			"Manager.Add":          m.Add(nil, katacg.AddOptions{}),
+			"Manager.AllPids":      second(m.AllPids()),
+			"Manager.Threads":      second(m.Threads()),
+			"Manager.MoveTo":       second(m.MoveTo(m)),
+			"Manager.Parent":       second(m.Parent()),
+			"Manager.Freeze":       m.Freeze(0),
+			"Manager.Thaw":         m.Thaw(),
+			"Manager.FreezerState": second(m.FreezerState()),
+			"Manager.Kill":         m.Kill(syscall.SIGKILL),
+			"Manager.OOMKills":     second(m.OOMKills()),
+			"Manager.OpenAttach":   second(m.OpenAttach(0)),
+			"Manager.Dirfd":        second(m.Dirfd()),
 		} {
 			var e *katacg.Error
 			if !errors.Is(err, os.ErrClosed) || !errors.As(err, &e) || e.Op != name {
@@ -160,6 +174,10 @@ func TestClosed(t *testing.T) {
 	_, err = katacg.LoadManager(host, nil)
 	if !errors.Is(err, os.ErrClosed) {
 		t.Errorf("LoadManager on a closed host: %v", err)
+	}
+	_, err = katacg.LoadCgroup(host, nil, "/x")
+	if !errors.Is(err, os.ErrClosed) {
+		t.Errorf("LoadCgroup on a closed host: %v", err)
 	}
 }
 
@@ -220,6 +238,35 @@ func TestConcurrentClose(t *testing.T) {
 						return
 					}
 				}
+			}()
+		}
+		group.Wait()
+	}
+}
+
+// Moves in both directions, with handles being closed in between: nobody waits for ever.
+func TestConcurrentMoves(t *testing.T) {
+	host := parseHost(t, legacyMountinfo, legacyCgroup)
+	skip := katacg.ManagerOptions{Flags: katacg.SkipDevices}
+	for range 100 {
+		a := newManager(t, host, `{"cgroupsPath":"/a"}`, skip)
+		b := newManager(t, host, `{"cgroupsPath":"/b"}`, skip)
+		var group sync.WaitGroup
+		for i := range 8 {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				from, to := a, b
+				if i%2 == 1 {
+					from, to = b, a
+				}
+				for range 20 {
+					// Neither is on this host's disk.
+					if _, err := from.MoveTo(to); err == nil {
+						t.Error("moved")
+					}
+				}
+				from.Close()
 			}()
 		}
 		group.Wait()

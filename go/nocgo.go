@@ -61,6 +61,14 @@ func managerLoad(op string, _ hostHandle, _ []byte) (managerHandle, error) {
 	return managerHandle{}, noCgo(op)
 }
 
+func cgroupNew(op string, _ hostHandle, _, _ string, _ []byte) (managerHandle, error) {
+	return managerHandle{}, noCgo(op)
+}
+
+func cgroupLoad(op string, _ hostHandle, _, _ string) (managerHandle, error) {
+	return managerHandle{}, noCgo(op)
+}
+
 func managerFree(managerHandle) {}
 
 func managerApply(op string, _ managerHandle, _ int32, _ ApplyFlags) (int, error) {

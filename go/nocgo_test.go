@@ -37,6 +37,8 @@ func TestWithoutCgo(t *testing.T) {
 		"ParseHost":          second(katacg.ParseHost(nil, nil)),
 		"NewManager":         second(katacg.NewManager(nil, nil, nil)),
 		"LoadManager":        second(katacg.LoadManager(nil, nil)),
+		"NewCgroup":          second(katacg.NewCgroup(nil, nil, "/a", nil)),
+		"LoadCgroup":         second(katacg.LoadCgroup(nil, nil, "/a")),
 	} {
 		var e *katacg.Error
 		if !errors.Is(err, katacg.ErrNoCgo) || !errors.As(err, &e) || e.Op != name ||

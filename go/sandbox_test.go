@@ -102,8 +102,8 @@ func TestSandbox(t *testing.T) {
 	if _, err := m.Pids(); !errors.Is(err, katacg.ErrDeleted) {
 		t.Errorf("before Apply: Pids: %v", err)
 	}
-	if err := m.Apply(child.Process.Pid, katacg.ApplySet); err != nil {
-		t.Fatal(err)
+	if dropped, err := m.Apply(child.Process.Pid, katacg.ApplySet); err != nil || dropped != 0 {
+		t.Fatalf("dropped %d, %v", dropped, err)
 	}
 	if there, err := m.Exists(); err != nil || !there {
 		t.Errorf("after Apply: exists %t, %v", there, err)
@@ -186,7 +186,7 @@ func TestNoSuchProcess(t *testing.T) {
 	stopChild(child)
 	options := katacg.ManagerOptions{Path: "/katacg-test-" + rand.Text(), Flags: katacg.SkipDevices}
 	m := newManager(t, host, "", options)
-	if err := m.Apply(child.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
+	if _, err := m.Apply(child.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("Apply: %v", err)
 	}
 	if there, err := m.Exists(); err != nil || there {

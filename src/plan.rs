@@ -37,6 +37,8 @@ pub enum Missing {
     Fail,
     /// Go on: the kernel lacks the knob, and without it the state is what was asked for.
     Skip,
+    /// Go on, and say so: what was asked for is not in force.
+    Warn,
     /// Write another file instead (an I/O scheduler's own weight, for instance).
     Instead(Box<Write>),
 }
@@ -84,6 +86,13 @@ impl Write {
     #[must_use]
     pub fn or_skip(mut self) -> Self {
         self.missing = Missing::Skip;
+        self
+    }
+
+    /// Goes on without a missing file, with a warning.
+    #[must_use]
+    pub fn or_warn(mut self) -> Self {
+        self.missing = Missing::Warn;
         self
     }
 
@@ -336,6 +345,7 @@ fn write_json(write: &Write, host: &Host) -> Value {
         match &write.missing {
             Missing::Fail => {}
             Missing::Skip => drop(object.insert("if_missing".into(), "skip".into())),
+            Missing::Warn => drop(object.insert("if_missing".into(), "warn".into())),
             Missing::Instead(other) => {
                 object.insert("if_missing".into(), write_json(other, host));
             }

@@ -87,12 +87,16 @@ impl Manager {
     /// that host does not expect controllers there.
     pub(super) fn to_enable(&self, wanted: &LinuxResources) -> Vec<usize> {
         let v2 = self.each().filter(|j| self.version(j) == Version::V2).map(|j| j.hierarchy);
-        if self.trees.host().is_unified() {
-            return v2.collect();
+        let mut v2: Vec<usize> = v2.collect();
+        if self.trees.host().is_unified() || v2.is_empty() {
+            return v2;
         }
-        let plan = self.plan(wanted).unwrap_or_default();
+        // Whatever else is wrong with them is the planner's to say.
+        let options = resources::Options { skip_devices: true, strict: false };
+        let plan = resources::plan(wanted, self.target(), options).unwrap_or_default();
         let controllers = |w: &Write| w.controller != "unified";
-        v2.filter(|h| plan.writes().any(|w| w.hierarchy == *h && controllers(w))).collect()
+        v2.retain(|h| plan.writes().any(|w| w.hierarchy == *h && controllers(w)));
+        v2
     }
 
     /// The hierarchy of a v1 subsystem that the manager has joined.
@@ -112,7 +116,7 @@ impl Manager {
         // Made again after each hierarchy that a rootless caller has to go without.
         loop {
             tries += 1;
-            let plan = self.plan_apply(pid, set.then_some(&known))?;
+            let mut plan = self.plan_apply(pid, set.then_some(&known))?;
             let _one_at_a_time = self.lock();
             let mut run = Run::new(self);
             if pid != NOBODY {
@@ -131,11 +135,12 @@ impl Manager {
             let done = run.carry_out(&plan).and_then(|()| run.verify());
             match done {
                 Ok(()) => {
+                    plan.warnings.append(&mut run.warnings);
                     let dropped = self.hierarchies.len() - self.each().count();
                     return Ok(Applied { warnings: self.warn(plan.warnings), dropped });
                 }
-                // systemd removes empty v1 cgroups that are not its own while it starts units;
-                // this one was there a moment ago.
+                // Somebody takes empty cgroups away (systemd does, on v1, of those that it does
+                // not know); this one was there a moment ago.
                 Err(e) if tries < TRIES && run.made() && vanished(&e) => {}
                 Err(e) => self.drop_or(e, run.failed_in(), &known)?,
             }

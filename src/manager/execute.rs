@@ -34,6 +34,8 @@ pub(super) struct Run<'m> {
     /// The hierarchy of the step that failed.
     failed_in: Option<usize>,
     made: bool,
+    /// What had no effect after all.
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'m> Run<'m> {
@@ -50,6 +52,7 @@ impl<'m> Run<'m> {
             old: Vec::new(),
             failed_in: None,
             made: false,
+            warnings: Vec::new(),
         }
     }
 
@@ -216,6 +219,9 @@ impl<'m> Run<'m> {
             (Err(e), _) if e.is(Errno::NOENT) => match &write.missing {
                 _ if !cgroup.exists()? => return Err(gone(cgroup)),
                 Missing::Skip => {}
+                Missing::Warn => self
+                    .warnings
+                    .push(format!("{} is not there; {:?} is not applied", write.file, write.value)),
                 Missing::Instead(other) => return self.write(other),
                 Missing::Fail => return Err(explain(cgroup, write, e)),
             },

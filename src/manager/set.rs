@@ -42,6 +42,7 @@ impl Manager {
         run.carry_out(&plan)?;
         drop(turn);
         *known = resources::merge(&known, resources);
+        plan.warnings.append(&mut run.warnings);
         Ok(self.warn(plan.warnings))
     }
 

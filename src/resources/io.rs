@@ -81,7 +81,9 @@ fn v2(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
             out.warn("a device's leafWeight has no file on cgroup v2; not applied");
         }
         if let Some(weight) = device.weight().filter(|&w| w != 0) {
-            out.write(target.write("io", "io.bfq.weight", device_weight(device, weight))?);
+            // Other schedulers have no weights of devices; runc goes on without a word.
+            let value = device_weight(device, weight);
+            out.write(target.write("io", "io.bfq.weight", value)?.or_warn());
         }
     }
     for (list, _, key) in throttles(io) {

@@ -13,6 +13,7 @@ mod network;
 pub mod parse;
 mod pids;
 mod rdma;
+mod shape;
 mod unified;
 
 pub use cpu::weight_from_shares;
@@ -115,7 +116,7 @@ pub fn plan(resources: &LinuxResources, target: Target<'_>, options: Options) ->
         cpuset::plan(resources, target, &mut out)?;
         hugetlb::plan(resources, target, &mut out)?;
         rdma::plan(resources, target, &mut out)?;
-        network::plan(resources, target, options, &mut out)?;
+        network::plan(resources, target, &mut out)?;
     } else {
         cpuset::plan(resources, target, &mut out)?;
         memory::plan(resources, target, &mut out)?;
@@ -123,11 +124,17 @@ pub fn plan(resources: &LinuxResources, target: Target<'_>, options: Options) ->
         pids::plan(resources, target, &mut out)?;
         io::plan(resources, target, &mut out)?;
         hugetlb::plan(resources, target, &mut out)?;
-        network::plan(resources, target, options, &mut out)?;
+        network::plan(resources, target, &mut out)?;
         rdma::plan(resources, target, &mut out)?;
     }
     unified::plan(resources, target, &mut out)?;
-    Ok(out)
+    match out.warnings.first() {
+        Some(text) if options.strict => {
+            let text = text.strip_suffix("; not applied").unwrap_or(text);
+            fail(Code::Unsupported, text)
+        }
+        _ => Ok(out),
+    }
 }
 
 /// The realtime part of the CPU resources: it must be set before a process that already is a

@@ -2,16 +2,11 @@
 
 use oci_spec::runtime::LinuxResources;
 
-use super::{Options, Target};
+use super::Target;
 use crate::error::{fail, Code, Result};
 use crate::plan::Plan;
 
-pub(super) fn plan(
-    r: &LinuxResources,
-    target: Target<'_>,
-    options: Options,
-    out: &mut Plan,
-) -> Result<()> {
+pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
     let Some(network) = r.network() else {
         return Ok(());
     };
@@ -19,11 +14,7 @@ pub(super) fn plan(
     let priorities = network.priorities().as_deref().unwrap_or_default();
     if target.host.is_unified() {
         if class.is_some() || !priorities.is_empty() {
-            let text = "network class and priorities have no files on cgroup v2";
-            if options.strict {
-                return fail(Code::Unsupported, text);
-            }
-            out.warn(format!("{text}; not applied"));
+            out.warn("network class and priorities have no files on cgroup v2; not applied");
         }
         return Ok(());
     }

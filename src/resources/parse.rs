@@ -1,8 +1,10 @@
-//! JSON to OCI types, with what the types alone would lose.
+//! JSON to OCI types, with what the types alone would lose or let through.
 
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::shape;
 use crate::error::{Code, Error, Result};
 
 /// The parts of an OCI `linux` object that a cgroup manager uses.
@@ -15,30 +17,13 @@ pub struct Linux {
     pub resources: Option<LinuxResources>,
 }
 
-/// A limit that is present, whatever it is, and one that is absent are not the same: a
-/// `"pids": {}` keeps what is set, where the OCI type has a limit of 0, which means 1.
+/// A whole specification, or its `linux` object: what is there tells which.
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct PidsProbe {
-    pids: Option<PidsLimit>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PidsLimit {
-    limit: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct LinuxProbe {
-    resources: Option<PidsProbe>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct SpecProbe {
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
     linux: Option<Linux>,
+    cgroups_path: Option<String>,
+    resources: Option<LinuxResources>,
 }
 
 fn read<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T> {
@@ -48,48 +33,73 @@ fn read<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T> {
     })
 }
 
-fn drop_absent_pids(resources: &mut LinuxResources, probe: Option<PidsProbe>) {
-    let limit = probe.unwrap_or_default().pids.and_then(|pids| pids.limit);
-    if limit.is_none() {
+/// As [`read`], for what holds resources: two spellings of "leave it" that callers write and the
+/// OCI types refuse, a swappiness of -1 and a pids limit of null, are taken out and read again.
+fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T> {
+    let error = match read(what, json) {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    let Ok(mut value) = serde_json::from_slice::<Value>(json) else { return Err(error) };
+    let mut relaxed = false;
+    for place in ["", "/resources", "/linux/resources"] {
+        let Some(resources) = value.pointer_mut(place).and_then(Value::as_object_mut) else {
+            continue;
+        };
+        if resources.get("pids").is_some_and(|pids| pids.get("limit") == Some(&Value::Null)) {
+            relaxed |= resources.remove("pids").is_some();
+        }
+        if let Some(memory) = resources.get_mut("memory").and_then(Value::as_object_mut) {
+            if memory.get("swappiness") == Some(&Value::from(-1)) {
+                relaxed |= memory.remove("swappiness").is_some();
+            }
+        }
+    }
+    // The first error has the place in the text.
+    match serde_json::from_value(value) {
+        Ok(found) if relaxed => Ok(found),
+        _ => Err(error),
+    }
+}
+
+fn drop_absent_pids(resources: &mut LinuxResources, shape: &shape::Resources) {
+    if !shape.has_pids_limit() {
         resources.set_pids(None);
     }
 }
 
 /// `linux.resources`. Unknown fields are accepted, as the specification asks.
 pub fn resources(json: &[u8]) -> Result<LinuxResources> {
-    let mut out: LinuxResources = read("resources JSON", json)?;
-    drop_absent_pids(&mut out, Some(read("resources JSON", json)?));
+    let mut out: LinuxResources = read_relaxed("resources JSON", json)?;
+    drop_absent_pids(&mut out, &read("resources JSON", json)?);
     Ok(out)
 }
 
 /// `linux.resources.cpu`, or null.
 pub fn cpu(json: &[u8]) -> Result<Option<LinuxCpu>> {
+    let _: shape::Cpu = read("cpu JSON", json)?;
     read("cpu JSON", json)
 }
 
 /// An array of `linux.resources.cpu` objects and nulls.
 pub fn cpus(json: &[u8]) -> Result<Vec<Option<LinuxCpu>>> {
+    let _: Vec<shape::Cpu> = read("cpu array JSON", json)?;
     read("cpu array JSON", json)
 }
 
 /// The `linux` object of a spec, or a whole `config.json` that has it under `linux`.
 pub fn spec(json: &[u8]) -> Result<Linux> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct WholeProbe {
-        linux: Option<LinuxProbe>,
-        resources: Option<PidsProbe>,
-    }
-    let whole: SpecProbe = read("spec JSON", json)?;
-    let (mut linux, probe) = if let Some(linux) = whole.linux {
-        let probe: WholeProbe = read("spec JSON", json)?;
-        (linux, probe.linux.unwrap_or_default().resources)
-    } else {
-        let probe: WholeProbe = read("spec JSON", json)?;
-        (read("spec JSON", json)?, probe.resources)
+    let spec: Spec = read_relaxed("spec JSON", json)?;
+    let shape: shape::Spec = read("spec JSON", json)?;
+    let (mut linux, shape) = match spec.linux {
+        Some(linux) => (linux, shape.linux.unwrap_or_default().resources),
+        None => {
+            let (cgroups_path, resources) = (spec.cgroups_path, spec.resources);
+            (Linux { cgroups_path, resources }, shape.resources)
+        }
     };
     if let Some(resources) = linux.resources.as_mut() {
-        drop_absent_pids(resources, probe);
+        drop_absent_pids(resources, &shape.unwrap_or_default());
     }
     Ok(linux)
 }

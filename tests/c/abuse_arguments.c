@@ -95,6 +95,14 @@ static void managers(void) {
     REFUSED(katacg_manager_new(host, NULL, 0, NULL, 0, NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_new(host, NULL, 1, NULL, 0, &out, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_new(host, NULL, 0, NULL, 32, &out, e));
+    REFUSED(katacg_cgroup_new(host, "cpu", "/a", NULL, 0, NULL, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, NULL, "/a", NULL, 0, &out, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, "cpu", NULL, NULL, 0, &out, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, "cpu", "/a", NULL, 1, &out, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, "nonsense", "/a", NULL, 0, &out, e));
+    REFUSED(katacg_cgroup_load(host, "cpu", "/a", NULL, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_load(host, NULL, "/a", &out, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_load(host, "cpu", NULL, &out, e));
     REFUSED(katacg_manager_load(host, state, 2, NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_load(host, NULL, 2, &out, e));
     REFUSED(katacg_manager_apply(NULL, -1, 0, e));
@@ -123,14 +131,16 @@ static void managers(void) {
 }
 
 static void members(void) {
+    static const int32_t no_ids[] = {0, -1, INT32_MIN};
     int32_t id = 1;
+    size_t i;
 
     REFUSED(katacg_manager_add(NULL, &id, 1, 0, NULL, e));
     REFUSED(katacg_manager_add(manager, NULL, 1, 0, NULL, e));
     REFUSED(katacg_manager_add(manager, &id, SIZE_MAX, 0, NULL, e));
-    REFUSED(katacg_manager_add(manager, &id, 1, 4, NULL, e));
-    id = 0;
-    REFUSED(katacg_manager_add(manager, &id, 1, 0, NULL, e));
+    for (i = 0; i < sizeof(no_ids) / sizeof(no_ids[0]); i++)
+        REFUSED(katacg_manager_add(manager, &no_ids[i], 1, 0, NULL, e));
+    REFUSED(katacg_manager_add(manager, no_ids, 3, KATACG_ADD_THREADS, NULL, e));
     REFUSED(katacg_manager_all_pids(NULL, NULL, 0, e));
     REFUSED(katacg_manager_threads(NULL, NULL, 0, e));
     REFUSED(katacg_manager_move_to(NULL, manager, e));
@@ -149,6 +159,8 @@ static void life_cycle(void) {
     REFUSED(katacg_manager_kill(manager, 0, e));
     REFUSED(katacg_manager_kill(manager, -1, e));
     REFUSED(katacg_manager_kill(manager, 1000, e));
+    REFUSED(katacg_manager_kill(manager, INT32_MIN, e));
+    REFUSED(katacg_manager_kill(manager, INT32_MAX, e));
     REFUSED(katacg_manager_oom_kills(NULL, &count, e));
     REFUSED(katacg_manager_oom_kills(manager, NULL, e));
 }
@@ -160,7 +172,6 @@ static void attach(void) {
     REFUSED(katacg_attach_open(NULL, 0, &attach, e));
     CHECK(attach.count == 0, "descriptors after a failure: %u", attach.count);
     REFUSED(katacg_attach_open(manager, 0, NULL, e));
-    REFUSED(katacg_attach_open(manager, 2, &attach, e));
     REFUSED(katacg_manager_dirfd(NULL, e));
     CHECK(katacg_attach_self(NULL) == -EINVAL, "NULL");
     katacg_attach_close(NULL);
@@ -184,7 +195,8 @@ static void flags(void) {
         KATACG_PATH_V2 | KATACG_PATH_K1,
         KATACG_PATH_V2 | KATACG_PATH_K1 | KATACG_PATH_K3,
     };
-    static const int32_t no_pids[] = {0, -2, -1000, INT32_MIN};
+    static const int32_t no_pids[] = {0, -2, -1000, INT32_MIN}, pid = 1;
+    struct katacg_attach attach;
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     size_t i, n = sizeof(buf);
     int bit;
@@ -195,6 +207,10 @@ static void flags(void) {
         REFUSED(katacg_manager_plan(manager, NULL, 0, (uint32_t)1 << bit, buf, n, e));
     for (bit = 1; bit < 32; bit++)
         REFUSED(katacg_manager_apply(manager, -1, (uint32_t)1 << bit, e));
+    for (bit = 2; bit < 32; bit++)
+        REFUSED(katacg_manager_add(manager, &pid, 1, (uint32_t)1 << bit, NULL, e));
+    for (bit = 1; bit < 32; bit++)
+        REFUSED(katacg_attach_open(manager, (uint32_t)1 << bit, &attach, e));
     for (i = 0; i < sizeof(contradictions) / sizeof(contradictions[0]); i++)
         REFUSED(katacg_path_validate("/a", contradictions[i], buf, n, e));
     REFUSED(katacg_subsystems("/sys/fs/cgroup", 0, buf, n, e));
@@ -218,6 +234,12 @@ static void flags(void) {
     NO_HANDLE(struct katacg_manager,
               katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
     opts.log_level = 0;
+    opts.path = NULL;
+    opts.name = "a/b";
+    NO_HANDLE(struct katacg_manager,
+              katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
+    opts.name = NULL;
+    opts.path = "/katacg-test-paper/a";
     opts.subsystems = "cpu,nonsense";
     NO_HANDLE(struct katacg_manager,
               katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));

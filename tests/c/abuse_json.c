@@ -118,8 +118,11 @@ static void out_of_range(void) {
         {state, "{\"version\":4294967296,\"driver\":\"cgroupfs\",\"path\":\"/a\"}"},
         {state, "{\"version\":1,\"driver\":\"cgroupfs\",\"path\":7}"},
         {state, "{\"version\":1,\"driver\":\"cgroupfs\"}"},
-        {state, "{\"version\":1,\"driver\":\"cgroupfs\",\"path\":{\"hex\":\"zz\"}}"},
-        {state, "{\"version\":1,\"driver\":\"cgroupfs\",\"path\":{\"hex\":\"616\"}}"},
+    };
+    /* Good JSON that is not what it should be has no place to point at. */
+    static const char *const not_hex[] = {
+        "{\"version\":1,\"driver\":\"cgroupfs\",\"path\":{\"hex\":\"zz\"}}",
+        "{\"version\":1,\"driver\":\"cgroupfs\",\"path\":{\"hex\":\"616\"}}",
     };
     struct katacg_error err;
     size_t i;
@@ -130,6 +133,9 @@ static void out_of_range(void) {
         CHECK_ERROR(result, -EINVAL, &err, KATACG_ERR_JSON, NULL);
         CHECK(has_place(&err), "%s: no line and column in \"%s\"", bad[i].json, err.message);
     }
+    for (i = 0; i < sizeof(not_hex) / sizeof(not_hex[0]); i++)
+        CHECK_ERROR(exactly(state, not_hex[i], strlen(not_hex[i]), &err), -EINVAL, &err,
+                    KATACG_ERR_JSON, "hex");
 }
 
 /* What JSON can say and the kernel cannot be asked for: refused before anything is written. */

@@ -119,7 +119,9 @@ static void options(void) {
     struct katacg_error err;
     size_t exact = sizeof(opts), size;
 
-    CHECK(exact >= 32 && offsetof(struct katacg_manager_opts, log_level) == 28,
+    CHECK(exact >= 48 && offsetof(struct katacg_manager_opts, log_level) == 28 &&
+              offsetof(struct katacg_manager_opts, name) == 32 &&
+              offsetof(struct katacg_manager_opts, owner_gid) == 44,
           "the layout of the first version: %lu", (unsigned long)exact);
     opts.flags = KATACG_MANAGER_SKIP_DEVICES;
     memcpy(memory, &opts, exact);
@@ -129,25 +131,30 @@ static void options(void) {
     for (size = 8; size <= 4096; size += 8)
         CHECK(with_options(memory, size, size, &err) == 0, "%lu bytes: %s", (unsigned long)size,
               err.message);
-    for (size = 0; size < 8; size++)
-        CHECK_ERROR(with_options(memory, size, 8, &err), -EINVAL, &err, KATACG_ERR_ARGUMENT,
-                    "size");
+    /* Every version ends at a multiple of 8; another size is a mistake, whatever is there. */
+    for (size = 0; size <= 4096; size++)
+        if (size < 8 || size % 8 != 0)
+            CHECK_ERROR(with_options(memory, size, size < 8 ? 8 : size, &err), -EINVAL, &err,
+                        KATACG_ERR_ARGUMENT, "size");
     CHECK_ERROR(with_options(NULL, exact, 0, &err), -EINVAL, &err, KATACG_ERR_ARGUMENT, "NULL");
 
-    for (size = exact + 1; size <= 4096; size += 7) {
-        memory[size - 1] = 1;
+    for (size = exact + 8; size <= 4096; size += 8) {
+        memory[size - 1 - size / 8 % 8] = 1;
         CHECK_ERROR(with_options(memory, size, size, &err), -E2BIG, &err, KATACG_ERR_TOO_NEW,
                     "does not know");
-        memory[size - 1] = 0;
+        memory[size - 1 - size / 8 % 8] = 0;
     }
     /* So large a size is a mistake; nothing of it is read. */
-    CHECK_ERROR(with_options(memory, SIZE_MAX, 8, &err), -E2BIG, &err, KATACG_ERR_TOO_NEW, NULL);
+    CHECK_ERROR(with_options(memory, SIZE_MAX - 7, 8, &err), -E2BIG, &err, KATACG_ERR_TOO_NEW,
+                NULL);
 }
 
 int main(void) {
     host = paper_host();
     CHECK(sizeof(struct katacg_error) == 512, "the layout of the first version");
     CHECK(offsetof(struct katacg_error, message) == 16, "the layout of the first version");
+    CHECK(sizeof(struct katacg_attach) == 128 && offsetof(struct katacg_attach, fds) == 8,
+          "the layout of the first version");
     errors();
     success_leaves_the_error_alone();
     options();

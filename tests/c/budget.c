@@ -51,6 +51,31 @@ static void leave(pid_t child, char was[][256]) {
     }
 }
 
+/* What is done with a sandbox that is there, and its end by moving everybody to the parent. */
+static void members(pid_t child, char was[][256]) {
+    struct katacg_manager *parent = NULL, *loaded = NULL;
+    struct katacg_attach attach;
+    uint64_t kills;
+
+    CHECK(katacg_manager_apply(manager, -1, KATACG_APPLY_SET, clear(&err)) == 0, "%s", err.message);
+    COUNTED(katacg_manager_add(manager, &child, 1, 0, NULL, clear(&err)));
+    COUNTED(katacg_manager_threads(manager, NULL, 0, clear(&err)));
+    COUNTED(katacg_manager_all_pids(manager, NULL, 0, clear(&err)));
+    COUNTED(katacg_manager_exists(manager, clear(&err)));
+    COUNTED(katacg_manager_oom_kills(manager, &kills, clear(&err)));
+    COUNTED(katacg_manager_freezer_state(manager, clear(&err)));
+    COUNTED(katacg_manager_thaw(manager, clear(&err)));
+    COUNTED(katacg_attach_open(manager, 0, &attach, clear(&err)));
+    COUNTED((katacg_attach_close(&attach), 0));
+    COUNTED(katacg_cgroup_load(host, opts.subsystems, opts.path, &loaded, clear(&err)));
+    COUNTED(katacg_manager_parent(manager, &parent, clear(&err)));
+    COUNTED(katacg_manager_move_to(manager, parent, clear(&err)));
+    leave(child, was);
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(loaded);
+    katacg_manager_free(parent);
+}
+
 static void cycle(pid_t child) {
     static char was[MOUNTS][256];
     int m;
@@ -74,6 +99,7 @@ static void cycle(pid_t child) {
     COUNTED(katacg_manager_state(manager, buf, sizeof(buf), clear(&err)));
     leave(child, was);
     COUNTED(katacg_manager_destroy(manager, clear(&err)));
+    members(child, was);
     katacg_manager_free(manager);
     katacg_host_free(host);
 }

@@ -1,6 +1,7 @@
 /* Where a manager's cgroup lies: relative paths, chosen subsystems, paths that are refused. */
 #include "cgroups.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,14 +99,35 @@ static void chosen_subsystems(void) {
     katacg_manager_free(manager);
 }
 
+/* In the caller's own cgroup: made for it in every hierarchy, and nothing that is not ours goes. */
+static void inside_own(const char *path, const char *name) {
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *inner = NULL;
+    char wanted[512];
+    int m;
+
+    opts.path = path;
+    opts.name = name;
+    CHECK(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &inner, clear(&err)) == 0, "%s",
+          err.message);
+    MUST(inner);
+    CHECK(katacg_manager_apply(inner, -1, 0, clear(&err)) == 0, "%s", err.message);
+    snprintf(wanted, sizeof(wanted), "%s/own/%s", parent_cgroup(), path ? path : name);
+    for (m = 0; m < mount_count; m++)
+        CHECK(is_there(&mounts[m], wanted), "%s is not in %s", wanted, mounts[m].path);
+    CHECK(katacg_manager_destroy(inner, clear(&err)) == 0, "%s", err.message);
+    CHECK(count_there(wanted) == 0, "left");
+    katacg_manager_free(inner);
+}
+
 /*
- * A relative path goes below the caller's own cgroup in v1, and beside it in v2, where a cgroup
- * with processes has no children with controllers. The caller is a child in a cgroup of ours.
+ * A relative path and a name go below the caller's own cgroup where there are v1 hierarchies, in
+ * cgroup2 as in those. The caller is a child in a cgroup of ours.
  */
 static void relative(void) {
     const char *own = test_cgroup("own");
-    struct katacg_manager *manager = new_manager(own, NULL), *inner;
-    int status, m;
+    struct katacg_manager *manager = new_manager(own, NULL);
+    int status;
     pid_t child;
 
     fflush(NULL);
@@ -117,24 +139,58 @@ static void relative(void) {
             fprintf(stderr, "%s\n", err.message);
             _exit(1);
         }
-        inner = new_manager("rel/sandbox", NULL);
-        CHECK(katacg_manager_apply(inner, -1, 0, clear(&err)) == 0, "%s", err.message);
-        for (m = 0; m < mount_count; m++) {
-            const char *wanted = test_cgroup(mounts[m].v2 ? "rel/sandbox" : "own/rel/sandbox");
-
-            CHECK(is_there(&mounts[m], wanted), "%s is not in %s", wanted, mounts[m].path);
-        }
-        CHECK(katacg_manager_destroy(inner, clear(&err)) == 0, "%s", err.message);
-        CHECK(count_there(test_cgroup("own/rel/sandbox")) == 0, "left");
-        CHECK(count_there(test_cgroup("own/rel")) == mount_count - (mount_of("") != NULL),
-              "an ancestor was removed");
-        katacg_manager_free(inner);
+        inside_own("rel/sandbox", NULL);
+        CHECK(count_there(test_cgroup("own/rel")) == mount_count, "an ancestor was removed");
+        inside_own(NULL, "named");
+        /* A path is preferred. */
+        inside_own("rel", "named");
         _exit(check_failures ? 1 : 0);
     }
     waitpid(child, &status, 0);
     CHECK(status == 0, "status %#x", (unsigned)status);
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     CHECK(count_there(own) == 0, "%d left", count_there(own));
+    katacg_manager_free(manager);
+}
+
+/* Whom a file or directory of the cgroup belongs to. */
+static void belongs(const struct mount *mount, const char *cgroup, const char *file, uid_t uid,
+                    gid_t gid) {
+    struct stat status;
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s%s/%s", mount->path, cgroup, file);
+    CHECK(stat(path, &status) == 0 && status.st_uid == uid && status.st_gid == gid,
+          "%s belongs to %u and %u", path, (unsigned)status.st_uid, (unsigned)status.st_gid);
+}
+
+/* The v2 cgroup alone: v1's files are not confined to their subtree. */
+static void delegated(void) {
+    const char *cgroup = test_cgroup("owned");
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *manager = NULL;
+    int m;
+
+    opts.path = cgroup;
+    opts.flags = KATACG_MANAGER_DELEGATE;
+    opts.owner_uid = 54321;
+    opts.owner_gid = 65432;
+    CHECK(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)) == 0, "%s",
+          err.message);
+    MUST(manager);
+    CHECK(katacg_manager_apply(manager, -1, 0, clear(&err)) == 0, "%s", err.message);
+    for (m = 0; m < mount_count; m++) {
+        uid_t uid = mounts[m].v2 ? opts.owner_uid : 0;
+        gid_t gid = mounts[m].v2 ? opts.owner_gid : 0;
+
+        belongs(&mounts[m], cgroup, "", uid, gid);
+        belongs(&mounts[m], cgroup, "cgroup.procs", uid, gid);
+        belongs(&mounts[m], parent_cgroup(), "cgroup.procs", 0, 0);
+        /* A limit is not the owner's to lift. */
+        if (mounts[m].v2)
+            belongs(&mounts[m], cgroup, "cgroup.max.descendants", 0, 0);
+    }
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     katacg_manager_free(manager);
 }
 
@@ -149,5 +205,6 @@ int main(void) {
     confined();
     chosen_subsystems();
     relative();
+    delegated();
     return finish();
 }

@@ -90,7 +90,7 @@ func sandbox(config string) error {
 	defer stop()
 
 	// Directories, then values, then the process: it never runs without its limits.
-	err = manager.Apply(child.Process.Pid, katacg.ApplySet)
+	_, err = manager.Apply(child.Process.Pid, katacg.ApplySet)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return dryRun(manager, err)
 	} else if err != nil {

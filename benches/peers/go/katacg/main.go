@@ -37,7 +37,8 @@ func (p *participant) Start(b *harness.Bench, name string) error {
 		return err
 	}
 	p.manager = manager
-	return manager.Apply(b.Pid, katacg.ApplySet)
+	_, err = manager.Apply(b.Pid, katacg.ApplySet)
+	return err
 }
 
 func (p *participant) Destroy(*harness.Bench, string) error {

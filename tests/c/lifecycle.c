@@ -1,0 +1,333 @@
+/* Freezing, thawing and their state; a task that cannot be frozen; signals; OOM kills. */
+#include "cgroups.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static struct katacg_error err;
+
+static struct katacg_manager *new_manager(const char *path, const char *subsystems) {
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *manager = NULL;
+
+    opts.path = path;
+    opts.subsystems = subsystems;
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+    CHECK(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)) == 0, "%s",
+          err.message);
+    MUST(manager);
+    return manager;
+}
+
+static struct katacg_manager *made(const char *path, pid_t pid) {
+    struct katacg_manager *manager = new_manager(path, NULL);
+
+    CHECK(katacg_manager_apply(manager, pid, 0, clear(&err)) == 0, "%s", err.message);
+    return manager;
+}
+
+static void destroy(struct katacg_manager *manager, const char *cgroup) {
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    CHECK(count_there(cgroup) == 0, "%d left of %s", count_there(cgroup), cgroup);
+    katacg_manager_free(manager);
+}
+
+static double seconds(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* A process that does what is said, as start_child's waits. */
+static pid_t start(void (*what)(void)) {
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    MUST(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        what();
+        _exit(0);
+    }
+    return pid;
+}
+
+static void spin(void) {
+    volatile unsigned long turns = 0;
+
+    for (;;)
+        turns++;
+}
+
+/* Processor time that a process has had, in ticks. */
+static unsigned long ticks(pid_t pid) {
+    unsigned long user = 0, system = 0;
+    char name[64], line[1024] = "";
+    FILE *file;
+
+    snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+    file = fopen(name, "r");
+    MUST(file && fgets(line, sizeof(line), file));
+    fclose(file);
+    MUST(sscanf(strrchr(line, ')'), ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user,
+                &system) == 2);
+    return user + system;
+}
+
+#define STATE(manager, wanted)                                                                     \
+    do {                                                                                           \
+        int state_ = katacg_manager_freezer_state(manager, clear(&err));                           \
+        CHECK(state_ == (wanted), "state %d, wanted %d: %s", state_, wanted, err.message);         \
+    } while (0)
+
+#define WORKS(call) CHECK((call) == 0, "%s", err.message)
+
+static void there_and_back(void) {
+    const char *cgroup = test_cgroup("freeze"), *inner = test_cgroup("freeze/inner");
+    pid_t child = start(spin), below = start_child();
+    struct katacg_manager *manager = made(cgroup, child), *sub = made(inner, below);
+    unsigned long before;
+    int tries;
+
+    STATE(manager, KATACG_FREEZER_THAWED);
+    WORKS(katacg_manager_thaw(manager, clear(&err)));
+    WORKS(katacg_manager_freeze(manager, 10000, clear(&err)));
+    STATE(manager, KATACG_FREEZER_FROZEN);
+    WORKS(katacg_manager_freeze(manager, 10000, clear(&err)));
+    before = ticks(child);
+    usleep(300000);
+    CHECK(ticks(child) == before, "it ran while it was frozen");
+    /* Only its ancestor is. */
+    STATE(sub, KATACG_FREEZER_THAWED);
+    WORKS(katacg_manager_freeze(sub, 10000, clear(&err)));
+    WORKS(katacg_manager_thaw(manager, clear(&err)));
+    STATE(manager, KATACG_FREEZER_THAWED);
+    STATE(sub, KATACG_FREEZER_FROZEN);
+    WORKS(katacg_manager_thaw(sub, clear(&err)));
+    for (tries = 0; tries < 500 && ticks(child) == before; tries++)
+        usleep(10000);
+    CHECK(ticks(child) > before, "it does not run again");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    end_child(below);
+    katacg_manager_free(sub);
+    destroy(manager, cgroup);
+}
+
+static void use_memory(void) {
+    size_t len = (size_t)64 << 20;
+    char *memory;
+
+    while (!strstr(cgroup_of(getpid(), mount_of("memory")), parent_cgroup()))
+        usleep(1000);
+    memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        _exit(1);
+    memset(memory, 1, len);
+    for (;;)
+        pause();
+}
+
+/* A child that hangs in the kernel: out of memory, and not to be killed for that. */
+static pid_t start_stuck(const char *cgroup, struct katacg_manager **manager) {
+    pid_t child = start(use_memory);
+    int tries;
+
+    *manager = made(cgroup, -1);
+    set_knob("memory", cgroup, "memory.limit_in_bytes", "8388608");
+    set_knob("memory", cgroup, "memory.oom_control", "1");
+    WORKS(katacg_manager_apply(*manager, child, 0, clear(&err)));
+    for (tries = 0; tries < 1000; tries++) {
+        if (strstr(knob("memory", cgroup, "memory.oom_control"), "under_oom 1"))
+            break;
+        usleep(10000);
+    }
+    CHECK(tries < 1000, "it was not stopped: %s", knob("memory", cgroup, "memory.oom_control"));
+    return child;
+}
+
+/* What is asked for is waited for, and then the cgroup runs as before. */
+static void deadline(void) {
+    const char *cgroup = test_cgroup("stuck");
+    struct katacg_manager *manager;
+    pid_t stuck = start_stuck(cgroup, &manager), other = start_child(), helper;
+    double took;
+
+    WORKS(katacg_manager_add(manager, &other, 1, 0, NULL, clear(&err)));
+    CHECK_ERROR(katacg_manager_freeze(manager, 0, clear(&err)), -ETIMEDOUT, &err,
+                KATACG_ERR_TIMEOUT, cgroup);
+    STATE(manager, KATACG_FREEZER_THAWED);
+    took = seconds();
+    CHECK_ERROR(katacg_manager_freeze(manager, 2000, clear(&err)), -ETIMEDOUT, &err,
+                KATACG_ERR_TIMEOUT, cgroup);
+    took = seconds() - took;
+    CHECK(took > 1.9 && took < 10, "2 s were asked for, it waited %.2f s", took);
+    STATE(manager, KATACG_FREEZER_THAWED);
+    CHECK(strcmp(knob("freezer", cgroup, "freezer.self_freezing"), "0") == 0, "%s",
+          knob("freezer", cgroup, "freezer.self_freezing"));
+
+    /* It can go on after a second, and arrives. */
+    fflush(NULL);
+    helper = fork();
+    MUST(helper >= 0);
+    if (helper == 0) {
+        sleep(1);
+        set_knob("memory", cgroup, "memory.limit_in_bytes", "-1");
+        _exit(0);
+    }
+    CHECK(katacg_manager_freeze(manager, 20000, clear(&err)) == 0, "%s", err.message);
+    STATE(manager, KATACG_FREEZER_FROZEN);
+    waitpid(helper, NULL, 0);
+    WORKS(katacg_manager_kill(manager, SIGKILL, clear(&err)));
+    waitpid(stuck, NULL, 0);
+    end_child(other);
+    destroy(manager, cgroup);
+}
+
+static void ended_by(pid_t child, int signal) {
+    int status = 0;
+
+    CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == signal,
+          "status %#x, wanted signal %d", (unsigned)status, signal);
+}
+
+static void signals(void) {
+    const char *cgroup = test_cgroup("kill");
+    pid_t child = start(spin), below = start(spin);
+    struct katacg_manager *manager = made(cgroup, child);
+    int status;
+
+    CHECK(katacg_manager_add(manager, &below, 1, KATACG_ADD_CREATE, "in", clear(&err)) == 0, "%s",
+          err.message);
+    WORKS(katacg_manager_kill(manager, SIGTERM, clear(&err)));
+    ended_by(child, SIGTERM);
+    ended_by(below, SIGTERM);
+    STATE(manager, KATACG_FREEZER_THAWED);
+    WORKS(katacg_manager_kill(manager, SIGTERM, clear(&err)));
+
+    /* What was frozen stays so, and gets its signal when it runs again; but for SIGKILL. */
+    child = start(spin);
+    WORKS(katacg_manager_apply(manager, child, 0, clear(&err)));
+    WORKS(katacg_manager_freeze(manager, 10000, clear(&err)));
+    WORKS(katacg_manager_kill(manager, SIGTERM, clear(&err)));
+    STATE(manager, KATACG_FREEZER_FROZEN);
+    usleep(100000);
+    CHECK(waitpid(child, &status, WNOHANG) == 0, "ended while it was frozen");
+    WORKS(katacg_manager_thaw(manager, clear(&err)));
+    ended_by(child, SIGTERM);
+    child = start(spin);
+    WORKS(katacg_manager_apply(manager, child, 0, clear(&err)));
+    WORKS(katacg_manager_freeze(manager, 10000, clear(&err)));
+    WORKS(katacg_manager_kill(manager, SIGKILL, clear(&err)));
+    ended_by(child, SIGKILL);
+    STATE(manager, KATACG_FREEZER_THAWED);
+    destroy(manager, cgroup);
+}
+
+/* A chain of processes, each of which has a child and ends: no list of them is true for long. */
+static void run_away(void) {
+    double end = seconds() + 60;
+
+    while (seconds() < end) {
+        pid_t next = fork();
+
+        if (next > 0)
+            _exit(0);
+    }
+}
+
+static void nobody_escapes(void) {
+    const char *cgroup = test_cgroup("chain");
+    struct katacg_manager *manager = made(cgroup, -1);
+    int round;
+    pid_t child;
+
+    /* So that those whose parent has ended are ours to wait for. */
+    MUST(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    for (round = 0; round < (int)divided(5); round++) {
+        fflush(NULL);
+        child = fork();
+        MUST(child >= 0);
+        if (child == 0) {
+            /* Inside before the first fork: then all are. */
+            if (katacg_manager_apply(manager, getpid(), 0, clear(&err)) < 0)
+                _exit(1);
+            run_away();
+            _exit(0);
+        }
+        usleep(50000);
+        WORKS(katacg_manager_kill(manager, SIGKILL, clear(&err)));
+        while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+            ;
+        CHECK(katacg_manager_all_pids(manager, NULL, 0, clear(&err)) == 0, "round %d", round);
+    }
+    MUST(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
+    destroy(manager, cgroup);
+}
+
+static void oom_kills(void) {
+    const char *cgroup = test_cgroup("oom");
+    struct katacg_manager *manager = made(cgroup, -1);
+    pid_t child = start(use_memory);
+    uint64_t count = 77;
+
+    WORKS(katacg_manager_oom_kills(manager, &count, clear(&err)));
+    CHECK(count == 0, "%lu before there was any", (unsigned long)count);
+    set_knob("memory", cgroup, "memory.limit_in_bytes", "8388608");
+    WORKS(katacg_manager_apply(manager, child, 0, clear(&err)));
+    ended_by(child, SIGKILL);
+    WORKS(katacg_manager_oom_kills(manager, &count, clear(&err)));
+    CHECK(count == 1, "%lu", (unsigned long)count);
+    destroy(manager, cgroup);
+}
+
+/* Without the controller, and without the cgroup. */
+static void refused(void) {
+    struct katacg_manager *less = new_manager(test_cgroup("less"), "cpu,pids");
+    struct katacg_manager *none = new_manager(test_cgroup("none"), NULL);
+    uint64_t count = 77;
+
+#define REFUSED(result, code, call) CHECK_ERROR(call, result, &err, code, NULL)
+    REFUSED(-EOPNOTSUPP, KATACG_ERR_CONTROLLER, katacg_manager_freeze(less, 10, clear(&err)));
+    REFUSED(-EOPNOTSUPP, KATACG_ERR_CONTROLLER, katacg_manager_thaw(less, clear(&err)));
+    REFUSED(-EOPNOTSUPP, KATACG_ERR_CONTROLLER, katacg_manager_freezer_state(less, clear(&err)));
+    REFUSED(-EOPNOTSUPP, KATACG_ERR_CONTROLLER,
+            katacg_manager_oom_kills(less, &count, clear(&err)));
+    REFUSED(-ENOENT, KATACG_ERR_DELETED, katacg_manager_freeze(none, 10, clear(&err)));
+    REFUSED(-ENOENT, KATACG_ERR_DELETED, katacg_manager_thaw(none, clear(&err)));
+    REFUSED(-ENOENT, KATACG_ERR_DELETED, katacg_manager_freezer_state(none, clear(&err)));
+    REFUSED(-ENOENT, KATACG_ERR_DELETED, katacg_manager_kill(none, SIGKILL, clear(&err)));
+    REFUSED(-ENOENT, KATACG_ERR_DELETED, katacg_manager_oom_kills(none, &count, clear(&err)));
+    REFUSED(-ENOENT, KATACG_ERR_DELETED, katacg_manager_all_pids(none, NULL, 0, clear(&err)));
+    REFUSED(-ENOENT, KATACG_ERR_DELETED, katacg_manager_threads(none, NULL, 0, clear(&err)));
+#undef REFUSED
+    CHECK(count == 77, "a failure wrote %lu", (unsigned long)count);
+    katacg_manager_free(less);
+    katacg_manager_free(none);
+}
+
+int main(void) {
+    const char *why = no_cgroups();
+
+    if (!why && !mount_of("freezer"))
+        why = "no freezer hierarchy";
+    if (why) {
+        puts(why);
+        return SKIPPED;
+    }
+    there_and_back();
+    deadline();
+    signals();
+    nobody_escapes();
+    oom_kills();
+    refused();
+    return finish();
+}

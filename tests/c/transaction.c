@@ -1,0 +1,193 @@
+/* A set is all or nothing: what was written before a failure is put back. And sets take turns. */
+#include "cgroups.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* The last of its writes, for a device that is not there, is refused. */
+static const char late[] = "{\"cpu\":{\"shares\":4096,\"quota\":70000,\"period\":200000},"
+                           "\"memory\":{\"limit\":134217728},\"pids\":{\"limit\":99},"
+                           "\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":4000,\"minor\":1,"
+                           "\"rate\":1048576}]}}";
+static const char first[] = "{\"cpu\":{\"shares\":512,\"quota\":30000,\"period\":50000},"
+                            "\"memory\":{\"limit\":67108864},\"pids\":{\"limit\":7}}";
+
+static const struct {
+    const char *controller, *file, *before, *after;
+} knobs[] = {
+    {"cpu", "cpu.shares", "512", "4096"},
+    {"cpu", "cpu.cfs_quota_us", "30000", "70000"},
+    {"cpu", "cpu.cfs_period_us", "50000", "200000"},
+    {"memory", "memory.limit_in_bytes", "67108864", "134217728"},
+    {"pids", "pids.max", "7", "99"},
+};
+
+static struct katacg_error err;
+
+static struct katacg_manager *made(const char *path, uint64_t flags) {
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *manager = NULL;
+
+    opts.path = path;
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES | flags;
+    CHECK(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)) == 0, "%s",
+          err.message);
+    MUST(manager);
+    CHECK(katacg_manager_apply(manager, -1, 0, clear(&err)) == 0, "%s", err.message);
+    CHECK(katacg_manager_set(manager, first, sizeof(first) - 1, clear(&err)) == 0, "%s",
+          err.message);
+    return manager;
+}
+
+static void fails_late(uint64_t flags) {
+    const char *cgroup = test_cgroup("late");
+    struct katacg_manager *manager = made(cgroup, flags);
+    int kept = flags & KATACG_MANAGER_NO_ROLLBACK, result;
+    char state[8192];
+    size_t i;
+
+    result = katacg_manager_set(manager, late, sizeof(late) - 1, clear(&err));
+    CHECK(result < 0 && err.code == KATACG_ERR_SYSTEM && result == -err.sys_errno &&
+              strstr(err.message, "blkio.throttle.read_bps_device"),
+          "%d code %d %s", result, (int)err.code, err.message);
+    CHECK(!strstr(err.message, "could not be undone"), "%s", err.message);
+    CHECK((strstr(err.message, "restored: ") == NULL) == (kept != 0), "%s", err.message);
+    for (i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
+        const char *found = knob(knobs[i].controller, cgroup, knobs[i].file);
+
+        CHECK(strcmp(found, kept ? knobs[i].after : knobs[i].before) == 0, "%s is %s",
+              knobs[i].file, found);
+        CHECK(kept || strstr(err.message, knobs[i].file), "no %s in %s", knobs[i].file,
+              err.message);
+    }
+    /* The manager's own are those that were all set. */
+    CHECK(katacg_manager_state(manager, state, sizeof(state), clear(&err)) > 0 &&
+              strstr(state, "\"limit\":7}") && !strstr(state, "4096"),
+          "%s", state);
+    CHECK(katacg_manager_set(manager, NULL, 0, clear(&err)) == 0, "%s", err.message);
+    CHECK(strcmp(knob("pids", cgroup, "pids.max"), "7") == 0, "%s",
+          knob("pids", cgroup, "pids.max"));
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(manager);
+}
+
+static double seconds(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Another process that has its turn for so long, and then (or when it is killed) gives it back. */
+static pid_t start_holder(const char *cgroup, unsigned int microseconds) {
+    char path[1024], byte;
+    int m, ready[2];
+    pid_t holder;
+
+    MUST(pipe(ready) == 0);
+    fflush(NULL);
+    holder = fork();
+    MUST(holder >= 0);
+    if (holder == 0) {
+        for (m = 0; m < mount_count; m++) {
+            snprintf(path, sizeof(path), "%s%s", mounts[m].path, cgroup);
+            if (flock(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), LOCK_EX) != 0)
+                _exit(1);
+        }
+        if (write(ready[1], "x", 1) != 1)
+            _exit(1);
+        usleep(microseconds);
+        _exit(0);
+    }
+    MUST(read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    close(ready[1]);
+    return holder;
+}
+
+static void turns(void) {
+    const char *cgroup = test_cgroup("turns");
+    struct katacg_manager *manager = made(cgroup, 0);
+    pid_t holder = start_holder(cgroup, 500000);
+    double took = seconds();
+
+    CHECK(katacg_manager_set(manager, first, sizeof(first) - 1, clear(&err)) == 0, "%s",
+          err.message);
+    took = seconds() - took;
+    CHECK(took > 0.4 && took < 9, "0.5 s of somebody else's turn: %.2f s", took);
+    waitpid(holder, NULL, 0);
+
+    holder = start_holder(cgroup, 60000000);
+    took = seconds();
+    CHECK_ERROR(katacg_manager_set(manager, late, sizeof(late) - 1, clear(&err)), -EAGAIN, &err,
+                KATACG_ERR_TIMEOUT, cgroup);
+    took = seconds() - took;
+    CHECK(took > 9 && took < 20, "10 s at most: %.2f s", took);
+    CHECK(strcmp(knob("pids", cgroup, "pids.max"), "7") == 0, "%s",
+          knob("pids", cgroup, "pids.max"));
+    kill(holder, SIGKILL);
+    waitpid(holder, NULL, 0);
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(manager);
+}
+
+static volatile int stop;
+
+static void *sets(void *manager) {
+    struct katacg_error mine = KATACG_ERROR_INIT;
+
+    while (!stop)
+        if (katacg_manager_set(manager, first, sizeof(first) - 1, &mine) < 0) {
+            fprintf(stderr, "%s\n", mine.message);
+            return manager;
+        }
+    return NULL;
+}
+
+/* A child that is forked while another thread has its turn does not have it, too, for all its life.
+ */
+static void forked_meanwhile(void) {
+    struct katacg_manager *manager = made(test_cgroup("forked"), 0);
+    pid_t children[32];
+    pthread_t thread;
+    void *failed;
+    size_t i;
+
+    MUST(pthread_create(&thread, NULL, sets, manager) == 0);
+    for (i = 0; i < sizeof(children) / sizeof(children[0]); i++) {
+        usleep(1000 + 137 * (unsigned)i);
+        children[i] = start_child();
+    }
+    stop = 1;
+    pthread_join(thread, &failed);
+    CHECK(failed == NULL, "a set was refused");
+    CHECK(katacg_manager_set(manager, first, sizeof(first) - 1, clear(&err)) == 0, "%s",
+          err.message);
+    for (i = 0; i < sizeof(children) / sizeof(children[0]); i++)
+        end_child(children[i]);
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(manager);
+}
+
+int main(void) {
+    const char *why = no_cgroups();
+
+    if (!why && !mount_of("blkio"))
+        why = "no blkio hierarchy, so no write that fails last";
+    if (why) {
+        puts(why);
+        return SKIPPED;
+    }
+    fails_late(0);
+    fails_late(KATACG_MANAGER_NO_ROLLBACK);
+    turns();
+    forked_meanwhile();
+    return finish();
+}

@@ -1,0 +1,288 @@
+//! JSON that is malformed, truncated, out of range, or not what it should be: an error with line
+//! and column, never a panic, never another meaning.
+
+use std::sync::Arc;
+
+use katacg::cgroupfs::Trees;
+use katacg::host::{Host, Sources};
+use katacg::manager::{Config, Manager};
+use katacg::resources::parse;
+use katacg::{Code, Error};
+use oci_spec::runtime::LinuxResources;
+use proptest::prelude::*;
+
+const RESOURCES: &str = r#"{
+  "devices": [{"allow": false, "type": "c", "major": 1, "minor": 3, "access": "rwm"}],
+  "cpu": {"shares": 1024, "quota": -1, "period": 100000, "burst": 1, "idle": 0, "cpus": "0-1",
+          "mems": "0", "realtimeRuntime": 950000, "realtimePeriod": 1000000},
+  "memory": {"limit": 1e0, "swap": -1, "swappiness": 60, "disableOOMKiller": true},
+  "pids": {"limit": 100},
+  "blockIO": {"weight": 10, "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 5}]},
+  "hugepageLimits": [{"pageSize": "2MB", "limit": 4}],
+  "network": {"classID": 1, "priorities": [{"name": "eth\u0030", "priority": 2}]},
+  "rdma": {"mlx": {"hcaHandles": 3}},
+  "unified": {"memory.high": "5\n"},
+  "unknown": [null, {"x": [1.5, -2, "é"]}]
+}"#;
+
+/// What the OCI specification's numbers are: 1e0 is not one of them in Go either.
+fn valid() -> String {
+    RESOURCES.replace("1e0", "1")
+}
+
+fn check_error(error: &Error, input: &[u8]) {
+    let shown = String::from_utf8_lossy(input);
+    assert_eq!(error.code(), Code::Json, "{error} of {shown}");
+    let text = error.to_string();
+    assert!(text.contains(" line ") && text.contains(" column "), "{text} of {shown}");
+    assert!(!text.contains('\n'), "one line: {text}");
+}
+
+fn refused(input: &str) -> String {
+    let error = match parse::resources(input.as_bytes()) {
+        Ok(found) => panic!("{input} was taken for {found:?}"),
+        Err(e) => e,
+    };
+    check_error(&error, input.as_bytes());
+    let linux = format!("{{\"resources\":{input}}}");
+    let whole = format!("{{\"linux\":{linux}}}");
+    for spec in [linux, whole] {
+        check_error(&parse::spec(spec.as_bytes()).unwrap_err(), spec.as_bytes());
+    }
+    error.to_string()
+}
+
+fn accepted(input: &str) -> LinuxResources {
+    let alone = parse::resources(input.as_bytes()).unwrap_or_else(|e| panic!("{input}: {e}"));
+    let linux = format!("{{\"cgroupsPath\":\"/x\",\"resources\":{input}}}");
+    let whole =
+        format!("{{\"ociVersion\":\"1.2.0\",\"process\":{{\"cwd\":\"/\"}},\"linux\":{linux}}}");
+    for spec in [linux, whole] {
+        let spec = parse::spec(spec.as_bytes()).unwrap_or_else(|e| panic!("{spec}: {e}"));
+        assert_eq!(spec.cgroups_path.as_deref(), Some("/x"));
+        assert_eq!(spec.resources.as_ref(), Some(&alone), "{input}");
+    }
+    alone
+}
+
+#[test]
+fn every_truncation_says_where() {
+    let text = valid();
+    accepted(&text);
+    for end in 0..text.len() {
+        let part = &text.as_bytes()[..end];
+        check_error(&parse::resources(part).unwrap_err(), part);
+    }
+    let whole = format!("{{\"linux\": {{\"cgroupsPath\": \"/a\", \"resources\": {text}}}}}");
+    for end in 0..whole.len() {
+        let part = &whole.as_bytes()[..end];
+        check_error(&parse::spec(part).unwrap_err(), part);
+    }
+    let cpus = r#"[null, {"shares": 5, "cpus": "0"}]"#;
+    for end in 0..cpus.len() {
+        let part = &cpus.as_bytes()[..end];
+        check_error(&parse::cpus(part).unwrap_err(), part);
+    }
+}
+
+#[test]
+fn the_place_is_the_right_one() {
+    let error = refused("{\n  \"cpu\": {\n    \"shares\": x\n  }\n}");
+    assert!(error.ends_with("at line 3 column 15"), "{error}");
+    let error = refused("{\n \"pids\": {\"limit\": \"9\"}\n}");
+    assert!(error.contains("at line 2 column 22"), "{error}");
+}
+
+#[test]
+fn no_object_at_all() {
+    let deep = "[".repeat(100_000);
+    let deep_unknown = format!("{{\"x\":{deep}");
+    for input in ["5", "true", "\"cpu\"", "{}}", "{} {}", "\u{feff}{}", "{,}", "nul", "{'cpu':{}}"]
+    {
+        refused(input);
+    }
+    for input in [&deep, &deep_unknown] {
+        check_error(&parse::resources(input.as_bytes()).unwrap_err(), b"a deep one");
+        check_error(&parse::spec(input.as_bytes()).unwrap_err(), b"a deep one");
+    }
+    for bytes in [&b"\xff{}"[..], b"{\"unified\":{\"a.b\":\"\xff\"}}", b"{\"\xc3\":1}", b"\0"] {
+        check_error(&parse::resources(bytes).unwrap_err(), bytes);
+    }
+    check_error(&parse::resources(b"null").unwrap_err(), b"null");
+    check_error(&parse::spec(b"null").unwrap_err(), b"null");
+}
+
+/// An array is no object, although serde would take its elements in the order of the fields.
+#[test]
+fn arrays_are_not_objects() {
+    let objects = [
+        "[]",
+        r#"{"pids": [5]}"#,
+        r#"{"pids": []}"#,
+        r#"{"cpu": [1, 2, 3, 4, 5, 6, 7, "0", "0"]}"#,
+        r#"{"memory": [1, 2, 3, 4, 5, 6, true, true, true]}"#,
+        r#"{"devices": [[true, "c", 1, 2, "rwm"]]}"#,
+        r#"{"hugepageLimits": [["2MB", 5]]}"#,
+    ];
+    let taken: Vec<_> =
+        objects.into_iter().filter(|text| parse::resources(text.as_bytes()).is_ok()).collect();
+    assert!(taken.is_empty(), "taken for objects: {taken:?}");
+    check_error(&parse::spec(b"[]").unwrap_err(), b"[]");
+}
+
+#[test]
+fn numbers_out_of_range() {
+    let fields = [
+        ("cpu", "shares", "-1 18446744073709551616 1.0 1e3 0.5 \"5\" true {} []"),
+        ("cpu", "quota", "9223372036854775808 -9223372036854775809 1.5 \"5\""),
+        ("cpu", "period", "-1 18446744073709551616"),
+        ("cpu", "burst", "-1 1.5"),
+        ("cpu", "idle", "9223372036854775808"),
+        ("cpu", "realtimeRuntime", "9223372036854775808"),
+        ("cpu", "realtimePeriod", "-1"),
+        ("cpu", "cpus", "0 [0]"),
+        ("memory", "limit", "9223372036854775808 1.5 \"1g\" 1e400 -0.5"),
+        ("memory", "swap", "-9223372036854775809"),
+        ("memory", "swappiness", "-2 60.5 18446744073709551616"),
+        ("memory", "disableOOMKiller", "1 \"true\""),
+        ("memory", "checkBeforeUpdate", "0"),
+        ("pids", "limit", "9223372036854775808 1.5 \"max\""),
+        ("blockIO", "weight", "-1 65536"),
+        ("blockIO", "leafWeight", "65536"),
+        ("network", "classID", "-1 4294967296"),
+    ];
+    for (object, field, values) in fields {
+        for value in values.split(' ') {
+            refused(&format!("{{\"{object}\": {{\"{field}\": {value}}}}}"));
+        }
+    }
+    for input in [
+        r#"{"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": -1}]}}"#,
+        r#"{"blockIO": {"weightDevice": [{"major": 9223372036854775808, "minor": 0, "weight": 5}]}}"#,
+        r#"{"network": {"priorities": [{"name": "eth0", "priority": -1}]}}"#,
+        r#"{"rdma": {"mlx": {"hcaHandles": 4294967296}}}"#,
+        r#"{"hugepageLimits": [{"pageSize": "2MB", "limit": 18446744073709551616}]}"#,
+        r#"{"unified": {"memory.max": 5}}"#,
+        r#"{"devices": [{"allow": true, "type": "z", "access": "r"}]}"#,
+        r#"{"devices": {"allow": true}}"#,
+    ] {
+        refused(input);
+    }
+}
+
+#[test]
+fn unknown_fields_are_accepted_everywhere() {
+    let plain = accepted(
+        r#"{"cpu": {"shares": 5}, "pids": {"limit": 3}, "rdma": {"x": {"hcaHandles": 1}}}"#,
+    );
+    let more = accepted(
+        r#"{"new": 1, "cpu": {"new": {"shares": 9}, "shares": 5}, "pids": {"limit": 3, "new": []},
+            "rdma": {"x": {"hcaHandles": 1, "new": null}}, "CPU": {"shares": 7}, "": 0}"#,
+    );
+    assert_eq!(plain, more);
+}
+
+#[test]
+fn null_is_absent() {
+    let all = "devices memory cpu pids blockIO hugepageLimits network rdma unified";
+    let nulls: Vec<String> = all.split(' ').map(|field| format!("\"{field}\": null")).collect();
+    assert_eq!(accepted(&format!("{{{}}}", nulls.join(","))), LinuxResources::default());
+    let cpu = accepted(r#"{"cpu": {"shares": null, "quota": 5, "cpus": null}}"#);
+    assert_eq!(cpu, accepted(r#"{"cpu": {"quota": 5}}"#));
+    for spec in [r#"{"linux": null}"#, r#"{"resources": null, "cgroupsPath": null}"#, "{}"] {
+        let found = parse::spec(spec.as_bytes()).unwrap();
+        assert_eq!((found.resources, found.cgroups_path), (None, None), "{spec}");
+    }
+    assert_eq!(parse::cpu(b"null").unwrap(), None);
+    assert_eq!(parse::cpus(b"[null]").unwrap(), [None]);
+}
+
+/// Which of two wins is nowhere written; one of them is not what its writer meant.
+#[test]
+fn duplicates_are_errors() {
+    for input in [
+        r#"{"cpu": {"shares": 5}, "cpu": {"shares": 6}}"#,
+        r#"{"cpu": {"shares": 5, "shares": 5}}"#,
+        r#"{"pids": {"limit": 5}, "pids": {"limit": 5}}"#,
+        r#"{"pids": {"limit": 5, "limit": 6}}"#,
+    ] {
+        let error = refused(input);
+        assert!(error.contains("duplicate field"), "{error}");
+    }
+    for spec in [r#"{"linux": {}, "linux": {}}"#, r#"{"cgroupsPath": "a", "cgroupsPath": "b"}"#] {
+        check_error(&parse::spec(spec.as_bytes()).unwrap_err(), spec.as_bytes());
+    }
+}
+
+#[test]
+fn a_pids_object_without_a_limit_is_absent() {
+    for input in [r#"{"pids": {}}"#, r#"{"pids": {"new": 5}}"#, r#"{"pids": null}"#, "{}"] {
+        assert_eq!(*accepted(input).pids(), None, "{input}");
+    }
+    for (input, limit) in [
+        (r#"{"pids": {"limit": 0}}"#, 0),
+        (r#"{"pids": {"limit": -1}}"#, -1),
+        (r#"{"pids": {"limit": 7}}"#, 7),
+    ] {
+        assert_eq!(accepted(input).pids().map(|pids| pids.limit()), Some(limit), "{input}");
+    }
+}
+
+/// What a specification has beside `linux` says nothing about cgroups.
+#[test]
+fn a_whole_specification_or_its_linux_object() {
+    let text = r#"{"cgroupsPath": "/outer", "resources": {"pids": {"limit": 1}},
+                   "linux": {"cgroupsPath": "/inner", "resources": {"pids": {}, "cpu": {"shares": 2}}}}"#;
+    let spec = parse::spec(text.as_bytes()).unwrap();
+    assert_eq!(spec.cgroups_path.as_deref(), Some("/inner"));
+    let resources = spec.resources.unwrap();
+    assert_eq!((*resources.pids(), resources.cpu().as_ref().unwrap().shares()), (None, Some(2)));
+    let spec = parse::spec(r#"{"linux": {"namespaces": [{"type": "pid"}]}}"#.as_bytes()).unwrap();
+    assert_eq!((spec.cgroups_path, spec.resources), (None, None));
+    let spec = parse::spec(r#"{"cgroupsPath": "a\u0000b\ud83d\ude00"}"#.as_bytes()).unwrap();
+    assert_eq!(spec.cgroups_path.as_deref(), Some("a\0b😀"));
+}
+
+#[test]
+fn a_truncated_state_says_where() {
+    let host = Host::parse(Sources {
+        mountinfo: b"30 26 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+        cgroup: b"0::/\n",
+        ..Sources::default()
+    })
+    .unwrap();
+    let trees = Arc::new(Trees::new(host));
+    let resources = parse::resources(valid().as_bytes()).unwrap();
+    let config = Config { path: b"/a/\xff".to_vec(), resources, ..Config::default() };
+    let manager = Manager::new(Arc::clone(&trees), config).unwrap();
+    let state = manager.state().unwrap();
+    let again = Manager::load(Arc::clone(&trees), state.as_bytes()).unwrap();
+    assert_eq!(again.resources(), manager.resources());
+    assert_eq!(again.config().path, b"/a/\xff");
+    for end in 0..state.len() {
+        let part = &state.as_bytes()[..end];
+        check_error(&Manager::load(Arc::clone(&trees), part).unwrap_err(), part);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for error in [parse::resources(&bytes).err(), parse::spec(&bytes).err()].iter().flatten() {
+            check_error(error, &bytes);
+        }
+        let _ = (parse::cpu(&bytes), parse::cpus(&bytes));
+    }
+
+    #[test]
+    fn a_byte_changed_is_read_or_refused(place in any::<proptest::sample::Index>(), byte in any::<u8>()) {
+        let mut text = valid().into_bytes();
+        let place = place.index(text.len());
+        text[place] = byte;
+        if let Err(e) = parse::resources(&text) {
+            check_error(&e, &text);
+        }
+    }
+}

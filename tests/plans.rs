@@ -1,0 +1,553 @@
+//! Golden plans: for a table of resources, the exact steps and warnings, or the exact error, on a
+//! legacy, a hybrid and a unified host. The tables in `plans/` are written from the rules (kernel
+//! documents, OCI specification, runc's library), not from what this library answers.
+//!
+//! A case has `resources`, and an outcome for each layout under `legacy`, `hybrid`, `unified`, or
+//! under what several share: `v1` (legacy and hybrid), `v2` (hybrid and unified), `all`. An outcome
+//! is a list of steps, or `{"steps", "warnings"}`, or `{"error": code, "text"}`. Steps are
+//! `HIERARCHY: FILE=VALUE | or skip | or FILE=VALUE | again after FILE | read back`.
+
+use std::sync::Arc;
+
+use katacg::cgroupfs::Trees;
+use katacg::host::{Host, Sources};
+use katacg::manager::{Config, Flags, Manager};
+use katacg::plan::{Missing, Plan, Step, Write};
+use katacg::resources::{parse, weight_from_blkio, weight_from_shares};
+use proptest::prelude::*;
+use serde_json::Value;
+
+const LAYOUTS: [&str; 3] = ["legacy", "hybrid", "unified"];
+
+fn mount(id: usize, place: &str, kind: &str, options: &str) -> String {
+    format!("{id} 30 0:{id} / /sys/fs/cgroup/{place} rw shared:{id} - {kind} cgroup rw,{options}\n")
+}
+
+fn host(layout: &str) -> Host {
+    let v1 = "cpuset|cpu,cpuacct|memory|devices|pids|blkio|hugetlb|net_cls,net_prio|perf_event|\
+              freezer|rdma|name=systemd|misc";
+    let v1 = v1.split('|').filter(|set| layout == "legacy" || !["cpuset", "memory"].contains(set));
+    let mut mountinfo = String::new();
+    let mut cgroup = String::new();
+    let mut controllers = "";
+    if layout == "unified" {
+        mountinfo += "30 26 0:30 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
+        controllers = "cpuset cpu io memory hugetlb pids rdma misc\n";
+    } else {
+        mountinfo += "30 26 0:30 / /sys/fs/cgroup ro shared:9 - tmpfs tmpfs ro,mode=755\n";
+        for (id, set) in v1.enumerate() {
+            mountinfo += &mount(id + 40, set.trim_start_matches("name="), "cgroup", set);
+            cgroup += &format!("{}:{set}:/\n", id + 1);
+        }
+    }
+    if layout == "hybrid" {
+        mountinfo += &mount(80, "unified", "cgroup2", "nsdelegate");
+        controllers = "cpuset memory\n";
+    }
+    if layout != "legacy" {
+        cgroup += "0::/\n";
+    }
+    Host::parse(Sources {
+        mountinfo: mountinfo.as_bytes(),
+        cgroup: cgroup.as_bytes(),
+        controllers: controllers.as_bytes(),
+        ..Sources::default()
+    })
+    .unwrap()
+}
+
+fn manager(host: Host, config: Config) -> katacg::Result<Manager> {
+    Manager::new(Arc::new(Trees::new(host)), Config { path: b"/kata_test".to_vec(), ..config })
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    items.iter().map(|s| s.as_str().unwrap().to_owned()).collect()
+}
+
+fn config(case: &Value) -> Config {
+    let flags = strings(&case["flags"]);
+    let known = ["strict", "skip devices"];
+    assert!(flags.iter().all(|f| known.contains(&f.as_str())), "{flags:?}");
+    let has = |flag: &str| flags.iter().any(|f| f == flag);
+    let owner = case["owner"].as_array().map(|owner| {
+        let id = |i: usize| u32::try_from(owner[i].as_u64().unwrap()).unwrap();
+        (id(0), id(1))
+    });
+    Config {
+        flags: Flags {
+            strict: has("strict"),
+            skip_devices: has("skip devices"),
+            ..Flags::default()
+        },
+        subsystems: strings(&case["subsystems"]),
+        owner,
+        ..Config::default()
+    }
+}
+
+fn write_text(write: &Write) -> String {
+    let mut out = format!("{}={}", write.file, write.value);
+    match &write.missing {
+        Missing::Fail => {}
+        Missing::Skip => out += " | or skip",
+        Missing::Warn => out += " | or warn",
+        Missing::Instead(other) => {
+            assert_eq!(other.hierarchy, write.hierarchy);
+            out += &format!(" | or {}", write_text(other));
+        }
+    }
+    if let Some(file) = write.retry_after {
+        out += &format!(" | again after {file}");
+    }
+    if write.exact {
+        out += " | read back";
+    }
+    out
+}
+
+fn step_text(step: &Step, host: &Host) -> String {
+    let hierarchy = &host.hierarchies[step.hierarchy().unwrap()];
+    let label = match hierarchy.controllers.join(",") {
+        v1 if hierarchy.version == katacg::host::Version::V1 => v1,
+        _ => "cgroup2".to_owned(),
+    };
+    let number = |v: &Option<u64>| v.map_or("-".to_owned(), |v| v.to_string());
+    let what = match step {
+        Step::Create { .. } => "create".to_owned(),
+        Step::Enable { .. } => "enable".to_owned(),
+        Step::SettleType { domain: None, .. } => "settle any".to_owned(),
+        Step::SettleType { domain: Some(controller), .. } => format!("settle domain {controller}"),
+        Step::Delegate { uid, gid, .. } => format!("delegate {uid}:{gid}"),
+        Step::InheritCpuset { cpus, mems, .. } => {
+            let part = |has: bool, text: &str| if has { text.to_owned() } else { String::new() };
+            format!("inherit{}{}", part(*cpus, " cpus"), part(*mems, " mems"))
+        }
+        Step::CheckMemory { limit, swap, .. } => {
+            format!("check limit {} swap {}", number(limit), number(swap))
+        }
+        Step::Write(write) => write_text(write),
+        Step::Attach { ids, below, .. } => {
+            assert!(below.is_empty());
+            format!("attach {}", ids.iter().map(i32::to_string).collect::<Vec<_>>().join(" "))
+        }
+        other => panic!("{other:?} is in no plan of these"),
+    };
+    format!("{label}: {what}")
+}
+
+/// A plan, or an error, in the form of the tables.
+fn outcome(result: katacg::Result<Plan>, host: &Host) -> Value {
+    let plan = match result {
+        Ok(plan) => plan,
+        Err(e) => {
+            return serde_json::json!({"error": format!("{:?}", e.code()), "text": e.to_string()})
+        }
+    };
+    let steps: Vec<String> = plan.steps.iter().map(|step| step_text(step, host)).collect();
+    serde_json::json!({"steps": steps, "warnings": plan.warnings})
+}
+
+/// What a case says of a layout.
+fn wanted(case: &Value, layout: &str) -> Option<Value> {
+    let keys: &[&str] = match layout {
+        "legacy" => &["all", "v1", "legacy"],
+        "hybrid" => &["all", "v1", "v2", "hybrid"],
+        _ => &["all", "v2", "unified"],
+    };
+    let mut found = keys.iter().filter_map(|key| case.get(*key));
+    let (found, more) = (found.next(), found.next());
+    assert!(more.is_none(), "{}: {layout} is told twice", case["name"]);
+    match found {
+        Some(Value::Array(steps)) => Some(serde_json::json!({"steps": steps, "warnings": []})),
+        other => other.cloned(),
+    }
+}
+
+/// Runs a table; all that differs is told together.
+fn table(name: &str, run: impl Fn(&Value, &str) -> Value) {
+    let path = format!("{}/tests/plans/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut differ = String::new();
+    for case in &cases {
+        let only = case.get("only").and_then(Value::as_str);
+        for layout in LAYOUTS.into_iter().filter(|layout| only.is_none_or(|only| only == *layout)) {
+            let wanted = wanted(case, layout)
+                .unwrap_or_else(|| panic!("{}: nothing told of {layout}", case["name"]));
+            let found = run(case, layout);
+            if found != wanted {
+                differ +=
+                    &format!("{}, {layout}\n  wanted {wanted}\n  found  {found}\n", case["name"]);
+            }
+        }
+    }
+    assert!(differ.is_empty(), "\n{differ}");
+}
+
+/// Plans of a set.
+fn set_table(name: &str) {
+    table(name, |case, layout| {
+        let host = host(layout);
+        let resources = match parse::resources(case["resources"].to_string().as_bytes()) {
+            Ok(resources) => resources,
+            Err(e) => return outcome(Err(e), &host),
+        };
+        let manager = manager(host.clone(), config(case)).unwrap();
+        outcome(manager.plan(&resources), &host)
+    });
+}
+
+#[test]
+fn cpu() {
+    set_table("cpu");
+}
+
+#[test]
+fn memory() {
+    set_table("memory");
+}
+
+#[test]
+fn io() {
+    set_table("io");
+}
+
+#[test]
+fn the_others_and_their_order() {
+    set_table("other");
+}
+
+#[test]
+fn apply() {
+    table("apply", |case, layout| {
+        let host = host(layout);
+        let resources = parse::resources(case["own"].to_string().as_bytes()).unwrap();
+        let config = Config { resources: resources.clone(), ..config(case) };
+        let pid = i32::try_from(case["pid"].as_i64().unwrap()).unwrap();
+        let set = case["set"].as_bool().unwrap_or(false).then_some(&resources);
+        let plan = manager(host.clone(), config).and_then(|m| m.plan_apply(pid, set));
+        outcome(plan, &host)
+    });
+}
+
+/// An Android-like v1 cpuset mount.
+#[test]
+fn a_cpuset_mounted_without_its_prefix() {
+    let host = Host::parse(Sources {
+        mountinfo: b"36 30 0:32 / /dev/cpuset rw - cgroup none rw,cpuset,noprefix\n",
+        cgroup: b"1:cpuset:/\n",
+        ..Sources::default()
+    })
+    .unwrap();
+    let flags = Flags { skip_devices: true, ..Flags::default() };
+    let manager = manager(host.clone(), Config { flags, ..Config::default() }).unwrap();
+    let resources = parse::resources(br#"{"cpu":{"cpus":"0-3","mems":"0"}}"#).unwrap();
+    let wanted =
+        serde_json::json!({"steps": ["cpuset: cpus=0-3", "cpuset: mems=0"], "warnings": []});
+    assert_eq!(outcome(manager.plan(&resources), &host), wanted);
+    let apply = manager.plan_apply(-1, Some(&resources)).unwrap();
+    let wanted = ["cpuset: create", "cpuset: inherit", "cpuset: cpus=0-3", "cpuset: mems=0"];
+    assert_eq!(outcome(Ok(apply), &host)["steps"], serde_json::json!(wanted));
+}
+
+/// The printed forms say where a write goes, under which controller, and all that the executor
+/// will do with it.
+#[test]
+fn the_printed_forms() {
+    let json = br#"{"cpu":{"shares":7,"quota":5,"period":6,"burst":0},"blockIO":{"weight":100},
+                    "memory":{"limit":9,"swap":12,"checkBeforeUpdate":true},
+                    "unified":{"io.max":"8:0 rbps=1\n"}}"#;
+    let host = host("hybrid");
+    let manager = manager(host.clone(), Config::default()).unwrap();
+    let plan = manager.plan(&parse::resources(json).unwrap()).unwrap();
+    let cpu = |file: &str, value: &str, more: Value| {
+        let mut out = serde_json::json!({"op": "write", "hierarchy": "cpu,cpuacct",
+            "controller": "cpu", "file": file, "value": value});
+        out.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        out
+    };
+    let v2 = |controller: &str, file: &str, value: &str| {
+        serde_json::json!({"op": "write", "hierarchy": "cgroup2", "controller": controller,
+            "file": file, "value": value})
+    };
+    let bfq = serde_json::json!({"hierarchy": "blkio", "controller": "blkio",
+        "file": "blkio.bfq.weight", "value": "100"});
+    let found = plan.to_json(&host);
+    let wanted = serde_json::json!({"warnings": [], "steps": [
+        {"op": "check", "hierarchy": "cgroup2", "file": "memory.current", "limit": 9, "swap": 12},
+        v2("memory", "memory.swap.max", "3"),
+        v2("memory", "memory.max", "9"),
+        cpu("cpu.shares", "7", serde_json::json!({"read_back": true})),
+        cpu("cpu.cfs_period_us", "6", serde_json::json!({"retry_after": "cpu.cfs_quota_us"})),
+        cpu("cpu.cfs_burst_us", "0",
+            serde_json::json!({"retry_after": "cpu.cfs_quota_us", "if_missing": "skip"})),
+        cpu("cpu.cfs_quota_us", "5", serde_json::json!({})),
+        {"op": "write", "hierarchy": "blkio", "controller": "blkio", "file": "blkio.weight",
+         "value": "100", "if_missing": bfq},
+        v2("unified", "io.max", "8:0 rbps=1\n"),
+    ]});
+    assert_eq!(found, wanted, "\n{found:#}\n");
+    let text = "check\tmemory\tmemory.current\t9\n\
+                write\tmemory\tmemory.swap.max\t3\n\
+                write\tmemory\tmemory.max\t9\n\
+                write\tcpu\tcpu.shares\t7\n\
+                write\tcpu\tcpu.cfs_period_us\t6\n\
+                write\tcpu\tcpu.cfs_burst_us\t0\n\
+                write\tcpu\tcpu.cfs_quota_us\t5\n\
+                write\tblkio\tblkio.weight\t100\n\
+                write\tunified\tio.max\t8:0 rbps=1\\n\n";
+    assert_eq!(plan.to_text(&host), text);
+}
+
+/// log2 with 48 bits behind the point, rounded down, by squaring: integers alone.
+fn log2(value: u64) -> u128 {
+    const BITS: u32 = 48;
+    let whole = value.ilog2();
+    let mut x = (u128::from(value) << 62) >> whole;
+    let mut out = u128::from(whole);
+    for _ in 0..BITS {
+        x = (x * x) >> 62;
+        out <<= 1;
+        if x >= 2 << 62 {
+            x >>= 1;
+            out |= 1;
+        }
+    }
+    out
+}
+
+/// The smallest weight w with 10^((l-1)(l+126)/612) <= w, for l = log2(shares): which is
+/// (l-1)(l+126) * log2(10) <= 612 * log2(w). (l² + 125l)/612 - 7/34 is the same exponent.
+#[test]
+fn every_weight() {
+    const ONE: u128 = 1 << 48;
+    for (shares, weight) in [(0, 0), (1, 1), (2, 1), (1024, 100), (2000, 170), (262_144, 10_000)] {
+        assert_eq!(weight_from_shares(shares), weight, "{shares}");
+    }
+    // The error of a truncated logarithm, times what it is multiplied with.
+    let close = 1u128 << 16;
+    let ten = log2(10);
+    let mut weight = 1u64;
+    let mut exact = Vec::new();
+    for shares in 2..=262_200u64 {
+        let l = log2(shares.min(262_144));
+        let exponent = ((l - ONE) * (l + 126 * ONE)) >> 48;
+        let left = (exponent * ten) >> 48;
+        while 612 * log2(weight) + close < left {
+            weight += 1;
+        }
+        if left + close >= 612 * log2(weight) {
+            exact.push((shares, weight));
+        }
+        assert_eq!(weight_from_shares(shares), weight, "{shares}");
+    }
+    let fixed: Vec<_> = exact.into_iter().filter(|(shares, _)| *shares <= 262_144).collect();
+    assert_eq!(fixed, [(2, 1), (1024, 100), (262_144, 10_000)], "no other is near a whole number");
+    for shares in [262_145, 1 << 32, u64::MAX] {
+        assert_eq!(weight_from_shares(shares), 10_000);
+    }
+}
+
+#[test]
+fn every_io_weight() {
+    for (weight, wanted) in [(0, 0), (10, 1), (11, 11), (100, 910), (500, 4950), (1000, 10_000)] {
+        assert_eq!(weight_from_blkio(weight), wanted, "{weight}");
+    }
+    for weight in 10..=1000u16 {
+        // 1 + (w-10) * 9999/990, rounded down: 9999/990 is 10.1.
+        let wanted = 1 + (u64::from(weight) - 10) * 101 / 10;
+        assert_eq!(weight_from_blkio(weight), wanted, "{weight}");
+    }
+    for weight in 0..=u16::MAX {
+        let _ = weight_from_blkio(weight);
+    }
+}
+
+/// Numbers with the interesting ones more often.
+fn number() -> impl Strategy<Value = Value> {
+    let edges = [0i64, 1, -1, 2, -2, 10, 100, 1024, 100_000, i64::MAX, i64::MIN];
+    prop_oneof![
+        proptest::sample::select(edges.to_vec()).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<u16>().prop_map(Value::from),
+        Just(Value::Null),
+    ]
+}
+
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        proptest::sample::select(vec![
+            "",
+            ".",
+            "..",
+            "/",
+            "memory.max",
+            "a/b",
+            "2MB",
+            "1GB",
+            "\0",
+            "x\ny",
+            "0-1",
+            "é",
+            "\n\n",
+            "io.max",
+            "cgroup.procs",
+            "a.\0",
+        ])
+        .prop_map(str::to_owned),
+        any::<String>(),
+    ]
+}
+
+fn object(fields: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    let field = proptest::option::weighted(0.4, number());
+    proptest::collection::vec(field, fields.len()).prop_map(move |values| {
+        let present = fields.iter().zip(values).filter_map(|(k, v)| Some((k.to_string(), v?)));
+        Value::Object(present.collect())
+    })
+}
+
+fn list(item: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
+    proptest::collection::vec(item, 0..3).prop_map(Value::Array)
+}
+
+fn named(key: &'static str, item: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
+    (word(), item).prop_map(move |(name, mut value)| {
+        value[key] = name.into();
+        value
+    })
+}
+
+fn resources() -> impl Strategy<Value = Value> {
+    let cpu = object(&[
+        "shares",
+        "quota",
+        "period",
+        "burst",
+        "idle",
+        "realtimeRuntime",
+        "realtimePeriod",
+    ]);
+    let cpu = (named("cpus", cpu), word()).prop_map(|(mut cpu, mems)| {
+        cpu["mems"] = mems.into();
+        cpu
+    });
+    let memory = object(&["limit", "swap", "reservation", "kernel", "kernelTCP", "swappiness"]);
+    let memory = (memory, any::<[bool; 2]>()).prop_map(|(mut memory, [oom, check])| {
+        memory["disableOOMKiller"] = oom.into();
+        memory["checkBeforeUpdate"] = check.into();
+        memory
+    });
+    let throttles = || list(object(&["major", "minor", "rate"]));
+    let io = (
+        object(&["weight", "leafWeight"]),
+        list(object(&["major", "minor", "weight", "leafWeight"])),
+        proptest::collection::vec(throttles(), 4),
+    );
+    let io = io.prop_map(|(mut io, weights, throttles)| {
+        io["weightDevice"] = weights;
+        for (kind, list) in ["ReadBps", "WriteBps", "ReadIOPS", "WriteIOPS"].iter().zip(throttles) {
+            io[format!("throttle{kind}Device")] = list;
+        }
+        io
+    });
+    let network = (object(&["classID"]), list(named("name", object(&["priority"]))));
+    let network = network.prop_map(|(mut network, priorities)| {
+        network["priorities"] = priorities;
+        network
+    });
+    let rdma = proptest::collection::hash_map(word(), object(&["hcaHandles", "hcaObjects"]), 0..3);
+    let unified = proptest::collection::hash_map(word(), word(), 0..3);
+    let parts = (
+        cpu,
+        memory,
+        io,
+        object(&["limit"]),
+        list(named("pageSize", object(&["limit"]))),
+        network,
+        rdma,
+        unified,
+    );
+    (parts, any::<u8>()).prop_map(
+        |((cpu, memory, io, pids, huge, network, rdma, unified), keep)| {
+            let all = [
+                ("cpu", cpu),
+                ("memory", memory),
+                ("blockIO", io),
+                ("pids", pids),
+                ("hugepageLimits", huge),
+                ("network", network),
+                ("rdma", rdma.into_iter().collect()),
+                ("unified", unified.into_iter().map(|(k, v)| (k, Value::from(v))).collect()),
+            ];
+            let kept = all.into_iter().enumerate().filter(|(i, _)| keep >> i & 1 == 1);
+            Value::Object(kept.map(|(_, (k, v))| (k.to_owned(), v)).collect())
+        },
+    )
+}
+
+fn check_write(write: &Write) {
+    let file = write.file.as_ref();
+    assert!(!file.is_empty() && !matches!(file, "." | ".."), "{write:?}");
+    assert!(!file.contains(['/', '\0']), "{write:?}");
+    if let Missing::Instead(other) = &write.missing {
+        check_write(other);
+    }
+}
+
+/// Each part alone is accepted often enough; together almost never.
+fn check_plans(json: &Value) -> usize {
+    let Ok(resources) = parse::resources(json.to_string().as_bytes()) else {
+        return 0;
+    };
+    let mut planned = 0;
+    for layout in LAYOUTS {
+        for strict in [false, true] {
+            let host = host(layout);
+            let flags = Flags { strict, ..Flags::default() };
+            let manager = manager(host.clone(), Config { flags, ..Config::default() }).unwrap();
+            let plan = manager.plan(&resources);
+            // The same again, also from JSON that was read again (maps have another order).
+            let again = parse::resources(json.to_string().as_bytes()).unwrap();
+            let again = manager.plan(&again);
+            assert_eq!(plan.is_ok(), again.is_ok());
+            if let (Ok(plan), Ok(again)) = (&plan, &again) {
+                assert_eq!(plan, again);
+                plan.writes().for_each(check_write);
+                let _ = (plan.to_json(&host), plan.to_text(&host));
+                planned += 1;
+            }
+            let apply = manager.plan_apply(1, Some(&resources));
+            assert_eq!(apply.is_ok(), plan.is_ok());
+        }
+    }
+    planned
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn planning_never_panics_and_is_the_same_each_time(json in resources()) {
+        check_plans(&json);
+        for (key, part) in json.as_object().unwrap() {
+            check_plans(&serde_json::json!({key: part}));
+        }
+    }
+}
+
+#[test]
+fn the_random_resources_are_not_all_refused() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let tree = || resources().new_tree(&mut runner).unwrap().current();
+    let planned: usize = std::iter::repeat_with(tree)
+        .take(300)
+        .map(|json| {
+            let parts = json.as_object().unwrap().clone();
+            parts.into_iter().map(|(k, v)| check_plans(&serde_json::json!({k: v}))).sum::<usize>()
+        })
+        .sum();
+    assert!(planned > 300, "{planned}");
+}
