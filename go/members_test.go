@@ -21,20 +21,26 @@ import (
 
 // box is an empty cgroup of a test's own, below a parent of its own; both are removed at the end,
 // after the children that are started later.
-func box(t *testing.T) (host *katacg.Host, box *katacg.Manager, path string) {
+func box(t *testing.T) (*katacg.Host, *katacg.Manager, string) {
 	t.Helper()
-	host = writableHost(t)
-	path = "/katacg-test-" + rand.Text()
-	for _, path := range []string{path, path + "/box"} {
-		box = newManager(t, host, "", katacg.ManagerOptions{Flags: katacg.SkipDevices, Path: path})
-		t.Cleanup(func() {
-			if err := box.Destroy(); err != nil && !errors.Is(err, os.ErrClosed) {
-				t.Error(err)
-			}
-		})
-		apply(t, box, katacg.Nobody)
-	}
-	return host, box, path + "/box"
+	host := writableHost(t)
+	path := "/katacg-test-" + rand.Text()
+	remains(t, host, path)
+	m := remains(t, host, path+"/box")
+	return host, m, path + "/box"
+}
+
+// remains makes a cgroup that is there until the test ends.
+func remains(t *testing.T, host *katacg.Host, path string) *katacg.Manager {
+	t.Helper()
+	m := newManager(t, host, "", katacg.ManagerOptions{Flags: katacg.SkipDevices, Path: path})
+	t.Cleanup(func() {
+		if err := m.Destroy(); err != nil {
+			t.Error(err)
+		}
+	})
+	apply(t, m, katacg.Nobody)
+	return m
 }
 
 func apply(t *testing.T, m *katacg.Manager, pid int) {

@@ -49,11 +49,12 @@ impl Manager {
         for joined in self.each() {
             out.steps.push(Step::Create { hierarchy: joined.hierarchy });
         }
-        for hierarchy in self.to_enable(wanted) {
+        let limits = self.limits(wanted);
+        for hierarchy in self.to_enable(&limits) {
             out.steps.push(Step::Enable { hierarchy });
         }
         if let Some(joined) = self.each().next().filter(|_| unified) {
-            let domain = resources::needs_domain(wanted);
+            let domain = resources::needs_domain(&limits);
             out.steps.push(Step::SettleType { hierarchy: joined.hierarchy, domain });
         }
         if let Some(hierarchy) = self.v1("cpuset") {
@@ -85,18 +86,24 @@ impl Manager {
     /// The v2 hierarchies in which controllers must be turned on: a unified host's always, so
     /// that there are statistics too; a hybrid host's when a limit needs it, since whoever runs
     /// that host does not expect controllers there.
-    pub(super) fn to_enable(&self, wanted: &LinuxResources) -> Vec<usize> {
+    pub(super) fn to_enable(&self, limits: &Plan) -> Vec<usize> {
         let v2 = self.each().filter(|j| self.version(j) == Version::V2).map(|j| j.hierarchy);
         let mut v2: Vec<usize> = v2.collect();
-        if self.trees.host().is_unified() || v2.is_empty() {
-            return v2;
+        if !self.trees.host().is_unified() {
+            let controllers = |w: &Write| w.controller != "unified";
+            v2.retain(|h| limits.writes().any(|w| w.hierarchy == *h && controllers(w)));
         }
-        // Whatever else is wrong with them is the planner's to say.
-        let options = resources::Options { skip_devices: true, strict: false };
-        let plan = resources::plan(wanted, self.target(), options).unwrap_or_default();
-        let controllers = |w: &Write| w.controller != "unified";
-        v2.retain(|h| plan.writes().any(|w| w.hierarchy == *h && controllers(w)));
         v2
+    }
+
+    /// The limits alone: whatever else is wrong with the resources is [`Manager::plan`]'s to say.
+    pub(super) fn limits(&self, wanted: &LinuxResources) -> Plan {
+        if self.each().all(|j| self.version(j) == Version::V1) {
+            // Nobody asks: only v2 has controllers to turn on and types to settle.
+            return Plan::default();
+        }
+        let options = resources::Options { skip_devices: true, strict: false };
+        resources::plan(wanted, self.target(), options).unwrap_or_default()
     }
 
     /// The hierarchy of a v1 subsystem that the manager has joined.

@@ -32,7 +32,7 @@ impl Manager {
         let mut plan = self.plan(resources)?;
         if !self.trees.host().is_unified() {
             // Apply left them off when no limit needed them.
-            let enable = self.to_enable(resources).into_iter();
+            let enable = self.to_enable(&plan).into_iter();
             plan.steps.splice(0..0, enable.map(|hierarchy| Step::Enable { hierarchy }));
         }
         let mut known = self.lock();

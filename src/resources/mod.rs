@@ -26,7 +26,7 @@ use oci_spec::runtime::LinuxResources;
 
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{Host, Version};
-use crate::plan::{Plan, Write};
+use crate::plan::{Plan, Step, Write};
 
 /// Where a manager's cgroup is: which hierarchies it has joined.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +128,8 @@ pub fn plan(resources: &LinuxResources, target: Target<'_>, options: Options) ->
         rdma::plan(resources, target, &mut out)?;
     }
     unified::plan(resources, target, &mut out)?;
+    // What is only looked at comes before anything is written; the order stays otherwise.
+    out.steps.sort_by_key(|step| !matches!(step, Step::CheckMemory { .. }));
     match out.warnings.first() {
         Some(text) if options.strict => {
             let text = text.strip_suffix("; not applied").unwrap_or(text);
@@ -146,19 +148,10 @@ pub fn plan_before_join(resources: &LinuxResources, target: Target<'_>) -> Resul
     Ok(out)
 }
 
-/// A controller with limits in these resources that no threaded cgroup v2 has.
-pub fn needs_domain(r: &LinuxResources) -> Option<&'static str> {
-    let memory = r.memory().as_ref().is_some_and(|m| {
-        [m.limit(), m.swap(), m.reservation()].into_iter().flatten().any(|v| v != 0)
-    });
-    [
-        (memory, "memory"),
-        (r.block_io().is_some(), "io"),
-        (r.hugepage_limits().as_ref().is_some_and(|l| !l.is_empty()), "hugetlb"),
-        (r.rdma().as_ref().is_some_and(|d| !d.is_empty()), "rdma"),
-    ]
-    .into_iter()
-    .find_map(|(asked, name)| asked.then_some(name))
+/// A controller that the plan writes limits of, and that no threaded cgroup v2 has.
+pub fn needs_domain(plan: &Plan) -> Option<&'static str> {
+    let domain = ["memory", "io", "hugetlb", "rdma"];
+    plan.writes().map(|w| w.controller).find(|controller| domain.contains(controller))
 }
 
 /// Device rules are not this version's to apply; not applying them in silence would give a

@@ -33,8 +33,9 @@ fn read<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T> {
     })
 }
 
-/// As [`read`], for what holds resources: two spellings of "leave it" that callers write and the
-/// OCI types refuse, a swappiness of -1 and a pids limit of null, are taken out and read again.
+/// As [`read`], for what holds resources: what callers write and the OCI types refuse is put
+/// right and read again: a swappiness of -1 and a pids limit of null ("leave it"), a huge page limit
+/// beyond the signed type.
 fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T> {
     let error = match read(what, json) {
         Ok(found) => return Ok(found),
@@ -48,6 +49,14 @@ fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T
         };
         if resources.get("pids").is_some_and(|pids| pids.get("limit") == Some(&Value::Null)) {
             relaxed |= resources.remove("pids").is_some();
+        }
+        // Go's type is unsigned; above what the OCI type here can hold, all are "no limit".
+        let pages = resources.get_mut("hugepageLimits").and_then(Value::as_array_mut);
+        for limit in pages.into_iter().flatten().filter_map(|page| page.get_mut("limit")) {
+            if limit.as_u64().is_some_and(|v| i64::try_from(v).is_err()) {
+                *limit = Value::from(i64::MAX);
+                relaxed = true;
+            }
         }
         if let Some(memory) = resources.get_mut("memory").and_then(Value::as_object_mut) {
             if memory.get("swappiness") == Some(&Value::from(-1)) {
