@@ -280,7 +280,7 @@ struct katacg_host;
 /**
  * A manager: one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
  * process and no cgroup: freeing it leaves both alone. Calls on one manager from many threads
- * are safe; those that change the cgroup wait for each other.
+ * are safe; apply, add and set wait for each other.
  */
 struct katacg_manager;
 
@@ -639,7 +639,7 @@ KATACG_MUST_USE int katacg_host_open(struct katacg_host **out, struct katacg_err
 
 /**
  * A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
- * counts as root.
+ * counts as root, and a hybrid host's cgroup2 mount as one without controllers.
  *
  * mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
  * /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
@@ -796,9 +796,9 @@ int katacg_manager_apply(const struct katacg_manager *manager,
 /**
  * Gives the cgroup resources. What they leave out stays as it is. When a write fails, what this
  * call changed is put back in reverse order, and the message says what was restored and what could
- * not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls for one cgroup take turns, whatever
- * process they come from (flock(2) on its directory, 10 s at most: -EAGAIN, KATACG_ERR_TIMEOUT). The
- * resources become part of the manager's own (see katacg_manager_state) when all of them are set.
+ * not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls of managers with the same subsystems for
+ * one cgroup take turns, whatever process they come from (flock(2) on its directory; after 2 s without
+ * its turn a call goes on all the same, with a warning). The resources become part of the manager's own (see katacg_manager_state) when all of them are set.
  *
  * resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
  * the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
@@ -821,7 +821,7 @@ int katacg_manager_set(const struct katacg_manager *manager,
  *
  * resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
  * as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
- * "check"|"write"|"attach",...}],"warnings":[...]}. Text: a line a step, fields separated by
+ * "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}. Text: a line a step, fields separated by
  * tabs: operation, controller, file, value. Returns: the length without NUL, also when it did not
  * fit. Errors: those of katacg_manager_set that come before the first write. Threads: any. Fork:
  * safe, unless another thread was in a call on this handle.
@@ -979,7 +979,8 @@ int katacg_manager_threads(const struct katacg_manager *manager,
  *
  * Returns: how many moves there were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL
  * (KATACG_ERR_PATH: to the hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL,
- * or to itself), what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
+ * or to itself), -EBUSY (KATACG_ERR_BUSY: some could not be moved, as tasks of another pid namespace),
+ * what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
  * Fork: safe.
  */
 KATACG_MUST_USE
@@ -1005,7 +1006,9 @@ int katacg_manager_parent(const struct katacg_manager *manager,
  * Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
  * cgroup is thawed again.
  *
- * timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -ENOENT
+ * timeout_ms: how long to wait (v1: also no more than 1000 tries, about half a second). Returns: 0.
+ * Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL (KATACG_ERR_ARGUMENT: the caller is inside, and
+ * could not thaw itself), -ENOENT
  * (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
  * write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
  */

@@ -137,7 +137,8 @@ impl Error {
     pub fn errno(&self) -> Errno {
         match self.0.code {
             // The kernel says ENODEV of a file of a cgroup that went away while it was open.
-            Code::Deleted => Code::Deleted.errno(),
+            // A missing controller's file does not exist; that is not what is missing.
+            code @ (Code::Deleted | Code::Controller) => code.errno(),
             code => self.0.errno.unwrap_or_else(|| code.errno()),
         }
     }

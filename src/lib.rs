@@ -39,5 +39,6 @@ pub mod kata;
 pub mod manager;
 pub mod plan;
 pub mod resources;
+mod sys;
 
 pub use error::{Code, Error, Result};

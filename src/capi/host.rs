@@ -37,13 +37,13 @@ pub unsafe extern "C" fn katacg_host_open(
     unsafe {
         guard(err, || {
             check_out(out)?;
-            Ok(give(out, katacg_host(Arc::new(Trees::new(Host::read()?)))))
+            Ok(give(out, katacg_host(Arc::new(Trees::read()?))))
         })
     }
 }
 
 /// A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
-/// counts as root.
+/// counts as root, and a hybrid host's cgroup2 mount as one without controllers.
 ///
 /// mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
 /// /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT

@@ -21,7 +21,9 @@ pub const KATACG_FREEZER_FROZEN: i32 = 3;
 /// Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
 /// cgroup is thawed again.
 ///
-/// timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -ENOENT
+/// timeout_ms: how long to wait (v1: also no more than 1000 tries, about half a second). Returns: 0.
+/// Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL (KATACG_ERR_ARGUMENT: the caller is inside, and
+/// could not thaw itself), -ENOENT
 /// (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
 /// write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
 #[no_mangle]
@@ -98,8 +100,10 @@ pub unsafe extern "C" fn katacg_manager_kill(
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
-            let Some(signal) = Signal::from_named_raw(signal) else {
-                return fail(Code::Argument, format!("{signal} is not a signal"));
+            // SAFETY of the call: a number that the kernel has; 32 and 33 are the C library's own.
+            let signal = match signal {
+                1..=31 | 34..=64 => Signal::from_raw_unchecked(signal),
+                _ => return fail(Code::Argument, format!("{signal} is not a signal")),
             };
             manager.kill(signal)?;
             Ok(0)

@@ -14,7 +14,6 @@ use super::options::{
 };
 use crate::cgroupfs::Trees;
 use crate::error::{fail, Code, Result};
-use crate::host::Host;
 use crate::manager::{Config, Flags, Log, Manager};
 use crate::resources::parse;
 
@@ -28,14 +27,14 @@ pub const KATACG_PLAN_APPLY: u32 = 2;
 
 /// A manager: one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
 /// process and no cgroup: freeing it leaves both alone. Calls on one manager from many threads
-/// are safe; those that change the cgroup wait for each other.
+/// are safe; apply, add and set wait for each other.
 pub struct katacg_manager(pub(super) Manager);
 
 pub(super) unsafe fn trees(host: *const katacg_host) -> Result<Arc<Trees>> {
     // SAFETY: the caller's handle, or NULL.
     match unsafe { host.as_ref() } {
         Some(host) => Ok(Arc::clone(&host.0)),
-        None => Ok(Arc::new(Trees::new(Host::read()?))),
+        None => Ok(Arc::new(Trees::read()?)),
     }
 }
 
@@ -213,9 +212,9 @@ pub unsafe extern "C" fn katacg_manager_apply(
 
 /// Gives the cgroup resources. What they leave out stays as it is. When a write fails, what this
 /// call changed is put back in reverse order, and the message says what was restored and what could
-/// not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls for one cgroup take turns, whatever
-/// process they come from (flock(2) on its directory, 10 s at most: -EAGAIN, KATACG_ERR_TIMEOUT). The
-/// resources become part of the manager's own (see katacg_manager_state) when all of them are set.
+/// not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls of managers with the same subsystems for
+/// one cgroup take turns, whatever process they come from (flock(2) on its directory; after 2 s without
+/// its turn a call goes on all the same, with a warning). The resources become part of the manager's own (see katacg_manager_state) when all of them are set.
 ///
 /// resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
 /// the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
@@ -248,7 +247,7 @@ pub unsafe extern "C" fn katacg_manager_set(
 ///
 /// resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
 /// as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
-/// "check"|"write"|"attach",...}],"warnings":[...]}. Text: a line a step, fields separated by
+/// "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}. Text: a line a step, fields separated by
 /// tabs: operation, controller, file, value. Returns: the length without NUL, also when it did not
 /// fit. Errors: those of katacg_manager_set that come before the first write. Threads: any. Fork:
 /// safe, unless another thread was in a call on this handle.

@@ -114,7 +114,8 @@ pub unsafe extern "C" fn katacg_manager_threads(
 ///
 /// Returns: how many moves there were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL
 /// (KATACG_ERR_PATH: to the hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL,
-/// or to itself), what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
+/// or to itself), -EBUSY (KATACG_ERR_BUSY: some could not be moved, as tasks of another pid namespace),
+/// what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
 /// Fork: safe.
 #[no_mangle]
 #[must_use]

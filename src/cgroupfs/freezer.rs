@@ -6,9 +6,10 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::{write_all, Cgroup};
+use super::Cgroup;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::Version;
+use crate::sys::write_all;
 
 /// A cgroup's own state; that of an ancestor is not its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,9 @@ impl Cgroup<'_> {
     /// Freezes all tasks of the cgroup and below. After the deadline, or when it fails, the
     /// cgroup is thawed again.
     pub fn freeze(&self, version: Version, deadline: Duration) -> Result<()> {
-        let end = Instant::now() + deadline;
+        let now = Instant::now();
+        // A deadline beyond the clock's end is a day, which is none.
+        let end = now.checked_add(deadline).unwrap_or(now + Duration::from_secs(86_400));
         let result = match version {
             Version::V1 => self.freeze_v1(end),
             Version::V2 => self.freeze_v2(end),

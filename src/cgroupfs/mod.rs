@@ -18,12 +18,13 @@ pub use procs::parse_ids;
 pub use remove::PATIENCE;
 pub use trees::Trees;
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::fs::{fstatfs, Mode, OFlags, CWD};
 use rustix::io::Errno;
 
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{Hierarchy, Version};
+use crate::sys::{read_to_end, write_all};
 
 /// linux/magic.h
 const CGROUP_SUPER_MAGIC: u64 = 0x0027_e0eb;
@@ -145,31 +146,5 @@ impl Cgroup<'_> {
         let failed = |e| Error::write(&self.absolute(file), value, e);
         let fd = self.open(file, OFlags::WRONLY).map_err(failed)?;
         write_all(&fd, value).map_err(failed)
-    }
-}
-
-/// One write of everything; a knob that takes less than all has not understood it.
-pub(crate) fn write_all(fd: impl AsFd, value: &[u8]) -> std::result::Result<(), Errno> {
-    let written = rustix::io::retry_on_intr(|| rustix::io::write(&fd, value))?;
-    if written == value.len() {
-        Ok(())
-    } else {
-        Err(Errno::IO)
-    }
-}
-
-/// Everything that can be read from where the descriptor is.
-pub(crate) fn read_to_end(fd: impl AsFd, start: usize) -> std::result::Result<Vec<u8>, Errno> {
-    let mut out = Vec::with_capacity(start);
-    loop {
-        if out.capacity() == out.len() {
-            out.reserve(out.len().max(start));
-        }
-        let room = rustix::buffer::spare_capacity(&mut out);
-        match rustix::io::read(&fd, room) {
-            Ok(0) => return Ok(out),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
-        }
     }
 }

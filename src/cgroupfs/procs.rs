@@ -5,10 +5,11 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::{write_all, Cgroup};
+use super::Cgroup;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::Version;
 use crate::plan::Kind;
+use crate::sys::write_all;
 
 /// A task that is still being forked (TASK_NEW) cannot be moved: EINVAL, for a moment.
 const TRIES: u32 = 5;
@@ -100,12 +101,14 @@ impl Cgroup<'_> {
     }
 }
 
-/// Lines of decimal numbers.
+/// Lines of decimal numbers. A task of another pid namespace reads as 0 on v2, which names nobody:
+/// it is left out.
 pub fn parse_ids(text: &[u8]) -> Result<Vec<i32>> {
     let text = String::from_utf8_lossy(text);
     let parse = |field: &str| match field.parse() {
         Ok(id) => Ok(id),
         Err(_) => fail(Code::System, format!("read a list of tasks: {field:?} is not a number")),
     };
-    text.split_ascii_whitespace().map(parse).collect()
+    let ids: Result<Vec<i32>> = text.split_ascii_whitespace().map(parse).collect();
+    Ok(ids?.into_iter().filter(|id| *id != 0).collect())
 }

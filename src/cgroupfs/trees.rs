@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::{Cgroup, Tree};
 use crate::error::{Code, Error, Result};
-use crate::host::Host;
+use crate::host::{Host, Version};
 
 /// A host's facts and its open hierarchies. Shared by any number of managers.
 #[derive(Debug)]
@@ -18,6 +18,17 @@ impl Trees {
     pub fn new(host: Host) -> Trees {
         let open = host.hierarchies.iter().map(|_| OnceLock::new()).collect();
         Trees { host, open }
+    }
+
+    /// This host's, with the controllers of the cgroup2 mount. One that cannot be read has none
+    /// for us.
+    pub fn read() -> Result<Trees> {
+        let mut host = Host::read()?;
+        for hierarchy in host.hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
+            let words = |tree: Tree| tree.cgroup(b"").words("cgroup.controllers");
+            hierarchy.controllers = Tree::open(hierarchy).and_then(words).unwrap_or_default();
+        }
+        Ok(Trees::new(host))
     }
 
     /// The facts.

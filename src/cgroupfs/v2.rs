@@ -63,7 +63,8 @@ impl Cgroup<'_> {
         };
         let found = String::from_utf8_lossy(&found).trim().to_owned();
         match (found.as_str(), domain) {
-            ("domain", _) | ("domain threaded" | "threaded", None) => Ok(()),
+            // The root of a threaded subtree is a domain itself, with every controller.
+            ("domain" | "domain threaded", _) | ("threaded", None) => Ok(()),
             ("domain invalid", None) => self.write("cgroup.type", b"threaded"),
             (kind, domain) => {
                 let mut text = b"cannot use ".to_vec();
@@ -79,10 +80,18 @@ impl Cgroup<'_> {
         }
     }
 
+    /// The same for a level between, which only has to become threaded where it must.
+    pub fn settle_between(&self) {
+        if self.words("cgroup.type").is_ok_and(|kind| kind == ["domain", "invalid"]) {
+            // What does not work here shows at the cgroup itself.
+            let _ = self.write("cgroup.type", b"threaded");
+        }
+    }
+
     /// Gives the cgroup to a user: the directory and the files that the kernel's delegation
     /// contract names.
     pub fn delegate(&self, uid: u32, gid: u32) -> Result<()> {
-        let list = crate::host::read_proc("/sys/kernel/cgroup/delegate").unwrap_or_default();
+        let list = crate::sys::read_file("/sys/kernel/cgroup/delegate").unwrap_or_default();
         let list = String::from_utf8_lossy(&list).into_owned();
         let mut files: Vec<&str> = list.lines().filter(|f| !f.contains('/')).collect();
         if files.is_empty() {

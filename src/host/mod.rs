@@ -14,6 +14,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::error::{fail, Code, Error, Result};
 use crate::kata::gopath;
+use crate::sys::read_file;
 
 /// How a host's hierarchies are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +58,16 @@ impl Hierarchy {
     /// This process's cgroup as a path below the mountpoint (no leading slash, `""` is the
     /// mount itself); none when the mount does not show it.
     pub fn own_below_mount(&self) -> Option<Vec<u8>> {
-        let own = gopath::clean(self.own.as_deref()?);
-        gopath::strip_root(&own, &self.root).map(<[u8]>::to_vec)
+        self.below_mount(self.own.as_deref()?)
+    }
+
+    /// The same for any cgroup that /proc/PID/cgroup names. One outside the reader's cgroup
+    /// namespace starts with `/..`, and no mount of ours shows it.
+    pub fn below_mount(&self, cgroup: &[u8]) -> Option<Vec<u8>> {
+        if cgroup == b"/.." || cgroup.starts_with(b"/../") {
+            return None;
+        }
+        gopath::strip_root(&gopath::clean(cgroup), &self.root).map(<[u8]>::to_vec)
     }
 
     /// What /proc/PID/cgroup calls it.
@@ -105,28 +114,24 @@ pub struct Sources<'a> {
 }
 
 impl Host {
-    /// Reads the three files of /proc once each.
+    /// Reads the three files of /proc once each. The cgroup2 mount's controllers are not in them:
+    /// see [`crate::cgroupfs::Trees::read`].
     pub fn read() -> Result<Host> {
-        let mountinfo = read_proc("/proc/self/mountinfo")?;
-        let cgroup = read_proc("/proc/self/cgroup")?;
+        let mountinfo = read_file("/proc/self/mountinfo")?;
+        let cgroup = read_file("/proc/self/cgroup")?;
         // A kernel without user namespaces has no uid_map: then this is the initial one.
-        let uid_map = match read_proc("/proc/self/uid_map") {
+        let uid_map = match read_file("/proc/self/uid_map") {
             Err(e) if e.is(rustix::io::Errno::NOENT) => Vec::new(),
             other => other?,
         };
         let euid = rustix::process::geteuid().as_raw();
-        let mut host = Host::parse(Sources {
+        Host::parse(Sources {
             mountinfo: &mountinfo,
             cgroup: &cgroup,
             uid_map: &uid_map,
             euid,
             controllers: b"",
-        })?;
-        for hierarchy in host.hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
-            let file = [&hierarchy.mountpoint[..], b"/cgroup.controllers"].concat();
-            hierarchy.controllers = words(&read_file(&file)?);
-        }
-        Ok(host)
+        })
     }
 
     /// The facts from their sources; no I/O.
@@ -207,20 +212,8 @@ fn in_user_namespace(uid_map: &[u8]) -> bool {
     !(fields.is_empty() || fields == [&b"0"[..], b"0", b"4294967295"])
 }
 
-/// Reads a file of /proc to its end.
-pub(crate) fn read_proc(path: &str) -> Result<Vec<u8>> {
-    read_file(path.as_bytes())
-}
-
 fn words(text: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(text).split_whitespace().map(str::to_owned).collect()
-}
-
-fn read_file(path: &[u8]) -> Result<Vec<u8>> {
-    let failed = |what| move |e| Error::system(what, path, e);
-    let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(failed("open"))?;
-    crate::cgroupfs::read_to_end(&fd, 64 * 1024).map_err(failed("read"))
 }
 
 /// The controllers of /proc/self/cgroup, each with this process's cgroup.

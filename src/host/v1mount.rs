@@ -57,5 +57,5 @@ fn fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// [`find`] in this process's own mountinfo.
 pub fn find_own() -> Result<Vec<u8>> {
-    find(&super::read_proc("/proc/self/mountinfo")?)
+    find(&crate::sys::read_file("/proc/self/mountinfo")?)
 }

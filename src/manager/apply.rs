@@ -39,7 +39,7 @@ impl Manager {
         }
         let unified = self.trees.host().is_unified();
         let knobs = match set {
-            Some(resources) => self.plan(resources)?,
+            Some(resources) => self.knobs(resources)?,
             None if unified => Plan::default(),
             // What must be there before a process can enter.
             None => resources::plan_before_join(&self.resources(), self.target())?,
@@ -167,7 +167,7 @@ impl Manager {
         let Some(hierarchy) = hierarchy.filter(|_| permission && rootless) else {
             return Err(error);
         };
-        let limits = self.plan(wanted)?;
+        let limits = self.knobs(wanted)?;
         if limits.writes().any(|w| w.hierarchy == hierarchy) {
             return Err(error.with_code(Code::Rootless).advice(
                 "limits need a cgroup: give a path in a cgroup that is delegated to you, \
@@ -175,8 +175,7 @@ impl Manager {
             ));
         }
         self.warn(vec![format!("going without a cgroup: {error}")]);
-        let mut dropped = self.dropped.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        dropped.insert(hierarchy);
+        self.drop_hierarchy(hierarchy);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 
-use super::members::deleted;
+use super::knob::gone_or;
 use super::Manager;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::Version;
@@ -28,7 +28,9 @@ impl Manager {
             };
             let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
             let fd = cgroup.open(file, OFlags::WRONLY);
-            out.push(fd.map_err(|e| deleted(Error::system("open", &cgroup.absolute(file), e)))?);
+            out.push(
+                fd.map_err(|e| gone_or(cgroup, Error::system("open", &cgroup.absolute(file), e)))?,
+            );
         }
         Ok(out)
     }
@@ -41,6 +43,6 @@ impl Manager {
         let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
         cgroup
             .open("", OFlags::RDONLY | OFlags::DIRECTORY)
-            .map_err(|e| deleted(Error::system("open", &cgroup.absolute(""), e)))
+            .map_err(|e| gone_or(cgroup, Error::system("open", &cgroup.absolute(""), e)))
     }
 }

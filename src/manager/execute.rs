@@ -26,6 +26,8 @@ pub(super) struct Run<'m> {
     pub(super) moved: Vec<(usize, Kind, i32)>,
     /// Writes that wait until the named file has been written.
     waiting: Vec<(&'static str, Write)>,
+    /// Hierarchies in which the cgroup was made or found.
+    entered: Vec<usize>,
     /// Hierarchies in which a file of the cgroup was opened: proof that it lies there.
     touched: Vec<usize>,
     /// Whether old values are kept, and what would put them back, oldest first.
@@ -47,6 +49,7 @@ impl<'m> Run<'m> {
             origin: BTreeMap::new(),
             moved: Vec::new(),
             waiting: Vec::new(),
+            entered: Vec::new(),
             touched: Vec::new(),
             keep: false,
             old: Vec::new(),
@@ -99,11 +102,11 @@ impl<'m> Run<'m> {
         Ok(())
     }
 
-    /// That every directory which was made, and in which nothing was opened, lies in its
-    /// hierarchy and not in something mounted over it.
+    /// That every cgroup in which nothing was opened is a directory of its hierarchy: not a file
+    /// that happens to have the name, not in something mounted over it.
     pub(super) fn verify(&mut self) -> Result<()> {
-        let made = self.created.iter().map(|(hierarchy, _, _)| *hierarchy);
-        let unproved: Vec<usize> = made.filter(|h| !self.touched.contains(h)).collect();
+        let entered = self.entered.iter().copied();
+        let unproved: Vec<usize> = entered.filter(|h| !self.touched.contains(h)).collect();
         for hierarchy in unproved {
             let checked = self.cgroup(hierarchy).and_then(|cgroup| {
                 cgroup
@@ -119,8 +122,18 @@ impl<'m> Run<'m> {
 
     fn step(&mut self, step: &Step) -> Result<()> {
         match step {
-            Step::Create { hierarchy } => self.make(*hierarchy, b""),
+            Step::Create { hierarchy } => {
+                self.entered.push(*hierarchy);
+                self.make(*hierarchy, b"")
+            }
             Step::Enable { hierarchy } => {
+                // Levels that were made below a threaded cgroup take no controller before.
+                for (_, path, created) in self.created.iter().filter(|(h, _, _)| h == hierarchy) {
+                    let cgroup = self.manager.trees.cgroup(*hierarchy, path)?;
+                    for &end in created.0.iter().filter(|&&end| end < path.len()) {
+                        cgroup.prefix(end).settle_between();
+                    }
+                }
                 let mut enabled = Vec::new();
                 let result = self.cgroup(*hierarchy)?.enable_controllers(&mut enabled);
                 self.enabled
@@ -249,10 +262,25 @@ impl<'m> Run<'m> {
         // A value that the kernel changed was written all the same.
         if result.as_ref().map_or_else(|e| e.code() == Code::Clamped, |()| true) {
             let old = String::from_utf8_lossy(&old);
+            self.keep_weight(cgroup, write, old.trim());
             let value = restore::value(&write.file, &write.value, &old);
             self.old.push((write.clone(), value));
         }
         result
+    }
+
+    /// Clearing `cpu.idle` resets the weight, so putting it back takes both, the weight last.
+    fn keep_weight(&mut self, cgroup: Cgroup<'_>, idle: &Write, old: &str) {
+        if idle.file != "cpu.idle" || old != "0" {
+            return;
+        }
+        for file in ["cpu.weight", "cpu.shares"] {
+            if let Ok(weight) = cgroup.read(file) {
+                let weight = String::from_utf8_lossy(&weight).trim().to_owned();
+                let write = Write::new(idle.hierarchy, "cpu", file, weight.clone());
+                self.old.push((write, Some(weight)));
+            }
+        }
     }
 
     fn cpuset_files(&self, hierarchy: usize) -> [&'static str; 2] {

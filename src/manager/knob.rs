@@ -3,9 +3,10 @@
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::cgroupfs::{write_all, Cgroup};
+use crate::cgroupfs::Cgroup;
 use crate::error::{Code, Error, Result};
 use crate::plan::Write;
+use crate::sys::write_all;
 
 /// Writes; reads first when the old value is wanted, and afterwards where the kernel is known to
 /// take another value in silence.
@@ -21,11 +22,19 @@ pub(super) fn put(cgroup: Cgroup<'_>, write: &Write, old: Option<&mut Vec<u8>>) 
         other => other,
     };
     let fd = opened.map_err(failed)?;
+    // Where the descriptor is does not change: the write is at the start.
     let read = || {
-        let mut buffer = vec![0u8; 4096];
-        let length = rustix::io::pread(&fd, &mut buffer, 0).unwrap_or(0);
-        buffer.truncate(length);
-        buffer
+        let mut out = Vec::new();
+        let mut buffer = [0u8; 4096];
+        loop {
+            let offset = u64::try_from(out.len()).unwrap_or(u64::MAX);
+            let length = rustix::io::pread(&fd, &mut buffer, offset).unwrap_or(0);
+            out.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            // Less than there was room for: the end.
+            if length < buffer.len() {
+                return out;
+            }
+        }
     };
     if let Some(old) = old {
         *old = read();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{kill_process, Pid, Signal};
 
-use super::members::deleted;
+use super::knob::gone_or;
 use super::{Joined, Manager};
 use crate::cgroupfs::{Cgroup, Freezer, PATIENCE};
 use crate::error::{fail, Code, Error, Result};
@@ -15,6 +15,10 @@ use crate::host::Version;
 const KILL_PASSES: usize = 16;
 /// How long freezing may take before processes are killed without it.
 const KILL_FREEZE: Duration = Duration::from_secs(2);
+
+fn own_pid() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}
 
 impl Manager {
     /// The cgroup to freeze: v1's freezer hierarchy, or the cgroup2 one.
@@ -36,20 +40,32 @@ impl Manager {
     pub fn freeze(&self, deadline: Duration) -> Result<()> {
         self.not_the_root()?;
         let (cgroup, version) = self.freezer_cgroup()?;
-        cgroup.freeze(version, deadline).map_err(deleted)
+        let (mut inside, own) = (false, own_pid());
+        let mut look = |cgroup: Cgroup<'_>| {
+            inside |= cgroup.pids()?.contains(&own);
+            Ok(())
+        };
+        cgroup.walk(&mut look).map_err(|e| gone_or(cgroup, e))?;
+        if inside {
+            return fail(
+                Code::Argument,
+                "the caller is in this cgroup: frozen, it could not thaw it again",
+            );
+        }
+        cgroup.freeze(version, deadline).map_err(|e| gone_or(cgroup, e))
     }
 
     /// Lets them run again (those that no frozen ancestor holds).
     pub fn thaw(&self) -> Result<()> {
         self.not_the_root()?;
         let (cgroup, version) = self.freezer_cgroup()?;
-        cgroup.thaw(version).map_err(deleted)
+        cgroup.thaw(version).map_err(|e| gone_or(cgroup, e))
     }
 
     /// The cgroup's own freezer state.
     pub fn freezer_state(&self) -> Result<Freezer> {
         let (cgroup, version) = self.freezer_cgroup()?;
-        cgroup.freezer(version).map_err(deleted)
+        cgroup.freezer(version).map_err(|e| gone_or(cgroup, e))
     }
 
     /// Sends a signal to every process in the cgroup and below, with nobody escaping by
@@ -66,7 +82,7 @@ impl Manager {
                 Ok(()) => return Ok(()),
                 // Older kernels; threaded cgroups (EOPNOTSUPP).
                 Err(e) if e.is(Errno::NOENT) || e.is(Errno::OPNOTSUPP) => {}
-                Err(e) => return Err(deleted(e)),
+                Err(e) => return Err(gone_or(cgroup, e)),
             }
         }
         let was_frozen = matches!(self.freezer_state(), Ok(Freezer::Frozen | Freezer::Freezing));
@@ -87,7 +103,9 @@ impl Manager {
             if new.is_empty() {
                 break;
             }
-            for &id in &new {
+            // The caller itself last: after it nobody signals the others.
+            let (us, others): (Vec<i32>, Vec<i32>) = new.iter().partition(|id| **id == own_pid());
+            for id in others.into_iter().chain(us) {
                 let Some(pid) = Pid::from_raw(id) else { continue };
                 match kill_process(pid, signal) {
                     Ok(()) | Err(Errno::SRCH) => {}
@@ -140,7 +158,15 @@ impl Manager {
             Version::V1 => "memory.oom_control",
             Version::V2 => "memory.events",
         };
-        match cgroup.keyed(file, "oom_kill").map_err(deleted)? {
+        let counted = match cgroup.keyed(file, "oom_kill") {
+            Err(e) if e.is(Errno::NOENT) && cgroup.exists()? => {
+                return Err(e
+                    .with_code(Code::Controller)
+                    .advice("the cgroup has no memory controller"))
+            }
+            other => other.map_err(|e| gone_or(cgroup, e))?,
+        };
+        match counted {
             Some(count) => Ok(count),
             None => fail(Code::Unsupported, format!("this kernel counts no oom_kill in {file}")),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rustix::io::Errno;
 
+use super::knob::gone_or;
 use super::{Joined, Manager, Run};
 use crate::cgroupfs::Cgroup;
 use crate::error::{fail, Code, Error, Result};
@@ -65,7 +66,8 @@ impl Manager {
     ///
     /// v1: as in the devices hierarchy, like runc; else in the first that is joined.
     pub fn pids(&self) -> Result<Vec<i32>> {
-        self.main()?.pids().map_err(deleted)
+        let cgroup = self.main()?;
+        cgroup.pids().map_err(|e| gone_or(cgroup, e))
     }
 
     /// The processes in the cgroup and in all below it, each once.
@@ -75,7 +77,8 @@ impl Manager {
             all.extend(cgroup.pids()?);
             Ok(())
         };
-        self.main()?.walk(&mut list).map_err(deleted)?;
+        let cgroup = self.main()?;
+        cgroup.walk(&mut list).map_err(|e| gone_or(cgroup, e))?;
         Ok(all.into_iter().collect())
     }
 
@@ -83,7 +86,7 @@ impl Manager {
     pub fn threads(&self) -> Result<Vec<i32>> {
         let joined = self.main_joined()?;
         let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
-        cgroup.threads(self.version(joined)).map_err(deleted)
+        cgroup.threads(self.version(joined)).map_err(|e| gone_or(cgroup, e))
     }
 
     /// Moves everybody in this cgroup and below it to another one, hierarchy by hierarchy: on v1
@@ -92,6 +95,8 @@ impl Manager {
     /// cgroups. A hierarchy that this manager has not joined takes the processes of the others.
     /// Tasks that end meanwhile are passed over. Returns how many moves there were.
     pub fn move_to(&self, to: &Manager) -> Result<usize> {
+        // The root's members are the host's.
+        self.not_the_root()?;
         if to.each().any(|j| j.path.is_empty()) && self.config.flags.strict {
             return fail(Code::Path, "the hierarchies' root is no place to move processes to");
         }
@@ -155,10 +160,21 @@ fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version) -> Result<usize> 
             count += attach_living(into, version, kind, &ids)?;
             Ok(())
         };
-        from.walk(&mut pass).map_err(deleted)?;
+        from.walk(&mut pass).map_err(|e| gone_or(from, e))?;
         if found == 0 {
             break;
         }
+    }
+    // Tasks of another pid namespace cannot be named from here; or new ones kept coming.
+    let mut left = false;
+    let mut look = |cgroup: Cgroup<'_>| {
+        left |= !cgroup.read(Kind::Thread.file(version))?.is_empty();
+        Ok(())
+    };
+    from.walk(&mut look).map_err(|e| gone_or(from, e))?;
+    if left {
+        let path = String::from_utf8_lossy(&from.absolute("")).into_owned();
+        return fail(Code::Busy, format!("some tasks of {path} could not be moved, and are there"));
     }
     Ok(count)
 }
@@ -190,12 +206,4 @@ fn check_below(below: &[u8]) -> Result<Vec<u8>> {
     }
     let clean = gopath::clean(below);
     Ok(if clean == b"." { Vec::new() } else { clean })
-}
-
-/// A cgroup that is gone has its own code.
-pub(super) fn deleted(error: Error) -> Error {
-    if error.is(Errno::NOENT) || error.is(Errno::NODEV) {
-        return error.with_code(Code::Deleted);
-    }
-    error
 }

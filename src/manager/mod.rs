@@ -19,7 +19,7 @@ mod set;
 mod state;
 mod undo;
 
-use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oci_spec::runtime::LinuxResources;
@@ -46,7 +46,7 @@ pub struct Manager {
     hierarchies: Vec<usize>,
     resources: Mutex<LinuxResources>,
     /// Hierarchies in which a rootless caller could not make the cgroup.
-    dropped: Mutex<BTreeSet<usize>>,
+    dropped: Vec<AtomicBool>,
     log: Option<Log>,
 }
 
@@ -95,15 +95,8 @@ impl Manager {
             }
         }
         let resources = Mutex::new(config.resources.clone());
-        Manager {
-            trees,
-            config,
-            joined,
-            hierarchies,
-            resources,
-            dropped: Mutex::default(),
-            log: None,
-        }
+        let dropped = trees.host().hierarchies.iter().map(|_| AtomicBool::new(false)).collect();
+        Manager { trees, config, joined, hierarchies, resources, dropped, log: None }
     }
 
     /// The same manager, with warnings written to `log`.
@@ -133,9 +126,11 @@ impl Manager {
         &self.config
     }
 
-    /// Subsystem to absolute path; the key is `""` for cgroup2.
+    /// Subsystem to absolute path; the key is `""` for cgroup2. Without those hierarchies that a
+    /// rootless caller goes without.
     pub fn paths(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
-        self.joined.iter().filter_map(|j| Some((j.subsystem.as_str(), self.absolute(j)?)))
+        let joined = self.joined.iter().filter(|j| self.is_in(j));
+        joined.filter_map(|j| Some((j.subsystem.as_str(), self.absolute(j)?)))
     }
 
     fn absolute(&self, joined: &Joined) -> Option<Vec<u8>> {
@@ -228,7 +223,13 @@ impl Manager {
 
     /// Not dropped for want of permission.
     fn is_in(&self, joined: &Joined) -> bool {
-        !self.dropped.lock().unwrap_or_else(PoisonError::into_inner).contains(&joined.hierarchy)
+        !self.dropped.get(joined.hierarchy).is_some_and(|dropped| dropped.load(Ordering::Relaxed))
+    }
+
+    fn drop_hierarchy(&self, hierarchy: usize) {
+        if let Some(dropped) = self.dropped.get(hierarchy) {
+            dropped.store(true, Ordering::Relaxed);
+        }
     }
 }
 

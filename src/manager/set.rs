@@ -13,11 +13,25 @@ use crate::plan::{Plan, Step};
 use crate::resources;
 
 /// How long one Set waits for another one of the same cgroup.
-const WAIT: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(2);
 
 impl Manager {
-    /// The writes that [`Manager::set`] would do; touches nothing.
+    /// What [`Manager::set`] would do; touches nothing.
     pub fn plan(&self, resources: &LinuxResources) -> Result<Plan> {
+        let mut plan = self.knobs(resources)?;
+        if !self.trees.host().is_unified() {
+            // Apply left controllers off that no limit needed.
+            let enable = self.to_enable(&plan).into_iter();
+            // Behind the checks, which come before anything is written.
+            let check = |step: &&Step| matches!(step, Step::CheckMemory { .. });
+            let at = plan.steps.iter().take_while(check).count();
+            plan.steps.splice(at..at, enable.map(|hierarchy| Step::Enable { hierarchy }));
+        }
+        Ok(plan)
+    }
+
+    /// The writes alone.
+    pub(super) fn knobs(&self, resources: &LinuxResources) -> Result<Plan> {
         resources::plan(resources, self.target(), self.config.flags.resource_options())
     }
 
@@ -25,16 +39,12 @@ impl Manager {
     /// effect.
     ///
     /// When a write fails, what this call changed is put back in reverse order, and the error
-    /// says what could not be (unless [`super::Flags::no_rollback`]). Two calls for one cgroup,
-    /// in whatever processes, take turns: an advisory lock on its directory.
+    /// says what could not be (unless [`super::Flags::no_rollback`]). Two calls of managers with
+    /// the same subsystems for one cgroup, in whatever processes, take turns: an advisory lock on
+    /// its directory, of the devices hierarchy or else the first.
     pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
         self.not_the_root()?;
         let mut plan = self.plan(resources)?;
-        if !self.trees.host().is_unified() {
-            // Apply left them off when no limit needed them.
-            let enable = self.to_enable(&plan).into_iter();
-            plan.steps.splice(0..0, enable.map(|hierarchy| Step::Enable { hierarchy }));
-        }
         let mut known = self.lock();
         let turn = self.take_turn()?;
         let mut run = Run::new(self);
@@ -46,8 +56,9 @@ impl Manager {
         Ok(self.warn(plan.warnings))
     }
 
-    /// Waits for the lock on the cgroup's directory; closing the descriptor gives it back.
-    pub(super) fn take_turn(&self) -> Result<OwnedFd> {
+    /// Waits for the lock on the cgroup's directory, within reason: whoever may open the directory
+    /// may hold the lock, and nobody shall keep limits from being set.
+    pub(super) fn take_turn(&self) -> Result<Turn> {
         let cgroup = self.main()?;
         let fd = cgroup.open("", OFlags::RDONLY | OFlags::DIRECTORY).map_err(|e| {
             let error = Error::system("open", &cgroup.absolute(""), e);
@@ -62,19 +73,29 @@ impl Manager {
         let mut pause = Duration::from_micros(100);
         loop {
             match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(fd),
+                Ok(()) => return Ok(Turn(fd)),
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) if Instant::now() < end => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(10));
                 }
                 Err(Errno::WOULDBLOCK) => {
-                    return Err(Error::system("lock", &cgroup.absolute(""), Errno::WOULDBLOCK)
-                        .with_code(Code::Timeout)
-                        .advice("another process is setting this cgroup's resources"))
+                    let path = String::from_utf8_lossy(&cgroup.absolute("")).into_owned();
+                    self.warn(vec![format!("{path} stays locked by somebody; set out of turn")]);
+                    return Ok(Turn(fd));
                 }
                 Err(e) => return Err(Error::system("lock", &cgroup.absolute(""), e)),
             }
         }
+    }
+}
+
+/// The lock, while it lasts. Unlocked by name: a child that another thread forks meanwhile has the
+/// descriptor too, and closing ours would leave the lock to it.
+pub(super) struct Turn(OwnedFd);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }

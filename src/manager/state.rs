@@ -1,7 +1,7 @@
 //! A manager's state as JSON: what another process needs to go on with it.
 //!
 //! `{"version":1,"driver":"cgroupfs","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
-//! "skipDevices":B,"strict":B,"noRollback":B,"implicit":B,"owner":[UID,GID],"resources":{…}}`, where P is a string, or `{"hex":"…"}` for a
+//! "skipDevices":B,"strict":B,"noRollback":B,"nowhere":B,"implicit":B,"owner":[UID,GID],"resources":{…}}`, where P is a string, or `{"hex":"…"}` for a
 //! path that is not UTF-8. An empty or absent `paths` means that they are derived again.
 
 use std::collections::BTreeMap;
@@ -33,6 +33,9 @@ struct State {
     strict: bool,
     #[serde(default)]
     no_rollback: bool,
+    /// In no hierarchy at all: a rootless caller that may make none.
+    #[serde(default)]
+    nowhere: bool,
     #[serde(default)]
     implicit: bool,
     #[serde(default)]
@@ -94,6 +97,7 @@ impl Manager {
             skip_devices: flags.skip_devices,
             strict: flags.strict,
             no_rollback: flags.no_rollback,
+            nowhere: self.each().next().is_none(),
             implicit: self.config.implicit,
             owner: self.config.owner,
             resources: self.resources(),
@@ -141,7 +145,11 @@ impl Manager {
             owner: state.owner,
         };
         if state.paths.is_empty() {
-            return Manager::new(trees, config);
+            let manager = Manager::new(trees, config)?;
+            for &hierarchy in manager.hierarchies.iter().filter(|_| state.nowhere) {
+                manager.drop_hierarchy(hierarchy);
+            }
+            return Ok(manager);
         }
         config.check()?;
         let paths: Vec<(String, Vec<u8>)> = state

@@ -1,14 +1,10 @@
 //! Undoing what a failed call did, newest first.
 
-use std::time::Instant;
-
 use rustix::io::Errno;
 
 use super::execute::Run;
 use super::knob::put;
-use crate::cgroupfs::PATIENCE;
 use crate::error::{Code, Error, Result};
-use crate::kata::gopath;
 use crate::plan::{Kind, Write};
 
 impl Run<'_> {
@@ -25,19 +21,26 @@ impl Run<'_> {
             }
         }
         let restored = self.restore(&mut failed);
-        let end = Instant::now() + PATIENCE;
         for (hierarchy, path, created) in std::mem::take(&mut self.created).into_iter().rev() {
             let Ok(cgroup) = self.manager.trees.cgroup(hierarchy, &path) else { continue };
+            // One rmdir a level: somebody else may have come to use an ancestor that we made.
             for level in created.0.into_iter().rev() {
-                if let Err(e) = cgroup.prefix(level).remove(end) {
-                    failed.push(e.to_string());
+                match cgroup.prefix(level).rmdir() {
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(Errno::BUSY | Errno::NOTEMPTY) if level < path.len() => {}
+                    Err(e) => {
+                        let left = cgroup.prefix(level).absolute("");
+                        failed.push(Error::system("rmdir", &left, e).to_string());
+                    }
                 }
             }
         }
-        for (hierarchy, end, names) in std::mem::take(&mut self.enabled).into_iter().rev() {
-            // Refused where somebody else's cgroup has come to use them: then they stay.
+        for (hierarchy, level, names) in std::mem::take(&mut self.enabled).into_iter().rev() {
             let Ok(cgroup) = self.cgroup(hierarchy) else { continue };
-            let _ = cgroup.prefix(end).control('-', &names);
+            // Turning one off takes the limits of children away that have come to use it.
+            if cgroup.prefix(level).children().is_ok_and(|children| children.is_empty()) {
+                let _ = cgroup.prefix(level).control('-', &names);
+            }
         }
         let error = match restored.as_slice() {
             [] => error,
@@ -83,10 +86,9 @@ impl Run<'_> {
         let Some(facts) = self.manager.trees.host().hierarchies.get(hierarchy) else {
             return Ok(());
         };
-        let key = facts.own_key();
-        let was = self.origin.get(&id).and_then(|own| own.get(key)).map(|path| gopath::clean(path));
-        match was.as_deref().and_then(|path| gopath::strip_root(path, &facts.root)) {
-            Some(path) => self.manager.trees.cgroup(hierarchy, path)?.attach(
+        let was = self.origin.get(&id).and_then(|own| own.get(facts.own_key()));
+        match was.and_then(|cgroup| facts.below_mount(cgroup)) {
+            Some(path) => self.manager.trees.cgroup(hierarchy, &path)?.attach(
                 facts.version,
                 kind,
                 &[id],

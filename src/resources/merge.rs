@@ -6,7 +6,7 @@ use serde_json::Value;
 /// `old`, with every field that `new` has: what is in force after `new` was set.
 pub fn merge(old: &LinuxResources, new: &LinuxResources) -> LinuxResources {
     let overlaid = serde_json::to_value(old).and_then(|mut all| {
-        overlay(&mut all, serde_json::to_value(new)?);
+        overlay(&mut all, serde_json::to_value(new)?, "");
         serde_json::from_value(all)
     });
     // Both came from JSON, so both go through it again.
@@ -21,21 +21,70 @@ pub fn merge(old: &LinuxResources, new: &LinuxResources) -> LinuxResources {
     merged
 }
 
-fn overlay(old: &mut Value, new: Value) {
+/// Fields of which 0 means "leave it": setting them to 0 writes nothing.
+const UNSET: &[&str] = &[
+    "/cpu/shares",
+    "/cpu/quota",
+    "/cpu/period",
+    "/cpu/realtimeRuntime",
+    "/cpu/realtimePeriod",
+    "/memory/limit",
+    "/memory/reservation",
+    "/memory/swap",
+    "/blockIO/weight",
+    "/blockIO/leafWeight",
+    "/network/classID",
+];
+
+fn overlay(old: &mut Value, new: Value, place: &str) {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
             for (key, value) in new {
-                overlay(old.entry(key).or_insert(Value::Null), value);
+                let place = format!("{place}/{key}");
+                overlay(old.entry(key).or_insert(Value::Null), value, &place);
             }
         }
+        // Lists of devices, page sizes and interfaces: an entry replaces the one for the same.
+        (Value::Array(old), Value::Array(new)) if place != "/devices" => {
+            for entry in new {
+                match old.iter_mut().find(|known| same(known, &entry)) {
+                    Some(known) => *known = entry,
+                    None => old.push(entry),
+                }
+            }
+        }
+        (_, new) if new == 0 && UNSET.contains(&place) => {}
         (old, new) => *old = new,
     }
+}
+
+/// Whether two list entries are about the same thing.
+fn same(a: &Value, b: &Value) -> bool {
+    ["pageSize", "major", "minor", "name"].into_iter().all(|key| a.get(key) == b.get(key))
 }
 
 #[cfg(test)]
 mod tests {
     use super::merge;
     use crate::resources::parse;
+
+    #[test]
+    fn zero_is_unset_and_lists_grow() {
+        let read = |json: &str| parse::resources(json.as_bytes()).unwrap();
+        let old = read(
+            r#"{"cpu":{"shares":512},"pids":{"limit":7},
+            "hugepageLimits":[{"pageSize":"2MB","limit":4}]}"#,
+        );
+        let new = read(
+            r#"{"cpu":{"shares":0},"pids":{"limit":0},
+            "hugepageLimits":[{"pageSize":"1GB","limit":2},{"pageSize":"2MB","limit":6}]}"#,
+        );
+        let wanted = read(
+            r#"{"cpu":{"shares":512},"pids":{"limit":0},
+            "hugepageLimits":[{"pageSize":"2MB","limit":6},{"pageSize":"1GB","limit":2}]}"#,
+        );
+        assert_eq!(merge(&old, &new), wanted);
+    }
 
     #[test]
     fn no_memory_limit_is_no_swap_limit() {

@@ -20,12 +20,6 @@
 
 static struct katacg_error err;
 
-/* Under valgrind, whose own system calls no filter lets through, and which knows no clone3. Each of
- * these programs is run without it first. */
-static int is_watched(void) {
-    return getenv("KATACG_C_DIVIDE") != NULL;
-}
-
 static struct katacg_manager *new_manager(const char *path) {
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *manager = NULL;

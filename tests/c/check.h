@@ -80,6 +80,13 @@ static inline unsigned long divided(unsigned long count) {
     return less ? less : 1;
 }
 
+/* Under valgrind, which knows no clone3, whose own system calls no filter lets through, and which
+ * has one more descriptor in each generation of processes. Every program is run without it as well.
+ */
+static inline int is_watched(void) {
+    return getenv("KATACG_C_DIVIDE") != NULL;
+}
+
 static inline int finish(void) {
     printf("%lu checks, %d failed\n", check_count, check_failures);
     return check_failures ? 1 : 0;

@@ -111,6 +111,46 @@ static void *busy(void *argument) {
     return NULL;
 }
 
+static void *look_only(void *manager) {
+    struct katacg_error err = KATACG_ERROR_INIT;
+
+    while (!stop)
+        if (katacg_manager_exists(manager, &err) != -ENOENT)
+            fail("exists", 0, &err);
+    return NULL;
+}
+
+/* Threads that do one short call and nothing else: what is held in it for an instant is held often.
+ */
+static void short_calls(void) {
+    struct katacg_host *on = paper_host();
+    struct katacg_manager *manager = paper_manager(on);
+    pthread_t threads[BUSY];
+    unsigned long i, forks = divided(3000);
+    int status = 0;
+
+    for (i = 0; i < BUSY; i++)
+        MUST(pthread_create(&threads[i], NULL, look_only, manager) == 0);
+    for (i = 0; i < forks && status == 0; i++) {
+        pid_t child = fork();
+
+        MUST(child >= 0);
+        if (child == 0) {
+            alarm(10);
+            _exit(katacg_manager_exists(manager, NULL) != -ENOENT);
+        }
+        waitpid(child, &status, 0);
+    }
+    CHECK(status == 0, "fork %lu: status %#x%s", i, (unsigned)status,
+          status == SIGALRM ? ": it hangs" : "");
+    stop = 1;
+    for (i = 0; i < BUSY; i++)
+        pthread_join(threads[i], NULL);
+    stop = 0;
+    katacg_manager_free(manager);
+    katacg_host_free(on);
+}
+
 static struct katacg_manager *new_manager(const char *cgroup) {
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *manager = NULL;
@@ -139,6 +179,7 @@ int main(void) {
     shared = new_manager(test_cgroup("shared"));
     quiet = new_manager(test_cgroup("quiet"));
     in_a_child(1);
+    short_calls();
 
     for (i = 0; i < BUSY; i++)
         MUST(pthread_create(&threads[i], NULL, busy, NULL) == 0);

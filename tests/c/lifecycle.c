@@ -241,6 +241,8 @@ static void run_away(void) {
 
         if (next > 0)
             _exit(0);
+        if (is_watched())
+            usleep(5000);
     }
 }
 

@@ -240,3 +240,52 @@ fn without_root() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("as it should be"), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// What a failed call made may have come to be used by somebody else meanwhile; here it was there
+/// before, and empty.
+#[test]
+fn a_failed_apply_takes_no_sibling_away() {
+    let s = Sandbox::planned("", "{}");
+    let sibling = manager(&format!("{}/sibling", s.name), "{}");
+    sibling.apply(NOBODY, false).unwrap();
+    let failing = manager(&format!("{}/mine", s.name), r#"{"cpu":{"quota":1}}"#);
+    failing.apply(NOBODY, true).unwrap_err();
+    assert!(sibling.exists().unwrap() && !failing.exists().unwrap());
+}
+
+#[test]
+fn a_file_of_the_name_is_no_cgroup() {
+    let file = if unified() { "cgroup.procs" } else { "tasks" };
+    let s = Sandbox::planned("", "{}");
+    s.manager.apply(NOBODY, false).unwrap();
+    let error = manager(&format!("{}/{file}", s.name), "{}").apply(NOBODY, false).unwrap_err();
+    assert_eq!(error.sys_errno(), Some(rustix::io::Errno::NOTDIR), "{error}");
+}
+
+#[test]
+fn two_levels_below_a_threaded_cgroup() {
+    need!(unified(), "cgroup v1 has no threaded cgroups");
+    let s = Sandbox::planned("", "{}");
+    s.manager.apply(NOBODY, false).unwrap();
+    let threaded = s.dir("").join("threaded");
+    fs::create_dir(&threaded).unwrap();
+    fs::write(threaded.join("cgroup.type"), "threaded").unwrap();
+    let leaf = manager(&format!("{}/threaded/a/b", s.name), "{}");
+    leaf.apply(NOBODY, false).unwrap();
+    assert_eq!(fs::read_to_string(dir(&leaf, "").join("cgroup.type")).unwrap().trim(), "threaded");
+}
+
+/// Its vCPU threads in a threaded child make a sandbox "domain threaded", with its limits.
+#[test]
+fn a_second_process_beside_vcpu_threads() {
+    need!(unified(), "cgroup v1 has no threaded cgroups");
+    let mut s = Sandbox::empty(r#"{"memory":{"limit":268435456}}"#);
+    let pid = s.helper("threads");
+    eventually("threads", || tids(pid).len() == 5);
+    s.manager.apply(pid, true).unwrap();
+    let how = katacg::manager::Add { threads: true, below: b"vcpu", create: true };
+    s.manager.add(&tids(pid)[3..], how).unwrap();
+    let second = s.child();
+    s.manager.apply(second, true).unwrap();
+    assert_eq!(Sandbox::cgroup_of(second, ""), s.name);
+}

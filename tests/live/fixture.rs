@@ -32,7 +32,7 @@ macro_rules! need {
 }
 
 pub fn trees() -> Arc<Trees> {
-    Arc::new(Trees::new(Host::read().unwrap()))
+    Arc::new(Trees::read().unwrap())
 }
 
 pub fn unified() -> bool {
@@ -41,13 +41,15 @@ pub fn unified() -> bool {
 
 /// Whether a resource goes to v2 files here.
 pub fn on_v2(v1: &str, v2: &str) -> bool {
-    let host = Host::read().unwrap();
+    let trees = trees();
+    let host = trees.host();
     host.is_unified() || host.find(v1).is_none() && host.cgroup2_with(v2).is_some()
 }
 
 /// Whether the host has a controller, by its v1 or its v2 name.
 pub fn has(v1: &str, v2: &str) -> bool {
-    let host = Host::read().unwrap();
+    let trees = trees();
+    let host = trees.host();
     host.find(v1).is_some() || host.cgroup2_with(v2).is_some()
 }
 
@@ -113,6 +115,18 @@ impl Sandbox {
         let pid = i32::try_from(child.id()).unwrap();
         self.children.push(child);
         pid
+    }
+
+    /// Whether a child has ended, which it must have done well.
+    pub fn ended(&mut self, pid: i32) -> bool {
+        let child = self.children.iter_mut().find(|c| i32::try_from(c.id()) == Ok(pid)).unwrap();
+        match child.try_wait().unwrap() {
+            None => false,
+            Some(status) => {
+                assert!(status.success(), "{status}");
+                true
+            }
+        }
     }
 
     /// A child that does what a helper below does, outside.
@@ -228,6 +242,15 @@ fn helper() {
             drop(block);
         }
         Ok("rootless") => rootless(),
+        Ok("freezes-itself") => {
+            let own = manager(&name(), "{}");
+            own.apply(i32::try_from(std::process::id()).unwrap(), false).unwrap();
+            let error = own.freeze(Duration::from_secs(5)).unwrap_err();
+            let parent = own.parent().unwrap();
+            own.move_to(&parent).unwrap();
+            own.destroy().unwrap();
+            assert_eq!(error.code(), Code::Argument, "{error}");
+        }
         _ => {}
     }
 }

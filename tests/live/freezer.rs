@@ -78,3 +78,13 @@ fn an_empty_cgroup_freezes_at_once() {
     s.manager.freeze(LONG).unwrap();
     assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
 }
+
+/// Frozen, the caller could never thaw it.
+#[test]
+fn nobody_freezes_himself() {
+    need!(unified() || has("freezer", ""), "no freezer");
+    let mut s = Sandbox::empty("{}");
+    let pid = s.helper("freezes-itself");
+    // It ends by itself, when it was refused.
+    eventually("refused", || s.ended(pid));
+}

@@ -165,4 +165,5 @@ fn the_root_is_no_target_in_strict_mode() {
     assert_eq!(root.destroy().unwrap_err().code(), Code::Path);
     assert_eq!(root.set(&root.resources()).unwrap_err().code(), Code::Path);
     assert_eq!(root.apply(-1, false).unwrap_err().code(), Code::Path);
+    assert_eq!(root.move_to(&s.manager).unwrap_err().code(), Code::Path);
 }

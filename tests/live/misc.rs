@@ -88,7 +88,8 @@ fn unified_map() {
 
 #[test]
 fn a_missing_controller_is_named() {
-    let host = katacg::host::Host::read().unwrap();
+    let trees = trees();
+    let host = trees.host();
     need!(host.find("hugetlb").is_none() || host.is_unified(), "this host has everything");
     need!(host.cgroup2_with("hugetlb").is_none(), "this host has everything");
     let s = Sandbox::empty("{}");

@@ -1,0 +1,41 @@
+//! The few system calls that more than one layer makes in the same way.
+
+use rustix::fd::AsFd;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::{Error, Result};
+
+/// One write of everything; a knob that takes less than all has not understood it.
+pub(crate) fn write_all(fd: impl AsFd, value: &[u8]) -> std::result::Result<(), Errno> {
+    let written = rustix::io::retry_on_intr(|| rustix::io::write(&fd, value))?;
+    if written == value.len() {
+        Ok(())
+    } else {
+        Err(Errno::IO)
+    }
+}
+
+/// Everything that can be read from where the descriptor is.
+pub(crate) fn read_to_end(fd: impl AsFd, start: usize) -> std::result::Result<Vec<u8>, Errno> {
+    let mut out = Vec::with_capacity(start);
+    loop {
+        if out.capacity() == out.len() {
+            out.reserve(out.len().max(start));
+        }
+        let room = rustix::buffer::spare_capacity(&mut out);
+        match rustix::io::read(&fd, room) {
+            Ok(0) => return Ok(out),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// A file of /proc or /sys that is no cgroup's, to its end.
+pub(crate) fn read_file(path: &str) -> Result<Vec<u8>> {
+    let failed = |what| move |e| Error::system(what, path.as_bytes(), e);
+    let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(failed("open"))?;
+    read_to_end(&fd, 64 * 1024).map_err(failed("read"))
+}
