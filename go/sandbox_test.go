@@ -31,7 +31,9 @@ func writableHost(t *testing.T) *katacg.Host {
 	}
 	t.Cleanup(func() { host.Close() })
 	mount, err := host.Mountpoint("memory")
-	if err != nil {
+	if errors.Is(err, katacg.ErrNotMounted) {
+		t.Skipf("the limits of these tests cannot be set: %v", err)
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	const writing = 2

@@ -108,7 +108,7 @@ static void out_of_range(void) {
         {cpus, "[{\"period\":18446744073709551616}]"},
         {cpus, "{}"},
         {resources, "{\"memory\":{\"limit\":9223372036854775808}}"},
-        {resources, "{\"memory\":{\"swappiness\":-1}}"},
+        {resources, "{\"memory\":{\"swappiness\":-2}}"},
         {resources, "{\"pids\":{\"limit\":1e30}}"},
         {resources, "{\"blockIO\":{\"weight\":65536}}"},
         {resources, "{\n\"cpu\":\n{\"cpus\":7}}"},
