@@ -177,7 +177,7 @@ func TestExisting(t *testing.T) {
 func TestCgroup(t *testing.T) {
 	host, _, path := box(t)
 	path += "/flow"
-	some := []string{"cpu", "pids"}
+	some := []string{"freezer", "pids"}
 	if _, err := katacg.LoadCgroup(host, some, path); !errors.Is(err, katacg.ErrDeleted) {
 		t.Errorf("before: %v", err)
 	}

@@ -83,8 +83,8 @@ const (
 )
 
 // Manager is one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
-// process and no cgroup: closing it leaves both alone. Calls from many goroutines are safe; those
-// that change the cgroup wait for each other.
+// process and no cgroup: closing it leaves both alone. Calls from many goroutines are safe; Apply, Add
+// and Set wait for each other.
 type Manager struct {
 	guarded guarded[managerHandle]
 	// The library writes to its descriptor.
@@ -192,9 +192,10 @@ func (m *Manager) Apply(pid int, flags ApplyFlags) (dropped int, err error) {
 
 // Set gives the cgroup resources, an OCI linux.resources object as JSON. What they leave out stays
 // as it is. They become the manager's own when all of them are set; when a write fails, what was
-// changed is put back, and the error says so (see ManagerOptions.NoRollback). Calls for one cgroup
-// take turns, whatever process they come from, and fail with [ErrTimeout] after 10 s. nil, unlike
-// an empty slice, stands for the manager's own.
+// changed is put back, and the error says so (see ManagerOptions.NoRollback). Calls of managers with
+// the same subsystems for one cgroup take turns, whatever process they come from; after 2 s without
+// its turn a call goes on all the same, with a warning. nil, unlike an empty slice, stands for the
+// manager's own.
 func (m *Manager) Set(resources []byte) error {
 	handle, err := m.own().acquire("Manager.Set")
 	if err != nil {

@@ -71,7 +71,8 @@ var pair sync.Mutex
 // MoveTo moves everybody in the cgroup and below it to another one, which must exist: on v1 the
 // very threads that are inside in each hierarchy (not the processes that they belong to), on v2
 // processes, or the threads of threaded cgroups. Tasks that end meanwhile are passed over. It
-// returns how many moves there were; when it fails, some may have moved.
+// returns how many moves there were. When it fails, some may have moved; with [ErrBusy], some could
+// not be, as tasks of another pid namespace.
 func (m *Manager) MoveTo(to *Manager) (moves int, err error) {
 	const op = "Manager.MoveTo"
 	pair.Lock()

@@ -214,7 +214,7 @@
 #define KATACG_MANAGER_EXISTING 8
 
 /**
- * Give the v2 cgroup to owner_uid and owner_gid when it is made: the directory, and the files that
+ * Give the v2 cgroup to owner_uid and owner_gid when it is applied: the directory, and the files that
  * /sys/kernel/cgroup/delegate names.
  */
 #define KATACG_MANAGER_DELEGATE 16
@@ -342,7 +342,7 @@ struct katacg_manager_opts {
    */
   uint32_t log_level;
   /**
-   * The cgroup's name when neither path nor the specification gives a path: it is made below (v1)
+   * The cgroup's name when neither path nor the specification gives a path: it is made below (v1, hybrid)
    * or beside (v2) the caller's own, and a rootless caller that may not goes without. NULL: none.
    */
   const char *name;
@@ -1006,8 +1006,7 @@ int katacg_manager_parent(const struct katacg_manager *manager,
  * Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
  * cgroup is thawed again.
  *
- * timeout_ms: how long to wait (v1: also no more than 1000 tries, about half a second). Returns: 0.
- * Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL (KATACG_ERR_ARGUMENT: the caller is inside, and
+ * timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL (KATACG_ERR_ARGUMENT: the caller is inside, and
  * could not thaw itself), -ENOENT
  * (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
  * write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.

@@ -21,8 +21,7 @@ pub const KATACG_FREEZER_FROZEN: i32 = 3;
 /// Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
 /// cgroup is thawed again.
 ///
-/// timeout_ms: how long to wait (v1: also no more than 1000 tries, about half a second). Returns: 0.
-/// Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL (KATACG_ERR_ARGUMENT: the caller is inside, and
+/// timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL (KATACG_ERR_ARGUMENT: the caller is inside, and
 /// could not thaw itself), -ENOENT
 /// (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
 /// write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.

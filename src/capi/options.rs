@@ -16,7 +16,7 @@ pub const KATACG_MANAGER_NO_ROLLBACK: u64 = 4;
 /// Join only the hierarchies in which the cgroup is there already; -ENOENT (KATACG_ERR_DELETED)
 /// when it is in none.
 pub const KATACG_MANAGER_EXISTING: u64 = 8;
-/// Give the v2 cgroup to owner_uid and owner_gid when it is made: the directory, and the files that
+/// Give the v2 cgroup to owner_uid and owner_gid when it is applied: the directory, and the files that
 /// /sys/kernel/cgroup/delegate names.
 pub const KATACG_MANAGER_DELEGATE: u64 = 16;
 
@@ -37,7 +37,7 @@ pub struct katacg_manager_opts {
     pub log_fd: i32,
     /// 0: silent. 1: warnings.
     pub log_level: u32,
-    /// The cgroup's name when neither path nor the specification gives a path: it is made below (v1)
+    /// The cgroup's name when neither path nor the specification gives a path: it is made below (v1, hybrid)
     /// or beside (v2) the caller's own, and a rootless caller that may not goes without. NULL: none.
     pub name: *const c_char,
     /// With KATACG_MANAGER_DELEGATE.

@@ -35,7 +35,8 @@ impl Cgroup<'_> {
         // A deadline beyond the clock's end is a day, which is none.
         let end = now.checked_add(deadline).unwrap_or(now + Duration::from_secs(86_400));
         let result = match version {
-            Version::V1 => self.freeze_v1(end),
+            // At first often, then so that the tries last for the whole time.
+            Version::V1 => self.freeze_v1(end, deadline / V1_TRIES),
             Version::V2 => self.freeze_v2(end),
         };
         match result {
@@ -76,7 +77,7 @@ impl Cgroup<'_> {
         })
     }
 
-    fn freeze_v1(&self, end: Instant) -> Result<()> {
+    fn freeze_v1(&self, end: Instant, pause: Duration) -> Result<()> {
         for attempt in 1..=V1_TRIES {
             self.write("freezer.state", b"FROZEN")?;
             // Each read makes the kernel look again.
@@ -95,7 +96,9 @@ impl Cgroup<'_> {
                 self.write("freezer.state", b"THAWED")?;
                 std::thread::sleep(Duration::from_millis(10));
             } else {
-                std::thread::sleep(Duration::from_micros(25));
+                let short = Duration::from_micros(25);
+                let pause = if attempt < V1_THAW_EVERY { short } else { pause.max(short) };
+                std::thread::sleep(pause.min(end.saturating_duration_since(Instant::now())));
             }
         }
         Err(self.not_frozen())

@@ -280,8 +280,8 @@ static void existing(void) {
     CHECK_ERROR(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)),
                 -ENOENT, &err, KATACG_ERR_DELETED, cgroup);
     CHECK(manager == NULL, "a handle after a failure");
-    CHECK_ERROR(katacg_cgroup_load(NULL, "cpu,pids", cgroup, &loaded, clear(&err)), -ENOENT, &err,
-                KATACG_ERR_DELETED, cgroup);
+    CHECK_ERROR(katacg_cgroup_load(NULL, "freezer,pids", cgroup, &loaded, clear(&err)), -ENOENT,
+                &err, KATACG_ERR_DELETED, cgroup);
 
     whole = made(parent_cgroup(), NULL);
     make_cgroup(mount_of("memory"), cgroup);
@@ -314,7 +314,7 @@ static void flows(void) {
               manager == NULL,
           "%s", err.message);
     CHECK(count_there(cgroup) == 0, "%d were made", count_there(cgroup));
-    CHECK(katacg_cgroup_new(NULL, "cpu,pids", cgroup, limit, sizeof(limit) - 1, &manager,
+    CHECK(katacg_cgroup_new(NULL, "freezer,pids", cgroup, limit, sizeof(limit) - 1, &manager,
                             clear(&err)) == 0,
           "%s", err.message);
     CHECK(count_there(cgroup) == 2, "in %d", count_there(cgroup));
