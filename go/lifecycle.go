@@ -34,7 +34,7 @@ func (s FreezerState) String() string {
 	return fmt.Sprintf("FreezerState(%d)", int(s))
 }
 
-// Freeze freezes all processes of the cgroup and below, and waits until they are, at most the timeout
+// Freeze freezes all processes of the cgroup and below, and waits until they are, at most the timeout.
 // When it fails, the cgroup is thawed again:
 // with [ErrTimeout], with [ErrController] where there is no freezer, with [ErrArgument] when the caller
 // is inside and could not thaw itself.
