@@ -146,7 +146,7 @@ int main(void) {
     /* After cpuset, memory and the rest of cpu. */
     refused_resource("runtime",
                      "{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\",\"shares\":99,"
-                     "\"realtimeRuntime\":999999999,\"realtimePeriod\":1000000},"
+                     "\"realtimeRuntime\":999999999},"
                      "\"memory\":{\"limit\":67108864},\"pids\":{\"limit\":5}}",
                      "999999999");
     refused_process();
