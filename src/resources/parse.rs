@@ -4,7 +4,7 @@ use oci_spec::runtime::{LinuxCpu, LinuxResources};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::shape;
+use super::shape::{self, Map};
 use crate::error::{Code, Error, Result};
 
 /// The parts of an OCI `linux` object that a cgroup manager uses.
@@ -80,7 +80,8 @@ fn drop_absent_pids(resources: &mut LinuxResources, shape: &shape::Resources) {
 /// `linux.resources`. Unknown fields are accepted, as the specification asks.
 pub fn resources(json: &[u8]) -> Result<LinuxResources> {
     let mut out: LinuxResources = read_relaxed("resources JSON", json)?;
-    drop_absent_pids(&mut out, &read("resources JSON", json)?);
+    let Map(shape) = read("resources JSON", json)?;
+    drop_absent_pids(&mut out, &shape);
     Ok(out)
 }
 
@@ -99,16 +100,16 @@ pub fn cpus(json: &[u8]) -> Result<Vec<Option<LinuxCpu>>> {
 /// The `linux` object of a spec, or a whole `config.json` that has it under `linux`.
 pub fn spec(json: &[u8]) -> Result<Linux> {
     let spec: Spec = read_relaxed("spec JSON", json)?;
-    let shape: shape::Spec = read("spec JSON", json)?;
+    let Map::<shape::Spec>(shape) = read("spec JSON", json)?;
     let (mut linux, shape) = match spec.linux {
-        Some(linux) => (linux, shape.linux.unwrap_or_default().resources),
+        Some(linux) => (linux, shape.linux.unwrap_or_default().0.resources),
         None => {
             let (cgroups_path, resources) = (spec.cgroups_path, spec.resources);
             (Linux { cgroups_path, resources }, shape.resources)
         }
     };
     if let Some(resources) = linux.resources.as_mut() {
-        drop_absent_pids(resources, &shape.unwrap_or_default());
+        drop_absent_pids(resources, &shape.unwrap_or_default().0);
     }
     Ok(linux)
 }
