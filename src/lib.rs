@@ -40,5 +40,6 @@ pub mod manager;
 pub mod plan;
 pub mod resources;
 mod sys;
+pub mod systemd;
 
 pub use error::{Code, Error, Result};
