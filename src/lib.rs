@@ -5,6 +5,7 @@
 //!
 //! * [`host`] reads what is mounted into an immutable value;
 //! * [`resources`] maps resources to a [`plan`], purely;
+//! * [`devices`] is what a list of device rules comes to;
 //! * [`manager`] carries plans out through [`cgroupfs`], below one directory descriptor for
 //!   each hierarchy, and undoes what a failed call did;
 //! * [`kata`] holds Kata's own rules for names and values;
@@ -33,6 +34,7 @@
 mod bytes;
 pub mod capi;
 pub mod cgroupfs;
+pub mod devices;
 pub mod error;
 pub mod host;
 pub mod kata;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::{json, Value};
 
 use crate::host::{Host, Version};
+use crate::systemd::Property;
 
 /// What an id stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl Write {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Make the manager's cgroup in this hierarchy, and its missing ancestors.
     Create {
@@ -175,6 +176,27 @@ pub enum Step {
         /// memory + swap limit in bytes, when one is set.
         swap: Option<u64>,
     },
+    /// Have systemd make a transient unit, with its processes.
+    Start {
+        /// Its name.
+        unit: String,
+        /// What it is made with, besides its limits.
+        properties: Vec<Property>,
+        /// Its limits, which a unit that is there already gets as well.
+        resources: Vec<Property>,
+    },
+    /// Have systemd change a unit.
+    SetProperties {
+        /// Its name.
+        unit: String,
+        /// In one call, so all of them or none.
+        properties: Vec<Property>,
+    },
+    /// v1: hold everybody still while systemd replaces device rules, which it does by denying
+    /// everything first. What is frozen already is left so.
+    Freeze,
+    /// Ends [`Step::Freeze`].
+    Thaw,
     /// Write a knob.
     Write(Write),
     /// Move processes or threads into the cgroup.
@@ -203,12 +225,13 @@ impl Step {
             | Step::CheckMemory { hierarchy, .. }
             | Step::Attach { hierarchy, .. } => Some(*hierarchy),
             Step::Write(write) => Some(write.hierarchy),
+            Step::Start { .. } | Step::SetProperties { .. } | Step::Freeze | Step::Thaw => None,
         }
     }
 }
 
 /// Steps in order, and what could not be turned into one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// In the order in which they are carried out.
     pub steps: Vec<Step>,
@@ -280,6 +303,15 @@ fn step_text(step: &Step, host: &Host) -> [String; 4] {
             let bound = [*limit, *swap].into_iter().flatten().min().unwrap_or(0);
             row("check", "memory".to_owned(), "memory.current", bound.to_string())
         }
+        Step::Start { unit, properties, resources } => {
+            let all: Vec<Property> = properties.iter().chain(resources).cloned().collect();
+            row("start", systemd(), unit, listed(&all))
+        }
+        Step::SetProperties { unit, properties } => {
+            row("property", systemd(), unit, listed(properties))
+        }
+        Step::Freeze => row("freeze", "freezer".to_owned(), "", String::new()),
+        Step::Thaw => row("thaw", "freezer".to_owned(), "", String::new()),
         // A value of several lines stays on one: it is for people to read.
         Step::Write(w) => {
             row("write", w.controller.to_owned(), &w.file, w.value.replace('\n', "\\n"))
@@ -295,6 +327,16 @@ fn step_text(step: &Step, host: &Host) -> [String; 4] {
             row("attach", at(hierarchy), &file, ids.join(" "))
         }
     }
+}
+
+fn systemd() -> String {
+    "systemd".to_owned()
+}
+
+/// `NAME=VALUE` with the values as GVariant text.
+fn listed(properties: &[Property]) -> String {
+    let properties: Vec<String> = properties.iter().map(Property::to_string).collect();
+    properties.join(" ")
 }
 
 fn label(host: &Host, hierarchy: usize) -> String {
@@ -320,6 +362,12 @@ fn step_json(step: &Step, host: &Host) -> Value {
         Step::CheckMemory { hierarchy, limit, swap } => json!({
             "hierarchy": label(host, *hierarchy), "file": file, "limit": limit, "swap": swap,
         }),
+        Step::Start { unit, properties, resources } => json!({
+            "unit": unit, "properties": pairs(properties), "resources": pairs(resources),
+        }),
+        Step::SetProperties { unit, properties } => {
+            json!({ "unit": unit, "properties": pairs(properties) })
+        }
         _ => {
             let mut out = json!({ "hierarchy": controller });
             for (key, text) in [("file", file), ("value", value)] {
@@ -334,6 +382,10 @@ fn step_json(step: &Step, host: &Host) -> Value {
         object.insert("op".into(), operation.into());
     }
     out
+}
+
+fn pairs(properties: &[Property]) -> Vec<Value> {
+    properties.iter().map(|p| json!([p.name, p.value.to_string()])).collect()
 }
 
 fn write_json(write: &Write, host: &Host) -> Value {

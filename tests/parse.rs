@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use katacg::cgroupfs::Trees;
 use katacg::host::{Host, Sources};
-use katacg::manager::{Config, Manager};
+use katacg::manager::{Config, Manager, Shared};
 use katacg::resources::parse;
 use katacg::{Code, Error};
 use oci_spec::runtime::LinuxResources;
@@ -251,17 +251,17 @@ fn a_truncated_state_says_where() {
         ..Sources::default()
     })
     .unwrap();
-    let trees = Arc::new(Trees::new(host));
+    let shared = Arc::new(Shared::new(Trees::new(host)));
     let resources = parse::resources(valid().as_bytes()).unwrap();
     let config = Config { path: b"/a/\xff".to_vec(), resources, ..Config::default() };
-    let manager = Manager::new(Arc::clone(&trees), config).unwrap();
+    let manager = Manager::new(Arc::clone(&shared), config).unwrap();
     let state = manager.state().unwrap();
-    let again = Manager::load(Arc::clone(&trees), state.as_bytes()).unwrap();
+    let again = Manager::load(Arc::clone(&shared), state.as_bytes()).unwrap();
     assert_eq!(again.resources(), manager.resources());
     assert_eq!(again.config().path, b"/a/\xff");
     for end in 0..state.len() {
         let part = &state.as_bytes()[..end];
-        check_error(&Manager::load(Arc::clone(&trees), part).unwrap_err(), part);
+        check_error(&Manager::load(Arc::clone(&shared), part).unwrap_err(), part);
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::raw::{c_char, c_int};
 use super::boundary::{bytes, check_out, give, guard, name, text};
 use super::error::katacg_error;
 use super::host::katacg_host;
-use super::manager::{katacg_manager, trees};
+use super::manager::{katacg_manager, shared};
 use crate::error::Result;
 use crate::manager::{Config, Flags, Manager, NOBODY};
 use crate::resources::parse;
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn katacg_cgroup_new(
             if !json.is_empty() {
                 config.resources = parse::resources(json)?;
             }
-            let manager = Manager::new(trees(host)?, config)?;
+            let manager = Manager::new(shared(host)?, config)?;
             manager.apply(NOBODY, true)?;
             Ok(give(out, katacg_manager(manager)))
         })
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn katacg_cgroup_load(
             check_out(out)?;
             let mut config = config(subsystems, path)?;
             config.flags.existing = true;
-            Ok(give(out, katacg_manager(Manager::new(trees(host)?, config)?)))
+            Ok(give(out, katacg_manager(Manager::new(shared(host)?, config)?)))
         })
     }
 }

@@ -8,6 +8,7 @@ use super::error::katacg_error;
 use crate::cgroupfs::Trees;
 use crate::error::{fail, Code};
 use crate::host::{Host, Layout, Sources};
+use crate::manager::Shared;
 
 /// v1 hierarchies alone.
 pub const KATACG_LAYOUT_LEGACY: i32 = 1;
@@ -19,7 +20,7 @@ pub const KATACG_LAYOUT_UNIFIED: i32 = 3;
 /// A host's cgroup mounts, as they were when it was opened: immutable. Any number of managers
 /// and threads can share one. It keeps one descriptor open for each hierarchy that was used
 /// through it (O_PATH, close-on-exec). Open it again after mounts changed or after setns(2).
-pub struct katacg_host(pub(super) Arc<Trees>);
+pub struct katacg_host(pub(super) Arc<Shared>);
 
 /// Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map, once each.
 ///
@@ -37,7 +38,7 @@ pub unsafe extern "C" fn katacg_host_open(
     unsafe {
         guard(err, || {
             check_out(out)?;
-            Ok(give(out, katacg_host(Arc::new(Trees::read()?))))
+            Ok(give(out, katacg_host(Arc::new(Shared::read()?))))
         })
     }
 }
@@ -67,7 +68,7 @@ pub unsafe extern "C" fn katacg_host_parse(
             let mountinfo = bytes(mountinfo, mountinfo_len, "mountinfo")?;
             let cgroup = bytes(cgroup, cgroup_len, "cgroup")?;
             let host = Host::parse(Sources { mountinfo, cgroup, ..Sources::default() })?;
-            Ok(give(out, katacg_host(Arc::new(Trees::new(host)))))
+            Ok(give(out, katacg_host(Arc::new(Shared::new(Trees::new(host))))))
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Section "manager": one sandbox's or container's cgroup.
 
+use std::collections::BTreeMap;
 use std::os::raw::{c_char, c_int};
 use std::sync::Arc;
 
@@ -9,13 +10,15 @@ use super::boundary::{bytes, check_out, free, give, guard, handle, name, put, te
 use super::error::katacg_error;
 use super::host::katacg_host;
 use super::options::{
-    self, check_flags, katacg_manager_opts, KATACG_MANAGER_DELEGATE, KATACG_MANAGER_EXISTING,
-    KATACG_MANAGER_NO_ROLLBACK, KATACG_MANAGER_SKIP_DEVICES, KATACG_MANAGER_STRICT,
+    self, check_flags, katacg_manager_opts, KATACG_BUS_AUTO, KATACG_BUS_SYSTEM, KATACG_BUS_USER,
+    KATACG_DRIVER_AUTO, KATACG_DRIVER_AUTO_K0, KATACG_DRIVER_CGROUPFS, KATACG_DRIVER_SYSTEMD,
+    KATACG_MANAGER_DELEGATE, KATACG_MANAGER_EXISTING, KATACG_MANAGER_NO_ROLLBACK,
+    KATACG_MANAGER_SKIP_DEVICES, KATACG_MANAGER_STRICT,
 };
-use crate::cgroupfs::Trees;
 use crate::error::{fail, Code, Result};
-use crate::manager::{Config, Flags, Log, Manager};
+use crate::manager::{Config, Driver, Flags, Log, Manager, Shared, SystemdConfig};
 use crate::resources::parse;
+use crate::systemd::Bus;
 
 /// katacg_manager_apply: set the manager's own resources before the process enters.
 pub const KATACG_APPLY_SET: u32 = 1;
@@ -30,11 +33,11 @@ pub const KATACG_PLAN_APPLY: u32 = 2;
 /// are safe; apply, add and set wait for each other.
 pub struct katacg_manager(pub(super) Manager);
 
-pub(super) unsafe fn trees(host: *const katacg_host) -> Result<Arc<Trees>> {
+pub(super) unsafe fn shared(host: *const katacg_host) -> Result<Arc<Shared>> {
     // SAFETY: the caller's handle, or NULL.
     match unsafe { host.as_ref() } {
         Some(host) => Ok(Arc::clone(&host.0)),
-        None => Ok(Arc::new(Trees::read()?)),
+        None => Ok(Arc::new(Shared::read()?)),
     }
 }
 
@@ -66,6 +69,28 @@ unsafe fn path(spec: Option<String>, opts: &katacg_manager_opts) -> Result<(Vec<
     }
 }
 
+unsafe fn systemd(
+    annotations: BTreeMap<String, String>,
+    opts: &katacg_manager_opts,
+) -> Result<SystemdConfig> {
+    let bus = match opts.bus {
+        KATACG_BUS_AUTO => None,
+        KATACG_BUS_SYSTEM => Some(Bus::System),
+        KATACG_BUS_USER => Some(Bus::User),
+        other => return fail(Code::Argument, format!("unknown opts.bus {other}")),
+    };
+    if opts.reserved != 0 {
+        return fail(Code::TooNew, "opts.reserved is not 0");
+    }
+    let address = match opts.bus_address.is_null() {
+        true => None,
+        // SAFETY: the caller's pointer, as katacg_manager_new's comment asks.
+        false => Some(unsafe { name(opts.bus_address, "opts.bus_address") }?.to_owned()),
+    };
+    let version = Some(opts.systemd_version).filter(|&v| v != 0);
+    Ok(SystemdConfig { bus, address, version, annotations })
+}
+
 unsafe fn config(spec: &[u8], opts: &katacg_manager_opts) -> Result<Config> {
     let known = KATACG_MANAGER_SKIP_DEVICES
         | KATACG_MANAGER_STRICT
@@ -84,6 +109,15 @@ unsafe fn config(spec: &[u8], opts: &katacg_manager_opts) -> Result<Config> {
         let list = unsafe { name(opts.subsystems, "opts.subsystems") }?;
         list.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect()
     };
+    let driver = match opts.driver {
+        KATACG_DRIVER_AUTO => Driver::Auto,
+        KATACG_DRIVER_CGROUPFS => Driver::Cgroupfs,
+        KATACG_DRIVER_SYSTEMD => Driver::Systemd,
+        KATACG_DRIVER_AUTO_K0 => Driver::AutoK0,
+        other => return fail(Code::Argument, format!("unknown opts.driver {other}")),
+    };
+    // SAFETY: as above.
+    let systemd = unsafe { systemd(spec.annotations, opts) }?;
     Ok(Config {
         path,
         subsystems,
@@ -96,6 +130,8 @@ unsafe fn config(spec: &[u8], opts: &katacg_manager_opts) -> Result<Config> {
         },
         implicit,
         owner: has(KATACG_MANAGER_DELEGATE).then_some((opts.owner_uid, opts.owner_gid)),
+        driver,
+        systemd,
     })
 }
 
@@ -138,7 +174,7 @@ pub unsafe extern "C" fn katacg_manager_new(
             let opts = options::read(opts, opts_size)?;
             let config = config(bytes(spec_json, spec_len, "spec_json")?, &opts)?;
             let log = log(&opts)?;
-            Ok(give(out, katacg_manager(Manager::new(trees(host)?, config)?.with_log(log))))
+            Ok(give(out, katacg_manager(Manager::new(shared(host)?, config)?.with_log(log))))
         })
     }
 }
@@ -164,7 +200,7 @@ pub unsafe extern "C" fn katacg_manager_load(
         guard(err, || {
             check_out(out)?;
             let state = bytes(state_json, state_len, "state_json")?;
-            Ok(give(out, katacg_manager(Manager::load(trees(host)?, state)?)))
+            Ok(give(out, katacg_manager(Manager::load(shared(host)?, state)?)))
         })
     }
 }
@@ -272,7 +308,7 @@ pub unsafe extern "C" fn katacg_manager_plan(
                 0 => manager.plan(&resources)?,
                 _ => manager.plan_apply(crate::manager::NOBODY, Some(&resources))?,
             };
-            let host = manager.trees().host();
+            let host = manager.shared().host();
             let text = match flags & KATACG_PLAN_TEXT {
                 0 => plan.to_json(host).to_string(),
                 _ => plan.to_text(host),

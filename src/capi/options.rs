@@ -20,6 +20,27 @@ pub const KATACG_MANAGER_EXISTING: u64 = 8;
 /// /sys/kernel/cgroup/delegate names.
 pub const KATACG_MANAGER_DELEGATE: u64 = 16;
 
+/// opts.driver: systemd for a path "slice:prefix:name" (by katacg_path_is_systemd or
+/// katacg_path_is_systemd_slice, or with an empty slice, which is system.slice, or user.slice of a
+/// user's systemd), else cgroupfs. With KATACG_MANAGER_STRICT such a path has to pass
+/// katacg_path_validate's strict rules as well.
+pub const KATACG_DRIVER_AUTO: u32 = 0;
+/// opts.driver: this library, by the cgroup file system. A systemd path is an error.
+pub const KATACG_DRIVER_CGROUPFS: u32 = 1;
+/// opts.driver: systemd, over D-Bus: a transient scope PREFIX-NAME.scope, or the slice NAME when
+/// it ends in ".slice". A path of another form is an error.
+pub const KATACG_DRIVER_SYSTEMD: u32 = 2;
+/// opts.driver: systemd by katacg_path_is_systemd alone, as Kata's Go code of January 2020 chose;
+/// every slice with a dash in its name is a directory then.
+pub const KATACG_DRIVER_AUTO_K0: u32 = 3;
+
+/// opts.bus: the user's without root, else the system's.
+pub const KATACG_BUS_AUTO: u32 = 0;
+/// opts.bus: PID 1's systemd.
+pub const KATACG_BUS_SYSTEM: u32 = 1;
+/// opts.bus: the systemd of the user (systemd --user). On a unified host only.
+pub const KATACG_BUS_USER: u32 = 2;
+
 /// Options of katacg_manager_new. Zero it (KATACG_MANAGER_OPTS_INIT), set what you need, pass
 /// sizeof: fields are only ever added at the end, and 0 is what an older program means.
 #[repr(C)]
@@ -44,6 +65,19 @@ pub struct katacg_manager_opts {
     pub owner_uid: u32,
     /// With KATACG_MANAGER_DELEGATE.
     pub owner_gid: u32,
+    /// KATACG_DRIVER_*: who makes the cgroup.
+    pub driver: u32,
+    /// KATACG_BUS_*: which systemd.
+    pub bus: u32,
+    /// Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"). NULL: the bus's own, for the
+    /// system DBUS_SYSTEM_BUS_ADDRESS or /run/dbus/system_bus_socket, for the user
+    /// DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus.
+    pub bus_address: *const c_char,
+    /// systemd's version, for what depends on it, where it is known or not to be asked (a dry run).
+    /// 0: it is asked when first needed.
+    pub systemd_version: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 impl Default for katacg_manager_opts {
@@ -57,11 +91,16 @@ impl Default for katacg_manager_opts {
             name: std::ptr::null(),
             owner_uid: 0,
             owner_gid: 0,
+            driver: KATACG_DRIVER_AUTO,
+            bus: KATACG_BUS_AUTO,
+            bus_address: std::ptr::null(),
+            systemd_version: 0,
+            reserved: 0,
         }
     }
 }
 
-const _: () = assert!(size_of::<katacg_manager_opts>() == 48);
+const _: () = assert!(size_of::<katacg_manager_opts>() == 72);
 
 /// The smallest options structure: its flags.
 const SMALLEST: usize = size_of::<u64>();

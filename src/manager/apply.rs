@@ -37,7 +37,10 @@ impl Manager {
         if pid != NOBODY && pid < 1 {
             return fail(Code::Argument, format!("{pid} is not a pid; -1 moves nobody"));
         }
-        let unified = self.trees.host().is_unified();
+        if let Some(on) = &self.unit {
+            return self.plan_start(on, pid, set);
+        }
+        let unified = self.shared.host().is_unified();
         let knobs = match set {
             Some(resources) => self.knobs(resources)?,
             None if unified => Plan::default(),
@@ -57,19 +60,10 @@ impl Manager {
             let domain = resources::needs_domain(&limits);
             out.steps.push(Step::SettleType { hierarchy: joined.hierarchy, domain });
         }
-        if let Some(hierarchy) = self.v1("cpuset") {
-            let written = |part: &str| knobs.writes().any(|w| w.file.ends_with(part));
-            let (cpus, mems) = (!written("cpus"), !written("mems"));
-            out.steps.push(Step::InheritCpuset { hierarchy, cpus, mems });
-        }
+        out.steps.extend(self.inherit_cpuset(&knobs.steps));
         out.steps.extend(knobs.steps);
         out.warnings = knobs.warnings;
-        if let Some((uid, gid)) = self.config.owner {
-            // v1 has no delegation that is safe: its knobs are not confined to the subtree.
-            for joined in self.each().filter(|j| self.version(j) == Version::V2) {
-                out.steps.push(Step::Delegate { hierarchy: joined.hierarchy, uid, gid });
-            }
-        }
+        out.steps.extend(self.delegate());
         if pid != NOBODY {
             for joined in self.each() {
                 out.steps.push(Step::Attach {
@@ -83,13 +77,29 @@ impl Manager {
         Ok(out)
     }
 
+    /// Fills what the writes leave empty of a v1 cpuset.
+    pub(super) fn inherit_cpuset(&self, writes: &[Step]) -> Option<Step> {
+        let written = |part: &str| {
+            writes.iter().any(|step| matches!(step, Step::Write(w) if w.file.ends_with(part)))
+        };
+        let (cpus, mems) = (!written("cpus"), !written("mems"));
+        self.v1("cpuset").map(|hierarchy| Step::InheritCpuset { hierarchy, cpus, mems })
+    }
+
+    /// v1 has no delegation that is safe: its knobs are not confined to the subtree.
+    pub(super) fn delegate(&self) -> Vec<Step> {
+        let Some((uid, gid)) = self.config.owner else { return Vec::new() };
+        let v2 = self.each().filter(|j| self.version(j) == Version::V2);
+        v2.map(|j| Step::Delegate { hierarchy: j.hierarchy, uid, gid }).collect()
+    }
+
     /// The v2 hierarchies in which controllers must be turned on: a unified host's always, so
     /// that there are statistics too; a hybrid host's when a limit needs it, since whoever runs
     /// that host does not expect controllers there.
     pub(super) fn to_enable(&self, limits: &Plan) -> Vec<usize> {
         let v2 = self.each().filter(|j| self.version(j) == Version::V2).map(|j| j.hierarchy);
         let mut v2: Vec<usize> = v2.collect();
-        if !self.trees.host().is_unified() {
+        if !self.shared.host().is_unified() {
             let controllers = |w: &Write| w.controller != "unified";
             v2.retain(|h| limits.writes().any(|w| w.hierarchy == *h && controllers(w)));
         }
@@ -118,6 +128,9 @@ impl Manager {
     /// When it fails, directories that it made are gone and the process is where it was.
     pub fn apply(&self, pid: i32, set: bool) -> Result<Applied> {
         self.not_the_root()?;
+        if let Some(on) = &self.unit {
+            return self.start(on, pid, set);
+        }
         let known = self.resources();
         let mut tries = 0;
         // Made again after each hierarchy that a rootless caller has to go without.
@@ -163,7 +176,7 @@ impl Manager {
     ) -> Result<()> {
         use rustix::io::Errno;
         let permission = [Errno::ACCESS, Errno::PERM, Errno::ROFS].into_iter().any(|e| error.is(e));
-        let rootless = self.trees.host().rootless && self.config.implicit;
+        let rootless = self.shared.host().rootless && self.config.implicit;
         let Some(hierarchy) = hierarchy.filter(|_| permission && rootless) else {
             return Err(error);
         };

@@ -26,7 +26,7 @@ impl Manager {
                 Version::V2 if v1_only => continue,
                 Version::V2 => Kind::Process.file(version),
             };
-            let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+            let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
             let fd = cgroup.open(file, OFlags::WRONLY);
             out.push(
                 fd.map_err(|e| gone_or(cgroup, Error::system("open", &cgroup.absolute(file), e)))?,
@@ -40,7 +40,7 @@ impl Manager {
         let Some(joined) = self.each().find(|j| self.version(j) == Version::V2) else {
             return fail(Code::Unsupported, "a v1 cgroup has no one directory; see attach-self");
         };
-        let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+        let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
         cgroup
             .open("", OFlags::RDONLY | OFlags::DIRECTORY)
             .map_err(|e| gone_or(cgroup, Error::system("open", &cgroup.absolute(""), e)))

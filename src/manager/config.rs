@@ -1,10 +1,14 @@
 //! What a manager is made from.
 
+use std::collections::BTreeMap;
+
 use oci_spec::runtime::LinuxResources;
 
 use crate::error::{Code, Error, Result};
-use crate::kata::{gopath, path};
+use crate::kata::path::{self, Rules};
+use crate::kata::{gopath, strict};
 use crate::resources::Options;
+use crate::systemd::Bus;
 
 /// Switches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +29,34 @@ impl Flags {
     }
 }
 
+/// Who makes the cgroup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// systemd for `slice:prefix:name` by any generation's rule (an empty slice is the default
+    /// one), else this library.
+    #[default]
+    Auto,
+    /// As Kata's Go code of January 2020 chose, which takes a slice with a dash for a directory.
+    AutoK0,
+    /// This library, in the cgroup file system. A systemd path is an error.
+    Cgroupfs,
+    /// systemd, over D-Bus. A path of another form is an error.
+    Systemd,
+}
+
+/// Which systemd, and what it is told besides resources.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SystemdConfig {
+    /// PID 1's or the user's; none: the user's without root, else PID 1's.
+    pub bus: Option<Bus>,
+    /// D-Bus address; none: the bus's own.
+    pub address: Option<String>,
+    /// Its version; none: it is asked.
+    pub version: Option<u32>,
+    /// OCI annotations, of which `org.systemd.property.NAME` are the unit's.
+    pub annotations: BTreeMap<String, String>,
+}
+
 /// A manager's configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
@@ -42,26 +74,50 @@ pub struct Config {
     pub implicit: bool,
     /// The user and group that the cgroup is delegated to.
     pub owner: Option<(u32, u32)>,
+    /// Who makes the cgroup.
+    pub driver: Driver,
+    /// For the systemd driver.
+    pub systemd: SystemdConfig,
 }
 
 impl Config {
+    /// Whether systemd makes the cgroup.
+    ///
+    /// Errors: the path's form is not that of the driver that was asked for. Going on with the
+    /// other one would leak the unit, or take a unit's name for a directory (kata runtime#2182).
+    pub fn is_systemd(&self) -> Result<bool> {
+        let k0 = path::is_systemd(&self.path);
+        let triple = path::split_triple(&self.path);
+        let form = k0
+            || path::is_systemd_slice(&self.path)
+            || triple.is_some_and(|[slice, _, name]| slice.is_empty() && !name.is_empty());
+        match self.driver {
+            Driver::Auto => Ok(form),
+            Driver::AutoK0 => Ok(k0),
+            Driver::Systemd if triple.is_some() => Ok(true),
+            Driver::Systemd => refuse(
+                &self.path,
+                "malformed systemd path: expected to be of form 'slice:prefix:name'",
+            ),
+            Driver::Cgroupfs if form => {
+                refuse(&self.path, "it is a systemd path, and the cgroupfs driver is asked for")
+            }
+            Driver::Cgroupfs => Ok(false),
+        }
+    }
+
     /// Refuses what cannot be managed.
     pub(super) fn check(&self) -> Result<()> {
-        let refuse = |why: &str| {
-            let shown = self.path.get(..128).unwrap_or(&self.path);
-            let text: [&[u8]; 4] = [b"cgroup path '", shown, b"' refused: ", why.as_bytes()];
-            Err(Error::new(Code::Path, text.concat()))
-        };
         if self.path.contains(&0) {
-            return refuse("it has a NUL byte");
+            return refuse(&self.path, "it has a NUL byte");
         }
-        if path::is_systemd(&self.path) || path::is_systemd_slice(&self.path) {
-            return refuse("it is a systemd path, and this version has no systemd driver")
-                .map_err(|e: Error| e.with_code(Code::Unsupported));
+        if self.is_systemd()? {
+            let rules = Rules { systemd: true, strict: true, ..Rules::default() };
+            return if self.flags.strict { strict::check(&self.path, rules) } else { Ok(()) };
         }
         // Dropping the hierarchy's root, or the caller's own cgroup, is never what is meant.
         if matches!(self.clean_path().as_slice(), b"/" | b"." | b"") {
-            return refuse("it has no name of its own");
+            return refuse(&self.path, "it has no name of its own");
         }
         Ok(())
     }
@@ -70,4 +126,10 @@ impl Config {
     pub fn clean_path(&self) -> Vec<u8> {
         gopath::clean_confined(&self.path)
     }
+}
+
+fn refuse<T>(path: &[u8], why: &str) -> Result<T> {
+    let shown = path.get(..128).unwrap_or(path);
+    let text: [&[u8]; 4] = [b"cgroup path '", shown, b"' refused: ", why.as_bytes()];
+    Err(Error::new(Code::Path, text.concat()))
 }

@@ -6,6 +6,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::knob::{check_memory, explain, gone, put};
+use super::told::Told;
 use super::{cpuset, restore, Manager};
 use crate::cgroupfs::{Cgroup, Created};
 use crate::error::{Code, Error, Result};
@@ -27,15 +28,16 @@ pub(super) struct Run<'m> {
     /// Writes that wait until the named file has been written.
     waiting: Vec<(&'static str, Write)>,
     /// Hierarchies in which the cgroup was made or found.
-    entered: Vec<usize>,
+    pub(super) entered: Vec<usize>,
     /// Hierarchies in which a file of the cgroup was opened: proof that it lies there.
     touched: Vec<usize>,
     /// Whether old values are kept, and what would put them back, oldest first.
-    keep: bool,
+    pub(super) keep: bool,
     pub(super) old: Vec<(Write, Option<String>)>,
     /// The hierarchy of the step that failed.
     failed_in: Option<usize>,
     made: bool,
+    pub(super) told: Told,
     /// What had no effect after all.
     pub(super) warnings: Vec<String>,
 }
@@ -55,6 +57,7 @@ impl<'m> Run<'m> {
             old: Vec::new(),
             failed_in: None,
             made: false,
+            told: Told::default(),
             warnings: Vec::new(),
         }
     }
@@ -94,7 +97,7 @@ impl<'m> Run<'m> {
     /// All steps in order. On failure everything is undone and the error says so.
     pub(super) fn carry_out(&mut self, plan: &Plan) -> Result<()> {
         for step in &plan.steps {
-            if let Err(e) = self.step(step) {
+            if let Err(e) = self.step(step, plan) {
                 self.failed_in = step.hierarchy();
                 return Err(self.undo(e));
             }
@@ -120,7 +123,7 @@ impl<'m> Run<'m> {
         Ok(())
     }
 
-    fn step(&mut self, step: &Step) -> Result<()> {
+    fn step(&mut self, step: &Step, plan: &Plan) -> Result<()> {
         match step {
             Step::Create { hierarchy } => {
                 self.entered.push(*hierarchy);
@@ -129,7 +132,7 @@ impl<'m> Run<'m> {
             Step::Enable { hierarchy } => {
                 // Levels that were made below a threaded cgroup take no controller before.
                 for (_, path, created) in self.created.iter().filter(|(h, _, _)| h == hierarchy) {
-                    let cgroup = self.manager.trees.cgroup(*hierarchy, path)?;
+                    let cgroup = self.manager.shared.cgroup(*hierarchy, path)?;
                     for &end in created.0.iter().filter(|&&end| end < path.len()) {
                         cgroup.prefix(end).settle_between();
                     }
@@ -144,7 +147,7 @@ impl<'m> Run<'m> {
             Step::CreateBelow { hierarchy, below, threaded } => {
                 self.make(*hierarchy, below)?;
                 let path = self.below(*hierarchy, below)?;
-                let cgroup = self.manager.trees.cgroup(*hierarchy, &path)?;
+                let cgroup = self.manager.shared.cgroup(*hierarchy, &path)?;
                 if self.is_v1_cpuset(*hierarchy) {
                     self.inherit(*hierarchy, cgroup, [true, true])?;
                 }
@@ -160,10 +163,16 @@ impl<'m> Run<'m> {
             Step::CheckMemory { hierarchy, limit, swap } => {
                 check_memory(self.cgroup(*hierarchy)?, *limit, *swap)
             }
+            Step::Start { unit, properties, resources } => {
+                self.start_unit(unit, properties, resources)
+            }
+            Step::SetProperties { unit, properties } => self.set_properties(unit, properties, plan),
+            Step::Freeze => self.hold_still(),
+            Step::Thaw => self.let_go(),
             Step::Write(write) => self.write(write),
             Step::Attach { hierarchy, kind, ids, below } => {
                 let path = self.below(*hierarchy, below)?;
-                let cgroup = self.manager.trees.cgroup(*hierarchy, &path)?;
+                let cgroup = self.manager.shared.cgroup(*hierarchy, &path)?;
                 let moved = &mut self.moved;
                 let version = self.manager.version(self.manager.in_hierarchy(*hierarchy)?);
                 cgroup.attach(version, *kind, ids, |id| moved.push((*hierarchy, *kind, id)))?;
@@ -176,7 +185,7 @@ impl<'m> Run<'m> {
     /// Makes a cgroup and remembers what was made, also when it fails half-way.
     fn make(&mut self, hierarchy: usize, below: &[u8]) -> Result<()> {
         let path = self.below(hierarchy, below)?;
-        let cgroup = self.manager.trees.cgroup(hierarchy, &path)?;
+        let cgroup = self.manager.shared.cgroup(hierarchy, &path)?;
         let mut created = Created::default();
         let result = cgroup.create(&mut created);
         if !created.0.is_empty() {
@@ -187,7 +196,7 @@ impl<'m> Run<'m> {
     }
 
     fn is_v1_cpuset(&self, hierarchy: usize) -> bool {
-        let facts = self.manager.trees.host().hierarchies.get(hierarchy);
+        let facts = self.manager.shared.host().hierarchies.get(hierarchy);
         facts.is_some_and(|h| {
             h.version == Version::V1 && h.controllers.iter().any(|c| c == "cpuset")
         })
@@ -213,7 +222,7 @@ impl<'m> Run<'m> {
 
     pub(super) fn cgroup(&self, hierarchy: usize) -> Result<Cgroup<'m>> {
         let joined = self.manager.in_hierarchy(hierarchy)?;
-        self.manager.trees.cgroup(hierarchy, &joined.path)
+        self.manager.shared.cgroup(hierarchy, &joined.path)
     }
 
     fn write(&mut self, write: &Write) -> Result<()> {
@@ -261,12 +270,17 @@ impl<'m> Run<'m> {
         let result = put(cgroup, write, Some(&mut old));
         // A value that the kernel changed was written all the same.
         if result.as_ref().map_or_else(|e| e.code() == Code::Clamped, |()| true) {
-            let old = String::from_utf8_lossy(&old);
-            self.keep_weight(cgroup, write, old.trim());
-            let value = restore::value(&write.file, &write.value, &old);
-            self.old.push((write.clone(), value));
+            self.remember_value(cgroup, write, &old);
         }
         result
+    }
+
+    /// Keeps a file's old value.
+    pub(super) fn remember_value(&mut self, cgroup: Cgroup<'_>, write: &Write, old: &[u8]) {
+        let old = String::from_utf8_lossy(old);
+        self.keep_weight(cgroup, write, old.trim());
+        let value = restore::value(&write.file, &write.value, &old);
+        self.old.push((write.clone(), value));
     }
 
     /// Clearing `cpu.idle` resets the weight, so putting it back takes both, the weight last.
@@ -284,7 +298,7 @@ impl<'m> Run<'m> {
     }
 
     fn cpuset_files(&self, hierarchy: usize) -> [&'static str; 2] {
-        let of = |name| match self.manager.trees.host().hierarchies.get(hierarchy) {
+        let of = |name| match self.manager.shared.host().hierarchies.get(hierarchy) {
             Some(h) => resources::cpuset_file(h, name),
             None => name,
         };

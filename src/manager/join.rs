@@ -37,15 +37,22 @@ const SUBSYSTEMS: &[&str] = &[
     "",
 ];
 
+/// Where a cgroup is.
+pub(super) enum Place {
+    /// A clean path, which is relative to the caller's own cgroup unless it starts with `/`.
+    Path(Vec<u8>),
+    /// A unit's cgroup, from the hierarchies' own root.
+    Unit(Vec<u8>),
+}
+
 /// The manager's places, from the host and its path.
-pub(super) fn derive(host: &Host, config: &Config) -> Result<Vec<Joined>> {
-    let path = config.clean_path();
+pub(super) fn derive(host: &Host, config: &Config, at_path: &Place) -> Result<Vec<Joined>> {
     if host.is_unified() {
         let (index, hierarchy) = at(host, "")?;
         return Ok(vec![Joined {
             subsystem: String::new(),
             hierarchy: index,
-            path: place(hierarchy, &path, true)?,
+            path: place(hierarchy, at_path, true)?,
         }]);
     }
     let chosen: Vec<&str> = if config.subsystems.is_empty() {
@@ -71,7 +78,7 @@ pub(super) fn derive(host: &Host, config: &Config) -> Result<Vec<Joined>> {
         out.push(Joined {
             subsystem: name.to_owned(),
             hierarchy: index,
-            path: place(hierarchy, &path, false)?,
+            path: place(hierarchy, at_path, false)?,
         });
     }
     if out.is_empty() {
@@ -97,8 +104,23 @@ fn at<'h>(host: &'h Host, subsystem: &str) -> Result<(usize, &'h Hierarchy)> {
         .ok_or_else(|| host.no_such_controller(subsystem))
 }
 
-/// A clean path's place below a mountpoint.
-fn place(hierarchy: &Hierarchy, path: &[u8], unified: bool) -> Result<Vec<u8>> {
+/// A place below a mountpoint.
+fn place(hierarchy: &Hierarchy, at: &Place, unified: bool) -> Result<Vec<u8>> {
+    let path = match at {
+        Place::Path(path) => path,
+        Place::Unit(cgroup) => {
+            return hierarchy.below_mount(cgroup).ok_or_else(|| {
+                let text: [&[u8]; 5] = [
+                    b"the ",
+                    hierarchy.label().as_bytes(),
+                    b" mount does not show ",
+                    cgroup,
+                    b", where systemd has the unit",
+                ];
+                Error::new(Code::NotMounted, text.concat())
+            })
+        }
+    };
     if let Some(absolute) = path.strip_prefix(b"/") {
         return Ok(absolute.to_vec());
     }

@@ -28,7 +28,7 @@ impl Manager {
         let v2 = |j: &&Joined| self.version(j) == Version::V2;
         match named.or_else(|| self.each().find(v2)) {
             Some(joined) => {
-                let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+                let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
                 Ok((cgroup, self.version(joined)))
             }
             None => fail(Code::Controller, "cannot freeze: the cgroup has no freezer controller"),
@@ -75,9 +75,9 @@ impl Manager {
     pub fn kill(&self, signal: Signal) -> Result<()> {
         self.not_the_root()?;
         // Not on a hybrid host: there v1's freezer could hold those that cgroup.kill has told.
-        let unified = self.trees.host().is_unified() && signal == Signal::KILL;
+        let unified = self.shared.host().is_unified() && signal == Signal::KILL;
         if let Some(joined) = self.each().next().filter(|_| unified) {
-            let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+            let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
             match cgroup.write("cgroup.kill", b"1") {
                 Ok(()) => return Ok(()),
                 // Older kernels; threaded cgroups (EOPNOTSUPP).
@@ -129,11 +129,19 @@ impl Manager {
     /// is left.
     pub fn destroy(&self) -> Result<()> {
         self.not_the_root()?;
+        match &self.unit {
+            Some(on) => self.stop(on),
+            None => self.remove(),
+        }
+    }
+
+    /// Its directories.
+    pub(super) fn remove(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         let mut first: Option<Error> = None;
         let mut left: Vec<String> = Vec::new();
         for joined in self.each() {
-            let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+            let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
             if let Err(e) = cgroup.remove(end) {
                 left.push(String::from_utf8_lossy(&cgroup.absolute("")).into_owned());
                 first.get_or_insert(e);
@@ -153,7 +161,7 @@ impl Manager {
         let Some(joined) = self.find("memory").filter(|j| self.is_in(j)) else {
             return fail(Code::Controller, "the cgroup has no memory controller");
         };
-        let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+        let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
         let file = match self.version(joined) {
             Version::V1 => "memory.oom_control",
             Version::V2 => "memory.events",

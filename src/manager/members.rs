@@ -11,6 +11,7 @@ use crate::error::{fail, Code, Error, Result};
 use crate::host::Version;
 use crate::kata::gopath;
 use crate::plan::{Kind, Plan, Step};
+use crate::systemd::Bus;
 
 /// How often moving goes over a cgroup in which new tasks keep appearing.
 const PASSES: usize = 16;
@@ -43,7 +44,8 @@ impl Manager {
                 plan.steps.push(Step::CreateBelow { hierarchy, below: below.clone(), threaded });
             }
         }
-        for joined in self.each() {
+        let user = self.unit.as_ref().filter(|on| on.bus == Bus::User && !how.threads);
+        for joined in self.each().filter(|_| user.is_none()) {
             plan.steps.push(Step::Attach {
                 hierarchy: joined.hierarchy,
                 kind,
@@ -54,11 +56,15 @@ impl Manager {
         let _one_at_a_time = self.lock();
         let mut run = Run::new(self);
         run.remember(ids)?;
-        run.carry_out(&plan)
+        run.carry_out(&plan)?;
+        match user {
+            Some(on) => self.add_through(on, ids, &below).map_err(|e| run.undo(e)),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn version(&self, joined: &Joined) -> Version {
-        let facts = self.trees.host().hierarchies.get(joined.hierarchy);
+        let facts = self.shared.host().hierarchies.get(joined.hierarchy);
         facts.map_or(Version::V1, |h| h.version)
     }
 
@@ -85,7 +91,7 @@ impl Manager {
     /// The threads in the cgroup.
     pub fn threads(&self) -> Result<Vec<i32>> {
         let joined = self.main_joined()?;
-        let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+        let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
         cgroup.threads(self.version(joined)).map_err(|e| gone_or(cgroup, e))
     }
 
@@ -103,7 +109,7 @@ impl Manager {
         let mut count = 0;
         let mut processes: BTreeSet<i32> = BTreeSet::new();
         for joined in self.each() {
-            let cgroup = self.trees.cgroup(joined.hierarchy, &joined.path)?;
+            let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
             if to.each().any(|j| j.hierarchy == joined.hierarchy && j.path == joined.path) {
                 return fail(Code::Argument, "a cgroup cannot be moved to itself");
             }
@@ -115,10 +121,10 @@ impl Manager {
         }
         for target in to.each() {
             let version = to.version(target);
-            let into = to.trees.cgroup(target.hierarchy, &target.path)?;
+            let into = to.shared.cgroup(target.hierarchy, &target.path)?;
             match self.each().find(|j| j.hierarchy == target.hierarchy) {
                 Some(source) => {
-                    let from = self.trees.cgroup(source.hierarchy, &source.path)?;
+                    let from = self.shared.cgroup(source.hierarchy, &source.path)?;
                     count += empty(from, into, version)?;
                 }
                 None => {
@@ -139,7 +145,7 @@ impl Manager {
 
     pub(super) fn main(&self) -> Result<Cgroup<'_>> {
         let joined = self.main_joined()?;
-        self.trees.cgroup(joined.hierarchy, &joined.path)
+        self.shared.cgroup(joined.hierarchy, &joined.path)
     }
 }
 

@@ -16,8 +16,12 @@ mod log;
 mod members;
 mod restore;
 mod set;
+mod shared;
+mod start;
 mod state;
+mod told;
 mod undo;
+mod unit;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,21 +29,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use oci_spec::runtime::LinuxResources;
 
 pub use apply::{Applied, NOBODY};
-pub use config::{Config, Flags};
+pub use config::{Config, Driver, Flags, SystemdConfig};
 pub use join::Joined;
+use join::Place;
 pub use log::Log;
 pub use members::Add;
+pub use shared::Shared;
 
 use crate::cgroupfs::{Cgroup, Trees};
 use crate::error::{fail, Code, Result};
 use crate::resources::Target;
 use execute::Run;
+use unit::OnSystemd;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Manager {
-    trees: Arc<Trees>,
+    shared: Arc<Shared>,
     config: Config,
+    /// The unit that is the cgroup, when systemd makes it.
+    unit: Option<OnSystemd>,
     /// In the order in which runc walks its subsystems; never changes.
     joined: Vec<Joined>,
     /// Indices of `joined`'s hierarchies, each once.
@@ -53,20 +62,27 @@ pub struct Manager {
 impl Manager {
     /// A manager for a cgroup. Nothing is created yet.
     ///
-    /// Errors: a path without a name of its own ([`Code::Path`]), a systemd path
-    /// ([`Code::Unsupported`]), a v1 host without `devices` unless devices are skipped
-    /// ([`Code::NotMounted`]).
-    pub fn new(trees: Arc<Trees>, config: Config) -> Result<Manager> {
+    /// Errors: a path without a name of its own, or of a form that the driver does not take
+    /// ([`Code::Path`]), a user's systemd on a host that is not unified ([`Code::Unsupported`]), a
+    /// v1 host without `devices` unless devices are skipped ([`Code::NotMounted`]). A user's
+    /// systemd is asked where its units are, so its bus must answer.
+    pub fn new(shared: Arc<Shared>, config: Config) -> Result<Manager> {
         config.check()?;
-        let mut joined = join::derive(trees.host(), &config)?;
+        let unit = OnSystemd::new(&shared, &config)?;
+        let at = match &unit {
+            Some(unit) => Place::Unit(unit.cgroup(&shared)?),
+            None => Place::Path(config.clean_path()),
+        };
+        let mut joined = join::derive(shared.host(), &config, &at)?;
         if config.flags.existing {
-            joined = existing(&trees, joined)?;
+            joined = existing(&shared, joined)?;
         }
-        Ok(Manager::assemble(trees, config, joined))
+        Ok(Manager::assemble(shared, config, joined, unit))
     }
 
     /// A manager for the parent of this one's cgroup, for moving processes to: it must exist, and
-    /// is never made. The hierarchies' root is a parent too, unless in strict mode.
+    /// is never made. The hierarchies' root is a parent too, unless in strict mode. A unit's
+    /// parent is its slice's cgroup.
     pub fn parent(&self) -> Result<Manager> {
         let up = |path: &[u8]| match path.iter().rposition(|&b| b == b'/') {
             Some(slash) => path.get(..slash).unwrap_or_default().to_vec(),
@@ -77,16 +93,22 @@ impl Manager {
         if self.config.flags.strict && joined.iter().any(|j| j.path.is_empty()) {
             return fail(Code::Path, "the parent is the hierarchies' root, which is shared by all");
         }
-        let joined = existing(&self.trees, joined)?;
-        let config = Config {
-            path: crate::kata::path::parent(&self.config.path),
-            resources: LinuxResources::default(),
-            ..self.config.clone()
+        let joined = existing(&self.shared, joined)?;
+        let unit = self.unit.as_ref().and_then(OnSystemd::parent);
+        let path = match &self.unit {
+            Some(unit) => unit.parent_path(),
+            None => crate::kata::path::parent(&self.config.path),
         };
-        Ok(Manager::assemble(Arc::clone(&self.trees), config, joined))
+        let config = Config { path, resources: LinuxResources::default(), ..self.config.clone() };
+        Ok(Manager::assemble(Arc::clone(&self.shared), config, joined, unit))
     }
 
-    fn assemble(trees: Arc<Trees>, config: Config, joined: Vec<Joined>) -> Manager {
+    fn assemble(
+        shared: Arc<Shared>,
+        config: Config,
+        joined: Vec<Joined>,
+        unit: Option<OnSystemd>,
+    ) -> Manager {
         let mut hierarchies: Vec<usize> = Vec::new();
         for j in &joined {
             // cpu and cpuacct can be one mount: one directory, made and left once.
@@ -95,8 +117,8 @@ impl Manager {
             }
         }
         let resources = Mutex::new(config.resources.clone());
-        let dropped = trees.host().hierarchies.iter().map(|_| AtomicBool::new(false)).collect();
-        Manager { trees, config, joined, hierarchies, resources, dropped, log: None }
+        let dropped = shared.host().hierarchies.iter().map(|_| AtomicBool::new(false)).collect();
+        Manager { shared, config, unit, joined, hierarchies, resources, dropped, log: None }
     }
 
     /// The same manager, with warnings written to `log`.
@@ -117,8 +139,8 @@ impl Manager {
     }
 
     /// The host that it works on.
-    pub fn trees(&self) -> &Arc<Trees> {
-        &self.trees
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// How it was configured.
@@ -134,7 +156,7 @@ impl Manager {
     }
 
     fn absolute(&self, joined: &Joined) -> Option<Vec<u8>> {
-        let hierarchy = self.trees.host().hierarchies.get(joined.hierarchy)?;
+        let hierarchy = self.shared.host().hierarchies.get(joined.hierarchy)?;
         let parts = [&hierarchy.mountpoint[..], b"/", &joined.path];
         Some(crate::kata::gopath::clean(&parts.concat()))
     }
@@ -143,13 +165,13 @@ impl Manager {
     pub fn path(&self, subsystem: &str) -> Result<Vec<u8>> {
         self.find(subsystem)
             .and_then(|j| self.absolute(j))
-            .ok_or_else(|| self.trees.host().no_such_controller(subsystem))
+            .ok_or_else(|| self.shared.host().no_such_controller(subsystem))
     }
 
     /// Where a subsystem's files are. On a hybrid host that is cgroup2 for what no v1 hierarchy
     /// has.
     fn find(&self, subsystem: &str) -> Option<&Joined> {
-        let host = self.trees.host();
+        let host = self.shared.host();
         let key = if host.is_unified() { "" } else { subsystem };
         let named = |j: &&Joined| {
             j.subsystem == key || j.subsystem.strip_prefix("name=").is_some_and(|n| n == key)
@@ -159,7 +181,7 @@ impl Manager {
     }
 
     fn target(&self) -> Target<'_> {
-        Target { host: self.trees.host(), joined: &self.hierarchies }
+        Target { host: self.shared.host(), joined: &self.hierarchies }
     }
 
     /// Refuses what would reach every process and cgroup of the host: a manager of the
@@ -203,9 +225,9 @@ impl Manager {
             return fail(Code::Argument, format!("{file:?} is not the name of a cgroup file"));
         }
         let Some(joined) = self.find(subsystem) else {
-            return Err(self.trees.host().no_such_controller(subsystem));
+            return Err(self.shared.host().no_such_controller(subsystem));
         };
-        self.trees.cgroup(joined.hierarchy, &joined.path)
+        self.shared.cgroup(joined.hierarchy, &joined.path)
     }
 
     /// One entry for each hierarchy that the cgroup is in, in order.

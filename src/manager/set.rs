@@ -11,6 +11,7 @@ use super::{Manager, Run};
 use crate::error::{Code, Error, Result};
 use crate::plan::{Plan, Step};
 use crate::resources;
+use crate::systemd::Property;
 
 /// How long one Set waits for another one of the same cgroup.
 const WAIT: Duration = Duration::from_secs(2);
@@ -18,8 +19,11 @@ const WAIT: Duration = Duration::from_secs(2);
 impl Manager {
     /// What [`Manager::set`] would do; touches nothing.
     pub fn plan(&self, resources: &LinuxResources) -> Result<Plan> {
+        if let Some(on) = &self.unit {
+            return self.plan_told(on, resources);
+        }
         let mut plan = self.knobs(resources)?;
-        if !self.trees.host().is_unified() {
+        if !self.shared.host().is_unified() {
             // Apply left controllers off that no limit needed.
             let enable = self.to_enable(&plan).into_iter();
             // Behind the checks, which come before anything is written.
@@ -45,15 +49,28 @@ impl Manager {
     pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
         self.not_the_root()?;
         let mut plan = self.plan(resources)?;
+        let before = self.before(&plan);
         let mut known = self.lock();
         let turn = self.take_turn()?;
         let mut run = Run::new(self);
+        run.properties_before(before);
         run.keep_old_values(!self.config.flags.no_rollback);
         run.carry_out(&plan)?;
         drop(turn);
         *known = resources::merge(&known, resources);
         plan.warnings.append(&mut run.warnings);
         Ok(self.warn(plan.warnings))
+    }
+
+    /// What would put a unit's properties back.
+    fn before(&self, plan: &Plan) -> Vec<Property> {
+        let keep = !self.config.flags.no_rollback;
+        let Some(on) = self.unit.as_ref().filter(|_| keep) else { return Vec::new() };
+        let set = plan.steps.iter().find_map(|step| match step {
+            Step::SetProperties { properties, .. } => Some(properties),
+            _ => None,
+        });
+        set.map_or_else(Vec::new, |set| self.properties_before(on, set))
     }
 
     /// Waits for the lock on the cgroup's directory, within reason: whoever may open the directory

@@ -1,7 +1,8 @@
 //! A manager's state as JSON: what another process needs to go on with it.
 //!
-//! `{"version":1,"driver":"cgroupfs","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
-//! "skipDevices":B,"strict":B,"noRollback":B,"nowhere":B,"implicit":B,"owner":[UID,GID],"resources":{…}}`, where P is a string, or `{"hex":"…"}` for a
+//! `{"version":1,"driver":"cgroupfs"|"systemd","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
+//! "skipDevices":B,"strict":B,"noRollback":B,"nowhere":B,"implicit":B,"owner":[UID,GID],"resources":{…},
+//! "bus":"system"|"user","busAddress":A,"annotations":{…}}`, where P is a string, or `{"hex":"…"}` for a
 //! path that is not UTF-8. An empty or absent `paths` means that they are derived again.
 
 use std::collections::BTreeMap;
@@ -10,12 +11,14 @@ use std::sync::Arc;
 use oci_spec::runtime::LinuxResources;
 use serde::{Deserialize, Serialize};
 
-use super::{join, Config, Flags, Manager};
-use crate::cgroupfs::Trees;
+use super::unit::OnSystemd;
+use super::{join, Config, Driver, Flags, Manager, Shared, SystemdConfig};
 use crate::error::{fail, Code, Error, Result};
+use crate::systemd::Bus;
 
 const VERSION: u32 = 1;
-const DRIVER: &str = "cgroupfs";
+const CGROUPFS: &str = "cgroupfs";
+const SYSTEMD: &str = "systemd";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,8 +43,47 @@ struct State {
     implicit: bool,
     #[serde(default)]
     owner: Option<(u32, u32)>,
+    /// A directory although its path has a unit's form: [`Driver::AutoK0`] chose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    literal: bool,
     #[serde(default)]
     resources: LinuxResources,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bus: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bus_address: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+impl State {
+    /// The driver that made it; nothing else may go on with it.
+    fn driver(&self) -> Result<Driver> {
+        match self.driver.as_str() {
+            CGROUPFS if self.literal => Ok(Driver::AutoK0),
+            CGROUPFS => Ok(Driver::Cgroupfs),
+            SYSTEMD => Ok(Driver::Systemd),
+            other => {
+                let text = format!("state is of driver {other:?}; known: {CGROUPFS} {SYSTEMD}");
+                fail(Code::Unsupported, text)
+            }
+        }
+    }
+
+    fn systemd(&self) -> Result<SystemdConfig> {
+        let bus = match self.bus.as_deref() {
+            None => None,
+            Some("system") => Some(Bus::System),
+            Some("user") => Some(Bus::User),
+            Some(other) => return fail(Code::Json, format!("state JSON: no such bus {other:?}")),
+        };
+        Ok(SystemdConfig {
+            bus,
+            address: self.bus_address.clone(),
+            version: None,
+            annotations: self.annotations.clone(),
+        })
+    }
 }
 
 /// A path that need not be UTF-8.
@@ -90,7 +132,7 @@ impl Manager {
         let flags = self.config.flags;
         let state = State {
             version: VERSION,
-            driver: DRIVER.to_owned(),
+            driver: if self.unit.is_some() { SYSTEMD } else { CGROUPFS }.to_owned(),
             path: Text::new(&self.config.path),
             paths: self.paths().map(|(key, path)| (key.to_owned(), Text::new(&path))).collect(),
             subsystems: self.config.subsystems.clone(),
@@ -100,7 +142,14 @@ impl Manager {
             nowhere: self.each().next().is_none(),
             implicit: self.config.implicit,
             owner: self.config.owner,
+            literal: self.unit.is_none() && self.config.driver == Driver::AutoK0,
             resources: self.resources(),
+            bus: self.unit.as_ref().map(|on| {
+                let user = on.bus == Bus::User;
+                if user { "user" } else { "system" }.to_owned()
+            }),
+            bus_address: self.config.systemd.address.clone(),
+            annotations: self.config.systemd.annotations.clone(),
         };
         serde_json::to_string(&state)
             .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))
@@ -119,18 +168,14 @@ impl Manager {
     /// Errors: JSON that is not a state ([`Code::Json`]); one of a newer version or of another
     /// driver ([`Code::Unsupported`]); saved paths that are not below today's mounts
     /// ([`Code::Path`], [`Code::NotMounted`]).
-    pub fn load(trees: Arc<Trees>, json: &[u8]) -> Result<Manager> {
+    pub fn load(shared: Arc<Shared>, json: &[u8]) -> Result<Manager> {
         let state: State = serde_json::from_slice(json)
             .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?;
         if state.version > VERSION {
             let text = format!("state has version {}, this library reads {VERSION}", state.version);
             return fail(Code::Unsupported, text);
         }
-        if state.driver != DRIVER {
-            // To take one driver's cgroup for the other's leaks it (kata runtime#2182).
-            let text = format!("state is of driver {:?}, this is {DRIVER}", state.driver);
-            return fail(Code::Unsupported, text);
-        }
+        let (driver, systemd) = (state.driver()?, state.systemd()?);
         let config = Config {
             path: state.path.bytes()?,
             subsystems: state.subsystems,
@@ -143,21 +188,24 @@ impl Manager {
             },
             implicit: state.implicit,
             owner: state.owner,
+            driver,
+            systemd,
         };
         if state.paths.is_empty() {
-            let manager = Manager::new(trees, config)?;
+            let manager = Manager::new(shared, config)?;
             for &hierarchy in manager.hierarchies.iter().filter(|_| state.nowhere) {
                 manager.drop_hierarchy(hierarchy);
             }
             return Ok(manager);
         }
         config.check()?;
+        let unit = OnSystemd::new(&shared, &config)?;
         let paths: Vec<(String, Vec<u8>)> = state
             .paths
             .into_iter()
             .map(|(key, path)| Ok((key, path.bytes()?)))
             .collect::<Result<_>>()?;
-        let joined = join::from_paths(trees.host(), &paths)?;
-        Ok(Manager::assemble(trees, config, joined))
+        let joined = join::from_paths(shared.host(), &paths)?;
+        Ok(Manager::assemble(shared, config, joined, unit))
     }
 }

@@ -20,9 +20,11 @@ impl Run<'_> {
                 Ok(()) => {}
             }
         }
-        let restored = self.restore(&mut failed);
+        let told = self.undo_told(&mut failed);
+        let mut restored = self.restore(&mut failed);
+        restored.extend(told);
         for (hierarchy, path, created) in std::mem::take(&mut self.created).into_iter().rev() {
-            let Ok(cgroup) = self.manager.trees.cgroup(hierarchy, &path) else { continue };
+            let Ok(cgroup) = self.manager.shared.cgroup(hierarchy, &path) else { continue };
             // One rmdir a level: somebody else may have come to use an ancestor that we made.
             for level in created.0.into_iter().rev() {
                 match cgroup.prefix(level).rmdir() {
@@ -82,13 +84,13 @@ impl Run<'_> {
         put(self.cgroup(write.hierarchy)?, write, None)
     }
 
-    fn put_back(&self, hierarchy: usize, kind: Kind, id: i32) -> Result<()> {
-        let Some(facts) = self.manager.trees.host().hierarchies.get(hierarchy) else {
+    pub(super) fn put_back(&self, hierarchy: usize, kind: Kind, id: i32) -> Result<()> {
+        let Some(facts) = self.manager.shared.host().hierarchies.get(hierarchy) else {
             return Ok(());
         };
         let was = self.origin.get(&id).and_then(|own| own.get(facts.own_key()));
         match was.and_then(|cgroup| facts.below_mount(cgroup)) {
-            Some(path) => self.manager.trees.cgroup(hierarchy, &path)?.attach(
+            Some(path) => self.manager.shared.cgroup(hierarchy, &path)?.attach(
                 facts.version,
                 kind,
                 &[id],

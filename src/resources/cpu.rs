@@ -4,12 +4,15 @@
 
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 
+use super::bandwidth::Bandwidth;
+use super::properties::{Draft, INFINITY};
 use super::Target;
 use crate::error::{fail, Code, Result};
+use crate::host::Version;
 use crate::plan::{Plan, Write};
 
 /// The kernel's default period in microseconds.
-const DEFAULT_PERIOD: u64 = 100_000;
+pub(super) const DEFAULT_PERIOD: u64 = 100_000;
 
 pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
     let Some(cpu) = r.cpu() else { return Ok(()) };
@@ -89,6 +92,56 @@ fn v2(cpu: &LinuxCpu, target: Target<'_>, out: &mut Plan) -> Result<()> {
         out.write(target.write("cpu", "cpu.max", value)?);
     }
     Ok(())
+}
+
+pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
+    let Some(cpu) = r.cpu() else { return Ok(()) };
+    let Some(version) = out.side("cpu") else { return Ok(()) };
+    let shares = set(cpu.shares());
+    match version {
+        Version::V1 => {
+            if let Some(shares) = shares.filter(|_| cpu.idle() != Some(1)) {
+                out.number("CPUShares", shares);
+            }
+        }
+        Version::V2 => match (cpu.idle(), shares) {
+            (Some(1), _) => idle(out),
+            (_, Some(shares)) => out.number("CPUWeight", weight_from_shares(shares)),
+            (Some(0), None) => busy(out),
+            _ => {}
+        },
+    }
+    if let Some(bandwidth) = Bandwidth::of(cpu, version == Version::V1, out.facts.known) {
+        bandwidth.properties(out);
+    }
+    Ok(())
+}
+
+/// A weight of 0 is systemd's word for idle.
+pub(super) fn idle(out: &mut Draft<'_>) {
+    if out.since(252, "CPUWeight=idle", "cpu.idle") {
+        out.number("CPUWeight", 0);
+    }
+}
+
+/// No longer idle: the unit needs a weight again, the last one that was set, if any.
+pub(super) fn busy(out: &mut Draft<'_>) {
+    let known = out.facts.known.cpu().as_ref().filter(|cpu| cpu.idle() == Some(1));
+    if let Some(cpu) = known.filter(|_| out.facts.version >= 252) {
+        let weight = set(cpu.shares()).map_or(INFINITY, weight_from_shares);
+        out.number("CPUWeight", weight);
+    }
+}
+
+/// See [`super::properties::rounded`].
+pub(super) fn round(r: &mut LinuxResources, target: Target<'_>, known: &LinuxResources) {
+    let v1 = !target.v2("cpu", "cpu");
+    if let Some(cpu) = r.cpu_mut() {
+        let quota = Bandwidth::of(cpu, v1, known).map(Bandwidth::rounded);
+        if cpu.quota().is_some_and(|v| v > 0) {
+            cpu.set_quota(quota);
+        }
+    }
 }
 
 /// A kernel without the knob (before 5.14) has no burst: only asking for one is an error.

@@ -6,8 +6,10 @@
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources, LinuxThrottleDevice, LinuxWeightDevice};
 
+use super::properties::Draft;
 use super::Target;
 use crate::error::{fail, Code, Result};
+use crate::host::Version;
 use crate::plan::Plan;
 
 pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
@@ -99,6 +101,31 @@ fn v2(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The weight alone: systemd's throttles name devices by path and leave those alone that it was
+/// not told of.
+pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
+    let weight = r.block_io().as_ref().and_then(LinuxBlockIo::weight).filter(|&w| w != 0);
+    let Some(weight) = weight else { return Ok(()) };
+    match out.side("blkio") {
+        Some(Version::V1) => out.number("BlockIOWeight", weight.into()),
+        Some(Version::V2) if out.facts.bfq => {
+            out.number("IOWeight", io_weight_from_bfq(weight.into()));
+        }
+        Some(Version::V2) => out.number("IOWeight", weight_from_blkio(weight)),
+        None => {}
+    }
+    Ok(())
+}
+
+/// The `IOWeight` that systemd turns into this `io.bfq.weight`: 1 to 100 stand for themselves,
+/// above that it divides by 11 what is over 100.
+pub(super) fn io_weight_from_bfq(weight: u64) -> u64 {
+    match weight {
+        0..=100 => weight,
+        _ => 100 + (weight.min(1000) - 100) * 11,
+    }
 }
 
 fn device_weight(device: &LinuxWeightDevice, weight: u16) -> String {

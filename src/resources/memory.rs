@@ -5,8 +5,10 @@
 
 use oci_spec::runtime::{LinuxMemory, LinuxResources};
 
+use super::properties::{Draft, INFINITY};
 use super::Target;
 use crate::error::{fail, Code, Result};
+use crate::host::Version;
 use crate::plan::{Plan, Step};
 
 const MEMSW: &str = "memory.memsw.limit_in_bytes";
@@ -142,4 +144,27 @@ pub fn swap_max(limit: i64, swap: i64) -> Result<Option<String>> {
         }
         (limit, swap) => Ok(Some((swap - limit).to_string())),
     }
+}
+
+pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
+    let Some(memory) = r.memory() else { return Ok(()) };
+    let limit = memory.limit().unwrap_or(0);
+    // -1 is systemd's infinity.
+    let known = |v: i64| u64::try_from(v).unwrap_or(INFINITY);
+    match out.side("memory") {
+        Some(Version::V1) if limit != 0 => out.number("MemoryLimit", known(limit)),
+        Some(Version::V2) => {
+            if limit != 0 {
+                out.number("MemoryMax", known(limit));
+            }
+            if let Some(low) = memory.reservation().filter(|&v| v != 0) {
+                out.number("MemoryLow", known(low));
+            }
+            if let Some(swap) = swap_max(limit, memory.swap().unwrap_or(0))? {
+                out.number("MemorySwapMax", swap.parse().unwrap_or(INFINITY));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! One file a resource, each with its v1 and v2 side together, so that the layouts cannot
 //! drift apart. A new resource is one new file and one line in [`plan`].
 
+mod bandwidth;
 mod cpu;
 mod cpuset;
 mod hugetlb;
@@ -12,15 +13,18 @@ mod merge;
 mod network;
 pub mod parse;
 mod pids;
+mod properties;
 mod rdma;
 mod shape;
 mod unified;
+mod unified_properties;
 
 pub use cpu::weight_from_shares;
 pub use cpuset::file_name as cpuset_file;
 pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
+pub use properties::{at_creation, properties, reset, rounded, Facts, Properties};
 
 use oci_spec::runtime::LinuxResources;
 
@@ -97,7 +101,7 @@ impl Target<'_> {
 /// What is left out of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Leave device rules alone (the caller applies them, or wants none).
+    /// Leave device rules alone: the caller or systemd applies them, or there are none to apply.
     pub skip_devices: bool,
     /// What a layout has no file for is an error, where it would be a warning.
     pub strict: bool,

@@ -1,5 +1,7 @@
 //! JSON to OCI types, with what the types alone would lose or let through.
 
+use std::collections::BTreeMap;
+
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +17,9 @@ pub struct Linux {
     pub cgroups_path: Option<String>,
     /// `resources`.
     pub resources: Option<LinuxResources>,
+    /// The whole specification's `annotations`.
+    #[serde(skip)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A whole specification, or its `linux` object: what is there tells which.
@@ -22,6 +27,7 @@ pub struct Linux {
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
     linux: Option<Linux>,
+    annotations: Option<BTreeMap<String, String>>,
     cgroups_path: Option<String>,
     resources: Option<LinuxResources>,
 }
@@ -105,9 +111,11 @@ pub fn spec(json: &[u8]) -> Result<Linux> {
         Some(linux) => (linux, shape.linux.unwrap_or_default().0.resources),
         None => {
             let (cgroups_path, resources) = (spec.cgroups_path, spec.resources);
-            (Linux { cgroups_path, resources }, shape.resources)
+            let linux = Linux { cgroups_path, resources, ..Linux::default() };
+            (linux, shape.resources)
         }
     };
+    linux.annotations = spec.annotations.unwrap_or_default();
     if let Some(resources) = linux.resources.as_mut() {
         drop_absent_pids(resources, &shape.unwrap_or_default().0);
     }

@@ -2,6 +2,7 @@
 
 use oci_spec::runtime::LinuxResources;
 
+use super::properties::{Draft, INFINITY};
 use super::Target;
 use crate::error::Result;
 use crate::plan::Plan;
@@ -17,4 +18,10 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
     };
     out.write(target.write("pids", "pids.max", value)?);
     Ok(())
+}
+
+pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
+    if let Some(pids) = r.pids().filter(|_| out.side("pids").is_some()) {
+        out.number("TasksMax", u64::try_from(pids.limit()).map_or(INFINITY, |limit| limit.max(1)));
+    }
 }

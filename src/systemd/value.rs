@@ -102,12 +102,18 @@ impl fmt::Display for Value {
             Value::U32(v) => write!(f, "uint32 {v}"),
             Value::I64(v) => write!(f, "int64 {v}"),
             Value::U64(v) => write!(f, "uint64 {v}"),
+            Value::Double(v) if v.is_nan() => f.write_str("nan"),
             Value::Double(v) => write!(f, "{v:?}"),
             Value::Str(v) => quote(f, v),
             Value::Path(v) => f.write_str("objectpath ").and_then(|()| quote(f, v)),
             Value::Signature(v) => f.write_str("signature ").and_then(|()| quote(f, v)),
             Value::Array(element, items) if items.is_empty() => write!(f, "@a{element} []"),
             Value::Array(_, items) => list(f, items, ['[', ']']),
+            // Without a comma it would be the field in parentheses.
+            Value::Struct(fields) if fields.len() == 1 => {
+                list(f, fields, ['(', ','])?;
+                f.write_str(")")
+            }
             Value::Struct(fields) => list(f, fields, ['(', ')']),
             Value::Variant(v) => write!(f, "<{v}>"),
         }

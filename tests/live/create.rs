@@ -97,7 +97,7 @@ fn dots_cannot_lead_out() {
         assert!(!String::from_utf8(path).unwrap().contains(".."));
     }
     for bad in ["", "/", ".", "..", "/..", "../.."] {
-        let error = Manager::new(trees(), config(bad, "{}")).unwrap_err();
+        let error = Manager::new(shared(), config(bad, "{}")).unwrap_err();
         assert_eq!(error.code(), Code::Path, "{bad:?}: {error}");
     }
 }
@@ -108,7 +108,7 @@ fn an_existing_cgroup_or_none() {
     let load = || {
         let mut config = config(&s.name, "{}");
         config.flags = Flags { existing: true, ..config.flags };
-        Manager::new(trees(), config)
+        Manager::new(shared(), config)
     };
     assert_eq!(load().unwrap_err().code(), Code::Deleted);
     s.manager.apply(NOBODY, false).unwrap();
@@ -121,7 +121,7 @@ fn v1_subsystems_by_name() {
     let name = name();
     let with = |list: &[&str]| {
         let subsystems = list.iter().map(|s| (*s).to_owned()).collect();
-        Manager::new(trees(), katacg::manager::Config { subsystems, ..config(&name, "{}") })
+        Manager::new(shared(), katacg::manager::Config { subsystems, ..config(&name, "{}") })
     };
     let cpu = with(&["cpu", "cpuacct"]).unwrap();
     assert_eq!(cpu.paths().map(|(key, _)| key.to_owned()).collect::<Vec<_>>(), ["cpu", "cpuacct"]);
@@ -190,7 +190,7 @@ fn a_delegated_cgroup_belongs_to_its_owner() {
     need!(unified(), "v1 delegates nothing safely");
     let name = name();
     let config = katacg::manager::Config { owner: Some((1000, 1000)), ..config(&name, "{}") };
-    let delegated = Manager::new(trees(), config).unwrap();
+    let delegated = Manager::new(shared(), config).unwrap();
     delegated.apply(NOBODY, false).unwrap();
     let owner = |file: &str| fs::metadata(dir(&delegated, "").join(file)).unwrap().uid();
     assert_eq!([owner(""), owner("cgroup.procs"), owner("cgroup.subtree_control")], [1000; 3]);

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use katacg::cgroupfs::Trees;
 use katacg::host::Host;
-use katacg::manager::{Config, Flags, Manager, NOBODY};
+use katacg::manager::{Config, Flags, Manager, Shared, NOBODY};
 use katacg::resources::parse;
 use katacg::{Code, Result};
 
@@ -31,8 +30,8 @@ macro_rules! need {
     };
 }
 
-pub fn trees() -> Arc<Trees> {
-    Arc::new(Trees::read().unwrap())
+pub fn shared() -> Arc<Shared> {
+    Arc::new(Shared::read().unwrap())
 }
 
 pub fn unified() -> bool {
@@ -41,15 +40,15 @@ pub fn unified() -> bool {
 
 /// Whether a resource goes to v2 files here.
 pub fn on_v2(v1: &str, v2: &str) -> bool {
-    let trees = trees();
-    let host = trees.host();
+    let shared = shared();
+    let host = shared.host();
     host.is_unified() || host.find(v1).is_none() && host.cgroup2_with(v2).is_some()
 }
 
 /// Whether the host has a controller, by its v1 or its v2 name.
 pub fn has(v1: &str, v2: &str) -> bool {
-    let trees = trees();
-    let host = trees.host();
+    let shared = shared();
+    let host = shared.host();
     host.find(v1).is_some() || host.cgroup2_with(v2).is_some()
 }
 
@@ -71,7 +70,7 @@ pub fn config(path: &str, json: &str) -> Config {
 }
 
 pub fn manager(path: &str, json: &str) -> Manager {
-    Manager::new(trees(), config(path, json)).unwrap()
+    Manager::new(shared(), config(path, json)).unwrap()
 }
 
 /// See the module.
@@ -259,9 +258,9 @@ fn helper() {
 fn rootless() {
     let made = |path: &str, json: &str, implicit| {
         let config = Config { implicit, ..config(path, json) };
-        Manager::new(trees(), config).unwrap()
+        Manager::new(shared(), config).unwrap()
     };
-    assert!(trees().host().rootless);
+    assert!(shared().host().rootless);
     // runtime#2419: nobody asked for this path, and no limits: go without.
     let without = made("sandbox", "{}", true);
     let applied = without.apply(NOBODY, true).unwrap();

@@ -43,12 +43,12 @@ fn vcpu_threads_alone_on_v1() {
     let vcpus: Vec<i32> = tids(pid)[3..].to_vec();
     // Kata's set for vCPUs; a hybrid's cgroup2 moves no single threads.
     let subsystems =
-        ["cpu", "cpuacct", "cpuset"].into_iter().filter(|c| trees().host().find(c).is_some());
+        ["cpu", "cpuacct", "cpuset"].into_iter().filter(|c| shared().host().find(c).is_some());
     let config = katacg::manager::Config {
         subsystems: subsystems.map(str::to_owned).collect(),
         ..config(&s.name, "{}")
     };
-    let vcpu = katacg::manager::Manager::new(trees(), config).unwrap();
+    let vcpu = katacg::manager::Manager::new(shared(), config).unwrap();
     vcpu.add(&vcpus, THREADS).unwrap();
     assert_eq!(vcpu.threads().unwrap(), vcpus);
     let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
@@ -58,7 +58,7 @@ fn vcpu_threads_alone_on_v1() {
     let other = manager(&format!("{}-other", s.name), "{}");
     other.apply(NOBODY, false).unwrap();
     let target = katacg::manager::Manager::new(
-        trees(),
+        shared(),
         katacg::manager::Config {
             path: format!("{}-other", s.name).into(),
             ..vcpu.config().clone()
@@ -156,7 +156,7 @@ fn the_root_is_no_target_in_strict_mode() {
     let strict = |strict| {
         let mut config = config(&s.name, "{}");
         config.flags.strict = strict;
-        katacg::manager::Manager::new(trees(), config).unwrap()
+        katacg::manager::Manager::new(shared(), config).unwrap()
     };
     assert_eq!(strict(true).parent().unwrap_err().code(), Code::Path);
     let root = strict(false).parent().unwrap();

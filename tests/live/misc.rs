@@ -54,7 +54,7 @@ fn network() {
         assert!(warnings.iter().any(|w| w.contains("network")), "{warnings:?}");
         let mut config = config(&s.name, "{}");
         config.flags = Flags { strict: true, ..config.flags };
-        let strict = Manager::new(trees(), config).unwrap();
+        let strict = Manager::new(shared(), config).unwrap();
         let resources = katacg::resources::parse::resources(json.as_bytes()).unwrap();
         assert_eq!(strict.set(&resources).unwrap_err().code(), Code::Unsupported);
         return;
@@ -88,8 +88,8 @@ fn unified_map() {
 
 #[test]
 fn a_missing_controller_is_named() {
-    let trees = trees();
-    let host = trees.host();
+    let shared = shared();
+    let host = shared.host();
     need!(host.find("hugetlb").is_none() || host.is_unified(), "this host has everything");
     need!(host.cgroup2_with("hugetlb").is_none(), "this host has everything");
     let s = Sandbox::empty("{}");

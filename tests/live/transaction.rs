@@ -60,7 +60,7 @@ fn no_rollback_when_not_wanted() {
     let s = Sandbox::empty(&without_memory(BEFORE));
     let mut config = config(&s.name, "{}");
     config.flags = Flags { no_rollback: true, ..config.flags };
-    let fast = Manager::new(trees(), config).unwrap();
+    let fast = Manager::new(shared(), config).unwrap();
     let failing = katacg::resources::parse::resources(without_memory(FAILS).as_bytes()).unwrap();
     fast.set(&failing).unwrap_err();
     assert_eq!(s.file("pids.max"), "99");

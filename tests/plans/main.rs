@@ -8,13 +8,14 @@
 //! `HIERARCHY: FILE=VALUE | or skip | or FILE=VALUE | again after FILE | read back`.
 
 mod random;
+mod systemd;
 mod weights;
 
 use std::sync::Arc;
 
 use katacg::cgroupfs::Trees;
 use katacg::host::{Host, Sources};
-use katacg::manager::{Config, Flags, Manager};
+use katacg::manager::{Config, Flags, Manager, Shared};
 use katacg::plan::{Missing, Plan, Step, Write};
 use katacg::resources::parse;
 use serde_json::Value;
@@ -59,7 +60,8 @@ fn host(layout: &str) -> Host {
 }
 
 fn manager(host: Host, config: Config) -> katacg::Result<Manager> {
-    Manager::new(Arc::new(Trees::new(host)), Config { path: b"/kata_test".to_vec(), ..config })
+    let path = if config.path.is_empty() { b"/kata_test".to_vec() } else { config.path };
+    Manager::new(Arc::new(Shared::new(Trees::new(host))), Config { path, ..config })
 }
 
 fn strings(value: &Value) -> Vec<String> {
@@ -109,6 +111,9 @@ fn write_text(write: &Write) -> String {
 }
 
 fn step_text(step: &Step, host: &Host) -> String {
+    if let Some(text) = systemd::step_text(step) {
+        return text;
+    }
     let hierarchy = &host.hierarchies[step.hierarchy().unwrap()];
     let label = match hierarchy.controllers.join(",") {
         v1 if hierarchy.version == katacg::host::Version::V1 => v1,

@@ -1,0 +1,170 @@
+//! One rule.
+
+use std::fmt;
+
+use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
+
+use super::Access;
+use crate::error::{fail, Code, Result};
+
+/// Block or character devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `b`
+    Block,
+    /// `c`
+    Char,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Block => "b",
+            Kind::Char => "c",
+        })
+    }
+}
+
+/// A major or minor number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Number {
+    /// `*`
+    Any,
+    /// This one.
+    Is(u32),
+}
+
+impl Number {
+    /// OCI's form: absent or -1 is every number, and never 0.
+    fn from_oci(number: Option<i64>) -> Option<Number> {
+        match number {
+            None | Some(-1) => Some(Number::Any),
+            // Cgroup v1 keeps `*` as the largest number and takes that number for it.
+            Some(n) => u32::try_from(n).ok().filter(|n| *n != u32::MAX).map(Number::Is),
+        }
+    }
+
+    fn contains(self, other: Number) -> bool {
+        self == Number::Any || self == other
+    }
+
+    fn overlaps(self, other: Number) -> bool {
+        self.contains(other) || other.contains(self)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Any => f.write_str("*"),
+            Number::Is(n) => write!(f, "{n}"),
+        }
+    }
+}
+
+/// A set of devices: `c 1:3`, `b 8:*`. In order of major, minor and kind, `*` before numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Devices {
+    /// Major number.
+    pub major: Number,
+    /// Minor number.
+    pub minor: Number,
+    /// Block or character.
+    pub kind: Kind,
+}
+
+impl Devices {
+    /// Whether all of `other` are in it.
+    pub fn contains(&self, other: &Devices) -> bool {
+        self.kind == other.kind
+            && self.major.contains(other.major)
+            && self.minor.contains(other.minor)
+    }
+
+    /// Whether any device is in both.
+    pub fn overlaps(&self, other: &Devices) -> bool {
+        self.kind == other.kind
+            && self.major.overlaps(other.major)
+            && self.minor.overlaps(other.minor)
+    }
+}
+
+impl fmt::Display for Devices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}:{}", self.kind, self.major, self.minor)
+    }
+}
+
+/// A rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// Allow or deny.
+    pub allow: bool,
+    /// What it is for; `None` is type `a`: every device there is, with every access.
+    pub devices: Option<Devices>,
+    /// Never empty; [`Access::ALL`] for type `a`.
+    pub access: Access,
+}
+
+impl Rule {
+    /// An OCI rule. Without a type it is of type `a`.
+    ///
+    /// A rule of type `a` is for every device and every access, whatever else it has, as in the
+    /// kernel's devices.allow and in runc; a warning says what it has besides.
+    ///
+    /// # Errors
+    /// [`Code::Value`]: no access, a letter that is none of `rwm`, a number below -1 or above
+    /// 4294967294, a type that is none of `a`, `b`, `c`.
+    pub fn from_oci(rule: &LinuxDeviceCgroup, warnings: &mut Vec<String>) -> Result<Rule> {
+        let allow = rule.allow();
+        let access = match rule.access().as_deref().unwrap_or_default() {
+            "" => return fail(Code::Value, "device access cannot be empty; give some of \"rwm\""),
+            letters => Access::parse(letters).or_else(|letter| {
+                let text = format!("device access {letters:?} has {letter:?}, which is none of");
+                fail(Code::Value, format!("{text} \"rwm\""))
+            })?,
+        };
+        let number = |what, oci| match (Number::from_oci(oci), oci) {
+            (Some(number), _) => Ok(number),
+            (None, oci) => fail(
+                Code::Value,
+                format!(
+                    "device {what} number {} is out of range (0 to 4294967294, or -1 for all)",
+                    oci.unwrap_or(-1)
+                ),
+            ),
+        };
+        let major = number("major", rule.major())?;
+        let minor = number("minor", rule.minor())?;
+        let kind = match rule.typ().unwrap_or(LinuxDeviceType::A) {
+            LinuxDeviceType::B => Kind::Block,
+            LinuxDeviceType::C => Kind::Char,
+            LinuxDeviceType::A => {
+                let rule = Rule { allow, devices: None, access: Access::ALL };
+                if (major, minor, access) != (Number::Any, Number::Any, Access::ALL) {
+                    warnings.push(format!(
+                        "device rule a {major}:{minor} {access} is taken as {rule}: type a is \
+                         every device, and the numbers and access beside it have no meaning"
+                    ));
+                }
+                return Ok(rule);
+            }
+            other => {
+                let text = format!("device type {:?} is none of a, b, c", other.as_str());
+                return fail(Code::Value, text);
+            }
+        };
+        Ok(Rule { allow, devices: Some(Devices { major, minor, kind }), access })
+    }
+}
+
+/// As the kernel's devices.allow and devices.deny take it, after the verb.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.allow { "allow " } else { "deny " })?;
+        match self.devices {
+            None => write!(f, "a *:* {}", self.access),
+            Some(devices) => write!(f, "{devices} {}", self.access),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Making a unit, and ending it.
+
+use std::time::{Duration, Instant};
+
+use oci_spec::runtime::LinuxResources;
+use rustix::process::Pid;
+
+use super::unit::OnSystemd;
+use super::{Applied, Joined, Manager, Run, NOBODY};
+use crate::cgroupfs::{Cgroup, PATIENCE};
+use crate::error::{fail, Code, Error, Result};
+use crate::host::Version;
+use crate::plan::{Kind, Plan, Step, Write};
+use crate::resources;
+use crate::systemd::Property;
+
+/// Controllers that systemd turns on where they are wanted. Others are ours to turn on.
+const SYSTEMD_HAS: &[&str] = &["cpu", "cpuset", "io", "memory", "pids", "cgroup"];
+
+impl Manager {
+    /// See [`Manager::plan_apply`]: systemd makes the cgroup where it manages the hierarchy, with
+    /// the process and every limit that it has a property for; then come the hierarchies that it
+    /// does not know, and the files.
+    pub(super) fn plan_start(
+        &self,
+        on: &OnSystemd,
+        pid: i32,
+        set: Option<&LinuxResources>,
+    ) -> Result<Plan> {
+        let unified = self.shared.host().is_unified();
+        let slice = on.unit.is_slice();
+        let wanted = set.unwrap_or(&self.config.resources);
+        let told = set.map(|r| self.tell(on, r)).transpose()?;
+        let (limits, knobs) = told.map_or_else(Default::default, |t| (t.properties, t.plan));
+        let mut warnings = knobs.warnings.clone();
+        let mut properties = on.unit.creation(u32::try_from(pid).ok(), unified);
+        properties.extend_from_slice(on.user_properties());
+        properties.extend(self.at_creation(on, wanted, &mut warnings)?);
+
+        let check = |step: &Step| matches!(step, Step::CheckMemory { .. });
+        let turn_on = self.turn_on(&knobs);
+        let (mut steps, writes): (Vec<Step>, Vec<Step>) = knobs.steps.into_iter().partition(check);
+        let unit = on.unit.name.clone();
+        steps.push(Step::Start { unit, properties, resources: limits });
+        let ours = |j: &&Joined| self.version(j) == Version::V1 && j.subsystem != "name=systemd";
+        for joined in self.each().filter(ours) {
+            steps.push(Step::Create { hierarchy: joined.hierarchy });
+        }
+        steps.extend(turn_on);
+        steps.extend(self.inherit_cpuset(&writes));
+        steps.extend(writes);
+        steps.extend(self.delegate());
+        if pid != NOBODY {
+            // systemd takes a slice's processes from nobody; a scope's it has put in its own
+            // hierarchies, and the rest is ours.
+            let takes = |j: &&Joined| slice || ours(j) || self.is_hybrid_v2(j);
+            for joined in self.each().filter(takes) {
+                let (hierarchy, ids, below) = (joined.hierarchy, vec![pid], Vec::new());
+                steps.push(Step::Attach { hierarchy, kind: Kind::Process, ids, below });
+            }
+        }
+        Ok(Plan { steps, warnings })
+    }
+
+    /// Controllers of cgroup2 that a limit needs and that systemd does not turn on.
+    pub(super) fn turn_on(&self, knobs: &Plan) -> Vec<Step> {
+        let unified = self.shared.host().is_unified();
+        if unified && !knobs.writes().any(|write| !is_systemds(write)) {
+            return Vec::new();
+        }
+        let hierarchies = self.to_enable(knobs).into_iter();
+        hierarchies.map(|hierarchy| Step::Enable { hierarchy }).collect()
+    }
+
+    fn is_hybrid_v2(&self, joined: &Joined) -> bool {
+        !self.shared.host().is_unified() && self.version(joined) == Version::V2
+    }
+
+    /// systemd is asked its version only for resources that depend on it.
+    fn at_creation(
+        &self,
+        on: &OnSystemd,
+        wanted: &LinuxResources,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Property>> {
+        if wanted.unified().is_none() {
+            return Ok(Vec::new());
+        }
+        let known = LinuxResources::default();
+        let facts = self.facts(on, wanted, &known)?;
+        let mut created = resources::at_creation(wanted, self.target(), facts);
+        warnings.append(&mut created.warnings);
+        Ok(created.list)
+    }
+
+    /// [`Manager::apply`] through systemd.
+    ///
+    /// When it fails the process is put back where it was, and the unit, empty then, is stopped:
+    /// to stop it before that would kill the process.
+    pub(super) fn start(&self, on: &OnSystemd, pid: i32, set: bool) -> Result<Applied> {
+        let known = self.resources();
+        let mut plan = self.plan_start(on, pid, set.then_some(&known))?;
+        let _one_at_a_time = self.lock();
+        let mut run = Run::new(self);
+        if pid != NOBODY {
+            run.remember(&[pid])?;
+        }
+        run.carry_out(&plan)?;
+        run.verify()?;
+        plan.warnings.append(&mut run.warnings);
+        Ok(Applied { warnings: self.warn(plan.warnings), dropped: 0 })
+    }
+
+    /// [`Manager::destroy`] through systemd: the unit is stopped, and what is left of its cgroup
+    /// removed: on v1 where systemd does not manage it, on v2 children that it left. Processes
+    /// inside are an error, as with the cgroupfs driver: systemd would kill them.
+    pub(super) fn stop(&self, on: &OnSystemd) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let inside = self.inside()?;
+            let Some(pid) = inside.first() else { break };
+            if Instant::now() >= end {
+                let text = format!(
+                    "cannot stop {}: {} processes are in it, the first is {pid}",
+                    on.unit.name,
+                    inside.len()
+                );
+                return Err(Error::new(Code::Busy, text).advice("kill or move them first"));
+            }
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
+        if let Some(warning) = on.client.stop(&on.unit.name)? {
+            self.warn(vec![warning]);
+        }
+        self.remove()
+    }
+
+    /// All processes of the cgroup and below, in every hierarchy.
+    fn inside(&self) -> Result<Vec<i32>> {
+        let mut all = std::collections::BTreeSet::new();
+        for joined in self.each() {
+            let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
+            let mut list = |cgroup: Cgroup<'_>| {
+                all.extend(cgroup.pids()?);
+                Ok(())
+            };
+            match cgroup.walk(&mut list) {
+                Err(_) if !cgroup.exists()? => {}
+                other => other?,
+            }
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    /// Adding through a user's systemd, which may move processes where the user may not.
+    pub(super) fn add_through(&self, on: &OnSystemd, ids: &[i32], below: &[u8]) -> Result<()> {
+        let pids = ids.iter().copied().filter_map(Pid::from_raw);
+        let pids: Vec<u32> = pids.map(|p| p.as_raw_nonzero().get().unsigned_abs()).collect();
+        match std::str::from_utf8(below) {
+            Ok(below) => on.client.attach(&on.unit.name, &format!("/{below}"), &pids),
+            Err(_) => fail(Code::Path, "a sub cgroup of a unit has a name of UTF-8"),
+        }
+    }
+}
+
+fn is_systemds(write: &Write) -> bool {
+    let controller = write.file.split('.').next().unwrap_or_default();
+    SYSTEMD_HAS.contains(&controller)
+}

@@ -1,0 +1,176 @@
+//! The systemd driver's side of a manager: its unit, and what the unit is told.
+
+use std::sync::Arc;
+
+use oci_spec::runtime::LinuxResources;
+
+use super::config::SystemdConfig;
+use super::{Config, Manager, Shared};
+use crate::error::{fail, Code, Result};
+use crate::kata::gopath;
+use crate::plan::{Plan, Step};
+use crate::resources::{self, Facts, Options};
+use crate::systemd::{device_properties, user_properties, Bus, Property, Systemd, Unit};
+
+/// A unit and the systemd that has it.
+#[derive(Debug)]
+pub(super) struct OnSystemd {
+    pub(super) unit: Unit,
+    pub(super) client: Arc<Systemd>,
+    pub(super) bus: Bus,
+    user: Vec<Property>,
+}
+
+/// What a unit is told, and what is written besides.
+pub(super) struct Told {
+    pub(super) properties: Vec<Property>,
+    /// Without device rules.
+    pub(super) plan: Plan,
+}
+
+impl OnSystemd {
+    /// The unit of a configuration; none when the path is not systemd's.
+    pub(super) fn new(shared: &Shared, config: &Config) -> Result<Option<OnSystemd>> {
+        if !config.is_systemd()? {
+            return Ok(None);
+        }
+        let SystemdConfig { bus, address, version, annotations } = &config.systemd;
+        let bus = bus.unwrap_or(match shared.host().rootless {
+            true => Bus::User,
+            false => Bus::System,
+        });
+        if bus == Bus::User && !shared.host().is_unified() {
+            return fail(
+                Code::Unsupported,
+                "a user's systemd manages no cgroups on v1: it is delegated none there",
+            );
+        }
+        let unit = Unit::parse(&config.path, bus == Bus::User)?;
+        let user = user_properties(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
+        let client = shared.systemd(bus, address.as_deref(), *version);
+        Ok(Some(OnSystemd { unit, client, bus, user }))
+    }
+
+    /// The unit's cgroup, from the hierarchies' own root.
+    pub(super) fn cgroup(&self, shared: &Shared) -> Result<Vec<u8>> {
+        let root = match self.bus {
+            Bus::System => shared.systemd_root().to_vec(),
+            Bus::User => self.client.control_group()?.into_bytes(),
+        };
+        Ok(gopath::join(&[b"/", &root, self.unit.cgroup()]))
+    }
+
+    /// The slice that it is in; none for the root slice.
+    pub(super) fn parent(&self) -> Option<OnSystemd> {
+        let unit = Unit::parse(&self.unit.parent()?, self.bus == Bus::User).ok()?;
+        let client = Arc::clone(&self.client);
+        Some(OnSystemd { unit, client, bus: self.bus, user: Vec::new() })
+    }
+
+    /// That one's path.
+    pub(super) fn parent_path(&self) -> Vec<u8> {
+        self.unit.parent().unwrap_or_else(|| b"::-.slice".to_vec())
+    }
+
+    /// The user's properties, as annotations gave them.
+    pub(super) fn user_properties(&self) -> &[Property] {
+        &self.user
+    }
+}
+
+impl Manager {
+    /// What the resources come to on a unit. systemd applies device rules itself, on v1 and v2.
+    pub(super) fn tell(&self, on: &OnSystemd, r: &LinuxResources) -> Result<Told> {
+        let known = self.resources();
+        let (properties, mut warnings) = self.properties(on, r, &known)?;
+        let files = resources::rounded(r, self.target(), &known);
+        let strict = self.config.flags.strict;
+        let mut plan =
+            resources::plan(&files, self.target(), Options { skip_devices: true, strict })?;
+        plan.warnings.append(&mut warnings);
+        Ok(Told { properties, plan })
+    }
+
+    fn properties(
+        &self,
+        on: &OnSystemd,
+        r: &LinuxResources,
+        known: &LinuxResources,
+    ) -> Result<(Vec<Property>, Vec<String>)> {
+        let facts = self.facts(on, r, known)?;
+        let mut list = Vec::new();
+        let mut warnings = Vec::new();
+        let rules = r.devices().as_deref().unwrap_or_default();
+        if !rules.is_empty() && !self.config.flags.skip_devices {
+            warnings = device_properties(rules, facts.version, &mut list)?;
+        }
+        let mut limits = resources::properties(r, self.target(), facts)?;
+        list.append(&mut limits.list);
+        warnings.append(&mut limits.warnings);
+        Ok((list, warnings))
+    }
+
+    pub(super) fn facts<'a>(
+        &self,
+        on: &OnSystemd,
+        r: &LinuxResources,
+        known: &'a LinuxResources,
+    ) -> Result<Facts<'a>> {
+        let weighs = r.block_io().as_ref().and_then(|io| io.weight()).is_some_and(|w| w != 0);
+        let bfq = weighs && self.shared.is_live() && self.has_bfq();
+        Ok(Facts { version: on.client.version()?, known, bfq })
+    }
+
+    /// Whether BFQ's files are there: in the cgroup, or, before it is made, in those above it.
+    fn has_bfq(&self) -> bool {
+        let Some(joined) = self.each().next() else { return false };
+        let Ok(cgroup) = self.shared.cgroup(joined.hierarchy, &joined.path) else { return false };
+        let has = |cgroup: crate::cgroupfs::Cgroup<'_>| {
+            cgroup.open("io.bfq.weight", rustix::fs::OFlags::PATH).is_ok()
+        };
+        has(cgroup) || cgroup.ancestors().any(has)
+    }
+
+    /// The plan of a set on a unit: checks, properties, files.
+    pub(super) fn plan_told(&self, on: &OnSystemd, r: &LinuxResources) -> Result<Plan> {
+        let Told { properties, plan } = self.tell(on, r)?;
+        let check = |step: &Step| matches!(step, Step::CheckMemory { .. });
+        let turn_on = self.turn_on(&plan);
+        let (mut steps, writes): (Vec<Step>, Vec<Step>) = plan.steps.into_iter().partition(check);
+        let unified = self.shared.host().is_unified();
+        let still = !unified && properties.iter().any(|p| p.name == "DeviceAllow");
+        steps.extend(still.then_some(Step::Freeze));
+        // An empty call would only cost a round trip.
+        if !properties.is_empty() {
+            steps.push(Step::SetProperties { unit: on.unit.name.clone(), properties });
+        }
+        steps.extend(still.then_some(Step::Thaw));
+        steps.extend(turn_on);
+        steps.extend(writes);
+        Ok(Plan { steps, warnings: plan.warnings })
+    }
+
+    /// What puts a unit's properties back to what they were before a set: those of the resources
+    /// that were known then, and systemd's defaults for what was never set.
+    pub(super) fn properties_before(&self, on: &OnSystemd, set: &[Property]) -> Vec<Property> {
+        let known = self.resources();
+        let (before, _) = self.properties(on, &known, &known).unwrap_or_default();
+        let mut out: Vec<Property> = Vec::new();
+        for property in set {
+            // Device rules are two of a name: the first clears.
+            if out.iter().any(|done| done.name == property.name) {
+                continue;
+            }
+            let was = before.iter().filter(|p| p.name == property.name).cloned();
+            let len = out.len();
+            out.extend(was);
+            if out.len() == len {
+                out.extend(
+                    resources::reset(&property.name)
+                        .map(|value| Property::new(property.name.clone(), value)),
+                );
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,131 @@
+//! Keys of the `unified` map that systemd has a property for.
+
+use oci_spec::runtime::LinuxResources;
+
+use super::bandwidth::Bandwidth;
+use super::properties::{Draft, INFINITY};
+use super::{cpu, cpuset, io};
+use crate::error::{fail, Code, Result};
+use crate::systemd::Value;
+
+/// Limits in bytes: file and property.
+const MEMORY: &[(&str, &str)] = &[
+    ("memory.min", "MemoryMin"),
+    ("memory.low", "MemoryLow"),
+    ("memory.high", "MemoryHigh"),
+    ("memory.max", "MemoryMax"),
+    ("memory.swap.max", "MemorySwapMax"),
+];
+
+/// In order of name, as the files are written. `memory.oom.group` is [`oom_policy`]'s.
+pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
+    let Some(map) = r.unified().as_ref().filter(|_| out.target.host.is_unified()) else {
+        return Ok(());
+    };
+    let mut keys: Vec<(&str, &str)> = map.iter().map(|(k, v)| (k.as_str(), v.trim())).collect();
+    keys.sort_unstable();
+    let idle = map.get("cpu.idle").is_some_and(|v| v.trim() == "1");
+    for (key, value) in keys {
+        match key {
+            "cpu.idle" if value == "1" => cpu::idle(out),
+            "cpu.idle" if !map.contains_key("cpu.weight") => cpu::busy(out),
+            "cpu.max" => match Bandwidth::parse(value, period(out.facts.known)) {
+                Some(bandwidth) => bandwidth.properties(out),
+                None => return invalid(key, value),
+            },
+            "cpu.weight" if !idle => out.number("CPUWeight", number(key, value)?),
+            "cpuset.cpus" => cpuset::property("cpuset.cpus", value, out)?,
+            "cpuset.mems" => cpuset::property("cpuset.mems", value, out)?,
+            "io.weight" => {
+                if let Some(weight) = default_weight(value) {
+                    out.number("IOWeight", weight);
+                }
+            }
+            "io.bfq.weight" => {
+                if let Some(weight) = default_weight(value) {
+                    out.number("IOWeight", io::io_weight_from_bfq(weight));
+                }
+            }
+            "pids.max" => out.number("TasksMax", number(key, value)?.max(1)),
+            _ => {
+                if let Some((_, property)) = MEMORY.iter().find(|(file, _)| *file == key) {
+                    out.number(property, bytes(key, value)?);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `memory.oom.group` as `OOMPolicy`, which a unit can only be made with (scopes since systemd
+/// 253; older ones reset the file at daemon-reload).
+pub(super) fn oom_policy(r: &LinuxResources, out: &mut Draft<'_>) {
+    let map = r.unified().as_ref().filter(|_| out.target.host.is_unified());
+    let Some(value) = map.and_then(|map| map.get("memory.oom.group")) else { return };
+    let policy = match value.trim() {
+        "0" => "continue",
+        "1" => "kill",
+        _ => return,
+    };
+    if out.since(253, "OOMPolicy of scopes", "memory.oom.group") {
+        out.set("OOMPolicy", Value::str(policy));
+    }
+}
+
+/// See [`super::properties::rounded`]. The period is written out, so that both say the same.
+pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
+    let period = period(known);
+    if let Some(value) = r.unified_mut().as_mut().and_then(|map| map.get_mut("cpu.max")) {
+        if let Some(bandwidth) = Bandwidth::parse(value, period) {
+            *value = bandwidth.text();
+        }
+    }
+}
+
+/// The period that `cpu.max` keeps when it is written without one.
+fn period(known: &LinuxResources) -> u64 {
+    let map = known.unified().as_ref();
+    let unified = map
+        .and_then(|map| map.get("cpu.max"))
+        .and_then(|v| v.split_ascii_whitespace().nth(1)?.parse().ok());
+    let cpu = known.cpu().as_ref().and_then(oci_spec::runtime::LinuxCpu::period);
+    unified.or(cpu.filter(|&v| v != 0)).unwrap_or(cpu::DEFAULT_PERIOD)
+}
+
+fn number(key: &str, value: &str) -> Result<u64> {
+    match value {
+        "max" => Ok(INFINITY),
+        value => value.parse().or_else(|_| invalid(key, value)),
+    }
+}
+
+/// As the kernel reads sizes: decimal, with a binary suffix.
+fn bytes(key: &str, value: &str) -> Result<u64> {
+    let Some(last) = value.chars().last().filter(char::is_ascii_alphabetic) else {
+        return number(key, value);
+    };
+    if value == "max" {
+        return Ok(INFINITY);
+    }
+    let shift = match last.to_ascii_lowercase() {
+        'k' => 10,
+        'm' => 20,
+        'g' => 30,
+        't' => 40,
+        'p' => 50,
+        'e' => 60,
+        _ => return invalid(key, value),
+    };
+    let digits = value.strip_suffix(last).unwrap_or_default();
+    let scaled = digits.parse().ok().and_then(|n: u64| n.checked_mul(1 << shift));
+    scaled.map_or_else(|| invalid(key, value), Ok)
+}
+
+/// The weight for all devices; one device's has no property.
+fn default_weight(value: &str) -> Option<u64> {
+    value.strip_prefix("default").unwrap_or(value).trim().parse().ok()
+}
+
+fn invalid<T>(key: &str, value: &str) -> Result<T> {
+    fail(Code::Value, format!("unified resource {key:?} has an invalid value: {value:?}"))
+}

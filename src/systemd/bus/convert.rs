@@ -1,0 +1,85 @@
+//! [`Value`] to and from what zvariant puts on the wire.
+
+use zbus::zvariant::{Array, ObjectPath, Signature, StructureBuilder, Value as Wire};
+
+use crate::error::{fail, Code, Error, Result};
+use crate::systemd::Value;
+
+/// A value as it is sent.
+pub(in crate::systemd) fn to_wire(value: &Value) -> Result<Wire<'_>> {
+    let wrong =
+        |e: zbus::zvariant::Error| Error::new(Code::Argument, format!("value {value}: {e}"));
+    Ok(match value {
+        Value::Bool(v) => Wire::Bool(*v),
+        Value::Byte(v) => Wire::U8(*v),
+        Value::I16(v) => Wire::I16(*v),
+        Value::U16(v) => Wire::U16(*v),
+        Value::I32(v) => Wire::I32(*v),
+        Value::U32(v) => Wire::U32(*v),
+        Value::I64(v) => Wire::I64(*v),
+        Value::U64(v) => Wire::U64(*v),
+        Value::Double(v) => Wire::F64(*v),
+        Value::Str(v) => Wire::from(text(v)?),
+        Value::Path(v) => Wire::ObjectPath(ObjectPath::try_from(v.as_str()).map_err(wrong)?),
+        Value::Signature(v) => {
+            Wire::Signature(Signature::try_from(v.as_str()).map_err(|e| wrong(e.into()))?)
+        }
+        Value::Array(element, items) => {
+            let element = Signature::try_from(element.as_str()).map_err(|e| wrong(e.into()))?;
+            let mut array = Array::new(&element);
+            for item in items {
+                array.append(to_wire(item)?).map_err(wrong)?;
+            }
+            Wire::Array(array)
+        }
+        Value::Struct(fields) => {
+            let mut fields_sent = StructureBuilder::new();
+            for field in fields {
+                fields_sent.push_value(to_wire(field)?);
+            }
+            Wire::Structure(fields_sent.build().map_err(wrong)?)
+        }
+        Value::Variant(v) => Wire::Value(Box::new(to_wire(v)?)),
+    })
+}
+
+/// A string that can be sent: the bus hangs up on one with a NUL in it.
+pub(in crate::systemd) fn text(text: &str) -> Result<&str> {
+    if text.contains('\0') {
+        return fail(Code::Argument, format!("string {text:?} has a NUL byte"));
+    }
+    Ok(text)
+}
+
+/// A value that was received. A dictionary becomes an array of its pairs, with the dictionary's
+/// own element type.
+pub(in crate::systemd) fn from_wire(value: &Wire<'_>) -> Result<Value> {
+    Ok(match value {
+        Wire::Bool(v) => Value::Bool(*v),
+        Wire::U8(v) => Value::Byte(*v),
+        Wire::I16(v) => Value::I16(*v),
+        Wire::U16(v) => Value::U16(*v),
+        Wire::I32(v) => Value::I32(*v),
+        Wire::U32(v) => Value::U32(*v),
+        Wire::I64(v) => Value::I64(*v),
+        Wire::U64(v) => Value::U64(*v),
+        Wire::F64(v) => Value::Double(*v),
+        Wire::Str(v) => Value::str(v.as_str()),
+        Wire::ObjectPath(v) => Value::Path(v.to_string()),
+        Wire::Signature(v) => Value::Signature(v.to_string_no_parens()),
+        Wire::Value(v) => Value::Variant(Box::new(from_wire(v)?)),
+        Wire::Array(v) => Value::Array(v.element_signature().to_string(), all(v.inner())?),
+        Wire::Structure(v) => Value::Struct(all(v.fields())?),
+        Wire::Dict(v) => {
+            let signature = v.signature().to_string();
+            let pair = |(key, value)| Ok(Value::Struct(vec![from_wire(key)?, from_wire(value)?]));
+            let pairs = v.iter().map(pair).collect::<Result<_>>()?;
+            Value::Array(signature.trim_start_matches('a').to_owned(), pairs)
+        }
+        Wire::Fd(_) => return fail(Code::Unsupported, "a file descriptor as a value"),
+    })
+}
+
+fn all(values: &[Wire<'_>]) -> Result<Vec<Value>> {
+    values.iter().map(from_wire).collect()
+}

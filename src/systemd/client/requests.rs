@@ -1,0 +1,97 @@
+//! Requests that are one call and its answer.
+
+use zbus::zvariant::Value as Wire;
+
+use super::name;
+use super::talk::{Step, Talk};
+use crate::error::{Code, Result};
+use crate::systemd::bus::{from_wire, to_wire, Answer, Connection, Method, Outcome};
+use crate::systemd::{Property, Value};
+
+/// systemd on any bus.
+pub(super) const SYSTEMD: &str = "org.freedesktop.systemd1";
+
+/// A method of the manager.
+pub(super) const fn manager(name: &'static str) -> Method<'static> {
+    Method {
+        to: SYSTEMD,
+        path: "/org/freedesktop/systemd1",
+        interface: "org.freedesktop.systemd1.Manager",
+        name,
+    }
+}
+
+/// A property of an object.
+const fn get(path: &str) -> Method<'_> {
+    Method { to: SYSTEMD, path, interface: "org.freedesktop.DBus.Properties", name: "Get" }
+}
+
+/// Properties as they are sent: `a(sv)`.
+pub(super) fn wire(properties: &[Property]) -> Result<Vec<(&str, Wire<'_>)>> {
+    properties.iter().map(|p| Ok((p.name.as_ref(), to_wire(&p.value)?))).collect()
+}
+
+/// Has systemd forget that a unit failed, so that nothing is left of it; without an answer.
+pub(super) fn reset_failed(connection: &mut Connection, unit: &str) -> Outcome<u32> {
+    connection.push(manager("ResetFailedUnit"), &unit, Answer::None)
+}
+
+impl Talk<'_> {
+    pub fn set(&mut self, properties: &[Property]) -> Result<()> {
+        let unit = self.asked.subject;
+        let properties = wire(properties).map_err(|e| self.error(e.into()))?;
+        self.run(|Step { connection, answer, .. }| {
+            let body = (unit, true, &properties);
+            connection.call(manager("SetUnitProperties"), &body, answer)
+        })
+        .map(drop)
+        .map_err(|fault| self.error(fault))
+    }
+
+    pub fn attach(&mut self, below: &str, pids: &[u32]) -> Result<()> {
+        let unit = self.asked.subject;
+        if below.contains('\0') {
+            return Err(self.asked.plain(Code::Argument, "a path with a NUL byte"));
+        }
+        self.run(|Step { connection, answer, .. }| {
+            let body = (unit, below, pids);
+            connection.call(manager("AttachProcessesToUnit"), &body, answer)
+        })
+        .map(drop)
+        .map_err(|fault| self.error(fault))
+    }
+
+    pub fn unit_property(&mut self, interface: &str, name: &str) -> Result<Value> {
+        let path = name::object(self.asked.subject);
+        if interface.contains('\0') || name.contains('\0') {
+            return Err(self.asked.plain(Code::Argument, "a name with a NUL byte"));
+        }
+        self.run(|mut step| property(&mut step, &path, interface, name))
+            .map_err(|fault| self.error(fault).context(name))
+    }
+
+    /// A property of the manager that is a string.
+    pub fn manager_property(&mut self, name: &str) -> Result<String> {
+        let method = manager("Get");
+        match self.run(|mut step| property(&mut step, method.path, method.interface, name)) {
+            Ok(Value::Str(text)) => Ok(text),
+            Ok(other) => {
+                let what = format!("systemd sent {other}, which is no string");
+                Err(self.asked.plain(Code::System, &what))
+            }
+            Err(fault) => Err(self.error(fault)),
+        }
+    }
+}
+
+/// A property of an object.
+pub(super) fn property(
+    step: &mut Step<'_>,
+    path: &str,
+    interface: &str,
+    name: &str,
+) -> Outcome<Value> {
+    let reply = step.connection.call(get(path), &(interface, name), step.answer)?;
+    let value: Wire<'_> = reply.read()?;
+    Ok(from_wire(&value)?)
+}

@@ -1,0 +1,152 @@
+//! One request of a caller: a connection for it, made again once when it was lost.
+
+use std::time::Duration;
+
+use super::error::{is_no_reply, is_nobody, Asked};
+use super::Systemd;
+use crate::error::Error;
+use crate::systemd::bus::{Connection, Deadline, Fault, Outcome};
+
+/// What one call of a method of [`Systemd`] has, from beginning to end.
+#[derive(Debug)]
+pub(super) struct Talk<'a> {
+    systemd: &'a Systemd,
+    pub asked: Asked<'a>,
+    pub deadline: Deadline,
+    connection: Option<Connection>,
+    /// The way to systemd was lost, and found again; that is done once.
+    remade: bool,
+}
+
+/// What a step of a request has to work with.
+pub(super) struct Step<'a> {
+    pub connection: &'a mut Connection,
+    /// When the step's own call must be answered.
+    pub answer: Deadline,
+    /// The request may have been carried out already, on a connection that was lost.
+    pub again: bool,
+}
+
+impl<'a> Talk<'a> {
+    pub fn new(
+        systemd: &'a Systemd,
+        method: &'static str,
+        subject: &'a str,
+        deadline: Deadline,
+    ) -> Talk<'a> {
+        let asked = Asked { method, subject, bus: systemd.bus };
+        Talk { systemd, asked, deadline, connection: None, remade: false }
+    }
+
+    /// Does a step, once more on a new connection when the first was lost.
+    ///
+    /// Two things can be lost. The connection: the bus was restarted (runc#3476), and systemd
+    /// then takes a moment to come back to it. Or systemd's own: it was re-executed, and the bus
+    /// says NoReply for the request that was on its way.
+    pub fn run<T>(&mut self, mut step: impl FnMut(Step<'_>) -> Outcome<T>) -> Outcome<T> {
+        let mut again = false;
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let fault = match self.step(again, &mut step) {
+                Ok(done) => return Ok(done),
+                Err(fault) => fault,
+            };
+            match &fault {
+                Fault::Lost { sent, .. } => {
+                    self.connection = None;
+                    again |= sent;
+                    if self.remade {
+                        return Err(fault);
+                    }
+                    self.remade = true;
+                }
+                Fault::Refused(e) if is_no_reply(&e.name) && !self.remade => {
+                    again = true;
+                    self.remade = true;
+                }
+                Fault::Refused(e) if is_nobody(&e.name) && self.remade => {
+                    if !self.deadline.sleep(pause) {
+                        return Err(fault);
+                    }
+                    pause = (pause * 2).min(Duration::from_millis(200));
+                }
+                Fault::Refused(_) => return Err(fault),
+                Fault::Silent { .. } | Fault::Broken(_) | Fault::Failed(_) => {
+                    self.connection = None;
+                    return Err(fault);
+                }
+            }
+        }
+    }
+
+    fn step<T>(
+        &mut self,
+        again: bool,
+        step: &mut impl FnMut(Step<'_>) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let answer = self.deadline.within(self.systemd.call);
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect(answer)?,
+        };
+        step(Step { connection: self.connection.insert(connection), answer, again })
+    }
+
+    fn connect(&mut self, deadline: Deadline) -> Outcome<Connection> {
+        // While it is remade nothing that is idle is trusted: it is from before.
+        if !self.remade {
+            let (idle, lost) = self.systemd.take();
+            if let Some(connection) = idle {
+                return Ok(connection);
+            }
+            self.remade = lost;
+        }
+        Connection::open(&self.systemd.endpoints()?, deadline).map_err(|fault| match fault {
+            Fault::Failed(e) if e.sys_errno().is_some() => Fault::Failed(self.advise(e)),
+            other => other,
+        })
+    }
+
+    /// Cannot connect: what the caller can do.
+    fn advise(&self, error: Error) -> Error {
+        error.context(self.systemd.bus).advice(match self.systemd.bus {
+            super::Bus::System => "are systemd and its D-Bus running here?",
+            super::Bus::User => {
+                "is dbus-user-session installed, a session of the user open (or lingering \
+                 enabled), and XDG_RUNTIME_DIR set to /run/user/UID?"
+            }
+        })
+    }
+
+    /// Sends something whose answer nobody waits for, if there is a connection. What comes of it
+    /// changes nothing for the caller.
+    pub fn tell(&mut self, push: impl FnOnce(&mut Connection) -> Outcome<u32>) {
+        if let Some(connection) = &mut self.connection {
+            let soon = Deadline::after(Duration::ZERO);
+            if push(connection).and_then(|_| connection.flush(soon)).is_err() {
+                self.connection = None;
+            }
+        }
+    }
+
+    /// Does without the connection: it is not trusted any more.
+    pub fn hang_up(&mut self) {
+        self.connection = None;
+    }
+
+    /// A fault is the end of the request.
+    pub fn error(&self, fault: Fault) -> Error {
+        self.asked.error(fault)
+    }
+}
+
+impl Drop for Talk<'_> {
+    /// The connection is left for the next caller, when it is clean.
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            if connection.settle() {
+                self.systemd.put(connection);
+            }
+        }
+    }
+}

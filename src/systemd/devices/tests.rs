@@ -1,0 +1,125 @@
+//! Device rules to properties.
+
+use serde_json::json;
+
+use super::*;
+
+/// `allow c 1:* rw` as OCI has it.
+fn oci(rule: &str) -> LinuxDeviceCgroup {
+    let parts: Vec<&str> = rule.split([' ', ':']).collect();
+    let number = |i: usize| parts[i].parse::<i64>().ok();
+    serde_json::from_value(json!({
+        "allow": parts[0] == "allow", "type": parts[1], "major": number(2), "minor": number(3),
+        "access": parts[4],
+    }))
+    .unwrap()
+}
+
+/// The properties as text, and the warnings.
+fn properties(rules: &[&str], version: u32) -> Result<(Vec<String>, Vec<String>)> {
+    let rules: Vec<_> = rules.iter().map(|rule| oci(rule)).collect();
+    let mut out = vec![Property::new("TasksMax", Value::U64(1))];
+    let done = device_properties(&rules, version, &mut out);
+    let rest: Vec<String> = out.iter().skip(1).map(Property::to_string).collect();
+    if done.is_err() {
+        assert_eq!(rest, Vec::<String>::new());
+    }
+    Ok((rest, done?))
+}
+
+const CLEARED: &str = "DeviceAllow=@a(ss) []";
+
+#[test]
+fn the_order_is_clear_policy_list() {
+    let rules = [
+        "deny a *:* rwm",
+        "allow c *:* m",
+        "allow b *:* m",
+        "allow c 1:3 rwm",
+        "allow c 136:* rwm",
+        "allow b 8:* r",
+        "allow b 8:1 w",
+        "allow c 195:255 wr",
+    ];
+    let (out, warnings) = properties(&rules, 252).unwrap();
+    let list = "DeviceAllow=[('block-*', 'm'), ('char-*', 'm'), ('/dev/char/1:3', 'rwm'), \
+                ('block-8', 'r'), ('/dev/block/8:1', 'w'), ('char-136', 'rwm'), \
+                ('/dev/char/195:255', 'rw')]";
+    assert_eq!(out, [CLEARED, "DevicePolicy='strict'", list]);
+    assert_eq!(warnings, Vec::<String>::new());
+}
+
+#[test]
+fn the_types_are_the_buss() {
+    let mut out = Vec::new();
+    device_properties(&[oci("allow c 1:3 r")], 252, &mut out).unwrap();
+    let types: Vec<String> = out.iter().map(|p| p.value.signature()).collect();
+    assert_eq!(types, ["a(ss)", "s", "a(ss)"]);
+}
+
+#[test]
+fn deny_all() {
+    let expected = [CLEARED, "DevicePolicy='strict'", CLEARED];
+    for rules in [&[][..], &["deny a *:* rwm"], &["allow c 1:3 r", "deny c *:* rwm"]] {
+        assert_eq!(properties(rules, 252).unwrap().0, expected);
+    }
+}
+
+#[test]
+fn allow_all() {
+    let expected = [CLEARED, "DevicePolicy='auto'"];
+    for version in [219, 239, 252] {
+        for rules in
+            [&["allow a *:* rwm"][..], &["allow a *:* rwm", "deny c 1:3 r", "allow c *:* r"]]
+        {
+            let (out, warnings) = properties(rules, version).unwrap();
+            assert_eq!(out, expected);
+            assert_eq!(warnings, Vec::<String>::new());
+        }
+    }
+    // Every device of both kinds, but as a list.
+    let (out, _) = properties(&["allow c *:* rwm", "allow b *:* rwm"], 252).unwrap();
+    assert_eq!(out[2], "DeviceAllow=[('block-*', 'rwm'), ('char-*', 'rwm')]");
+}
+
+#[test]
+fn what_systemd_cannot_express() {
+    for (rules, version, rule) in [
+        (&["allow c 1:3 r", "allow c *:5 rw"][..], 252, "allow c *:5 rw"),
+        (&["allow b *:0 rwm"], 252, "allow b *:0 rwm"),
+        (&["allow a *:* rwm", "deny b 8:* w"], 252, "deny b 8:* w"),
+        (&["allow c 136:* rwm"], 239, "allow c 136:* rwm"),
+        (&["allow b 8:* rwm"], 0, "allow b 8:* rwm"),
+    ] {
+        let e = properties(rules, version).unwrap_err();
+        assert_eq!(e.code(), Code::Unsupported);
+        let text = e.to_string();
+        assert!(text.contains(&format!("{rule:?}")), "{text}");
+        assert!(text.contains("skip-devices"), "{text}");
+    }
+    assert!(properties(&["allow c 136:* rwm"], 240).is_ok());
+}
+
+#[test]
+fn rules_that_are_wrong() {
+    let e = properties(&["allow c 1:* r", "deny c 1:3 r"], 252).unwrap_err();
+    assert_eq!(e.code(), Code::Value);
+    assert!(e.to_string().starts_with("devices[1]: "), "{e}");
+}
+
+#[test]
+fn warnings() {
+    let (_, warnings) = properties(&["allow a 10:229 rwm"], 252).unwrap();
+    assert_eq!(warnings.len(), 1);
+    let (out, warnings) = properties(&["allow c 1:3 r", "allow c 1:5 r"], 239).unwrap();
+    assert_eq!(out.len(), 3);
+    assert_eq!(
+        warnings,
+        [
+            "DeviceAllow=/dev/char/1:3: systemd before 240 leaves out devices that have no node there"
+        ]
+    );
+    let (_, warnings) = properties(&["allow c *:* r"], 239).unwrap();
+    assert!(warnings[0].contains("drivers that are loaded later"), "{warnings:?}");
+    assert!(properties(&["deny a *:* rwm"], 239).unwrap().1.is_empty());
+}

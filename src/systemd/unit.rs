@@ -1,0 +1,174 @@
+//! What a unit is called, and where its cgroup is. Pure.
+
+use super::value::{Property, Value};
+use crate::error::{Code, Error, Result};
+use crate::kata::{path, slice};
+
+/// systemd's limit of a unit's name.
+const NAME_LIMIT: usize = 255;
+/// Where a scope goes when its path names no slice.
+const SYSTEM_SLICE: &str = "system.slice";
+const USER_SLICE: &str = "user.slice";
+
+/// A transient scope or slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// `PREFIX-NAME.scope`, or `NAME.slice`.
+    pub name: String,
+    /// The slice that it is in, not expanded: `a-b.slice`.
+    pub slice: String,
+    cgroup: Vec<u8>,
+}
+
+impl Unit {
+    /// The unit of `SLICE:PREFIX:NAME`: `NAME` itself when it ends in `.slice`, else the scope
+    /// `PREFIX-NAME.scope` (`NAME.scope` without a prefix). No slice means `system.slice`,
+    /// `user.slice` of a user's manager.
+    pub fn parse(path: &[u8], of_user: bool) -> Result<Unit> {
+        let refuse = |why: &str| {
+            let shown = path.get(..128).unwrap_or(path);
+            let text: [&[u8]; 4] = [b"systemd path '", shown, b"' refused: ", why.as_bytes()];
+            Err(Error::new(Code::Path, text.concat()))
+        };
+        let Some([slice, prefix, name]) = path::split_triple(path) else {
+            return refuse("expected to be of form 'slice:prefix:name'");
+        };
+        let name = match (prefix, name) {
+            (_, b"" | b".slice") => return refuse("it has no name"),
+            (_, name) if name.ends_with(b".slice") => name.to_vec(),
+            (b"", name) => [name, b".scope"].concat(),
+            (prefix, name) => [prefix, b"-", name, b".scope"].concat(),
+        };
+        let word = |b: &u8| b.is_ascii_alphanumeric() || b":_.-@\\".contains(b);
+        let Some(name) = String::from_utf8(name).ok().filter(|n| n.bytes().all(|b| word(&b)))
+        else {
+            return refuse("a unit's name is of ASCII letters, digits and :_.-@\\");
+        };
+        if name.len() > NAME_LIMIT {
+            return refuse("a unit's name has at most 255 bytes");
+        }
+        let slice = match slice {
+            b"" if name.ends_with(".slice") => parent_slice(&name),
+            b"" if of_user => USER_SLICE.to_owned(),
+            b"" => SYSTEM_SLICE.to_owned(),
+            slice => String::from_utf8_lossy(slice).into_owned(),
+        };
+        let inside = slice::expand(slice.as_bytes())?;
+        let cgroup = match name.ends_with(".slice") {
+            // systemd places a slice by its name alone.
+            true => slice::expand(name.as_bytes())?,
+            false => crate::kata::gopath::join(&[&inside, name.as_bytes()]),
+        };
+        if cgroup == b"/" {
+            return refuse("the root slice is shared by all");
+        }
+        Ok(Unit { name, slice, cgroup })
+    }
+
+    /// Whether it is a slice.
+    pub fn is_slice(&self) -> bool {
+        self.name.ends_with(".slice")
+    }
+
+    /// Its cgroup, from the root of systemd's own.
+    pub fn cgroup(&self) -> &[u8] {
+        &self.cgroup
+    }
+
+    /// The path of its slice, as [`Unit::parse`] takes it; none for the root slice.
+    pub fn parent(&self) -> Option<Vec<u8>> {
+        let slice = match self.is_slice() {
+            true => parent_slice(&self.name),
+            false => self.slice.clone(),
+        };
+        (slice != "-.slice").then(|| format!("{}::{slice}", parent_slice(&slice)).into_bytes())
+    }
+
+    /// What it is made with, besides resources. A slice takes no processes at its making.
+    pub fn creation(&self, pid: Option<u32>, unified: bool) -> Vec<Property> {
+        let mut out =
+            vec![Property::new("Description", Value::str(format!("katacg {}", self.name)))];
+        if self.is_slice() {
+            out.push(Property::new("Wants", Value::strs([&*self.slice])));
+        } else {
+            out.push(Property::new("Slice", Value::str(&*self.slice)));
+            out.push(Property::new("Delegate", Value::Bool(true)));
+            out.extend(pid.map(|pid| Property::new("PIDs", Value::u32s([pid]))));
+        }
+        let io = if unified { "IOAccounting" } else { "BlockIOAccounting" };
+        for name in ["MemoryAccounting", "CPUAccounting", io, "TasksAccounting"] {
+            out.push(Property::new(name, Value::Bool(true)));
+        }
+        out.push(Property::new("DefaultDependencies", Value::Bool(false)));
+        out
+    }
+}
+
+/// `a-b.slice` is in `a.slice`, and that in `-.slice`.
+fn parent_slice(name: &str) -> String {
+    let stem = name.strip_suffix(".slice").unwrap_or(name);
+    match stem.rsplit_once('-') {
+        Some((parent, last)) if !parent.is_empty() && !last.is_empty() => format!("{parent}.slice"),
+        _ => "-.slice".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_to_units() {
+        for (path, user, name, slice, cgroup) in [
+            (
+                "system.slice:kata:x",
+                false,
+                "kata-x.scope",
+                "system.slice",
+                "/system.slice/kata-x.scope",
+            ),
+            (":kata:x", false, "kata-x.scope", "system.slice", "/system.slice/kata-x.scope"),
+            (":kata:x", true, "kata-x.scope", "user.slice", "/user.slice/kata-x.scope"),
+            ("a-b.slice::x", false, "x.scope", "a-b.slice", "/a.slice/a-b.slice/x.scope"),
+            ("-.slice:p:x", false, "p-x.scope", "-.slice", "/p-x.scope"),
+            ("a.slice:p:a-b.slice", false, "a-b.slice", "a.slice", "/a.slice/a-b.slice"),
+            ("::a-b.slice", true, "a-b.slice", "a.slice", "/a.slice/a-b.slice"),
+            ("::a.slice", false, "a.slice", "-.slice", "/a.slice"),
+        ] {
+            let unit = Unit::parse(path.as_bytes(), user).unwrap();
+            let found = (&*unit.name, &*unit.slice, std::str::from_utf8(unit.cgroup()).unwrap());
+            assert_eq!(found, (name, slice, cgroup), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_unit() {
+        for path in [
+            "a.slice:b",
+            "a.slice:b:c:d",
+            "a.slice:b:",
+            "system:b:c",
+            "a/b.slice:b:c",
+            "a.slice:b:c/d",
+            "a--b.slice:b:c",
+            "a.slice:b:c d",
+            "a.slice::.slice",
+            "a.slice::-.slice",
+            "a.slice:b:\u{e9}",
+        ] {
+            let error = Unit::parse(path.as_bytes(), false).unwrap_err();
+            assert_eq!(error.code(), Code::Path, "{path}: {error}");
+        }
+        let long = format!("a.slice:b:{}", "x".repeat(250));
+        assert!(Unit::parse(long.as_bytes(), false).is_err());
+    }
+
+    #[test]
+    fn parents() {
+        let parent = |path: &str| Unit::parse(path.as_bytes(), false).unwrap().parent();
+        assert_eq!(parent("a-b.slice:p:x"), Some(b"a.slice::a-b.slice".to_vec()));
+        assert_eq!(parent("a.slice::a-b.slice"), Some(b"-.slice::a.slice".to_vec()));
+        assert_eq!(parent("::a.slice"), None);
+        assert_eq!(parent("-.slice:p:x"), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! The systemd driver's plans. A case has `version` (257 unless told), `path`, `known` (the
+//! resources that were set before), and with `pid` it is about apply. Device rules are in force
+//! unless the flags skip them.
+
+use katacg::manager::{Config, SystemdConfig};
+use katacg::plan::Step;
+use katacg::resources::parse;
+use katacg::systemd::Property;
+use serde_json::Value;
+
+use super::{config, host, manager, outcome, table};
+
+fn listed(properties: &[Property]) -> String {
+    properties.iter().map(|p| format!(" {p}")).collect()
+}
+
+/// A step that is systemd's.
+pub fn step_text(step: &Step) -> Option<String> {
+    Some(match step {
+        Step::Start { unit, properties, resources } => {
+            format!("start {unit}:{} |{}", listed(properties), listed(resources))
+        }
+        Step::SetProperties { unit, properties } => format!("{unit}:{}", listed(properties)),
+        Step::Freeze => "freeze".to_owned(),
+        Step::Thaw => "thaw".to_owned(),
+        _ => return None,
+    })
+}
+
+fn resources(case: &Value, key: &str) -> oci_spec::runtime::LinuxResources {
+    let json = case.get(key).map_or_else(|| "{}".to_owned(), Value::to_string);
+    parse::resources(json.as_bytes()).unwrap()
+}
+
+#[test]
+fn systemd() {
+    table("systemd", |case, layout| {
+        let host = host(layout);
+        let version = case.get("version").map_or(257, |v| v.as_u64().unwrap());
+        let annotations = case.get("annotations").map(|a| a.as_object().unwrap().clone());
+        let annotations = annotations.unwrap_or_default().into_iter();
+        let config = Config {
+            path: case.get("path").map_or("kata.slice:p:x", |p| p.as_str().unwrap()).into(),
+            resources: resources(case, "known"),
+            systemd: SystemdConfig {
+                version: Some(u32::try_from(version).unwrap()),
+                annotations: annotations.map(|(k, v)| (k, v.as_str().unwrap().into())).collect(),
+                ..SystemdConfig::default()
+            },
+            ..config(case)
+        };
+        let manager = match manager(host.clone(), config) {
+            Ok(manager) => manager,
+            Err(e) => return outcome(Err(e), &host),
+        };
+        let set = case.get("resources").map(|_| resources(case, "resources"));
+        let plan = match case.get("pid").and_then(Value::as_i64) {
+            Some(pid) => manager.plan_apply(i32::try_from(pid).unwrap(), set.as_ref()),
+            None => manager.plan(&set.unwrap()),
+        };
+        outcome(plan, &host)
+    });
+}
