@@ -1,0 +1,6 @@
+//! The systemd driver against a real systemd: what it is told and what the files hold, side by side.
+//! Runs as root and as a user with lingering; elsewhere every test is skipped.
+
+#[macro_use]
+mod fixture;
+mod scope;
