@@ -220,6 +220,46 @@
 #define KATACG_MANAGER_DELEGATE 16
 
 /**
+ * opts.driver: systemd for a path "slice:prefix:name" (by katacg_path_is_systemd or
+ * katacg_path_is_systemd_slice, or with an empty slice, which is system.slice, or user.slice of a
+ * user's systemd), else cgroupfs. With KATACG_MANAGER_STRICT such a path has to pass
+ * katacg_path_validate's strict rules as well.
+ */
+#define KATACG_DRIVER_AUTO 0
+
+/**
+ * opts.driver: this library, by the cgroup file system. A systemd path is an error.
+ */
+#define KATACG_DRIVER_CGROUPFS 1
+
+/**
+ * opts.driver: systemd, over D-Bus: a transient scope PREFIX-NAME.scope, or the slice NAME when
+ * it ends in ".slice". A path of another form is an error.
+ */
+#define KATACG_DRIVER_SYSTEMD 2
+
+/**
+ * opts.driver: systemd by katacg_path_is_systemd alone, as Kata's Go code of January 2020 chose;
+ * every slice with a dash in its name is a directory then.
+ */
+#define KATACG_DRIVER_AUTO_K0 3
+
+/**
+ * opts.bus: the user's without root, else the system's.
+ */
+#define KATACG_BUS_AUTO 0
+
+/**
+ * opts.bus: PID 1's systemd.
+ */
+#define KATACG_BUS_SYSTEM 1
+
+/**
+ * opts.bus: the systemd of the user (systemd --user). On a unified host only.
+ */
+#define KATACG_BUS_USER 2
+
+/**
  * katacg_manager_apply: set the manager's own resources before the process enters.
  */
 #define KATACG_APPLY_SET 1
@@ -354,6 +394,29 @@ struct katacg_manager_opts {
    * With KATACG_MANAGER_DELEGATE.
    */
   uint32_t owner_gid;
+  /**
+   * KATACG_DRIVER_*: who makes the cgroup.
+   */
+  uint32_t driver;
+  /**
+   * KATACG_BUS_*: which systemd.
+   */
+  uint32_t bus;
+  /**
+   * Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"). NULL: the bus's own, for the
+   * system DBUS_SYSTEM_BUS_ADDRESS or /run/dbus/system_bus_socket, for the user
+   * DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus.
+   */
+  const char *bus_address;
+  /**
+   * systemd's version, for what depends on it, where it is known or not to be asked (a dry run).
+   * 0: it is asked when first needed.
+   */
+  uint32_t systemd_version;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 };
 
 /**

@@ -155,7 +155,7 @@ impl Manager {
     }
 
     /// Adding through a user's systemd, which may move processes where the user may not.
-    pub(super) fn add_through(&self, on: &OnSystemd, ids: &[i32], below: &[u8]) -> Result<()> {
+    pub(super) fn add_through(on: &OnSystemd, ids: &[i32], below: &[u8]) -> Result<()> {
         let pids = ids.iter().copied().filter_map(Pid::from_raw);
         let pids: Vec<u32> = pids.map(|p| p.as_raw_nonzero().get().unsigned_abs()).collect();
         match std::str::from_utf8(below) {

@@ -18,18 +18,18 @@ pub fn bits(list: &str) -> Result<Vec<u8>> {
     let wrong = |what: String| Error::new(Code::Value, format!("CPU or node list {what}"));
     let mut mask: Vec<u8> = Vec::new();
     for element in list.split(',').map(str::trim).filter(|element| !element.is_empty()) {
-        let (first, last) = element.split_once('-').unwrap_or((element, element));
-        let (first, last) = number(first).zip(number(last)).ok_or_else(|| {
+        let (from, to) = element.split_once('-').unwrap_or((element, element));
+        let (from, to) = number(from).zip(number(to)).ok_or_else(|| {
             wrong(format!("{list:?} has {element:?}, which is no number or range in 0 to {LAST}"))
         })?;
-        if first > last {
+        if from > to {
             return Err(wrong(format!("{list:?} has a reversed range {element:?}")));
         }
-        let bytes = usize::from(last / 8) + 1;
+        let bytes = usize::from(to / 8) + 1;
         if mask.len() < bytes {
             mask.resize(bytes, 0);
         }
-        for n in first..=last {
+        for n in from..=to {
             if let Some(byte) = mask.get_mut(usize::from(n / 8)) {
                 *byte |= 1 << (n % 8);
             }

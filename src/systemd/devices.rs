@@ -15,9 +15,9 @@ const ADVICE: &str = "or set the skip-devices flag and apply the device rules el
 /// `DeviceAllow` and `DevicePolicy` for rules in order, for this version of systemd. They are
 /// added to `out` in the order in which systemd must get them, and what is returned is warnings.
 ///
-/// An empty list comes first, because assignments add to what a unit has; the policy comes
-/// before the list, because systemd writes properties to its drop-ins in the order in which they
-/// came, and with the policy last a reload drops the devices (opencontainers/runc#3708).
+/// An empty list comes first, because assignments add to what a unit has. The policy comes
+/// between the two: with the policy first, systemd finds that every unit's files have changed and
+/// must be reloaded (opencontainers/runc#4568), and at the reload GPUs are lost (runc#3708).
 ///
 /// No rules are deny-all, as everywhere in [`crate::devices`]: whether there are rules at all is
 /// the caller's to ask.
@@ -50,8 +50,12 @@ pub fn device_properties(
             None
         }
     };
-    if version < NUMBERS {
-        warnings.extend(list.iter().flatten().filter_map(before_numbers).take(1));
+    if version < NUMBERS && list.as_ref().is_some_and(|list| !list.is_empty()) {
+        warnings.push(format!(
+            "systemd {version} looks device rules up on the host when it gets them: it leaves out \
+             devices without a node in /dev/char or /dev/block, and drivers that are not loaded; \
+             since {NUMBERS} it does not"
+        ));
     }
     out.push(Property::new("DeviceAllow", Value::pairs([])));
     let policy = if list.is_some() { "strict" } else { "auto" };
@@ -92,15 +96,6 @@ fn path(devices: Devices, version: u32) -> std::result::Result<String, String> {
         (Number::Is(major), Number::Any) => Ok(format!("{group}-{major}")),
         (Number::Is(major), Number::Is(minor)) => Ok(format!("{folder}/{major}:{minor}")),
     }
-}
-
-/// Older versions look at the host's nodes and drivers, at the time of the call.
-fn before_numbers((path, _): &(String, String)) -> Option<String> {
-    let missing = match path.ends_with('*') {
-        true => "drivers that are loaded later",
-        false => "devices that have no node there",
-    };
-    Some(format!("DeviceAllow={path}: systemd before {NUMBERS} leaves out {missing}"))
 }
 
 #[cfg(test)]

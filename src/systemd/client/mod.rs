@@ -11,9 +11,6 @@ mod requests;
 mod start;
 mod talk;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::sync::{Mutex, OnceLock, TryLockError};
 use std::time::Duration;

@@ -2,14 +2,18 @@
 //! what people write into annotations.
 //!
 //! Numbers without a type are `int32`, or `double` with a point or an exponent; inside an array
-//! they take the type that an element says. <https://docs.gtk.org/glib/gvariant-text-format.html>
-//! is the format; dictionaries, maybes, handles and bytestrings are not in it here, because no
-//! property that can be set is one.
+//! they take the type that an element says. The format is at
+//! <https://docs.gtk.org/glib/gvariant-text-format.html>, and GLib's own parser is at some places
+//! looser: here types that are said twice must agree, a sign alone is no number, and a `double`
+//! is not hexadecimal. Dictionaries, maybes, handles and bytestrings are not in it here, because
+//! no property that can be set is one.
 
 mod lexer;
 mod node;
 mod number;
 mod parser;
+#[cfg(test)]
+mod round_trip;
 #[cfg(test)]
 mod tests;
 mod types;

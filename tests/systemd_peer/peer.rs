@@ -1,0 +1,294 @@
+//! A bus with a systemd on it: a listening socket, a thread for each connection, and a script.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use zbus::message::{Flags, Header, Message};
+use zbus::zvariant::serialized::{Context, Data};
+use zbus::zvariant::{DynamicDeserialize, DynamicType, Endian, ObjectPath};
+
+use super::JOB;
+
+/// What a client begins with.
+const OPENING: &[u8; 29] = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
+/// Who systemd is on this bus.
+const SYSTEMD: &str = ":1.0";
+
+/// How the handshake goes.
+#[derive(Clone, Copy)]
+pub enum Greeting {
+    Polite,
+    Silent,
+    Rejects,
+    Says(&'static [u8]),
+    HangsUp,
+}
+
+/// What a script does with a call: take it, or leave it to a systemd that has no troubles.
+#[derive(PartialEq, Eq)]
+pub enum Then {
+    Done,
+    Usual,
+    HangUp,
+}
+
+type Script = dyn Fn(&Call, &mut Out) -> Then + Send + Sync;
+
+struct Shared {
+    script: Box<Script>,
+    greeting: Box<dyn Fn(usize) -> Greeting + Send + Sync>,
+    seen: Mutex<Vec<String>>,
+    streams: Mutex<Vec<UnixStream>>,
+    connections: AtomicUsize,
+    open: AtomicUsize,
+}
+
+pub struct Peer {
+    socket: PathBuf,
+    shared: Arc<Shared>,
+}
+
+impl Peer {
+    /// A systemd without troubles.
+    pub fn usual() -> Peer {
+        Peer::new(|_, _| Then::Usual)
+    }
+
+    pub fn new(script: impl Fn(&Call, &mut Out) -> Then + Send + Sync + 'static) -> Peer {
+        Peer::greeting(|_| Greeting::Polite, script)
+    }
+
+    pub fn greeting(
+        greeting: impl Fn(usize) -> Greeting + Send + Sync + 'static,
+        script: impl Fn(&Call, &mut Out) -> Then + Send + Sync + 'static,
+    ) -> Peer {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("katacg-peer-{}-{number}", std::process::id());
+        let socket = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).unwrap();
+        let shared = Arc::new(Shared {
+            script: Box::new(script),
+            greeting: Box::new(greeting),
+            seen: Mutex::default(),
+            streams: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        });
+        let served = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let number = served.connections.fetch_add(1, Ordering::SeqCst);
+                served.open.fetch_add(1, Ordering::SeqCst);
+                served.streams.lock().unwrap().push(stream.try_clone().unwrap());
+                let served = Arc::clone(&served);
+                std::thread::spawn(move || {
+                    let _ = serve(&served, number, stream);
+                    served.open.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        Peer { socket, shared }
+    }
+
+    pub fn address(&self) -> String {
+        format!("unix:path={}", self.socket.display())
+    }
+
+    /// The calls so far, Hello left out: `MEMBER SIGNATURE`, with a `!` when no answer is wanted.
+    pub fn seen(&self) -> Vec<String> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// The same without signatures, when that many have come.
+    pub fn members(&self, count: usize) -> Vec<String> {
+        wait_for(|| self.seen().len() >= count);
+        let member = |call: &String| call.split(' ').next().unwrap().to_owned();
+        self.seen().iter().map(member).collect()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// Until so many connections are open.
+    pub fn wait_open(&self, count: usize) {
+        wait_for(|| self.shared.open.load(Ordering::SeqCst) == count);
+    }
+
+    /// Closes all connections, as a bus does that is restarted.
+    pub fn restart(&self) {
+        for stream in self.shared.streams.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+        self.wait_open(0);
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+fn wait_for(condition: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(5);
+    while !condition() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A call that came in.
+pub struct Call {
+    /// Which connection it came on, from 0.
+    pub connection: usize,
+    pub member: String,
+    pub path: String,
+    pub signature: String,
+    pub no_reply: bool,
+    data: Data<'static, 'static>,
+    body: Data<'static, 'static>,
+}
+
+impl Call {
+    fn new(connection: usize, bytes: Vec<u8>) -> Call {
+        let data: Data<'static, 'static> = Data::new(bytes, Context::new_dbus(Endian::Little, 0));
+        let (header, size): (Header<'_>, usize) = data.deserialize().unwrap();
+        assert!(header.primary().flags().contains(Flags::NoAutoStart));
+        let path = header.path().unwrap().to_string();
+        let member = header.member().unwrap().to_string();
+        let signature = header.signature().to_string_no_parens();
+        let no_reply = header.primary().flags().contains(Flags::NoReplyExpected);
+        let body = data.slice(size.next_multiple_of(8)..);
+        Call { connection, path, signature, no_reply, body, member, data }
+    }
+
+    pub fn header(&self) -> Header<'_> {
+        self.data.deserialize().unwrap().0
+    }
+
+    pub fn read<'a, T: DynamicDeserialize<'a>>(&'a self) -> T {
+        let signature = self.header().signature().clone();
+        self.body.deserialize_for_dynamic_signature(signature).unwrap().0
+    }
+
+    pub fn is(&self, member: &str) -> bool {
+        self.member == member
+    }
+}
+
+/// The way back to who called.
+pub struct Out(UnixStream);
+
+impl Out {
+    pub fn raw(&mut self, bytes: &[u8]) {
+        // The client may have given up already.
+        let _ = self.0.write_all(bytes);
+    }
+
+    pub fn reply<B: Serialize + DynamicType>(&mut self, call: &Call, body: &B) {
+        let message = Message::method_return(&call.header()).unwrap();
+        self.raw(message.sender(SYSTEMD).unwrap().build(body).unwrap().data());
+    }
+
+    pub fn error(&mut self, call: &Call, name: &str, text: &str) {
+        let message = Message::error(&call.header(), name).unwrap();
+        self.raw(message.sender(SYSTEMD).unwrap().build(&text).unwrap().data());
+    }
+
+    pub fn job(&mut self, call: &Call) {
+        self.reply(call, &ObjectPath::try_from(JOB).unwrap());
+    }
+
+    pub fn removed(&mut self, job: &str, result: &str) {
+        self.removed_by(SYSTEMD, job, result);
+    }
+
+    pub fn removed_by(&mut self, sender: &str, job: &str, result: &str) {
+        let job = ObjectPath::try_from(job).unwrap();
+        self.signal(sender, "JobRemoved", &(7u32, job, super::UNIT, result));
+    }
+
+    pub fn signal<B: Serialize + DynamicType>(&mut self, sender: &str, member: &str, body: &B) {
+        let interface = "org.freedesktop.systemd1.Manager";
+        let message = Message::signal("/org/freedesktop/systemd1", interface, member).unwrap();
+        self.raw(message.sender(sender).unwrap().build(body).unwrap().data());
+    }
+
+    /// The answer to ListUnitsByNames: one unit, in that state, with that job.
+    pub fn listed(&mut self, call: &Call, active: &str, job: &str) {
+        let (units,): (Vec<String>,) = call.read();
+        let object = |path: &str| ObjectPath::try_from(path.to_owned()).unwrap();
+        let id = u32::from(job != "/");
+        let unit =
+            (&*units[0], "", "loaded", active, "", "", object("/u"), id, "start", object(job));
+        self.reply(call, &vec![unit]);
+    }
+}
+
+fn serve(shared: &Shared, number: usize, mut stream: UnixStream) -> std::io::Result<()> {
+    let mut out = Out(stream.try_clone()?);
+    match (shared.greeting)(number) {
+        Greeting::HangsUp => return stream.shutdown(std::net::Shutdown::Both),
+        Greeting::Silent => return stream.read_to_end(&mut Vec::new()).map(drop),
+        Greeting::Says(words) => {
+            out.raw(words);
+            return stream.read_to_end(&mut Vec::new()).map(drop);
+        }
+        greeting => {
+            let mut opening = [0; OPENING.len()];
+            stream.read_exact(&mut opening)?;
+            assert_eq!(&opening, OPENING);
+            match greeting {
+                Greeting::Rejects => out.raw(b"REJECTED EXTERNAL\r\n"),
+                _ => out.raw(b"DATA\r\nOK 0123456789abcdef0123456789abcdef\r\n"),
+            }
+        }
+    }
+    loop {
+        let call = Call::new(number, message(&mut stream)?);
+        if call.is("Hello") {
+            out.reply(&call, &":1.99");
+            // What a bus sends after it.
+            out.signal("org.freedesktop.DBus", "NameAcquired", &":1.99");
+            continue;
+        }
+        let mark = if call.no_reply { "!" } else { "" };
+        let seen = format!("{}{mark} {}", call.member, call.signature);
+        shared.seen.lock().unwrap().push(seen);
+        match (shared.script)(&call, &mut out) {
+            Then::Done => {}
+            Then::Usual => usual(&call, &mut out),
+            Then::HangUp => return stream.shutdown(std::net::Shutdown::Both),
+        }
+    }
+}
+
+fn message(stream: &mut UnixStream) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; 16];
+    stream.read_exact(&mut bytes)?;
+    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!(bytes[0], b'l');
+    let length = (16 + number(12)).next_multiple_of(8) + number(4);
+    bytes.resize(length, 0);
+    stream.read_exact(&mut bytes[16..])?;
+    Ok(bytes)
+}
+
+fn usual(call: &Call, out: &mut Out) {
+    match call.member.as_str() {
+        "StartTransientUnit" | "StopUnit" => {
+            out.job(call);
+            out.removed(JOB, "done");
+        }
+        _ if call.no_reply => {}
+        "ListUnitsByNames" => out.listed(call, "active", "/"),
+        _ => out.reply(call, &()),
+    }
+}
