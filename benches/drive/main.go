@@ -34,7 +34,7 @@ type results struct {
 	versions           map[string]string
 	warm, cold, beside map[string]samples
 	calls              map[string]callCount
-	micro              samples
+	micro, into        samples
 	size               int64
 	sections, crates   []part
 	// skipped says what could not be measured, and why.
@@ -68,7 +68,7 @@ func run(p plan) (err error) {
 	r := &runner{context: ctx, builds: p.builds}
 	res := &results{
 		facts: facts(m), warm: map[string]samples{}, cold: map[string]samples{},
-		beside: map[string]samples{}, calls: map[string]callCount{}, micro: samples{},
+		beside: map[string]samples{}, calls: map[string]callCount{}, micro: samples{}, into: samples{},
 		versions: versions(p.builds, filepath.Join(p.root, "benches", "peers", "Cargo.lock")),
 	}
 	res.loads[0] = load()
@@ -85,6 +85,9 @@ func run(p plan) (err error) {
 		defer func() { err = errors.Join(err, made.remove()) }()
 		if err != nil {
 			return err
+		}
+		if err := made.addUnified(m.unified); err != nil {
+			res.skipped = append(res.skipped, "CLONE_INTO_CGROUP was not measured: "+err.Error()+".")
 		}
 		res.there, res.missing = r.built()
 	}
@@ -113,6 +116,9 @@ func measure(p plan, r *runner, res *results) error {
 			if err := r.into(res.cold, one, p.cold, p.pause*1000); err != nil {
 				return err
 			}
+		}
+		if err := measureUnified(p, r, res); err != nil {
+			return err
 		}
 		for _, program := range inTurn([]string{"micro", "go/micro"}, round) {
 			found, err := r.lines(filepath.Join(p.builds, program), mountinfo)
@@ -155,6 +161,9 @@ func crowd(p plan, r *runner, res *results, turns func(int) []participant) error
 func count(r *runner, res *results) {
 	say("counting system calls")
 	for _, one := range res.there {
+		if one.executes() {
+			continue
+		}
 		count, err := r.calls(one)
 		if err != nil {
 			res.skipped = append(res.skipped, "System calls were not counted: "+err.Error()+".")

@@ -37,9 +37,19 @@ var participants = []participant{
 		note: "The same with create, set and attach as a call each.",
 	},
 	{
-		label: "libkatacg, C, self", program: "katacg", mode: "self",
-		note: "The same, and the process is a new child that joins by itself before it would " +
-			"exec. Making the child is counted; its end, like the others' moving out, is not.",
+		label: bySelf, program: "self",
+		note: "The first, but the process joins by itself: a child that waits, as the process that " +
+			"the others move does, gets the descriptors through a socket, joins and answers.",
+	},
+	{
+		label: "libkatacg, C, self, fork", program: "self", mode: "fork",
+		note: "By itself, and it is a new child that joins before it would exec. Making the child " +
+			"is counted; its end, like the others' moving out, is not.",
+	},
+	{
+		label: "libkatacg, C, self, vfork", program: "self", mode: "vfork",
+		note: "The same with a child in its parent's memory (CLONE_VM, CLONE_VFORK), until it is " +
+			"inside; the exec that follows is not counted.",
 	},
 	{
 		label: "libkatacg, Go", program: "go/katacg",
@@ -49,6 +59,11 @@ var participants = []participant{
 		label: "opencontainers/cgroups", program: "go/oc",
 		note: "Go, runc's. It gets the 8 paths; by itself it would join name=systemd and, on a " +
 			"hybrid host, cgroup2 as well.",
+	},
+	{
+		label: "opencontainers/cgroups, apart", program: "go/oc", mode: "apart",
+		note: "The same with create (Apply of nobody), set and attach (AddPid) as a call each, " +
+			"which is not how runc uses it.",
 	},
 	{
 		label: "containerd/cgroups", program: "go/cc",
@@ -65,14 +80,21 @@ var participants = []participant{
 	},
 }
 
-// uncounted is how many system calls of a cycle get the process out again: it is moved home from
-// all hierarchies, or killed and waited for.
+// uncounted is how many system calls of a cycle get the process there and out again: it is moved
+// home from all hierarchies, or killed and waited for.
 func (p participant) uncounted() int {
-	if p.mode == "self" {
+	switch {
+	case p.label == bySelf:
+		// And made before.
+		return 4
+	case p.program == "self":
 		return 2
 	}
 	return len(subsystems)
 }
+
+// executes tells whether another program is part of a cycle, whose system calls would be counted.
+func (p participant) executes() bool { return p.mode == "vfork" }
 
 // samples are measurements by phase.
 type samples map[string][]float64

@@ -69,6 +69,7 @@ func write(p plan, res *results) error {
 	}
 	if len(res.there) > 0 {
 		text.cycle(p, res)
+		text.cold(p, res)
 		text.phases(res)
 	}
 	text.micro(res)
@@ -100,10 +101,9 @@ func (p *page) cycle(plan plan, res *results) {
 		}
 		p.row(strings.TrimSpace(one.label+" "+res.versions[one.label]),
 			micros(median(warm["cycle"])), times(median(warm["cycle"])/floor(res.warm)),
-			micros(quantile(warm["cycle"], 0.25))+"–"+micros(quantile(warm["cycle"], 0.75)),
+			between(warm["cycle"], micros),
 			micros(median(warm["start"])), micros(median(warm["destroy"])),
-			millis(median(cold["cycle"])),
-			millis(quantile(cold["cycle"], 0.25))+"–"+millis(quantile(cold["cycle"], 0.75)),
+			millis(median(cold["cycle"])), between(cold["cycle"], millis),
 			micros(median(beside["cycle"])), times(median(beside["cycle"])/floor(res.beside)),
 			calls)
 	}

@@ -17,8 +17,10 @@ var subsystems = []string{
 // mounts is what mountinfo says about cgroups.
 type mounts struct {
 	// dirs has each v1 subsystem's mountpoint.
-	dirs   map[string]string
-	layout string
+	dirs map[string]string
+	// unified is the cgroup2 mountpoint, if there is one.
+	unified string
+	layout  string
 }
 
 func readMounts() (mounts, error) {
@@ -37,6 +39,9 @@ func readMounts() (mounts, error) {
 		switch what[0] {
 		case "cgroup2":
 			v2 = true
+			if m.unified == "" {
+				m.unified = where[4]
+			}
 		case "cgroup":
 			v1 = true
 			for option := range strings.SplitSeq(what[2], ",") {
@@ -75,6 +80,8 @@ func (m mounts) base() (string, error) {
 type stage struct {
 	base, name string
 	cpus, mems string
+	// unified is a cgroup on the cgroup2 mount, if there is one.
+	unified string
 }
 
 // newStage builds one. What it made when it failed is for remove, too.
@@ -133,6 +140,9 @@ func (s *stage) siblings(n int, do func(string) error) error {
 // remove leaves nothing, whatever became of the participants.
 func (s *stage) remove() error {
 	var failed error
+	if s.unified != "" {
+		failed = rmdir(s.unified)
+	}
 	for _, subsystem := range subsystems {
 		entries, err := os.ReadDir(s.dir(subsystem))
 		if errors.Is(err, os.ErrNotExist) {

@@ -58,7 +58,7 @@ impl Manager {
         run.remember(ids)?;
         run.carry_out(&plan)?;
         match user {
-            Some(on) => self.add_through(on, ids, &below).map_err(|e| run.undo(e)),
+            Some(on) => on.add(ids, &below).map_err(|e| run.undo(e)),
             None => Ok(()),
         }
     }

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use oci_spec::runtime::LinuxResources;
-use rustix::process::Pid;
 
 use super::unit::OnSystemd;
 use super::{Applied, Joined, Manager, Run, NOBODY};
 use crate::cgroupfs::{Cgroup, PATIENCE};
-use crate::error::{fail, Code, Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::host::Version;
 use crate::plan::{Kind, Plan, Step, Write};
 use crate::resources;
@@ -152,16 +151,6 @@ impl Manager {
             }
         }
         Ok(all.into_iter().collect())
-    }
-
-    /// Adding through a user's systemd, which may move processes where the user may not.
-    pub(super) fn add_through(on: &OnSystemd, ids: &[i32], below: &[u8]) -> Result<()> {
-        let pids = ids.iter().copied().filter_map(Pid::from_raw);
-        let pids: Vec<u32> = pids.map(|p| p.as_raw_nonzero().get().unsigned_abs()).collect();
-        match std::str::from_utf8(below) {
-            Ok(below) => on.client.attach(&on.unit.name, &format!("/{below}"), &pids),
-            Err(_) => fail(Code::Path, "a sub cgroup of a unit has a name of UTF-8"),
-        }
     }
 }
 

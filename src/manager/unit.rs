@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxBlockIo, LinuxResources};
 
 use super::config::SystemdConfig;
 use super::{Config, Manager, Shared};
@@ -72,6 +72,16 @@ impl OnSystemd {
         self.unit.parent().unwrap_or_else(|| b"::-.slice".to_vec())
     }
 
+    /// Adding through a user's systemd, which may move processes where the user may not.
+    pub(super) fn add(&self, ids: &[i32], below: &[u8]) -> Result<()> {
+        let pids: Vec<u32> = ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect();
+        match std::str::from_utf8(below) {
+            Ok("") => self.client.attach(&self.unit.name, "", &pids),
+            Ok(below) => self.client.attach(&self.unit.name, &format!("/{below}"), &pids),
+            Err(_) => fail(Code::Path, "a sub cgroup of a unit has a name of UTF-8"),
+        }
+    }
+
     /// The user's properties, as annotations gave them.
     pub(super) fn user_properties(&self) -> &[Property] {
         &self.user
@@ -116,7 +126,7 @@ impl Manager {
         r: &LinuxResources,
         known: &'a LinuxResources,
     ) -> Result<Facts<'a>> {
-        let weighs = r.block_io().as_ref().and_then(|io| io.weight()).is_some_and(|w| w != 0);
+        let weighs = r.block_io().as_ref().and_then(LinuxBlockIo::weight).is_some_and(|w| w != 0);
         let bfq = weighs && self.shared.is_live() && self.has_bfq();
         Ok(Facts { version: on.client.version()?, known, bfq })
     }

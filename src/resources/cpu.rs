@@ -94,9 +94,9 @@ fn v2(cpu: &LinuxCpu, target: Target<'_>, out: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
-    let Some(cpu) = r.cpu() else { return Ok(()) };
-    let Some(version) = out.side("cpu") else { return Ok(()) };
+pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
+    let Some(cpu) = r.cpu() else { return };
+    let Some(version) = out.side("cpu") else { return };
     let shares = set(cpu.shares());
     match version {
         Version::V1 => {
@@ -114,7 +114,6 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
     if let Some(bandwidth) = Bandwidth::of(cpu, version == Version::V1, out.facts.known) {
         bandwidth.properties(out);
     }
-    Ok(())
 }
 
 /// A weight of 0 is systemd's word for idle.

@@ -105,9 +105,9 @@ fn v2(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
 
 /// The weight alone: systemd's throttles name devices by path and leave those alone that it was
 /// not told of.
-pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
+pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
     let weight = r.block_io().as_ref().and_then(LinuxBlockIo::weight).filter(|&w| w != 0);
-    let Some(weight) = weight else { return Ok(()) };
+    let Some(weight) = weight else { return };
     match out.side("blkio") {
         Some(Version::V1) => out.number("BlockIOWeight", weight.into()),
         Some(Version::V2) if out.facts.bfq => {
@@ -116,7 +116,6 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
         Some(Version::V2) => out.number("IOWeight", weight_from_blkio(weight)),
         None => {}
     }
-    Ok(())
 }
 
 /// The `IOWeight` that systemd turns into this `io.bfq.weight`: 1 to 100 stand for themselves,

@@ -85,8 +85,8 @@ impl Draft<'_> {
 pub fn properties(r: &LinuxResources, target: Target<'_>, facts: Facts<'_>) -> Result<Properties> {
     let mut draft = Draft { target, facts, out: Properties::default() };
     memory::properties(r, &mut draft)?;
-    cpu::properties(r, &mut draft)?;
-    io::properties(r, &mut draft)?;
+    cpu::properties(r, &mut draft);
+    io::properties(r, &mut draft);
     pids::properties(r, &mut draft);
     cpuset::properties(r, &mut draft)?;
     unified::properties(r, &mut draft)?;

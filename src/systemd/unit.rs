@@ -48,13 +48,13 @@ impl Unit {
             return refuse("a unit's name has at most 255 bytes");
         }
         let slice = match slice {
-            b"" if name.ends_with(".slice") => parent_slice(&name),
+            b"" if is_slice(&name) => parent_slice(&name),
             b"" if of_user => USER_SLICE.to_owned(),
             b"" => SYSTEM_SLICE.to_owned(),
             slice => String::from_utf8_lossy(slice).into_owned(),
         };
         let inside = slice::expand(slice.as_bytes())?;
-        let cgroup = match name.ends_with(".slice") {
+        let cgroup = match is_slice(&name) {
             // systemd places a slice by its name alone.
             true => slice::expand(name.as_bytes())?,
             false => crate::kata::gopath::join(&[&inside, name.as_bytes()]),
@@ -67,7 +67,7 @@ impl Unit {
 
     /// Whether it is a slice.
     pub fn is_slice(&self) -> bool {
-        self.name.ends_with(".slice")
+        is_slice(&self.name)
     }
 
     /// Its cgroup, from the root of systemd's own.
@@ -102,6 +102,10 @@ impl Unit {
         out.push(Property::new("DefaultDependencies", Value::Bool(false)));
         out
     }
+}
+
+fn is_slice(name: &str) -> bool {
+    name.strip_suffix(".slice").is_some()
 }
 
 /// `a-b.slice` is in `a.slice`, and that in `-.slice`.

@@ -66,7 +66,7 @@ static void destroy(const struct bench *bench, const char *name) {
 }
 
 int main(int argc, char **argv) {
-    static const struct participant floor = {setup, start, NULL, destroy};
+    static const struct participant floor = {.setup = setup, .start = start, .destroy = destroy};
 
     return bench_main(argc, argv, &floor);
 }

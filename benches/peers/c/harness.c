@@ -44,11 +44,13 @@ static void record(const char *phase, uint64_t ns) {
         records[count++] = (struct record){phase, ns};
 }
 
-void bench_phase(const char *name) {
-    uint64_t now = bench_now();
+void bench_phase_until(const char *name, uint64_t moment) {
+    record(name, moment - last);
+    last = moment;
+}
 
-    record(name, now - last);
-    last = now;
+void bench_phase(const char *name) {
+    bench_phase_until(name, bench_now());
 }
 
 static pid_t sleeper(void) {
@@ -124,8 +126,9 @@ static void cycle(struct bench *bench, const struct participant *participant, co
     uint64_t begin, started, leave, end;
 
     begin = last = bench_now();
+    bench->inside = 0;
     participant->start(bench, name);
-    started = bench_now();
+    started = bench->inside ? bench->inside : bench_now();
     if (!recording)
         verify(bench, name);
     if (participant->leave)
@@ -153,7 +156,7 @@ int bench_main(int argc, char **argv, const struct participant *participant) {
                 argv[0]);
         return 2;
     }
-    bench = (struct bench){argv[1], argv[2], argv[3], argv[4], argc > 7 ? argv[7] : "", 0};
+    bench = (struct bench){argv[1], argv[2], argv[3], argv[4], 0, 0};
     cycles = atoi(argv[5]);
     pause_us = atoi(argv[6]);
     room = (size_t)cycles * 8;
@@ -176,6 +179,8 @@ int bench_main(int argc, char **argv, const struct participant *participant) {
 
     /* The first cycle is not counted: it fills caches, and is looked at. */
     for (int n = 0; n <= cycles; n++) {
+        if (participant->prepare)
+            participant->prepare(&bench);
         if (pause_us)
             usleep((useconds_t)pause_us);
         recording = n > 0;

@@ -25,15 +25,17 @@ struct bench {
     const char *parent;
     /* What the parent's cpuset has. */
     const char *cpus, *mems;
-    /* How this participant is to work, where it has several ways; "" if not said. */
-    const char *mode;
-    /* The process that is moved in; a participant may put another one here in start. */
+    /* The process that is moved in; a participant may put another one here. */
     int32_t pid;
+    /* When it was inside and limited, where start returns later than that; 0: when it returns. */
+    uint64_t inside;
 };
 
 /* The cgroup's name is "/parent/child". Failure ends the process: half a cycle has no time. */
 struct participant {
     void (*setup)(const struct bench *bench);
+    /* Before each cycle and the pause before it, not counted. May be NULL. */
+    void (*prepare)(struct bench *bench);
     /* Everything until the process is inside and limited. */
     void (*start)(struct bench *bench, const char *name);
     /* Gets the process out again, which is not counted. NULL: it is moved home. */
@@ -43,6 +45,8 @@ struct participant {
 
 /* Within start: what was done since the last one, or since start began, is this phase. */
 void bench_phase(const char *name);
+/* The same, until a moment that bench_now told. */
+void bench_phase_until(const char *name, uint64_t moment);
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t bench_now(void);

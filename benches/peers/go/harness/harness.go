@@ -39,6 +39,8 @@ type Bench struct {
 	Cpus, Mems string
 	// Pid is the process that is moved in.
 	Pid int
+	// Mode is how this participant is to work, where it has several ways; "" if not said.
+	Mode string
 
 	records   []record
 	last      time.Time
@@ -73,7 +75,8 @@ func (b *Bench) Paths(name string) map[string]string {
 	return paths
 }
 
-// Main runs what setup makes. Arguments: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS.
+// Main runs what setup makes. Arguments: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS
+// [MODE].
 func Main(setup func(b *Bench) (Participant, error)) {
 	if err := run(setup); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", os.Args[0], err)
@@ -93,6 +96,9 @@ func run(setup func(b *Bench) (Participant, error)) error {
 	pause, err := strconv.Atoi(os.Args[6])
 	if err != nil {
 		return err
+	}
+	if len(os.Args) > 7 {
+		b.Mode = os.Args[7]
 	}
 	b.records = make([]record, 0, cycles*8)
 

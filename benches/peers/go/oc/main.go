@@ -4,6 +4,9 @@
 // the 8 paths instead, as runc gives them when it loads a container, so that the work is the same.
 // SkipDevices would keep it out of the devices hierarchy altogether; without that, and without its
 // devices package, which is not imported, it joins and leaves the rules alone.
+//
+// It creates and attaches in one call. Mode "apart": it first creates for nobody (Apply of -1), and
+// attaches at the end (AddPid), so that the attach can be told from the rest.
 package main
 
 import (
@@ -35,6 +38,9 @@ func (p *participant) Start(b *harness.Bench, name string) error {
 	}
 	p.manager = m
 	b.Phase("new")
+	if b.Mode == "apart" {
+		return p.apart(b, resources)
+	}
 	if err := m.Apply(b.Pid); err != nil {
 		return err
 	}
@@ -43,6 +49,22 @@ func (p *participant) Start(b *harness.Bench, name string) error {
 		return err
 	}
 	b.Phase("set")
+	return nil
+}
+
+func (p *participant) apart(b *harness.Bench, resources *cgroups.Resources) error {
+	if err := p.manager.Apply(-1); err != nil {
+		return err
+	}
+	b.Phase("create")
+	if err := p.manager.Set(resources); err != nil {
+		return err
+	}
+	b.Phase("set")
+	if err := p.manager.AddPid("", b.Pid); err != nil {
+		return err
+	}
+	b.Phase("attach")
 	return nil
 }
 
