@@ -19,7 +19,9 @@ pub const KATACG_LAYOUT_UNIFIED: i32 = 3;
 
 /// A host's cgroup mounts, as they were when it was opened: immutable. Any number of managers
 /// and threads can share one. It keeps one descriptor open for each hierarchy that was used
-/// through it (O_PATH, close-on-exec). Open it again after mounts changed or after setns(2).
+/// through it (O_PATH, close-on-exec), and up to four connections for each bus that systemd was talked
+/// to over; each of them is used by the process that opened it alone, so that a fork is no harm. Open
+/// it again after mounts changed or after setns(2).
 pub struct katacg_host(pub(super) Arc<Shared>);
 
 /// Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map, once each.
@@ -44,7 +46,8 @@ pub unsafe extern "C" fn katacg_host_open(
 }
 
 /// A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
-/// counts as root, and a hybrid host's cgroup2 mount as one without controllers.
+/// counts as root, and a hybrid host's cgroup2 mount as one without controllers. Plans of units need
+/// opts.systemd_version; without it this host's systemd is asked.
 ///
 /// mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
 /// /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT

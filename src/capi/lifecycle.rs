@@ -153,9 +153,12 @@ pub unsafe extern "C" fn katacg_manager_exists(
 /// Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
 /// for processes that are ending. What is gone already counts as removed: it can be called again.
 /// Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply made.
+/// A unit of systemd's is stopped first, which would kill who is inside: so nobody may be, and what is
+/// still there after about a second is an error before systemd is asked.
 ///
 /// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
-/// some), what rmdir(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
+/// some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT and
+/// KATACG_ERR_SYSTEM as of katacg_manager_apply (-ENOENT: no bus, never that the unit is gone), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
 /// any. Fork: safe.
 #[no_mangle]
 #[must_use]

@@ -147,15 +147,19 @@ unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Resul
 /// A manager for a cgroup. Nothing is created yet.
 ///
 /// host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
-/// linux object, or a whole config.json, of which cgroupsPath and resources are used; NULL and 0:
-/// none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
+/// linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of systemd's,
+/// annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec is seconds);
+/// NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
 /// NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
-/// KATACG_ERR_PATH: no path, or one that has no name of its own; KATACG_ERR_ARGUMENT), -EOPNOTSUPP
-/// (KATACG_ERR_UNSUPPORTED: a systemd path), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
+/// KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the form that
+/// opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation that is no
+/// property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is not unified, or
+/// whose bus nothing names), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
 /// controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES, or none of those that
 /// opts.subsystems names; KATACG_ERR_DELETED: with
-/// KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW).
-/// Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
+/// KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's systemd
+/// is not asked anything here; a user's is, where its units are: then also the errors of systemd that
+/// katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_new(
@@ -183,8 +187,8 @@ pub unsafe extern "C" fn katacg_manager_new(
 ///
 /// host: as for katacg_manager_new. state_json, state_len: the state. out: the new handle; NULL
 /// there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON; KATACG_ERR_PATH: a saved path
-/// does not lie below today's mounts), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: the state of another
-/// driver, or of a newer version), -ENOENT (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not
+/// does not lie below today's mounts, or the path is not of the driver's form), -EOPNOTSUPP
+/// (KATACG_ERR_UNSUPPORTED: the state of an unknown driver, or of a newer version), -ENOENT (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not
 /// mounted). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
@@ -219,13 +223,26 @@ pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
 /// already are used. When it fails, directories that it made are removed again and the process is
 /// back where it was.
 ///
+/// With systemd: makes the unit, in one call with the process in it and, with KATACG_APPLY_SET, its
+/// limits, and waits until that is done; then come the hierarchies that systemd does not manage, and
+/// the files. A scope needs a process: with -1 systemd refuses to make one (-ENOENT,
+/// KATACG_ERR_SYSTEM), and one that is active is given the limits. A slice is made without; a process
+/// is moved in afterwards. When it fails the process is put back first and the unit stopped then, since
+/// to stop it kills who is inside.
+///
 /// pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0, or, for a rootless
 /// caller that named no path (opts.name alone), the number of hierarchies in which it may not make
 /// the cgroup and goes without. Errors: -EACCES, -EPERM, -EROFS (KATACG_ERR_ROOTLESS: such a caller
 /// asks for limits; KATACG_ERR_SYSTEM), -ESRCH
 /// (KATACG_ERR_SYSTEM: no such process; nothing was done), what mkdir(2), open(2), write(2) give
 /// (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET those of katacg_manager_set; -EINVAL
-/// (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe, unless another thread was in a call on this
+/// (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY: a unit of the name is active; one that
+/// failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT: no answer within 25 s, or the job did not end
+/// within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: it does not know a property; a device rule that
+/// it cannot express), -EINVAL (KATACG_ERR_ARGUMENT: it refuses a value; opts.bus_address is none), and
+/// KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNREFUSED (no systemd on that
+/// bus), -ECONNRESET (the connection was lost twice), what connect(2) gives, of which -ENOENT is that
+/// there is no bus, and not that the cgroup is gone. Threads: any. Fork: safe, unless another thread was in a call on this
 /// handle.
 #[no_mangle]
 #[must_use]
@@ -250,15 +267,21 @@ pub unsafe extern "C" fn katacg_manager_apply(
 /// call changed is put back in reverse order, and the message says what was restored and what could
 /// not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls of managers with the same subsystems for
 /// one cgroup take turns, whatever process they come from (flock(2) on its directory; after 2 s without
-/// its turn a call goes on all the same, with a warning). The resources become part of the manager's own (see katacg_manager_state) when all of them are set.
+/// its turn a call goes on all the same, with a warning). The resources become part of the manager's
+/// own (see katacg_manager_state) when all of them are set.
+///
+/// With systemd: properties of the unit first, all or none, until the next boot; then the files, which
+/// carry what it has no property for. On v1 everybody inside is frozen while device rules change.
 ///
 /// resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
 /// the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
 /// (KATACG_ERR_VALUE: refused before anything is written; KATACG_ERR_CLAMPED: the kernel took
 /// another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists
-/// what it has; KATACG_ERR_UNSUPPORTED: device rules without KATACG_MANAGER_SKIP_DEVICES), -ENOENT
-/// (KATACG_ERR_DELETED: no such cgroup; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY
-/// (KATACG_ERR_SYSTEM: the limit is below what is in use) and whatever else write(2) gives.
+/// what it has; KATACG_ERR_UNSUPPORTED: device rules without KATACG_MANAGER_SKIP_DEVICES where
+/// systemd does not apply them), -ENOENT (KATACG_ERR_DELETED: no such cgroup, or no such unit, as that
+/// of a scope whose last process has ended; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY
+/// (KATACG_ERR_SYSTEM: the limit is below what is in use) and whatever else write(2) gives; of
+/// systemd those of katacg_manager_apply but KATACG_ERR_BUSY.
 /// Threads: any. Fork: safe, unless another thread was in a call on this handle.
 #[no_mangle]
 #[must_use]
@@ -279,12 +302,16 @@ pub unsafe extern "C" fn katacg_manager_set(
 }
 
 /// What katacg_manager_set (or katacg_manager_apply) would do: a dry run. Touches nothing and
-/// needs no privilege.
+/// needs no privilege. A unit's depends on systemd's version, which is asked for unless
+/// opts.systemd_version says it.
 ///
 /// resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
 /// as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
-/// "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}. Text: a line a step, fields separated by
-/// tabs: operation, controller, file, value. Returns: the length without NUL, also when it did not
+/// "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}; of systemd
+/// {"op":"start","unit":U,"properties":[[NAME,VALUE],...],"resources":[...]}, {"op":"property","unit":U,
+/// "properties":[...]}, "freeze" and "thaw", with values as GVariant text. Text: a line a step, fields
+/// separated by tabs: operation, controller, file, value; of systemd operation, "systemd", unit,
+/// NAME=VALUE with spaces between. Returns: the length without NUL, also when it did not
 /// fit. Errors: those of katacg_manager_set that come before the first write. Threads: any. Fork:
 /// safe, unless another thread was in a call on this handle.
 #[no_mangle]

@@ -15,14 +15,16 @@ pub const KATACG_ADD_THREADS: u32 = 1;
 pub const KATACG_ADD_CREATE: u32 = 2;
 
 /// Moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
-/// those that were are put back.
+/// those that were are put back. Processes are moved into a unit of a user's systemd by that, which may
+/// where the user may not (AttachProcessesToUnit, systemd 238).
 ///
 /// ids, ids_len: process ids, or thread ids with KATACG_ADD_THREADS (v2: threads move within one
 /// threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL
 /// or "": the manager's own. Returns: 0. Errors: -ESRCH (KATACG_ERR_SYSTEM: one is gone), -EBUSY
 /// (KATACG_ERR_SYSTEM: a v2 cgroup with controllers turned on for its children), -EOPNOTSUPP
 /// (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH: below
-/// leaves the cgroup; KATACG_ERR_ARGUMENT), what open(2), write(2) give (KATACG_ERR_SYSTEM). Threads:
+/// leaves the cgroup; KATACG_ERR_ARGUMENT), what open(2), write(2) give (KATACG_ERR_SYSTEM), of a
+/// user's systemd those of katacg_manager_set. Threads:
 /// any. Fork: safe, unless another thread was in a call on this handle.
 #[no_mangle]
 #[must_use]
@@ -136,6 +138,7 @@ pub unsafe extern "C" fn katacg_manager_move_to(
 /// A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
 /// "/a", of "/a" the hierarchies' root. KATACG_MANAGER_STRICT refuses the root; without it a manager
 /// of the root takes processes and is read, and every other call on it is -EINVAL (KATACG_ERR_PATH).
+/// Of a unit it is the slice's; one on cgroup2 with units in it takes no processes itself.
 ///
 /// out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it
 /// does not exist), -EINVAL (KATACG_ERR_PATH; KATACG_ERR_ARGUMENT: NULL), what openat2(2) gives

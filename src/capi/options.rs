@@ -6,7 +6,8 @@ use std::os::raw::c_char;
 use crate::error::{fail, Code, Result};
 
 /// Leave device rules alone: they are the caller's to apply, or there are none to apply. A v1
-/// host without the devices controller is no error then.
+/// host without the devices controller is no error then. Without it rules are applied by systemd
+/// (opts.driver), and are an error where this library makes the cgroup.
 pub const KATACG_MANAGER_SKIP_DEVICES: u64 = 1;
 /// What a layout has no file for is an error, where it would be a warning.
 pub const KATACG_MANAGER_STRICT: u64 = 2;
@@ -27,8 +28,8 @@ pub const KATACG_MANAGER_DELEGATE: u64 = 16;
 pub const KATACG_DRIVER_AUTO: u32 = 0;
 /// opts.driver: this library, by the cgroup file system. A systemd path is an error.
 pub const KATACG_DRIVER_CGROUPFS: u32 = 1;
-/// opts.driver: systemd, over D-Bus: a transient scope PREFIX-NAME.scope, or the slice NAME when
-/// it ends in ".slice". A path of another form is an error.
+/// opts.driver: systemd, over D-Bus: a transient scope PREFIX-NAME.scope (NAME.scope without a
+/// prefix), or the slice NAME when it ends in ".slice". A path of another form is an error.
 pub const KATACG_DRIVER_SYSTEMD: u32 = 2;
 /// opts.driver: systemd by katacg_path_is_systemd alone, as Kata's Go code of January 2020 chose;
 /// every slice with a dash in its name is a directory then.
@@ -69,12 +70,17 @@ pub struct katacg_manager_opts {
     pub driver: u32,
     /// KATACG_BUS_*: which systemd.
     pub bus: u32,
-    /// Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"). NULL: the bus's own, for the
-    /// system DBUS_SYSTEM_BUS_ADDRESS or /run/dbus/system_bus_socket, for the user
-    /// DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus.
+    /// Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"; several separated by ';' are
+    /// tried in order). Only unix:path= and unix:abstract= can be used; another address is an error
+    /// of the call that connects. NULL: the bus's own, for the system DBUS_SYSTEM_BUS_ADDRESS or
+    /// /run/dbus/system_bus_socket, for the user DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus,
+    /// as the environment has them when it connects. The state has it as it is: after NULL, whoever
+    /// loads the state looks in its own environment.
     pub bus_address: *const c_char,
-    /// systemd's version, for what depends on it, where it is known or not to be asked (a dry run).
-    /// 0: it is asked when first needed.
+    /// systemd's version, like 252: which properties there are depends on it (see the warnings of a
+    /// plan). For where it is known, or nobody is there to be asked: a dry run on another host. 0: it
+    /// is asked when first needed, once for a host handle; katacg_manager_plan needs it too. Not part
+    /// of the state.
     pub systemd_version: u32,
     /// 0.
     pub reserved: u32,

@@ -25,7 +25,7 @@ pub(super) fn put(cgroup: Cgroup<'_>, write: &Write, old: Option<&mut Vec<u8>>) 
     // Where the descriptor is does not change: the write is at the start.
     let read = || {
         let mut out = Vec::new();
-        let mut buffer = [0u8; 4096];
+        let mut buffer = [0u8; 256];
         loop {
             let offset = u64::try_from(out.len()).unwrap_or(u64::MAX);
             let length = rustix::io::pread(&fd, &mut buffer, offset).unwrap_or(0);

@@ -7,8 +7,9 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{flock, FlockOperation, OFlags};
 use rustix::io::Errno;
 
+use super::knob::gone;
 use super::{Manager, Run};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::plan::{Plan, Step};
 use crate::resources;
 use crate::systemd::Property;
@@ -51,7 +52,7 @@ impl Manager {
         let mut plan = self.plan(resources)?;
         let before = self.before(&plan);
         let mut known = self.lock();
-        let turn = self.take_turn()?;
+        let Some(turn) = self.take_turn()? else { return Err(gone(self.main()?)) };
         let mut run = Run::new(self);
         run.properties_before(before);
         run.keep_old_values(!self.config.flags.no_rollback);
@@ -75,22 +76,18 @@ impl Manager {
 
     /// Waits for the lock on the cgroup's directory, within reason: whoever may open the directory
     /// may hold the lock, and nobody shall keep limits from being set.
-    pub(super) fn take_turn(&self) -> Result<Turn> {
+    /// None when there is no cgroup.
+    pub(super) fn take_turn(&self) -> Result<Option<Turn>> {
         let cgroup = self.main()?;
-        let fd = cgroup.open("", OFlags::RDONLY | OFlags::DIRECTORY).map_err(|e| {
-            let error = Error::system("open", &cgroup.absolute(""), e);
-            match e {
-                Errno::NOENT => {
-                    error.with_code(Code::Deleted).advice("the cgroup does not exist; apply first")
-                }
-                _ => error,
-            }
-        })?;
+        let fd = match cgroup.open("", OFlags::RDONLY | OFlags::DIRECTORY) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other.map_err(|e| Error::system("open", &cgroup.absolute(""), e))?,
+        };
         let end = Instant::now() + WAIT;
         let mut pause = Duration::from_micros(100);
         loop {
             match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Turn(fd)),
+                Ok(()) => return Ok(Some(Turn(fd))),
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) if Instant::now() < end => {
                     std::thread::sleep(pause);
@@ -99,7 +96,7 @@ impl Manager {
                 Err(Errno::WOULDBLOCK) => {
                     let path = String::from_utf8_lossy(&cgroup.absolute("")).into_owned();
                     self.warn(vec![format!("{path} stays locked by somebody; set out of turn")]);
-                    return Ok(Turn(fd));
+                    return Ok(Some(Turn(fd)));
                 }
                 Err(e) => return Err(Error::system("lock", &cgroup.absolute(""), e)),
             }

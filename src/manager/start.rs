@@ -137,7 +137,7 @@ impl Manager {
     }
 
     /// All processes of the cgroup and below, in every hierarchy.
-    fn inside(&self) -> Result<Vec<i32>> {
+    pub(super) fn inside(&self) -> Result<Vec<i32>> {
         let mut all = std::collections::BTreeSet::new();
         for joined in self.each() {
             let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;

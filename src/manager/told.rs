@@ -40,8 +40,8 @@ impl Run<'_> {
     ) -> Result<()> {
         let on = on(self.manager)?;
         let all: Vec<Property> = properties.iter().chain(resources).cloned().collect();
-        // Whoever moves nobody only wants the unit to be there.
-        let nobody = self.origin.is_empty();
+        // Whoever moves nobody only wants the unit to be there; a slice is there for many.
+        let nobody = !properties.iter().any(|p| p.name == "PIDs");
         if on.client.start(unit, &all, nobody)? == Started::Created {
             self.told.started = true;
         } else if !resources.is_empty() {
@@ -146,6 +146,12 @@ impl Run<'_> {
                     _ => {}
                 }
             }
+        }
+        // Where a process was is not known when /proc hides it.
+        let inside = self.manager.inside()?;
+        if !inside.is_empty() {
+            let text = format!("{} has processes in it, and is not stopped", on.unit.name);
+            return fail(Code::Busy, text);
         }
         on.client.stop(&on.unit.name).map(drop)
     }

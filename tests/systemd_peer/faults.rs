@@ -86,7 +86,7 @@ fn wrong_types() {
             "StartTransientUnit" => out.reply(call, &7u64),
             "StopUnit" => {
                 out.job(call);
-                out.signal(":1.0", "JobRemoved", &(7u32, "text", 8u32));
+                out.signal("JobRemoved", &(7u32, "text", 8u32));
             }
             "Get" => out.reply(call, &"no variant"),
             _ => return Then::Usual,
@@ -121,7 +121,7 @@ fn errors_of_systemd() {
         ("org.freedesktop.DBus.Error.InvalidArgs", Code::Argument, 22),
         ("org.freedesktop.DBus.Error.PropertyReadOnly", Code::Unsupported, 95),
         ("org.freedesktop.DBus.Error.AccessDenied", Code::System, 13),
-        ("org.freedesktop.DBus.Error.ServiceUnknown", Code::System, 113),
+        ("org.freedesktop.DBus.Error.ServiceUnknown", Code::System, 111),
         ("System.Error.ESRCH", Code::System, 3),
         ("org.example.Whatever", Code::System, 5),
     ] {

@@ -18,6 +18,8 @@ use super::JOB;
 const OPENING: &[u8; 29] = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
 /// Who systemd is on this bus.
 const SYSTEMD: &str = ":1.0";
+/// Who its client is.
+const CLIENT: &str = ":1.99";
 
 /// How the handshake goes.
 #[derive(Clone, Copy)]
@@ -49,7 +51,7 @@ struct Shared {
 }
 
 pub struct Peer {
-    socket: PathBuf,
+    pub socket: PathBuf,
     shared: Arc<Shared>,
 }
 
@@ -70,7 +72,15 @@ impl Peer {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("katacg-peer-{}-{number}", std::process::id());
-        let socket = std::env::temp_dir().join(name);
+        Peer::at(std::env::temp_dir().join(name), greeting, script)
+    }
+
+    /// One that listens there.
+    pub fn at(
+        socket: PathBuf,
+        greeting: impl Fn(usize) -> Greeting + Send + Sync + 'static,
+        script: impl Fn(&Call, &mut Out) -> Then + Send + Sync + 'static,
+    ) -> Peer {
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).unwrap();
         let shared = Arc::new(Shared {
@@ -117,9 +127,9 @@ impl Peer {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// Until so many connections are open.
-    pub fn wait_open(&self, count: usize) {
-        wait_for(|| self.shared.open.load(Ordering::SeqCst) == count);
+    /// Until no more than so many connections are open.
+    pub fn wait_open(&self, most: usize) {
+        wait_for(|| self.shared.open.load(Ordering::SeqCst) <= most);
     }
 
     /// Closes all connections, as a bus does that is restarted.
@@ -139,7 +149,8 @@ impl Drop for Peer {
 
 fn wait_for(condition: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(5);
-    while !condition() && Instant::now() < end {
+    while !condition() {
+        assert!(Instant::now() < end, "it does not come to that");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -192,6 +203,11 @@ impl Out {
         let _ = self.0.write_all(bytes);
     }
 
+    /// Whatever is sent to it from now on is refused with EPIPE.
+    pub fn hear_no_more(&mut self) {
+        self.0.shutdown(std::net::Shutdown::Read).unwrap();
+    }
+
     pub fn reply<B: Serialize + DynamicType>(&mut self, call: &Call, body: &B) {
         let message = Message::method_return(&call.header()).unwrap();
         self.raw(message.sender(SYSTEMD).unwrap().build(body).unwrap().data());
@@ -207,18 +223,20 @@ impl Out {
     }
 
     pub fn removed(&mut self, job: &str, result: &str) {
-        self.removed_by(SYSTEMD, job, result);
-    }
-
-    pub fn removed_by(&mut self, sender: &str, job: &str, result: &str) {
         let job = ObjectPath::try_from(job).unwrap();
-        self.signal(sender, "JobRemoved", &(7u32, job, super::UNIT, result));
+        self.signal("JobRemoved", &(7u32, job, super::UNIT, result));
     }
 
-    pub fn signal<B: Serialize + DynamicType>(&mut self, sender: &str, member: &str, body: &B) {
-        let interface = "org.freedesktop.systemd1.Manager";
-        let message = Message::signal("/org/freedesktop/systemd1", interface, member).unwrap();
-        self.raw(message.sender(sender).unwrap().build(body).unwrap().data());
+    /// A signal to all who listen to systemd.
+    pub fn signal<B: Serialize + DynamicType>(&mut self, member: &str, body: &B) {
+        let message = signal(SYSTEMD, member);
+        self.raw(message.build(body).unwrap().data());
+    }
+
+    /// A signal to this client, from somebody.
+    pub fn forged<B: Serialize + DynamicType>(&mut self, member: &str, body: &B) {
+        let message = signal(":1.66", member).destination(CLIENT).unwrap();
+        self.raw(message.build(body).unwrap().data());
     }
 
     /// The answer to ListUnitsByNames: one unit, in that state, with that job.
@@ -230,6 +248,12 @@ impl Out {
             (&*units[0], "", "loaded", active, "", "", object("/u"), id, "start", object(job));
         self.reply(call, &vec![unit]);
     }
+}
+
+fn signal(sender: &'static str, member: &str) -> zbus::message::Builder<'static> {
+    let path = "/org/freedesktop/systemd1";
+    let message = Message::signal(path, "org.freedesktop.systemd1.Manager", member.to_owned());
+    message.unwrap().sender(sender).unwrap()
 }
 
 fn serve(shared: &Shared, number: usize, mut stream: UnixStream) -> std::io::Result<()> {
@@ -254,9 +278,9 @@ fn serve(shared: &Shared, number: usize, mut stream: UnixStream) -> std::io::Res
     loop {
         let call = Call::new(number, message(&mut stream)?);
         if call.is("Hello") {
-            out.reply(&call, &":1.99");
+            out.reply(&call, &CLIENT);
             // What a bus sends after it.
-            out.signal("org.freedesktop.DBus", "NameAcquired", &":1.99");
+            out.forged("NameAcquired", &CLIENT);
             continue;
         }
         let mark = if call.no_reply { "!" } else { "" };

@@ -147,7 +147,7 @@ fn properties_of_a_unit() {
             "DeviceAllow" => Wire::from(vec![("a", "b")]),
             "Job" => Wire::from((0u32, path.into_inner())),
             "Map" => Wire::from(std::collections::HashMap::from([("k", 1u32)])),
-            _ => Wire::from(Wire::Value(Box::new(Wire::Bool(true)))),
+            _ => Wire::Value(Box::new(Wire::Bool(true))),
         };
         out.reply(call, &value);
         Then::Done

@@ -37,8 +37,9 @@ fn the_signal_comes_before_the_answer() {
 fn signals_of_others_say_nothing() {
     let peer = starting(|call, out| {
         out.removed("/org/freedesktop/systemd1/job/6", "failed");
-        out.removed_by(":1.66", JOB, "failed");
-        out.signal(":1.66", "JobRemoved", &"not even of its type");
+        let job = zbus::zvariant::ObjectPath::try_from(JOB).unwrap();
+        out.forged("JobRemoved", &(7u32, job, UNIT, "failed"));
+        out.forged("JobRemoved", &"not even of its type");
         out.job(call);
         out.removed("/org/freedesktop/systemd1/job/8", "canceled");
         out.removed(JOB, "done");
@@ -199,18 +200,35 @@ fn a_failed_unit_takes_a_moment_to_go_away() {
 
 #[test]
 fn a_unit_in_use_is_busy() {
-    let peer = in_the_way(99, "active");
-    let systemd = client(&peer);
-    let start = || systemd.start(UNIT, &[], false);
-    assert_error(SOON, start, Code::Busy, &[UNIT, "exists and is active", "another name"]);
-    assert_eq!(peer.members(6).iter().filter(|m| *m == "StartTransientUnit").count(), 2);
+    for state in ["active", "deactivating"] {
+        let peer = in_the_way(99, state);
+        let start = || client(&peer).start(UNIT, &[], false);
+        let texts = [UNIT, &*format!("exists and is {state}"), "another name"];
+        assert_error(Duration::from_secs(2), start, Code::Busy, &texts);
+        // It is not asked all the time.
+        assert!(peer.seen().len() < 20, "{:?}", peer.seen());
+    }
 }
 
+/// It was active when it was reset, and failed then.
 #[test]
-fn a_unit_that_does_not_go_away_is_busy() {
-    let peer = in_the_way(99, "deactivating");
-    let start = || client(&peer).start(UNIT, &[], false);
-    assert_error(Duration::from_secs(2), start, Code::Busy, &["exists and is deactivating"]);
+fn a_unit_that_fails_meanwhile() {
+    let resets = AtomicUsize::new(0);
+    let peer = Peer::new(move |call, out| {
+        match call.member.as_str() {
+            "StartTransientUnit" if resets.load(Ordering::SeqCst) < 2 => {
+                out.error(call, EXISTS, "there");
+            }
+            "ListUnitsByNames" => out.listed(call, "failed", "/"),
+            "ResetFailedUnit" => {
+                resets.fetch_add(1, Ordering::SeqCst);
+                return Then::Usual;
+            }
+            _ => return Then::Usual,
+        }
+        Then::Done
+    });
+    assert_eq!(client(&peer).start(UNIT, &[], false).unwrap(), Started::Created);
 }
 
 /// A unit that went away between the two calls.

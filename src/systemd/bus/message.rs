@@ -17,7 +17,8 @@ const LONGEST_FIELDS: usize = 64 * 1024 * 1024;
 pub(in crate::systemd) struct Incoming {
     pub kind: Type,
     pub reply_to: Option<u32>,
-    pub sender: Option<String>,
+    /// Sent to this connection alone, not to all who listen.
+    pub is_directed: bool,
     pub interface: Option<String>,
     pub member: Option<String>,
     error: Option<String>,
@@ -74,7 +75,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Outcome<Option<Incoming>> {
     Ok(Some(Incoming {
         kind: header.message_type(),
         reply_to: header.reply_serial().map(u32::from),
-        sender: header.sender().map(ToString::to_string),
+        is_directed: header.destination().is_some(),
         interface: header.interface().map(ToString::to_string),
         member: header.member().map(ToString::to_string),
         error: header.error_name().map(ToString::to_string),
@@ -102,5 +103,81 @@ impl Incoming {
         let text = self.read::<&str>().unwrap_or_default().to_owned();
         let name = self.error.clone().unwrap_or_default();
         Some(Remote { name, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use zbus::message::Message;
+    use zbus::zvariant::{ObjectPath, Value};
+
+    use super::*;
+
+    /// Reads it in every way in which messages are read.
+    fn read(bytes: Vec<u8>) {
+        if let Ok(Some(message)) = parse(bytes) {
+            let _ = message.refusal();
+            let _ = message.read::<(u32, ObjectPath<'_>, &str, &str)>();
+            let _ = message.read::<Value<'_>>().map(|v| crate::systemd::bus::from_wire(&v));
+        }
+    }
+
+    fn signal() -> Vec<u8> {
+        let path = ObjectPath::try_from("/org/freedesktop/systemd1/job/7").unwrap();
+        let message = Message::signal("/a", "b.c", "JobRemoved").unwrap();
+        message.build(&(7u32, path, "a.scope", "done")).unwrap().data().to_vec()
+    }
+
+    fn variant() -> Vec<u8> {
+        let message = Message::signal("/a", "b.c", "D").unwrap();
+        let value = Value::from(vec![("a", vec![Value::from(1u64), Value::from("text")])]);
+        message.build(&value).unwrap().data().to_vec()
+    }
+
+    fn length_of(bytes: &[u8]) -> Option<usize> {
+        length(*bytes.first_chunk()?).ok()
+    }
+
+    #[test]
+    fn lengths() {
+        for bytes in [signal(), variant()] {
+            assert_eq!(length_of(&bytes), Some(bytes.len()));
+        }
+        assert!(
+            matches!(parse(signal()), Ok(Some(s)) if s.member.as_deref() == Some("JobRemoved"))
+        );
+    }
+
+    proptest! {
+        /// Whatever comes is read or refused, without a panic.
+        #[test]
+        fn no_bytes_do_harm(
+            of_signal in any::<bool>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        ) {
+            let mut bytes = if of_signal { signal() } else { variant() };
+            for (index, byte) in changes {
+                let at = index.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if length_of(&bytes) == Some(bytes.len()) {
+                read(bytes);
+            }
+        }
+
+        #[test]
+        fn nor_does_noise(body in prop::collection::vec(any::<u8>(), 0..64), fields in 0usize..64) {
+            let fields = fields.min(body.len());
+            let length = u32::try_from(body.len() - fields.next_multiple_of(8).min(body.len()));
+            let mut bytes = b"l\x02\x00\x01".to_vec();
+            bytes.extend(length.unwrap().to_le_bytes());
+            bytes.extend([1, 0, 0, 0]);
+            bytes.extend(u32::try_from(fields).unwrap().to_le_bytes());
+            bytes.extend(body);
+            if length_of(&bytes) == Some(bytes.len()) {
+                read(bytes);
+            }
+        }
     }
 }

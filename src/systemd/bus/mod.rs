@@ -11,7 +11,7 @@ mod message;
 mod socket;
 
 pub(super) use connection::{Answer, Connection, Method};
-pub(super) use convert::{from_wire, to_wire};
+pub(super) use convert::{from_wire, text, to_wire};
 pub(super) use deadline::Deadline;
 pub(super) use fault::{Fault, Outcome, Remote};
 pub(super) use message::Incoming;

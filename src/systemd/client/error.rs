@@ -48,38 +48,32 @@ impl Asked<'_> {
     fn refused(self, remote: &Remote) -> Error {
         let Asked { method, subject, bus } = self;
         let said = format!("{}: {}", remote.name, remote.text);
-        match code(&remote.name) {
+        let error = match code(&remote.name) {
             (Code::System, Some(errno)) => {
                 let error = Error::system(&format!("{method} of"), subject.as_bytes(), errno);
                 error.advice(said)
             }
             (code, _) => self.plain(code, &said),
+        };
+        match advice(&remote.name, bus) {
+            Some(advice) => error.advice(advice),
+            None => error,
         }
-        .advice_on(&remote.name, bus)
     }
 }
 
-/// A hint, where there is one.
-trait Advice {
-    fn advice_on(self, name: &str, bus: Bus) -> Self;
-}
-
-impl Advice for Error {
-    fn advice_on(self, name: &str, bus: Bus) -> Error {
-        match (remote_short(name), bus) {
-            ("AccessDenied" | "InteractiveAuthorizationRequired" | "AuthFailed", Bus::System) => {
-                self.advice(
-                    "only root may change units of the system; without root use the user's systemd",
-                )
-            }
-            ("UnitExists", _) => self.advice("stop that unit, or choose another name"),
-            ("PropertyReadOnly" | "UnknownProperty", _) => {
-                self.advice("this version of systemd cannot set it")
-            }
-            _ if is_nobody(name) => self.advice(format!("is systemd running, and on {bus}?")),
-            _ => self,
+/// What the caller can do, where that is known.
+fn advice(name: &str, bus: Bus) -> Option<&'static str> {
+    Some(match (remote_short(name), bus) {
+        ("AccessDenied" | "InteractiveAuthorizationRequired" | "AuthFailed", Bus::System) => {
+            "only root may change units of the system; without root use the user's systemd"
         }
-    }
+        ("UnitExists", _) => "stop that unit, or choose another name",
+        ("PropertyReadOnly" | "UnknownProperty", _) => "this version of systemd cannot set it",
+        _ if is_nobody(name) && bus == Bus::User => "is systemd --user running, and on that bus?",
+        _ if is_nobody(name) => "is systemd running, and on that bus?",
+        _ => return None,
+    })
 }
 
 /// No systemd on the bus (now): the request reached nobody.
@@ -122,7 +116,8 @@ fn code(name: &str) -> (Code, Option<Errno>) {
         "FileExists" => system(Errno::EXIST),
         "IOError" => system(Errno::IO),
         "UnitMasked" | "ShuttingDown" => system(Errno::SHUTDOWN),
-        _ if is_nobody(name) => system(Errno::HOSTUNREACH),
+        "UnixProcessIdUnknown" | "NoSuchProcess" => system(Errno::SRCH),
+        _ if is_nobody(name) => system(Errno::CONNREFUSED),
         _ => (Code::System, errno(name)),
     }
 }
@@ -174,8 +169,8 @@ mod tests {
                 Code::System,
                 Errno::ACCESS,
             ),
-            ("org.freedesktop.DBus.Error.ServiceUnknown", Code::System, Errno::HOSTUNREACH),
-            ("org.freedesktop.DBus.Error.Spawn.ChildExited", Code::System, Errno::HOSTUNREACH),
+            ("org.freedesktop.DBus.Error.ServiceUnknown", Code::System, Errno::CONNREFUSED),
+            ("org.freedesktop.DBus.Error.Spawn.ChildExited", Code::System, Errno::CONNREFUSED),
             ("System.Error.ESRCH", Code::System, Errno::SRCH),
             ("System.Error.EUNHEARDOF", Code::System, Errno::IO),
             ("com.example.Other", Code::System, Errno::IO),

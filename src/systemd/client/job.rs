@@ -14,11 +14,10 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// The same when it is known that there will be no signal.
 const SHORT_LOOK: Duration = Duration::from_millis(20);
 
-/// A job that systemd has taken up, and who said so (the signal must come from the same).
+/// A job that systemd has taken up.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     path: OwnedObjectPath,
-    systemd: Option<String>,
 }
 
 /// How a job ended.
@@ -45,15 +44,16 @@ impl Job {
     /// From the answer to the call that started it.
     pub fn read(reply: &Incoming) -> Outcome<Job> {
         let path: ObjectPath<'_> = reply.read()?;
-        Ok(Job { path: path.into(), systemd: reply.sender.clone() })
+        Ok(Job { path: path.into() })
     }
 
     /// The result that a signal brings of this job; one of another job says nothing.
     fn result(&self, signal: &Incoming) -> Outcome<Option<String>> {
         let is_removal = signal.member.as_deref() == Some("JobRemoved")
             && signal.interface.as_deref() == Some(manager("").interface);
-        // Anybody on the bus can send a signal that looks like systemd's.
-        if !is_removal || signal.sender != self.systemd {
+        // Anybody on the bus can send this connection a signal that looks like systemd's. One that
+        // is sent to all passed the match rule, which says by whom.
+        if !is_removal || signal.is_directed {
             return Ok(None);
         }
         let (_, path, _, result): (u32, ObjectPath<'_>, &str, &str) = signal.read()?;
@@ -78,12 +78,16 @@ impl Job {
             }
             // No signal: it may be lost (runc#3904). What systemd sent before this answer is
             // here before it.
-            let state = state(unit, step.connection, deadline)?;
+            let state = state(unit, step.connection, deadline);
             while let Some(signal) = step.connection.kept() {
                 if let Some(result) = self.result(&signal)? {
                     return Ok(End::Result(result));
                 }
             }
+            let state = match state {
+                Err(Fault::Silent { .. }) => return Ok(End::Open),
+                other => other?,
+            };
             if state.job != self.path && state.is_settled() {
                 return Ok(End::State(state.active));
             }

@@ -12,6 +12,7 @@ mod start;
 mod talk;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ pub struct Systemd {
     call: Duration,
     version: OnceLock<u32>,
     control_group: OnceLock<String>,
+    /// systemd has answered before: if it does not now, it is on its way back.
+    met: AtomicBool,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -92,6 +95,7 @@ impl Systemd {
             call: CALL,
             version: OnceLock::new(),
             control_group: OnceLock::new(),
+            met: AtomicBool::new(false),
             idle: Mutex::new(Vec::new()),
         }
     }
@@ -135,7 +139,8 @@ impl Systemd {
     /// Makes a transient unit and waits until its job is done.
     ///
     /// A unit of that name that failed, and was left behind, is reset (runc#3780). One that is
-    /// in use is [`Started::Existed`] when that is fine, else [`Code::Busy`]. A job that ends in
+    /// in use is [`Started::Existed`] when that is fine, else, when it still is after a second,
+    /// [`Code::Busy`]. A job that ends in
     /// anything but `done` is an error that says what, [`Code::Timeout`] when it does not end
     /// within the patience; systemd is then told to forget the failure.
     pub fn start(
@@ -194,6 +199,10 @@ impl Systemd {
             (None, Bus::System) => address::system(),
             (None, Bus::User) => address::user(),
         }
+    }
+
+    fn has_met(&self) -> bool {
+        self.met.load(Ordering::Relaxed)
     }
 
     /// A connection that is not used now; and whether one was there but lost.

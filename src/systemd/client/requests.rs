@@ -5,7 +5,7 @@ use zbus::zvariant::Value as Wire;
 use super::name;
 use super::talk::{Step, Talk};
 use crate::error::{Code, Result};
-use crate::systemd::bus::{from_wire, to_wire, Answer, Connection, Method, Outcome};
+use crate::systemd::bus::{from_wire, text, to_wire, Answer, Connection, Method, Outcome};
 use crate::systemd::{Property, Value};
 
 /// systemd on any bus.
@@ -28,7 +28,7 @@ const fn get(path: &str) -> Method<'_> {
 
 /// Properties as they are sent: `a(sv)`.
 pub(super) fn wire(properties: &[Property]) -> Result<Vec<(&str, Wire<'_>)>> {
-    properties.iter().map(|p| Ok((p.name.as_ref(), to_wire(&p.value)?))).collect()
+    properties.iter().map(|p| Ok((text(&p.name)?, to_wire(&p.value)?))).collect()
 }
 
 /// Has systemd forget that a unit failed, so that nothing is left of it; without an answer.
@@ -50,9 +50,7 @@ impl Talk<'_> {
 
     pub fn attach(&mut self, below: &str, pids: &[u32]) -> Result<()> {
         let unit = self.asked.subject;
-        if below.contains('\0') {
-            return Err(self.asked.plain(Code::Argument, "a path with a NUL byte"));
-        }
+        let below = text(below).map_err(|e| self.error(e.into()))?;
         self.run(|Step { connection, answer, .. }| {
             let body = (unit, below, pids);
             connection.call(manager("AttachProcessesToUnit"), &body, answer)
@@ -63,9 +61,8 @@ impl Talk<'_> {
 
     pub fn unit_property(&mut self, interface: &str, name: &str) -> Result<Value> {
         let path = name::object(self.asked.subject);
-        if interface.contains('\0') || name.contains('\0') {
-            return Err(self.asked.plain(Code::Argument, "a name with a NUL byte"));
-        }
+        let plain = |part| text(part).map_err(|e| self.asked.error(e.into()));
+        let (interface, name) = (plain(interface)?, plain(name)?);
         self.run(|mut step| property(&mut step, &path, interface, name))
             .map_err(|fault| self.error(fault).context(name))
     }

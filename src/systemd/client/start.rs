@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::systemd::bus::{Deadline, Fault};
 use crate::systemd::Property;
 
-/// How long a unit that has ended may take to go away.
+/// How long a unit may take to go away.
 const COLLECTED: Duration = Duration::from_secs(1);
 
 /// What came of one StartTransientUnit.
@@ -46,8 +46,6 @@ impl Talk<'_> {
             match patience {
                 // A failed unit stays until it is reset (runc#3780).
                 None => self.reset()?,
-                // It is then collected, but not before its cgroup is seen to be empty and its
-                // last change was sent: the name is taken a moment longer.
                 Some(patience) => self.may_go_away(patience, pause)?,
             }
             patience = patience.or_else(|| Some(self.deadline.within(COLLECTED)));
@@ -61,6 +59,7 @@ impl Talk<'_> {
         let properties = wire(properties).map_err(|e| self.error(e.into()))?;
         let rule = name::job_removed(unit);
         let deadline = self.deadline;
+        let mut accepted = false;
         let attempt = self.run(|mut step| {
             // Both go out at once. The bus works in order, so that it passes the signal on even
             // if the job is done at once; whoever starts a job is sent its end without a
@@ -69,9 +68,12 @@ impl Talk<'_> {
             let auxiliary: [(&str, Vec<(&str, zbus::zvariant::Value<'_>)>); 0] = [];
             let body = (unit, "replace", &properties, &auxiliary[..]);
             match step.connection.call(manager("StartTransientUnit"), &body, step.answer) {
-                Ok(reply) => Job::read(&reply)?.wait(unit, &mut step, deadline).map(Attempt::Ended),
+                Ok(reply) => {
+                    accepted = true;
+                    Job::read(&reply)?.wait(unit, &mut step, deadline).map(Attempt::Ended)
+                }
                 Err(Fault::Refused(e)) if is(&e, "UnitExists") => {
-                    Ok(Attempt::Exists { again: step.again })
+                    Ok(Attempt::Exists { again: step.again || accepted })
                 }
                 Err(fault) => Err(fault),
             }
@@ -101,17 +103,21 @@ impl Talk<'_> {
         done.map_err(|fault| self.error(fault))
     }
 
-    /// Waits a little for a unit that has ended to go away; one that has not is an error.
+    /// Waits a moment for a unit that may be on its way out: it is active until systemd has seen
+    /// that its last process is gone, and there until its last change was sent.
     fn may_go_away(&mut self, patience: Deadline, pause: Duration) -> Result<()> {
         let unit = self.asked.subject;
         let state = self.run(|Step { connection, answer, .. }| state(unit, connection, answer));
         let state = state.map_err(|fault| self.error(fault))?;
-        if state.active == "active" || !patience.sleep(pause) {
+        if !patience.sleep(pause) {
             let what = format!("a unit of that name exists and is {}", state.active);
             let error = self.asked.plain(Code::Busy, &what);
             return Err(error.advice("stop that unit, or choose another name"));
         }
-        Ok(())
+        match state.active.as_str() {
+            "failed" => self.reset(),
+            _ => Ok(()),
+        }
     }
 
     /// What the end of the job means.

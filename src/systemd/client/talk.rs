@@ -1,11 +1,17 @@
 //! One request of a caller: a connection for it, made again once when it was lost.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use rustix::io::Errno;
 
 use super::error::{is_no_reply, is_nobody, Asked};
 use super::Systemd;
 use crate::error::Error;
 use crate::systemd::bus::{Connection, Deadline, Fault, Outcome};
+
+/// A bus whose socket is gone: it comes back at once (most keep it), or it was stopped.
+const RESTART: Duration = Duration::from_secs(1);
 
 /// What one call of a method of [`Systemd`] has, from beginning to end.
 #[derive(Debug)]
@@ -48,7 +54,10 @@ impl<'a> Talk<'a> {
         let mut pause = Duration::from_millis(10);
         loop {
             let fault = match self.step(again, &mut step) {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.systemd.met.store(true, Ordering::Relaxed);
+                    return Ok(done);
+                }
                 Err(fault) => fault,
             };
             match &fault {
@@ -64,7 +73,7 @@ impl<'a> Talk<'a> {
                     again = true;
                     self.remade = true;
                 }
-                Fault::Refused(e) if is_nobody(&e.name) && self.remade => {
+                Fault::Refused(e) if is_nobody(&e.name) && self.expected() => {
                     if !self.deadline.sleep(pause) {
                         return Err(fault);
                     }
@@ -101,10 +110,27 @@ impl<'a> Talk<'a> {
             }
             self.remade = lost;
         }
-        Connection::open(&self.systemd.endpoints()?, deadline).map_err(|fault| match fault {
-            Fault::Failed(e) if e.sys_errno().is_some() => Fault::Failed(self.advise(e)),
-            other => other,
-        })
+        let endpoints = self.systemd.endpoints()?;
+        let patience = deadline.within(RESTART);
+        loop {
+            return match Connection::open(&endpoints, deadline) {
+                Err(Fault::Failed(e)) if e.is(Errno::NOENT) || e.is(Errno::CONNREFUSED) => {
+                    if self.expected() && patience.sleep(Duration::from_millis(20)) {
+                        continue;
+                    }
+                    Err(Fault::Failed(self.advise(e)))
+                }
+                Err(Fault::Failed(e)) if e.sys_errno().is_some() => {
+                    Err(Fault::Failed(self.advise(e)))
+                }
+                other => other,
+            };
+        }
+    }
+
+    /// Bus and systemd were here before: who does not answer now is being restarted.
+    fn expected(&self) -> bool {
+        self.remade || self.systemd.has_met()
     }
 
     /// Cannot connect: what the caller can do.
