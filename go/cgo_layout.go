@@ -27,7 +27,8 @@ func _() {
 	_ = equal[unsafe.Offsetof(err.message)-16]
 	_ = equal[unsafe.Sizeof(err.message)-496]
 
-	const _ = unsafe.Sizeof(opts) - (24 + 3*word)
+	// 72 where a pointer has 8 bytes.
+	const _ = unsafe.Sizeof(opts) - (40 + 4*word)
 	_ = equal[unsafe.Offsetof(opts.flags)-0]
 	_ = equal[unsafe.Offsetof(opts.path)-8]
 	_ = equal[unsafe.Offsetof(opts.subsystems)-(8+word)]
@@ -36,6 +37,11 @@ func _() {
 	_ = equal[unsafe.Offsetof(opts.name)-(16+2*word)]
 	_ = equal[unsafe.Offsetof(opts.owner_uid)-(16+3*word)]
 	_ = equal[unsafe.Offsetof(opts.owner_gid)-(20+3*word)]
+	_ = equal[unsafe.Offsetof(opts.driver)-(24+3*word)]
+	_ = equal[unsafe.Offsetof(opts.bus)-(28+3*word)]
+	_ = equal[unsafe.Offsetof(opts.bus_address)-(32+3*word)]
+	_ = equal[unsafe.Offsetof(opts.systemd_version)-(32+4*word)]
+	_ = equal[unsafe.Offsetof(opts.reserved)-(36+4*word)]
 
 	_ = equal[unsafe.Sizeof(attach)-128]
 	_ = equal[unsafe.Offsetof(attach.count)-0]
@@ -71,6 +77,13 @@ func _() {
 	_ = equal[LayoutUnified-C.KATACG_LAYOUT_UNIFIED]
 	_ = equal[SkipDevices-C.KATACG_MANAGER_SKIP_DEVICES]
 	_ = equal[Strict-C.KATACG_MANAGER_STRICT]
+	_ = equal[DriverAuto-C.KATACG_DRIVER_AUTO]
+	_ = equal[DriverCgroupfs-C.KATACG_DRIVER_CGROUPFS]
+	_ = equal[DriverSystemd-C.KATACG_DRIVER_SYSTEMD]
+	_ = equal[DriverAutoK0-C.KATACG_DRIVER_AUTO_K0]
+	_ = equal[BusAuto-C.KATACG_BUS_AUTO]
+	_ = equal[BusSystem-C.KATACG_BUS_SYSTEM]
+	_ = equal[BusUser-C.KATACG_BUS_USER]
 	_ = equal[AttachV1Only-C.KATACG_ATTACH_V1_ONLY]
 	_ = equal[FreezerThawed-C.KATACG_FREEZER_THAWED]
 	_ = equal[FreezerFreezing-C.KATACG_FREEZER_FREEZING]

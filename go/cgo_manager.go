@@ -12,7 +12,9 @@ package katacg
 static int katacg_go_manager_new(const struct katacg_host *host, const char *spec, size_t spec_len,
 				 uint64_t flags, const char *path, const char *subsystems, const char *name,
 				 int32_t log_fd, uint32_t owner_uid, uint32_t owner_gid,
-				 struct katacg_manager **out, struct katacg_error *err)
+				 uint32_t driver, uint32_t bus, const char *bus_address,
+				 uint32_t systemd_version, struct katacg_manager **out,
+				 struct katacg_error *err)
 {
 	struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
 
@@ -22,6 +24,10 @@ static int katacg_go_manager_new(const struct katacg_host *host, const char *spe
 	opts.name = name;
 	opts.owner_uid = owner_uid;
 	opts.owner_gid = owner_gid;
+	opts.driver = driver;
+	opts.bus = bus;
+	opts.bus_address = bus_address;
+	opts.systemd_version = systemd_version;
 	if (log_fd >= 0) {
 		opts.log_fd = log_fd;
 		opts.log_level = 1;
@@ -75,6 +81,10 @@ func managerNew(
 	if err != nil {
 		return managerHandle{}, err
 	}
+	address, err := optional(op, "options.BusAddress", options.BusAddress)
+	if err != nil {
+		return managerHandle{}, err
+	}
 	flags := C.uint64_t(options.Flags)
 	if options.NoRollback {
 		flags |= C.KATACG_MANAGER_NO_ROLLBACK
@@ -91,7 +101,8 @@ func managerNew(
 	var e C.struct_katacg_error
 	n := C.katacg_go_manager_new(host.c, chars(spec), C.size_t(len(spec)), flags, chars(path),
 		chars(subsystems), chars(name), C.int32_t(logFD), C.uint32_t(owner.UID),
-		C.uint32_t(owner.GID), &m.c, &e)
+		C.uint32_t(owner.GID), C.uint32_t(options.Driver), C.uint32_t(options.Bus), chars(address),
+		C.uint32_t(options.SystemdVersion), &m.c, &e)
 	return m, check(op, n, &e)
 }
 

@@ -3,7 +3,7 @@
 // Package katacg manages control groups for container runtimes. It is a thin layer over the C
 // library libkatacg: the rules of Kata Containers for cgroup paths, what a host offers, and
 // managers that create a sandbox's cgroup, give it OCI resources and remove it, on cgroup v1,
-// hybrid and v2.
+// hybrid and v2, by the cgroup file system or through systemd.
 //
 // The package needs cgo, pkg-config and libkatacg (katacg.pc). Built with CGO_ENABLED=0, or for
 // another system than Linux, it compiles all the same, and every call fails with [ErrNoCgo].
@@ -16,6 +16,14 @@
 //	errors.Is(err, katacg.ErrDeleted)
 //	errors.Is(err, syscall.EBUSY)
 //	errors.Is(err, fs.ErrPermission)
+//
+// # systemd
+//
+// A path "slice:prefix:name" makes the cgroup a unit of systemd's: the scope "prefix-name.scope" in
+// that slice, or the slice "name" when it ends in ".slice". As root it is one of the system's, else
+// of the user's (on a unified host; XDG_RUNTIME_DIR says where its bus is). Limits are properties
+// of the unit, so that they survive a daemon-reload, and device rules are systemd's to apply. See
+// [ManagerOptions], and [Manager.Apply] and [Manager.Destroy] for what differs.
 //
 // # Strings
 //

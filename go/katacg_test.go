@@ -156,6 +156,7 @@ func TestNUL(t *testing.T) {
 		"NewCgroup path":         second(katacg.NewCgroup(host, nil, nul, nil)),
 		"LoadCgroup subsystems":  second(katacg.LoadCgroup(host, []string{nul}, "/x")),
 		"LoadCgroup path":        second(katacg.LoadCgroup(host, nil, nul)),
+		"NewManager bus address": second(katacg.NewManager(host, nil, &katacg.ManagerOptions{Path: "/x", BusAddress: nul})),
 		"NewManager name":        second(katacg.NewManager(host, nil, &katacg.ManagerOptions{Name: nul})),
 	} {
 		if !errors.Is(err, katacg.ErrArgument) || !errors.Is(err, syscall.EINVAL) ||

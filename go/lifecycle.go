@@ -117,6 +117,10 @@ func (m *Manager) Exists() (bool, error) {
 // Destroy removes the cgroup with its children from every hierarchy, waiting up to about a second
 // for processes that are ending; it fails with [ErrBusy] while there are others. What is gone
 // already counts as removed. Processes are not moved and not killed.
+//
+// Of a unit it is the end as well: systemd would kill who is inside, so [ErrBusy] comes before systemd
+// is asked. See [Manager.Kill] and [Manager.MoveTo]. It fails with [ErrSystem] when there is no systemd
+// to talk to; errors.Is(err, fs.ErrNotExist) is true of a bus that is not there, so ask for the code.
 func (m *Manager) Destroy() error {
 	handle, err := m.own().acquire("Manager.Destroy")
 	if err != nil {

@@ -18,11 +18,70 @@ type ManagerFlags uint64
 
 const (
 	// SkipDevices leaves device rules alone: they are the caller's to apply, or there are none.
-	// A v1 host without the devices controller is no error then.
+	// A v1 host without the devices controller is no error then. The library applies rules through
+	// systemd alone; with its own driver they are an error without this flag.
 	SkipDevices ManagerFlags = 1
 	// Strict makes what a layout has no file for an error, where it would be a warning.
 	Strict ManagerFlags = 2
 )
+
+// Driver says who makes the cgroup; see [ManagerOptions].
+type Driver uint32
+
+const (
+	// DriverAuto: systemd for a path "slice:prefix:name" (by [IsSystemdPath] or
+	// [IsSystemdSlicePath], or with an empty slice, which is system.slice, or user.slice of a
+	// user's systemd), else the library itself.
+	DriverAuto Driver = 0
+	// DriverCgroupfs: the library, by the cgroup file system. A systemd path is an error.
+	DriverCgroupfs Driver = 1
+	// DriverSystemd: systemd, over D-Bus: a transient scope, or a slice when the path's name ends
+	// in ".slice". A path of another form is an error.
+	DriverSystemd Driver = 2
+	// DriverAutoK0: systemd by [IsSystemdPath] alone, as Kata's Go code of January 2020 chose; every
+	// slice with a dash in its name is a directory then.
+	DriverAutoK0 Driver = 3
+)
+
+// String returns "auto", "cgroupfs", "systemd" or "auto-k0".
+func (d Driver) String() string {
+	switch d {
+	case DriverAuto:
+		return "auto"
+	case DriverCgroupfs:
+		return "cgroupfs"
+	case DriverSystemd:
+		return "systemd"
+	case DriverAutoK0:
+		return "auto-k0"
+	}
+	return fmt.Sprintf("Driver(%d)", uint32(d))
+}
+
+// Bus says which systemd makes the unit; see [ManagerOptions].
+type Bus uint32
+
+const (
+	// BusAuto: the user's without root, else the system's.
+	BusAuto Bus = 0
+	// BusSystem: PID 1's systemd.
+	BusSystem Bus = 1
+	// BusUser: the user's (systemd --user). On a unified host only.
+	BusUser Bus = 2
+)
+
+// String returns "auto", "system" or "user".
+func (b Bus) String() string {
+	switch b {
+	case BusAuto:
+		return "auto"
+	case BusSystem:
+		return "system"
+	case BusUser:
+		return "user"
+	}
+	return fmt.Sprintf("Bus(%d)", uint32(b))
+}
 
 // ApplyFlags are options of [Manager.Apply].
 type ApplyFlags uint32
@@ -63,6 +122,18 @@ type ManagerOptions struct {
 	// Owner is given the v2 cgroup when it is made: the directory, and the files that
 	// /sys/kernel/cgroup/delegate names. nil: nobody.
 	Owner *Owner
+	// Driver is who makes the cgroup.
+	Driver Driver
+	// Bus is which systemd makes the unit.
+	Bus Bus
+	// BusAddress is its D-Bus address ("unix:path=/run/dbus/system_bus_socket"; nothing but
+	// unix:path= and unix:abstract= can be used). "": for the system DBUS_SYSTEM_BUS_ADDRESS, else
+	// /run/dbus/system_bus_socket; for the user DBUS_SESSION_BUS_ADDRESS, else $XDG_RUNTIME_DIR/bus.
+	BusAddress string
+	// SystemdVersion is systemd's version (252), on which it depends what a unit is told. 0: it is
+	// asked when first needed, also by [Manager.Plan]; a plan for another host, or without a
+	// systemd, needs it here.
+	SystemdVersion uint32
 	// Name is the cgroup's name when neither Path nor the specification gives a path: it is made
 	// below (v1) or beside (v2) the caller's own, and a rootless caller that may not make it goes
 	// without. "": none.
@@ -92,8 +163,11 @@ type Manager struct {
 }
 
 // NewManager makes a manager for a cgroup. Nothing is created yet. Host nil is this host; spec is
-// an OCI specification's linux object, or a whole config.json, of which cgroupsPath and resources
-// are used, or empty.
+// an OCI specification's linux object, or a whole config.json, of which cgroupsPath, resources and,
+// for a unit, annotations org.systemd.property.NAME are used, or empty.
+//
+// A path "slice:prefix:name" is a unit of systemd's (see [ManagerOptions].Driver). The system's systemd
+// is not asked anything here; a user's is, where its units are.
 func NewManager(host *Host, spec []byte, options *ManagerOptions) (*Manager, error) {
 	const op = "NewManager"
 	if options == nil {
@@ -177,6 +251,11 @@ func (m *Manager) own() *guarded[managerHandle] {
 // Directories that are there already are used. When it fails, those that it made are removed again
 // and the process is back where it was. Dropped is 0 but for a rootless caller that named no path
 // (ManagerOptions.Name alone): in so many hierarchies it may not make the cgroup and goes without.
+//
+// Through systemd it makes the unit, with the process in it and its limits, and waits until that is
+// done. A scope needs a process: systemd refuses one for [Nobody], unless it is there already. It
+// fails with [ErrBusy] when a unit of the name is active, [ErrTimeout] when systemd does not answer or
+// the job does not end (25 s and 30 s), and with [ErrSystem] when there is no bus to talk to.
 func (m *Manager) Apply(pid int, flags ApplyFlags) (dropped int, err error) {
 	const op = "Manager.Apply"
 	if pid < math.MinInt32 || pid > math.MaxInt32 {
@@ -196,6 +275,9 @@ func (m *Manager) Apply(pid int, flags ApplyFlags) (dropped int, err error) {
 // the same subsystems for one cgroup take turns, whatever process they come from; after 2 s without
 // its turn a call goes on all the same, with a warning. nil, unlike an empty slice, stands for the
 // manager's own.
+//
+// Through systemd the unit's properties are set first, and then the files. It fails with [ErrDeleted]
+// when the unit is gone, as that of a scope is whose last process has ended.
 func (m *Manager) Set(resources []byte) error {
 	handle, err := m.own().acquire("Manager.Set")
 	if err != nil {
@@ -205,9 +287,11 @@ func (m *Manager) Set(resources []byte) error {
 	return managerSet("Manager.Set", handle, resources)
 }
 
-// Plan returns what [Manager.Set] or [Manager.Apply] would do, and does nothing. Resources as for
+// Plan returns what [Manager.Set] or [Manager.Apply] would do, and does nothing (but ask systemd its
+// version, for a unit without ManagerOptions.SystemdVersion). Resources as for
 // Set. The result is JSON, {"steps":[{"op":...},...],"warnings":[...]}; or with [PlanText] a line
-// a step of operation, controller, file and value, separated by tabs.
+// a step of operation, controller, file and value, separated by tabs; for a unit: operation, "systemd",
+// unit, properties as NAME=VALUE with the value as GVariant text.
 func (m *Manager) Plan(resources []byte, flags PlanFlags) (string, error) {
 	handle, err := m.own().acquire("Manager.Plan")
 	if err != nil {

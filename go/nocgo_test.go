@@ -35,16 +35,22 @@ func TestWithoutCgo(t *testing.T) {
 		"AggregateCPU":       second(katacg.AggregateCPU([]byte("[]"))),
 		"OpenHost":           second(katacg.OpenHost()),
 		"ParseHost":          second(katacg.ParseHost(nil, nil)),
-		"NewManager":         second(katacg.NewManager(nil, nil, nil)),
-		"LoadManager":        second(katacg.LoadManager(nil, nil)),
-		"NewCgroup":          second(katacg.NewCgroup(nil, nil, "/a", nil)),
-		"LoadCgroup":         second(katacg.LoadCgroup(nil, nil, "/a")),
+		"NewManager": second(katacg.NewManager(nil, nil, &katacg.ManagerOptions{
+			Path: "a.slice:b:c", Driver: katacg.DriverSystemd, Bus: katacg.BusUser,
+			BusAddress: "unix:path=/run/bus", SystemdVersion: 252,
+		})),
+		"LoadManager": second(katacg.LoadManager(nil, nil)),
+		"NewCgroup":   second(katacg.NewCgroup(nil, nil, "/a", nil)),
+		"LoadCgroup":  second(katacg.LoadCgroup(nil, nil, "/a")),
 	} {
 		var e *katacg.Error
 		if !errors.Is(err, katacg.ErrNoCgo) || !errors.As(err, &e) || e.Op != name ||
 			e.Errno != syscall.ENOSYS || !strings.Contains(err.Error(), "CGO_ENABLED=1") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if katacg.DriverSystemd.String() != "systemd" || katacg.BusUser.String() != "user" {
+		t.Errorf("%v, %v", katacg.DriverSystemd, katacg.BusUser)
 	}
 	if katacg.Version() != "" || katacg.APILevel() != 0 {
 		t.Errorf("version %q, API level %d", katacg.Version(), katacg.APILevel())

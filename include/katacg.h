@@ -193,7 +193,8 @@
 
 /**
  * Leave device rules alone: they are the caller's to apply, or there are none to apply. A v1
- * host without the devices controller is no error then.
+ * host without the devices controller is no error then. Without it rules are applied by systemd
+ * (opts.driver), and are an error where this library makes the cgroup.
  */
 #define KATACG_MANAGER_SKIP_DEVICES 1
 
@@ -233,8 +234,8 @@
 #define KATACG_DRIVER_CGROUPFS 1
 
 /**
- * opts.driver: systemd, over D-Bus: a transient scope PREFIX-NAME.scope, or the slice NAME when
- * it ends in ".slice". A path of another form is an error.
+ * opts.driver: systemd, over D-Bus: a transient scope PREFIX-NAME.scope (NAME.scope without a
+ * prefix), or the slice NAME when it ends in ".slice". A path of another form is an error.
  */
 #define KATACG_DRIVER_SYSTEMD 2
 
@@ -313,7 +314,9 @@
 /**
  * A host's cgroup mounts, as they were when it was opened: immutable. Any number of managers
  * and threads can share one. It keeps one descriptor open for each hierarchy that was used
- * through it (O_PATH, close-on-exec). Open it again after mounts changed or after setns(2).
+ * through it (O_PATH, close-on-exec), and up to four connections for each bus that systemd was talked
+ * to over; each of them is used by the process that opened it alone, so that a fork is no harm. Open
+ * it again after mounts changed or after setns(2).
  */
 struct katacg_host;
 
@@ -403,14 +406,19 @@ struct katacg_manager_opts {
    */
   uint32_t bus;
   /**
-   * Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"). NULL: the bus's own, for the
-   * system DBUS_SYSTEM_BUS_ADDRESS or /run/dbus/system_bus_socket, for the user
-   * DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus.
+   * Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"; several separated by ';' are
+   * tried in order). Only unix:path= and unix:abstract= can be used; another address is an error
+   * of the call that connects. NULL: the bus's own, for the system DBUS_SYSTEM_BUS_ADDRESS or
+   * /run/dbus/system_bus_socket, for the user DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus,
+   * as the environment has them when it connects. The state has it as it is: after NULL, whoever
+   * loads the state looks in its own environment.
    */
   const char *bus_address;
   /**
-   * systemd's version, for what depends on it, where it is known or not to be asked (a dry run).
-   * 0: it is asked when first needed.
+   * systemd's version, like 252: which properties there are depends on it (see the warnings of a
+   * plan). For where it is known, or nobody is there to be asked: a dry run on another host. 0: it
+   * is asked when first needed, once for a host handle; katacg_manager_plan needs it too. Not part
+   * of the state.
    */
   uint32_t systemd_version;
   /**
@@ -702,7 +710,8 @@ KATACG_MUST_USE int katacg_host_open(struct katacg_host **out, struct katacg_err
 
 /**
  * A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
- * counts as root, and a hybrid host's cgroup2 mount as one without controllers.
+ * counts as root, and a hybrid host's cgroup2 mount as one without controllers. Plans of units need
+ * opts.systemd_version; without it this host's systemd is asked.
  *
  * mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
  * /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
@@ -793,15 +802,19 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
  * A manager for a cgroup. Nothing is created yet.
  *
  * host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
- * linux object, or a whole config.json, of which cgroupsPath and resources are used; NULL and 0:
- * none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
+ * linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of systemd's,
+ * annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec is seconds);
+ * NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
  * NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
- * KATACG_ERR_PATH: no path, or one that has no name of its own; KATACG_ERR_ARGUMENT), -EOPNOTSUPP
- * (KATACG_ERR_UNSUPPORTED: a systemd path), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
+ * KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the form that
+ * opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation that is no
+ * property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is not unified, or
+ * whose bus nothing names), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
  * controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES, or none of those that
  * opts.subsystems names; KATACG_ERR_DELETED: with
- * KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW).
- * Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
+ * KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's systemd
+ * is not asked anything here; a user's is, where its units are: then also the errors of systemd that
+ * katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_new(const struct katacg_host *host,
@@ -817,8 +830,8 @@ int katacg_manager_new(const struct katacg_host *host,
  *
  * host: as for katacg_manager_new. state_json, state_len: the state. out: the new handle; NULL
  * there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON; KATACG_ERR_PATH: a saved path
- * does not lie below today's mounts), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: the state of another
- * driver, or of a newer version), -ENOENT (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not
+ * does not lie below today's mounts, or the path is not of the driver's form), -EOPNOTSUPP
+ * (KATACG_ERR_UNSUPPORTED: the state of an unknown driver, or of a newer version), -ENOENT (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not
  * mounted). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
@@ -841,13 +854,26 @@ void katacg_manager_free(struct katacg_manager *manager);
  * already are used. When it fails, directories that it made are removed again and the process is
  * back where it was.
  *
+ * With systemd: makes the unit, in one call with the process in it and, with KATACG_APPLY_SET, its
+ * limits, and waits until that is done; then come the hierarchies that systemd does not manage, and
+ * the files. A scope needs a process: with -1 systemd refuses to make one (-ENOENT,
+ * KATACG_ERR_SYSTEM), and one that is active is given the limits. A slice is made without; a process
+ * is moved in afterwards. When it fails the process is put back first and the unit stopped then, since
+ * to stop it kills who is inside.
+ *
  * pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0, or, for a rootless
  * caller that named no path (opts.name alone), the number of hierarchies in which it may not make
  * the cgroup and goes without. Errors: -EACCES, -EPERM, -EROFS (KATACG_ERR_ROOTLESS: such a caller
  * asks for limits; KATACG_ERR_SYSTEM), -ESRCH
  * (KATACG_ERR_SYSTEM: no such process; nothing was done), what mkdir(2), open(2), write(2) give
  * (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET those of katacg_manager_set; -EINVAL
- * (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe, unless another thread was in a call on this
+ * (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY: a unit of the name is active; one that
+ * failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT: no answer within 25 s, or the job did not end
+ * within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: it does not know a property; a device rule that
+ * it cannot express), -EINVAL (KATACG_ERR_ARGUMENT: it refuses a value; opts.bus_address is none), and
+ * KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNREFUSED (no systemd on that
+ * bus), -ECONNRESET (the connection was lost twice), what connect(2) gives, of which -ENOENT is that
+ * there is no bus, and not that the cgroup is gone. Threads: any. Fork: safe, unless another thread was in a call on this
  * handle.
  */
 KATACG_MUST_USE
@@ -861,15 +887,21 @@ int katacg_manager_apply(const struct katacg_manager *manager,
  * call changed is put back in reverse order, and the message says what was restored and what could
  * not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls of managers with the same subsystems for
  * one cgroup take turns, whatever process they come from (flock(2) on its directory; after 2 s without
- * its turn a call goes on all the same, with a warning). The resources become part of the manager's own (see katacg_manager_state) when all of them are set.
+ * its turn a call goes on all the same, with a warning). The resources become part of the manager's
+ * own (see katacg_manager_state) when all of them are set.
+ *
+ * With systemd: properties of the unit first, all or none, until the next boot; then the files, which
+ * carry what it has no property for. On v1 everybody inside is frozen while device rules change.
  *
  * resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
  * the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
  * (KATACG_ERR_VALUE: refused before anything is written; KATACG_ERR_CLAMPED: the kernel took
  * another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists
- * what it has; KATACG_ERR_UNSUPPORTED: device rules without KATACG_MANAGER_SKIP_DEVICES), -ENOENT
- * (KATACG_ERR_DELETED: no such cgroup; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY
- * (KATACG_ERR_SYSTEM: the limit is below what is in use) and whatever else write(2) gives.
+ * what it has; KATACG_ERR_UNSUPPORTED: device rules without KATACG_MANAGER_SKIP_DEVICES where
+ * systemd does not apply them), -ENOENT (KATACG_ERR_DELETED: no such cgroup, or no such unit, as that
+ * of a scope whose last process has ended; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY
+ * (KATACG_ERR_SYSTEM: the limit is below what is in use) and whatever else write(2) gives; of
+ * systemd those of katacg_manager_apply but KATACG_ERR_BUSY.
  * Threads: any. Fork: safe, unless another thread was in a call on this handle.
  */
 KATACG_MUST_USE
@@ -880,12 +912,16 @@ int katacg_manager_set(const struct katacg_manager *manager,
 
 /**
  * What katacg_manager_set (or katacg_manager_apply) would do: a dry run. Touches nothing and
- * needs no privilege.
+ * needs no privilege. A unit's depends on systemd's version, which is asked for unless
+ * opts.systemd_version says it.
  *
  * resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
  * as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
- * "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}. Text: a line a step, fields separated by
- * tabs: operation, controller, file, value. Returns: the length without NUL, also when it did not
+ * "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}; of systemd
+ * {"op":"start","unit":U,"properties":[[NAME,VALUE],...],"resources":[...]}, {"op":"property","unit":U,
+ * "properties":[...]}, "freeze" and "thaw", with values as GVariant text. Text: a line a step, fields
+ * separated by tabs: operation, controller, file, value; of systemd operation, "systemd", unit,
+ * NAME=VALUE with spaces between. Returns: the length without NUL, also when it did not
  * fit. Errors: those of katacg_manager_set that come before the first write. Threads: any. Fork:
  * safe, unless another thread was in a call on this handle.
  */
@@ -978,14 +1014,16 @@ int katacg_manager_write(const struct katacg_manager *manager,
 
 /**
  * Moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
- * those that were are put back.
+ * those that were are put back. Processes are moved into a unit of a user's systemd by that, which may
+ * where the user may not (AttachProcessesToUnit, systemd 238).
  *
  * ids, ids_len: process ids, or thread ids with KATACG_ADD_THREADS (v2: threads move within one
  * threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL
  * or "": the manager's own. Returns: 0. Errors: -ESRCH (KATACG_ERR_SYSTEM: one is gone), -EBUSY
  * (KATACG_ERR_SYSTEM: a v2 cgroup with controllers turned on for its children), -EOPNOTSUPP
  * (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH: below
- * leaves the cgroup; KATACG_ERR_ARGUMENT), what open(2), write(2) give (KATACG_ERR_SYSTEM). Threads:
+ * leaves the cgroup; KATACG_ERR_ARGUMENT), what open(2), write(2) give (KATACG_ERR_SYSTEM), of a
+ * user's systemd those of katacg_manager_set. Threads:
  * any. Fork: safe, unless another thread was in a call on this handle.
  */
 KATACG_MUST_USE
@@ -1055,6 +1093,7 @@ int katacg_manager_move_to(const struct katacg_manager *manager,
  * A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
  * "/a", of "/a" the hierarchies' root. KATACG_MANAGER_STRICT refuses the root; without it a manager
  * of the root takes processes and is read, and every other call on it is -EINVAL (KATACG_ERR_PATH).
+ * Of a unit it is the slice's; one on cgroup2 with units in it takes no processes itself.
  *
  * out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it
  * does not exist), -EINVAL (KATACG_ERR_PATH; KATACG_ERR_ARGUMENT: NULL), what openat2(2) gives
@@ -1139,9 +1178,12 @@ int katacg_manager_exists(const struct katacg_manager *manager,
  * Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
  * for processes that are ending. What is gone already counts as removed: it can be called again.
  * Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply made.
+ * A unit of systemd's is stopped first, which would kill who is inside: so nobody may be, and what is
+ * still there after about a second is an error before systemd is asked.
  *
  * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
- * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
+ * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT and
+ * KATACG_ERR_SYSTEM as of katacg_manager_apply (-ENOENT: no bus, never that the unit is gone), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
  * any. Fork: safe.
  */
 KATACG_MUST_USE

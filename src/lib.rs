@@ -8,10 +8,13 @@
 //! * [`devices`] is what a list of device rules comes to;
 //! * [`manager`] carries plans out through [`cgroupfs`], below one directory descriptor for
 //!   each hierarchy, and undoes what a failed call did;
+//! * [`systemd`] says what a unit is called and has, and tells systemd over D-Bus;
+//! * [`devices`] is what device rules come to;
 //! * [`kata`] holds Kata's own rules for names and values;
 //! * [`capi`] is the C ABI, a thin layer.
 //!
-//! No threads, no signal handlers, no global mutable state, no environment.
+//! No threads, no signal handlers, no global mutable state; of the environment only the variables
+//! that say where a bus is are read.
 
 #![warn(missing_docs, clippy::pedantic)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -202,8 +202,9 @@ static void states_of_others(void) {
     } bad[] = {
         {"{\"version\":2,\"driver\":\"cgroupfs\",\"path\":\"/a\"}", -EOPNOTSUPP,
          KATACG_ERR_UNSUPPORTED},
-        {"{\"version\":1,\"driver\":\"systemd\",\"path\":\"/a\"}", -EOPNOTSUPP,
+        {"{\"version\":1,\"driver\":\"upstart\",\"path\":\"/a\"}", -EOPNOTSUPP,
          KATACG_ERR_UNSUPPORTED},
+        {"{\"version\":1,\"driver\":\"systemd\",\"path\":\"/a\"}", -EINVAL, KATACG_ERR_PATH},
         {"{\"version\":1,\"driver\":\"cgroupfs\",\"path\":\"/a\",\"paths\":{\"cpu\":\"/etc/x\"}}",
          -EINVAL, KATACG_ERR_PATH},
         {"{\"version\":1,\"driver\":\"cgroupfs\",\"path\":\"/a\","

@@ -119,9 +119,12 @@ static void options(void) {
     struct katacg_error err;
     size_t exact = sizeof(opts), size;
 
-    CHECK(exact >= 48 && offsetof(struct katacg_manager_opts, log_level) == 28 &&
+    CHECK(exact >= 72 && offsetof(struct katacg_manager_opts, log_level) == 28 &&
               offsetof(struct katacg_manager_opts, name) == 32 &&
-              offsetof(struct katacg_manager_opts, owner_gid) == 44,
+              offsetof(struct katacg_manager_opts, owner_gid) == 44 &&
+              offsetof(struct katacg_manager_opts, driver) == 48 &&
+              offsetof(struct katacg_manager_opts, bus_address) == 56 &&
+              offsetof(struct katacg_manager_opts, reserved) == 68,
           "the layout of the first version: %lu", (unsigned long)exact);
     opts.flags = KATACG_MANAGER_SKIP_DEVICES;
     memcpy(memory, &opts, exact);

@@ -112,6 +112,27 @@ static int new_descriptors(const struct snapshot *before) {
     return count;
 }
 
+/* A unit on a bus where nobody listens, and a plan that needs no bus. */
+static void use_systemd(const struct katacg_host *host) {
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *manager;
+    struct katacg_error err;
+    char buf[8192];
+
+    opts.path = "my-pods.slice:kata:box";
+    opts.bus = KATACG_BUS_SYSTEM;
+    opts.bus_address = "unix:path=/nonexistent/bus";
+    opts.systemd_version = 252;
+    CHECK(katacg_manager_new(host, paper_spec, sizeof(paper_spec) - 1, &opts, sizeof(opts),
+                             &manager, clear(&err)) == 0,
+          "%s", err.message);
+    CHECK(katacg_manager_plan(manager, NULL, 0, 0, buf, sizeof(buf), clear(&err)) > 0, "%s",
+          err.message);
+    CHECK(katacg_manager_apply(manager, -1, KATACG_APPLY_SET, clear(&err)) < 0, "");
+    CHECK(katacg_manager_destroy(manager, clear(&err)) < 0, "");
+    katacg_manager_free(manager);
+}
+
 static void use_paper(void) {
     struct katacg_host *host = paper_host();
     struct katacg_manager *manager = paper_manager(host), *loaded;
@@ -133,6 +154,7 @@ static void use_paper(void) {
     CHECK(katacg_manager_apply(manager, -1, KATACG_APPLY_SET, clear(&err)) < 0, "");
     katacg_manager_free(loaded);
     katacg_manager_free(manager);
+    use_systemd(host);
     katacg_host_free(host);
     CHECK(katacg_v1_mountpoint(buf, sizeof(buf), NULL) != 0, "");
 }

@@ -1,15 +1,18 @@
 //! A unit of a test's own, and everything removed at the end.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
 
 use katacg::host::Host;
 use katacg::manager::{Config, Flags, Manager, Shared};
 use katacg::resources::parse;
 use katacg::Result;
+use rustix::process::Signal;
 
 /// Leaves the test, saying why; the runner counts it.
 macro_rules! skip {
@@ -29,27 +32,59 @@ macro_rules! need {
     };
 }
 
-/// Leaves the test where no systemd runs, or none that manages cgroups for this user.
+/// Leaves the test where no systemd runs, or none that manages cgroups for this user. With
+/// `alone` no other test runs meanwhile.
 macro_rules! need_systemd {
-    () => {
+    (@ $lock:ident) => {
         need!(crate::fixture::running(), "no systemd runs here");
         need!(
             crate::fixture::root() || crate::fixture::unified(),
             "a user's systemd manages no cgroups on v1"
         );
+        let _world = crate::fixture::WORLD.$lock();
+    };
+    () => {
+        need_systemd!(@ read);
+    };
+    (alone) => {
+        need_systemd!(@ write);
     };
 }
+
+/// Held for writing while systemd or its bus goes away for a moment.
+pub static WORLD: RwLock<()> = RwLock::new(());
 
 pub fn running() -> bool {
     fs::symlink_metadata("/run/systemd/system").is_ok()
 }
 
+/// Not what a user namespace calls root.
 pub fn root() -> bool {
-    fs::metadata("/proc/self").map(|m| std::os::unix::fs::MetadataExt::uid(&m)).unwrap() == 0
+    !Host::read().unwrap().rootless
 }
 
 pub fn unified() -> bool {
     Host::read().unwrap().is_unified()
+}
+
+/// Whether the host has a controller, by its v1 or its v2 name, and this user may use it.
+pub fn has(v1: &str, v2: &str) -> bool {
+    let host = Host::read().unwrap();
+    if root() {
+        return host.find(v1).is_some() && !host.is_unified() || host.cgroup2_with(v2).is_some();
+    }
+    let path = format!("/sys/fs/cgroup{}/cgroup.controllers", users_cgroup());
+    fs::read_to_string(path).unwrap().split_whitespace().any(|c| c == v2)
+}
+
+/// Where the user's systemd has its units.
+pub fn users_cgroup() -> String {
+    systemctl(&["show", "-p", "ControlGroup", "--value"]).trim().to_owned()
+}
+
+/// Whether a controller's files are cgroup2's.
+pub fn on_v2(v1: &str) -> bool {
+    unified() || Host::read().unwrap().find(v1).is_none()
 }
 
 /// systemd's version.
@@ -58,9 +93,14 @@ pub fn version() -> u32 {
     text.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+pub fn output(program: &str, args: &[&str]) -> Output {
+    Command::new(program).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
 pub fn command(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "{program} {args:?}: {}", output.status);
+    let output = output(program, args);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {args:?}: {} {error}", output.status);
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -68,6 +108,35 @@ pub fn command(program: &str, args: &[&str]) -> String {
 pub fn systemctl(args: &[&str]) -> String {
     let user: &[&str] = if root() { &[] } else { &["--user"] };
     command("systemctl", &[user, args].concat())
+}
+
+pub fn reload() {
+    systemctl(&["daemon-reload"]);
+}
+
+/// Properties of units, as systemctl tells them.
+pub fn properties(units: &[&str], names: &[&str]) -> BTreeMap<String, BTreeMap<String, String>> {
+    let list = format!("Id,{}", names.join(","));
+    let text = systemctl(&[&["show", "-p", &list], units].concat());
+    let unit = |block: &str| {
+        let mut all: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in block.lines().filter_map(|line| line.split_once('=')) {
+            // A list has a line for each element.
+            let known = all.entry(name.to_owned()).or_default();
+            *known = format!("{known} {value}").trim().to_owned();
+        }
+        (all.get("Id").cloned().unwrap_or_default(), all)
+    };
+    text.split("\n\n").map(unit).collect()
+}
+
+/// Waits, within reason, until something is so.
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !so() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A name that no other test has.
@@ -85,6 +154,50 @@ pub fn config(path: &str, json: &str) -> Config {
     }
 }
 
+/// Resources without those that nothing here can limit.
+pub fn available(json: &str) -> String {
+    let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
+    if !has("memory", "memory") {
+        value.as_object_mut().unwrap().remove("memory");
+    }
+    if let Some(cpu) = value.get_mut("cpu").filter(|_| !has("cpuset", "cpuset")) {
+        cpu.as_object_mut().unwrap().retain(|key, _| key != "cpus" && key != "mems");
+    }
+    value.to_string()
+}
+
+/// Every directory of the name, in every hierarchy.
+pub fn directories(name: &str) -> Vec<PathBuf> {
+    fn walk(at: &Path, name: &str, out: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(at).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                if entry.file_name().to_string_lossy() == name {
+                    out.push(entry.path());
+                }
+                walk(&entry.path(), name, out);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk(Path::new("/sys/fs/cgroup"), name, &mut out);
+    out
+}
+
+/// In which cgroup a task is, in each hierarchy: its controllers and the path.
+pub fn cgroups_of(pid: i32) -> Vec<(String, String)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let line = |line: &str| {
+        let mut fields = line.splitn(3, ':').skip(1).map(str::to_owned);
+        Some((fields.next()?, fields.next()?))
+    };
+    text.lines().map(|l| line(l).unwrap()).collect()
+}
+
+pub fn alive(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
 /// See the module.
 pub struct Sandbox {
     pub shared: Arc<Shared>,
@@ -96,29 +209,44 @@ pub struct Sandbox {
 impl Sandbox {
     /// A scope `katacgtest-NAME.scope`, not started.
     pub fn planned(json: &str) -> Sandbox {
-        let name = name();
-        let unit = format!("katacgtest-{name}.scope");
-        Sandbox::with(unit, config(&format!(":katacgtest:{name}"), json))
+        Sandbox::changed(json, |_| {})
     }
 
-    pub fn with(unit: String, config: Config) -> Sandbox {
+    /// The same, with another configuration.
+    pub fn changed(json: &str, change: impl FnOnce(&mut Config)) -> Sandbox {
+        let name = name();
+        let mut config = config(&format!(":katacgtest:{name}"), json);
+        change(&mut config);
+        Sandbox::with(&format!("katacgtest-{name}.scope"), config)
+    }
+
+    pub fn with(unit: &str, config: Config) -> Sandbox {
         let shared = Arc::new(Shared::read().unwrap());
         let manager = Manager::new(Arc::clone(&shared), config).unwrap();
-        Sandbox { shared, manager, unit, children: Vec::new() }
+        Sandbox { shared, manager, unit: unit.to_owned(), children: Vec::new() }
     }
 
     /// Started, with a sleeping child inside and its resources set.
     pub fn new(json: &str) -> Sandbox {
         let mut sandbox = Sandbox::planned(json);
-        let pid = sandbox.child();
-        sandbox.manager.apply(pid, true).unwrap();
+        sandbox.start();
         sandbox
+    }
+
+    /// With a sleeping child inside, which it returns.
+    pub fn start(&mut self) -> i32 {
+        let pid = self.child();
+        self.manager.apply(pid, true).unwrap();
+        pid
     }
 
     /// A sleeping child, outside.
     pub fn child(&mut self) -> i32 {
-        let mut sleep = Command::new("sleep");
-        let child = sleep.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        self.spawn(Command::new("sleep").arg("600"))
+    }
+
+    pub fn spawn(&mut self, command: &mut Command) -> i32 {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         self.children.push(child);
         pid
@@ -141,13 +269,26 @@ impl Sandbox {
 
     /// A file's contents, by its name alone: the controller is its first part.
     pub fn file(&self, file: &str) -> String {
-        let controller = file.split('.').next().unwrap();
-        let path = self.dir(if unified() { "" } else { controller }).join(file);
-        let text = fs::read_to_string(&path);
-        text.unwrap_or_else(|e| panic!("{}: {e}", path.display())).trim().to_owned()
+        self.try_file(file).unwrap_or_else(|e| panic!("{file} of {}: {e}", self.unit))
     }
 
-    /// Kills and reaps the children.
+    pub fn try_file(&self, file: &str) -> std::io::Result<String> {
+        let controller = file.split('.').next().unwrap();
+        let path = self.dir(if unified() { "" } else { controller }).join(file);
+        Ok(fs::read_to_string(&path)?.trim().to_owned())
+    }
+
+    /// Compares properties (a capital first) and files (the whole, or one line) side by side.
+    pub fn check(&self, step: &str, wanted: &[(&str, &str)]) {
+        let is_property = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
+        let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).filter(is_property).collect();
+        let all = properties(&[&self.unit], &names);
+        let none = BTreeMap::new();
+        let wrong = differences(self, all.get(&self.unit).unwrap_or(&none), wanted);
+        assert_eq!(wrong, [""; 0], "{step}");
+    }
+
+    /// Ends what is inside, and its children outside too.
     pub fn end_children(&mut self) {
         for child in &mut self.children {
             let _ = child.kill();
@@ -155,11 +296,45 @@ impl Sandbox {
         }
         self.children.clear();
     }
+
+    /// Destroyed, twice, and nothing of it is left anywhere.
+    pub fn end(&mut self) {
+        self.end_children();
+        self.manager.destroy().unwrap();
+        self.manager.destroy().unwrap();
+        assert!(!self.manager.exists().unwrap());
+        assert_eq!(directories(&self.unit), [PathBuf::new(); 0]);
+        let all = properties(&[&self.unit], &["ActiveState", "LoadState"]);
+        let unit = all.values().next().unwrap();
+        assert_eq!((&*unit["ActiveState"], &*unit["LoadState"]), ("inactive", "not-found"));
+    }
+}
+
+/// What is not as it is wanted, in words.
+pub fn differences(
+    s: &Sandbox,
+    properties: &BTreeMap<String, String>,
+    wanted: &[(&str, &str)],
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, value) in wanted {
+        let found = match properties.get(*name) {
+            Some(found) => found.clone(),
+            None => s.try_file(name).unwrap_or_else(|e| e.to_string()),
+        };
+        if found != *value && !found.lines().any(|line| line.trim() == *value) {
+            wrong.push(format!("{name} is {found:?}, not {value:?}"));
+        }
+    }
+    wrong
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let _ = self.manager.thaw();
+        if std::thread::panicking() {
+            let _ = self.manager.kill(Signal::KILL);
+        }
         self.end_children();
         if let Err(e) = self.manager.destroy() {
             println!("left behind: {e}");

@@ -3,4 +3,15 @@
 
 #[macro_use]
 mod fixture;
-mod scope;
+mod helper;
+
+mod devices;
+mod driver;
+mod life;
+mod manners;
+mod resources;
+mod restarts;
+mod rootless;
+mod slices;
+mod transaction;
+mod units;
