@@ -26,8 +26,9 @@ static void refused(void) {
         const char *path;
         int result, code;
     } bad[] = {
-        {"system.slice:katacg:test", -EOPNOTSUPP, KATACG_ERR_UNSUPPORTED},
-        {"kubepods-pod1.slice:cri:test", -EOPNOTSUPP, KATACG_ERR_UNSUPPORTED},
+        {"system:katacg:test", -EINVAL, KATACG_ERR_PATH},
+        {"kubepods--pod1.slice:cri:test", -EINVAL, KATACG_ERR_PATH},
+        {"system.slice:katacg:.slice", -EINVAL, KATACG_ERR_PATH},
         {"", -EINVAL, KATACG_ERR_PATH},
         {"/", -EINVAL, KATACG_ERR_PATH},
         {".", -EINVAL, KATACG_ERR_PATH},

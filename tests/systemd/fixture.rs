@@ -70,10 +70,11 @@ pub fn unified() -> bool {
 /// Whether the host has a controller, by its v1 or its v2 name, and this user may use it.
 pub fn has(v1: &str, v2: &str) -> bool {
     let host = Host::read().unwrap();
-    if root() {
-        return host.find(v1).is_some() && !host.is_unified() || host.cgroup2_with(v2).is_some();
+    if !host.is_unified() {
+        return host.find(v1).is_some() || host.cgroup2_with(v2).is_some();
     }
-    let path = format!("/sys/fs/cgroup{}/cgroup.controllers", users_cgroup());
+    let at = if root() { String::new() } else { users_cgroup() };
+    let path = format!("/sys/fs/cgroup{at}/cgroup.controllers");
     fs::read_to_string(path).unwrap().split_whitespace().any(|c| c == v2)
 }
 
@@ -280,8 +281,8 @@ impl Sandbox {
 
     /// Compares properties (a capital first) and files (the whole, or one line) side by side.
     pub fn check(&self, step: &str, wanted: &[(&str, &str)]) {
-        let is_property = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
-        let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).filter(is_property).collect();
+        let names = wanted.iter().map(|(name, _)| *name);
+        let names: Vec<&str> = names.filter(|name| is_property(name)).collect();
         let all = properties(&[&self.unit], &names);
         let none = BTreeMap::new();
         let wrong = differences(self, all.get(&self.unit).unwrap_or(&none), wanted);
@@ -310,6 +311,11 @@ impl Sandbox {
     }
 }
 
+/// Files start small.
+pub fn is_property(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
 /// What is not as it is wanted, in words.
 pub fn differences(
     s: &Sandbox,
@@ -320,6 +326,8 @@ pub fn differences(
     for (name, value) in wanted {
         let found = match properties.get(*name) {
             Some(found) => found.clone(),
+            // systemctl leaves empty lists out.
+            None if is_property(name) => String::new(),
             None => s.try_file(name).unwrap_or_else(|e| e.to_string()),
         };
         if found != *value && !found.lines().any(|line| line.trim() == *value) {

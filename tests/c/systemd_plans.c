@@ -1,0 +1,224 @@
+/*
+ * What systemd is told and what is written, for each layout and for versions that differ: as text
+ * and as JSON, to the letter.
+ */
+#include "systemd.h"
+
+/* The plan of a manager for `version`; "" after a failed check. */
+static const char *plan(int layout, const char *path, unsigned version, const char *spec,
+                        uint32_t flags) {
+    static char text[16384];
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_error err;
+    struct katacg_manager *manager;
+
+    opts.path = path;
+    opts.systemd_version = version;
+    /* A plan that asks somebody all the same is an error. */
+    opts.bus_address = NOWHERE;
+    manager = make(layout, spec, &opts, &err);
+    text[0] = '\0';
+    CHECK(manager && katacg_manager_plan(manager, NULL, 0, flags, text, sizeof(text), &err) > 0,
+          "%s, version %u: %s", layouts[layout], version, err.message);
+    katacg_manager_free(manager);
+    return text;
+}
+
+static void planned(int layout, unsigned version, const char *spec, uint32_t flags,
+                    const char *wanted) {
+    const char *found = plan(layout, PATH, version, spec, flags | KATACG_PLAN_TEXT);
+
+    CHECK(strcmp(found, wanted) == 0, "%s, version %u:\n%swanted:\n%s", layouts[layout], version,
+          found, wanted);
+}
+
+static void has_not(const char *text, const char *part) {
+    CHECK(strstr(text, part) == NULL, "%s in %s", part, text);
+}
+
+static const char spec[] =
+    "{\"annotations\":{\"org.systemd.property.TimeoutStopSec\":\"uint64 7\",\"other\":\"x\"},"
+    "\"linux\":{\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
+    "{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":3,\"access\":\"rw\"}],"
+    "\"cpu\":{\"shares\":2000,\"quota\":50001,\"period\":100000,\"cpus\":\"0-3,9\",\"mems\":\"0\"},"
+    "\"memory\":{\"limit\":67108864},\"pids\":{\"limit\":64}}}}";
+
+#define START(io)                                                                                  \
+    "start\tsystemd\t" UNIT "\tDescription='katacg " UNIT "' Slice='my-pods.slice' Delegate=true " \
+    "MemoryAccounting=true CPUAccounting=true " io "Accounting=true TasksAccounting=true "         \
+    "DefaultDependencies=false TimeoutStopUSec=uint64 7000000 "
+#define SET "property\tsystemd\t" UNIT "\t"
+#define DEVICES "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=[('/dev/char/1:3', 'rw')] "
+#define LIMITS_V1 "MemoryLimit=uint64 67108864 CPUShares=uint64 2000 "
+#define LIMITS_V2 "MemoryMax=uint64 67108864 CPUWeight=uint64 170 "
+/* 50001 of 100000 microseconds are not whole percents: rounded up here and in the files. */
+#define PERIOD "CPUQuotaPeriodUSec=uint64 100000 "
+#define QUOTA "CPUQuotaPerSecUSec=uint64 510000 "
+#define TASKS "TasksMax=uint64 64"
+/* Byte 0 is CPUs 0 to 7. */
+#define CPUS " AllowedCPUs=[byte 0x0f, byte 0x02] AllowedMemoryNodes=[byte 0x01]"
+#define FILES_V1                                                                                   \
+    "write\tcpuset\tcpuset.cpus\t0-3,9\nwrite\tcpuset\tcpuset.mems\t0\n"                           \
+    "write\tmemory\tmemory.limit_in_bytes\t67108864\nwrite\tcpu\tcpu.shares\t2000\n"               \
+    "write\tcpu\tcpu.cfs_period_us\t100000\nwrite\tcpu\tcpu.cfs_quota_us\t51000\n"                 \
+    "write\tpids\tpids.max\t64\n"
+#define FILES_V2                                                                                   \
+    "write\tpids\tpids.max\t64\nwrite\tmemory\tmemory.max\t67108864\n"                             \
+    "write\tcpu\tcpu.weight\t170\nwrite\tcpu\tcpu.max\t51000 100000\n"                             \
+    "write\tcpuset\tcpuset.cpus\t0-3,9\nwrite\tcpuset\tcpuset.mems\t0\n"
+/* What systemd does not manage on v1. */
+#define CREATE_V1                                                                                  \
+    "create\tcpuset\t\t\ncreate\tdevices\t\t\ncreate\tmemory\t\t\ncreate\tcpu,cpuacct\t\t\n"       \
+    "create\tpids\t\t\ncreate\tfreezer\t\t\ninherit\tcpuset\t\t\n"
+#define FREEZE "freeze\tfreezer\t\t\n"
+#define THAW "thaw\tfreezer\t\t\n"
+
+static void plans(void) {
+    int l;
+
+    for (l = LEGACY; l <= HYBRID; l++) {
+        planned(l, 252, spec, KATACG_PLAN_APPLY,
+                START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS "\n" CREATE_V1 FILES_V1);
+        planned(l, 257, spec, 0,
+                FREEZE SET DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS "\n" THAW FILES_V1);
+        planned(l, 241, spec, 0, FREEZE SET DEVICES LIMITS_V1 QUOTA TASKS "\n" THAW FILES_V1);
+    }
+    planned(UNIFIED, 252, spec, KATACG_PLAN_APPLY,
+            START("IO") DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" FILES_V2);
+    planned(UNIFIED, 257, spec, KATACG_PLAN_APPLY,
+            START("IO") DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" FILES_V2);
+    planned(UNIFIED, 241, spec, KATACG_PLAN_APPLY,
+            START("IO") DEVICES LIMITS_V2 QUOTA TASKS "\n" FILES_V2);
+    planned(UNIFIED, 257, spec, 0, SET DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" FILES_V2);
+    planned(UNIFIED, 241, spec, 0, SET DEVICES LIMITS_V2 QUOTA TASKS "\n" FILES_V2);
+}
+
+static void plans_as_json(void) {
+    const char *text = plan(UNIFIED, PATH, 252, spec, KATACG_PLAN_APPLY);
+
+    has(text, "{\"op\":\"start\",\"properties\":[[\"Description\",\"'katacg " UNIT "'\"],"
+              "[\"Slice\",\"'my-pods.slice'\"],[\"Delegate\",\"true\"],");
+    has(text, ",[\"TimeoutStopUSec\",\"uint64 7000000\"]],\"resources\":[[\"DeviceAllow\","
+              "\"@a(ss) []\"],[\"DevicePolicy\",\"'strict'\"],"
+              "[\"DeviceAllow\",\"[('/dev/char/1:3', 'rw')]\"],");
+    has(text, "[\"CPUQuotaPerSecUSec\",\"uint64 510000\"],[\"TasksMax\",\"uint64 64\"],"
+              "[\"AllowedCPUs\",\"[byte 0x0f, byte 0x02]\"],"
+              "[\"AllowedMemoryNodes\",\"[byte 0x01]\"]],\"unit\":\"" UNIT "\"}");
+    has(text, "\"warnings\":[]");
+
+    text = plan(LEGACY, PATH, 241, spec, 0);
+    has(text, "{\"hierarchy\":\"freezer\",\"op\":\"freeze\"},{\"op\":\"property\",\"properties\":"
+              "[[\"DeviceAllow\",\"@a(ss) []\"],");
+    has(text, "\"unit\":\"" UNIT "\"},{\"hierarchy\":\"freezer\",\"op\":\"thaw\"}");
+    has(text, "\"warnings\":[\"systemd 241 has no AllowedCPUs (since 244); cpuset.cpus is set in "
+              "its file alone");
+}
+
+/* What depends on the version, one at a time. */
+static void versions(void) {
+    static const char idle[] = LINUX("\"cpu\":{\"idle\":1}");
+    static const char group[] = LINUX("\"unified\":{\"memory.oom.group\":\"1\"}");
+    static const char major[] = LINUX("\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{"
+                                      "\"allow\":true,\"type\":\"c\",\"major\":136,"
+                                      "\"access\":\"rw\"}]");
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *manager;
+    struct katacg_error err;
+    const char *text;
+
+    planned(UNIFIED, 252, idle, 0, SET "CPUWeight=uint64 0\nwrite\tcpu\tcpu.idle\t1\n");
+    planned(UNIFIED, 251, idle, 0, "write\tcpu\tcpu.idle\t1\n");
+    text = plan(UNIFIED, PATH, 253, group, KATACG_PLAN_APPLY);
+    has(text, "[\"OOMPolicy\",\"'kill'\"]");
+    has(text, "\"warnings\":[]");
+    text = plan(UNIFIED, PATH, 252, group, KATACG_PLAN_APPLY);
+    has_not(text, "[\"OOMPolicy\"");
+    has(text, "\"warnings\":[\"systemd 252 has no OOMPolicy of scopes (since 253)");
+    has(plan(UNIFIED, PATH, 240, major, 0), "[\"DeviceAllow\",\"[('char-136', 'rw')]\"]");
+
+    opts.path = PATH;
+    opts.systemd_version = 239;
+    manager = make(UNIFIED, major, &opts, &err);
+    CHECK_ERROR(katacg_manager_plan(manager, NULL, 0, 0, NULL, 0, clear(&err)), -EOPNOTSUPP, &err,
+                KATACG_ERR_UNSUPPORTED, "since version 240");
+    katacg_manager_free(manager);
+    /* Left alone when the caller says so. */
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+    manager = make(UNIFIED, major, &opts, &err);
+    CHECK(katacg_manager_plan(manager, NULL, 0, KATACG_PLAN_TEXT, NULL, 0, clear(&err)) == 0, "%s",
+          err.message);
+    katacg_manager_free(manager);
+}
+
+static void quotas(void) {
+    static const struct {
+        const char *cpu, *property, *file;
+    } all[] = {
+        {"\"quota\":50000,\"period\":100000", "500000", "50000 100000"},
+        {"\"quota\":50001,\"period\":100000", "510000", "51000 100000"},
+        {"\"quota\":1000,\"period\":100000", "10000", "1000 100000"},
+        {"\"quota\":1001,\"period\":100000", "20000", "2000 100000"},
+        {"\"quota\":250000,\"period\":100000", "2500000", "250000 100000"},
+        {"\"quota\":33333,\"period\":50000", "670000", "33500 50000"},
+        {"\"quota\":25000", "250000", "25000 100000"},
+        {"\"quota\":-1,\"period\":100000", "18446744073709551615", "max 100000"},
+    };
+    char json[128], wanted[128];
+    size_t i;
+
+    for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        const char *text;
+
+        snprintf(json, sizeof(json), LINUX("\"cpu\":{%s}"), all[i].cpu);
+        text = plan(UNIFIED, PATH, 257, json, KATACG_PLAN_TEXT);
+        snprintf(wanted, sizeof(wanted), " CPUQuotaPerSecUSec=uint64 %s\n", all[i].property);
+        has(text, wanted);
+        snprintf(wanted, sizeof(wanted), "write\tcpu\tcpu.max\t%s\n", all[i].file);
+        has(text, wanted);
+    }
+}
+
+static void masks(void) {
+    static const struct {
+        const char *list, *mask;
+    } all[] = {
+        {"0", "[byte 0x01]"},
+        {"7", "[byte 0x80]"},
+        {"8", "[byte 0x00, byte 0x01]"},
+        {"0-15", "[byte 0xff, byte 0xff]"},
+        {"31", "[byte 0x00, byte 0x00, byte 0x00, byte 0x80]"},
+        {"9,0-3", "[byte 0x0f, byte 0x02]"},
+    };
+    char json[128], wanted[128];
+    size_t i;
+
+    for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        snprintf(json, sizeof(json), LINUX("\"cpu\":{\"cpus\":\"%s\"}"), all[i].list);
+        snprintf(wanted, sizeof(wanted), SET "AllowedCPUs=%s\nwrite\tcpuset\tcpuset.cpus\t%s\n",
+                 all[i].mask, all[i].list);
+        planned(UNIFIED, 257, json, 0, wanted);
+    }
+}
+
+/* A slice wants its parent, and has neither delegation nor processes of its own. */
+static void slices(void) {
+    const char *text = plan(UNIFIED, "::my-pods.slice", 257, LINUX("\"pids\":{\"limit\":64}"),
+                            KATACG_PLAN_APPLY | KATACG_PLAN_TEXT);
+
+    has(text, "start\tsystemd\tmy-pods.slice\tDescription='katacg my-pods.slice' "
+              "Wants=['my.slice'] MemoryAccounting=true ");
+    has_not(text, "Delegate=");
+    has_not(text, "PIDs=");
+    has_not(text, " Slice=");
+}
+
+int main(void) {
+    make_hosts();
+    plans();
+    plans_as_json();
+    versions();
+    quotas();
+    masks();
+    slices();
+    return free_hosts();
+}

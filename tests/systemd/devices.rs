@@ -1,0 +1,204 @@
+//! Device rules: what a process inside can open, before and after a reload.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use katacg::cgroupfs::Freezer;
+
+use crate::fixture::*;
+
+const NULL_AND_RANDOM: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
+    {"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"},
+    {"allow":true,"type":"c","major":1,"minor":8,"access":"r"}]}"#;
+const NULL_AND_ZERO: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
+    {"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"},
+    {"allow":true,"type":"c","major":1,"minor":5,"access":"rw"}]}"#;
+/// Pseudo terminals as a whole major number, and all memory devices.
+const MAJORS: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
+    {"allow":true,"type":"c","major":1,"access":"rw"},
+    {"allow":true,"type":"c","major":136,"access":"rwm"}]}"#;
+const ALL: &str = r#"{"devices":[{"allow":true,"access":"rwm"}]}"#;
+
+/// A process that opens what it is told to.
+struct Opener {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Opener {
+    fn new() -> Opener {
+        let script = "while read -r way device; do
+            case $way in r) (: <$device) ;; w) (: >$device) ;; esac 2>/dev/null && echo yes || echo no
+        done";
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Opener { child, input, output: BufReader::new(output) }
+    }
+
+    fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Of null, zero and random, for reading and for writing, those that it could open.
+    fn opens(&mut self) -> String {
+        let mut out = Vec::new();
+        for device in ["null", "zero", "random"] {
+            for way in ["r", "w"] {
+                writeln!(self.input, "{way} /dev/{device}").unwrap();
+                let mut line = String::new();
+                self.output.read_line(&mut line).unwrap();
+                if line.trim() == "yes" {
+                    out.push(format!("{device} {way}"));
+                }
+            }
+        }
+        out.join(", ")
+    }
+}
+
+impl Drop for Opener {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// runc#3708: what was allowed is allowed after a reload.
+#[test]
+fn what_a_process_inside_can_open() {
+    need_systemd!();
+    need!(root(), "a user's systemd has no say about devices");
+    let mut s = Sandbox::planned(NULL_AND_RANDOM);
+    let mut opener = Opener::new();
+    s.manager.apply(opener.pid(), true).unwrap();
+    let first = "null r, null w, random r";
+    assert_eq!(opener.opens(), first);
+    s.check("made", &[("DevicePolicy", "strict")]);
+    let list = s.property("DeviceAllow");
+    assert!(list.contains("/dev/char/1:3 rwm") && list.contains("/dev/char/1:8 r"), "{list}");
+    reload();
+    assert_eq!(opener.opens(), first, "after a reload");
+
+    for (json, wanted, policy) in [
+        (NULL_AND_ZERO, "null r, null w, zero r, zero w", "strict"),
+        (MAJORS, "null r, null w, zero r, zero w, random r, random w", "strict"),
+        (ALL, "null r, null w, zero r, zero w, random r, random w", "auto"),
+        (NULL_AND_RANDOM, first, "strict"),
+    ] {
+        s.set(json).unwrap();
+        assert_eq!(opener.opens(), wanted, "{json}");
+        s.check(json, &[("DevicePolicy", policy)]);
+    }
+    reload();
+    assert_eq!(opener.opens(), first, "after the second reload");
+    // Other resources leave them alone.
+    s.set(r#"{"pids":{"limit":50}}"#).unwrap();
+    assert_eq!(opener.opens(), first);
+    drop(opener);
+    s.end();
+}
+
+/// A set that fails after the device rules were told puts them back.
+#[test]
+fn rules_of_a_set_that_fails() {
+    need_systemd!();
+    need!(root(), "a user's systemd has no say about devices");
+    need!(has("hugetlb", "hugetlb"), "no write that fails last");
+    let mut s = Sandbox::planned(NULL_AND_RANDOM);
+    let mut opener = Opener::new();
+    s.manager.apply(opener.pid(), true).unwrap();
+    let wrong = r#","hugepageLimits":[{"pageSize":"3KB","limit":4096}]}"#;
+    let error = s.set(&NULL_AND_ZERO.replace("]}", &format!("]{wrong}"))).unwrap_err();
+    assert!(error.to_string().contains("hugetlb.3KB"), "{error}");
+    assert_eq!(opener.opens(), "null r, null w, random r");
+    reload();
+    assert_eq!(opener.opens(), "null r, null w, random r");
+    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    drop(opener);
+    s.end();
+}
+
+/// A device that is allowed before and after can be opened meanwhile: v1 is frozen for that.
+#[test]
+fn nothing_is_lost_while_rules_change() {
+    need_systemd!();
+    need!(root(), "a user's systemd has no say about devices");
+    let mut s = Sandbox::planned(NULL_AND_RANDOM);
+    let script = "while :; do (: </dev/null) || echo lost; done";
+    let mut busy = Command::new("sh")
+        .args(["-c", script])
+        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    s.manager.apply(i32::try_from(busy.id()).unwrap(), true).unwrap();
+    for _ in 0..6 {
+        s.set(NULL_AND_ZERO).unwrap();
+        s.set(NULL_AND_RANDOM).unwrap();
+    }
+    busy.kill().unwrap();
+    let output = String::from_utf8(busy.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(output, "");
+    s.end();
+}
+
+#[test]
+fn a_frozen_scope_stays_frozen_while_rules_change() {
+    need_systemd!();
+    need!(root(), "a user's systemd has no say about devices");
+    let mut s = Sandbox::new(NULL_AND_RANDOM);
+    s.manager.freeze(Duration::from_secs(10)).unwrap();
+    s.set(NULL_AND_ZERO).unwrap();
+    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
+    s.manager.thaw().unwrap();
+    s.set(NULL_AND_RANDOM).unwrap();
+    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    s.check("thawed", &[("ActiveState", "active"), ("DevicePolicy", "strict")]);
+    s.end();
+}
+
+/// What cannot be frozen is not changed.
+#[test]
+fn a_freeze_that_fails_ends_the_set() {
+    need_systemd!();
+    need!(!unified(), "only v1 is frozen while device rules change");
+    let mut s = Sandbox::new(NULL_AND_RANDOM);
+    let freezer = s.dir("freezer");
+    let before = (s.property("DeviceAllow"), s.file("devices.list"));
+    // Something mounted over it is no cgroup any more.
+    command("mount", &["-t", "tmpfs", "none", freezer.to_str().unwrap()]);
+    let error = s.set(&NULL_AND_ZERO.replace("]}", r#"],"pids":{"limit":50}}"#)).unwrap_err();
+    command("umount", &[freezer.to_str().unwrap()]);
+    assert!(error.to_string().contains("freeze"), "{error}");
+    assert_eq!((s.property("DeviceAllow"), s.file("devices.list")), before);
+    assert_eq!(s.file("pids.max"), "max");
+    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    s.end();
+}
+
+#[test]
+fn a_rule_that_systemd_has_no_words_for() {
+    need_systemd!();
+    let mut s = Sandbox::planned("{}");
+    let pid = s.start();
+    for json in [
+        // All but one.
+        r#"{"devices":[{"allow":true,"access":"rwm"},{"allow":false,"type":"c","major":1,"minor":3,"access":"w"}]}"#,
+        // One minor number of every major.
+        r#"{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","minor":3,"access":"r"}]}"#,
+    ] {
+        let error = s.set(json).unwrap_err();
+        assert_eq!(error.code(), katacg::Code::Unsupported, "{error}");
+        s.check("refused", &[("DevicePolicy", "auto"), ("DeviceAllow", "")]);
+    }
+    assert!(alive(pid));
+    s.end();
+}

@@ -1,0 +1,119 @@
+//! Which driver a path gets, and that nothing goes on with the other one; another process goes
+//! on with a state.
+
+use std::sync::Arc;
+
+use katacg::manager::{Add, Config, Driver, Manager, Shared, NOBODY};
+use katacg::resources::parse;
+use katacg::{Code, Result};
+use serde_json::Value;
+
+use crate::fixture::*;
+
+const STATE: &str = "KATACG_TEST_STATE";
+
+fn manager(driver: Driver, path: &str) -> Result<Manager> {
+    let config = Config { driver, ..config(path, "{}") };
+    Manager::new(Arc::new(Shared::read().unwrap()), config)
+}
+
+#[test]
+fn which_driver() {
+    need_systemd!();
+    use Driver::{Auto, AutoK0, Cgroupfs, Systemd};
+    let none: Option<&str> = None;
+    for (path, expected) in [
+        // By driver: automatic, as in 2020, cgroupfs, systemd.
+        ("a.slice:p:x", [Some("systemd"), Some("systemd"), none, Some("systemd")]),
+        (":p:x", [Some("systemd"), Some("cgroupfs"), none, Some("systemd")]),
+        ("a-b.slice:p:x-y_z", [Some("systemd"), Some("cgroupfs"), none, Some("systemd")]),
+        ("/a/b", [Some("cgroupfs"), Some("cgroupfs"), Some("cgroupfs"), none]),
+        ("a/b.slice", [Some("cgroupfs"), Some("cgroupfs"), Some("cgroupfs"), none]),
+    ] {
+        for (driver, expected) in [Auto, AutoK0, Cgroupfs, Systemd].into_iter().zip(expected) {
+            match (manager(driver, path), expected) {
+                (Ok(made), Some(expected)) => {
+                    let state: Value = serde_json::from_str(&made.state().unwrap()).unwrap();
+                    assert_eq!(state["driver"], expected, "{driver:?} {path}");
+                }
+                (Err(e), None) => assert_eq!(e.code(), Code::Path, "{driver:?} {path}: {e}"),
+                (made, _) => panic!("{driver:?} {path}: {:?}", made.map(|m| m.state())),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_state_goes_on_with_its_own_driver_alone() {
+    need_systemd!();
+    for (path, other) in [("a.slice:p:x", "/a/b"), ("/a/b", "a.slice:p:x")] {
+        let state = manager(Driver::Auto, path).unwrap().state().unwrap();
+        let mut state: Value = serde_json::from_str(&state).unwrap();
+        let load = |state: &Value| {
+            Manager::load(Arc::new(Shared::read().unwrap()), state.to_string().as_bytes())
+        };
+        load(&state).unwrap();
+        state["path"] = other.into();
+        assert_eq!(load(&state).unwrap_err().code(), Code::Path, "{path}");
+        state["paths"] = Value::Object(serde_json::Map::new());
+        assert_eq!(load(&state).unwrap_err().code(), Code::Path, "{path}");
+    }
+}
+
+/// kata runtime#2182, #2818: what K0 took for a directory is removed as one, and is no unit.
+#[test]
+fn a_directory_with_the_name_of_a_unit() {
+    need_systemd!();
+    need!(root(), "without root nothing can be made at the hierarchies' root");
+    let name = format!("katacg-{}.slice:p:x", name());
+    let literal = manager(Driver::AutoK0, &format!("/{name}")).unwrap();
+    literal.apply(NOBODY, true).unwrap();
+    assert!(!directories(&name).is_empty());
+    let state = literal.state().unwrap();
+    let other = Manager::load(Arc::new(Shared::read().unwrap()), state.as_bytes()).unwrap();
+    other.destroy().unwrap();
+    assert!(directories(&name).is_empty());
+}
+
+/// The other half of the next test.
+pub fn goes_on() {
+    let state = std::fs::read(std::env::var(STATE).unwrap()).unwrap();
+    let manager = Manager::load(Arc::new(Shared::read().unwrap()), &state).unwrap();
+    assert!(manager.exists().unwrap());
+    assert_eq!(manager.pids().unwrap().len(), 1);
+    assert_eq!(manager.resources().pids().as_ref().unwrap().limit(), 20);
+    let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    manager.add(&[i32::try_from(child.id()).unwrap()], Add::default()).unwrap();
+    let resources = parse::resources(br#"{"pids":{"limit":30},"cpu":{"shares":512}}"#).unwrap();
+    manager.set(&resources).unwrap();
+    assert_eq!(manager.pids().unwrap().len(), 2);
+    assert_eq!(manager.destroy().unwrap_err().code(), Code::Busy);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let path = std::env::var(STATE).unwrap();
+    std::fs::write(path, manager.state().unwrap()).unwrap();
+}
+
+#[test]
+fn one_process_makes_it_and_another_goes_on() {
+    need_systemd!();
+    let mut s = Sandbox::new(r#"{"pids":{"limit":20},"cpu":{"shares":2000}}"#);
+    let file = std::env::temp_dir().join(&s.unit);
+    std::fs::write(&file, s.manager.state().unwrap()).unwrap();
+    let mut helper = crate::helper::command("goes-on");
+    helper.env(STATE, &file);
+    crate::helper::run(helper);
+    let weight = match unified() {
+        true => [("CPUWeight", "59"), ("cpu.weight", "59")],
+        false => [("CPUShares", "512"), ("cpu.shares", "512")],
+    };
+    s.check("the other's set", &weight);
+    s.check("the other's set", &[("TasksMax", "30"), ("pids.max", "30")]);
+    let state = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let back = Manager::load(Arc::new(Shared::read().unwrap()), &state).unwrap();
+    assert_eq!(back.resources().cpu().as_ref().unwrap().shares(), Some(512));
+    s.end_children();
+    back.destroy().unwrap();
+    s.end();
+}

@@ -1,0 +1,52 @@
+//! What a test does in a process of its own.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::fixture::{cgroups_of, eventually};
+
+const WHAT: &str = "KATACG_TEST_HELPER";
+
+/// This executable, to do one thing.
+pub fn command(what: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "helper::helper", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env(WHAT, what);
+    command
+}
+
+/// Runs it to its end, which must be a good one, and returns what it printed.
+pub fn run(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{error}");
+    text
+}
+
+#[test]
+#[ignore = "started by other tests"]
+fn helper() {
+    match std::env::var(WHAT).as_deref() {
+        Ok("threads") => {
+            for _ in 0..3 {
+                std::thread::spawn(|| std::thread::sleep(Duration::from_secs(600)));
+            }
+            std::thread::sleep(Duration::from_secs(600));
+        }
+        Ok("memory") => {
+            // Waits to be moved, so that all of it is charged there.
+            let me = i32::try_from(std::process::id()).unwrap();
+            let moved = || cgroups_of(me).iter().any(|(_, path)| path.contains("katacgtest"));
+            eventually("moved", moved);
+            let block = vec![1u8; 48 << 20];
+            std::thread::sleep(Duration::from_secs(600));
+            drop(block);
+        }
+        Ok("goes-on") => crate::driver::goes_on(),
+        Ok("manners") => crate::manners::alone(),
+        Ok("delegated") => crate::rootless::delegated(),
+        Ok("user-namespace") => crate::rootless::in_a_user_namespace(),
+        other => panic!("{other:?} is nothing to do"),
+    }
+}

@@ -1,0 +1,230 @@
+//! The whole life of a scope: after each step, what systemctl says of the unit and what the files
+//! hold.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use katacg::cgroupfs::Freezer;
+use katacg::manager::{Add, Manager, Shared};
+use katacg::Code;
+use rustix::process::Signal;
+
+use crate::fixture::*;
+
+const FIRST: &str = r#"{"cpu":{"shares":2000,"quota":50001,"period":100000,"cpus":"1","mems":"0"},
+    "memory":{"limit":67108864,"reservation":33554432},"pids":{"limit":77}}"#;
+const THEN: &str = r#"{"cpu":{"shares":512,"quota":20000,"period":50000,"cpus":"0"},
+    "memory":{"limit":134217728},"pids":{"limit":88}}"#;
+
+type Facts = Vec<(&'static str, &'static str)>;
+
+/// What the unit and the files say with these resources.
+fn facts(then: bool) -> Facts {
+    let mut out: Facts = match (unified(), then) {
+        (true, false) => vec![
+            ("CPUWeight", "170"),
+            ("cpu.weight", "170"),
+            ("CPUQuotaPerSecUSec", "510ms"),
+            ("cpu.max", "51000 100000"),
+        ],
+        (true, true) => vec![
+            ("CPUWeight", "59"),
+            ("cpu.weight", "59"),
+            ("CPUQuotaPerSecUSec", "400ms"),
+            ("CPUQuotaPeriodUSec", "50ms"),
+            ("cpu.max", "20000 50000"),
+        ],
+        (false, false) => vec![
+            ("CPUShares", "2000"),
+            ("cpu.shares", "2000"),
+            ("CPUQuotaPerSecUSec", "510ms"),
+            ("cpu.cfs_quota_us", "51000"),
+        ],
+        (false, true) => vec![
+            ("CPUShares", "512"),
+            ("cpu.shares", "512"),
+            ("CPUQuotaPerSecUSec", "400ms"),
+            ("cpu.cfs_quota_us", "20000"),
+            ("cpu.cfs_period_us", "50000"),
+        ],
+    };
+    let tasks = if then { "88" } else { "77" };
+    out.extend([("TasksMax", tasks), ("pids.max", tasks)]);
+    let limit = if then { "134217728" } else { "67108864" };
+    if has("memory", "memory") {
+        out.extend(match (unified(), on_v2("memory")) {
+            (true, _) => vec![
+                ("MemoryMax", limit),
+                ("memory.max", limit),
+                ("MemoryLow", "33554432"),
+                ("memory.low", "33554432"),
+            ],
+            (_, true) => vec![("memory.max", limit), ("memory.low", "33554432")],
+            _ => vec![
+                ("MemoryLimit", limit),
+                ("memory.limit_in_bytes", limit),
+                ("memory.soft_limit_in_bytes", "33554432"),
+            ],
+        });
+    }
+    let cpu = if then { "0" } else { "1" };
+    if has("cpuset", "cpuset") {
+        if unified() || !on_v2("cpuset") {
+            out.extend([("AllowedCPUs", cpu), ("AllowedMemoryNodes", "0")]);
+        }
+        out.extend([("cpuset.cpus", cpu), ("cpuset.mems", "0")]);
+    }
+    out
+}
+
+fn active(then: bool) -> Facts {
+    let mut out = facts(then);
+    out.extend([("ActiveState", "active"), ("Delegate", "yes"), ("Result", "success")]);
+    out
+}
+
+/// That a process is in the unit's cgroup, or right below it, in every hierarchy.
+fn assert_inside(s: &Sandbox, pid: i32, below: &str) {
+    let wanted = format!("/{}{below}", s.unit);
+    for (hierarchy, path) in cgroups_of(pid) {
+        // Of the controllers that the manager has not joined, like v1's misc.
+        let joined = hierarchy.split(',').any(|c| s.manager.paths().any(|(name, _)| name == c));
+        assert!(!joined || path.ends_with(&wanted), "{hierarchy}: {path}, not {wanted}");
+    }
+}
+
+#[test]
+fn the_whole_life_of_a_scope() {
+    need_systemd!();
+    let (first, then) = (available(FIRST), available(THEN));
+    let mut s = Sandbox::planned(&first);
+    assert!(!s.manager.exists().unwrap());
+    s.check("planned", &[("ActiveState", "inactive"), ("LoadState", "not-found")]);
+    let warnings = s.manager.plan_apply(1, None).unwrap().warnings;
+    assert_eq!(warnings, [""; 0]);
+
+    let pid = s.child();
+    assert_eq!(s.manager.apply(pid, true).unwrap().warnings, [""; 0]);
+    s.check("applied", &active(false));
+    let slice = if root() { "system.slice" } else { "user.slice" };
+    s.check("applied", &[("Slice", slice), ("DefaultDependencies", "no"), ("TasksCurrent", "1")]);
+    assert!(s.property("ControlGroup").ends_with(&format!("/{slice}/{}", s.unit)));
+    assert_inside(&s, pid, "");
+    assert_eq!(s.manager.pids().unwrap(), [pid]);
+
+    let second = s.child();
+    s.manager.add(&[second], Add::default()).unwrap();
+    s.check("a second process", &active(false));
+    assert_inside(&s, second, "");
+    let mut pids = s.manager.pids().unwrap();
+    pids.sort_unstable();
+    assert_eq!(pids, [pid, second]);
+
+    let third = s.child();
+    let exec = Add { below: b"exec", create: true, threads: false };
+    s.manager.add(&[third], exec).unwrap();
+    s.check("a sub-cgroup", &active(false));
+    assert_inside(&s, third, "/exec");
+    assert_eq!(s.manager.all_pids().unwrap().len(), 3);
+    assert_eq!(s.manager.pids().unwrap().len(), 2);
+
+    assert_eq!(s.set(&then).unwrap(), [""; 0]);
+    s.check("set", &active(true));
+    // What is known is all that was set, in one.
+    let reservation = s.manager.resources().memory().as_ref().and_then(|m| m.reservation());
+    assert_eq!(reservation.is_some(), has("memory", "memory"));
+
+    s.manager.freeze(Duration::from_secs(10)).unwrap();
+    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
+    s.check("frozen", &active(true));
+    s.manager.thaw().unwrap();
+    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    s.check("thawed", &active(true));
+    if has("memory", "memory") {
+        assert_eq!(s.manager.oom_kills().unwrap(), 0);
+    }
+
+    let parent = s.manager.parent().unwrap();
+    assert!(parent.exists().unwrap());
+    let parent = String::from_utf8(parent.path("pids").unwrap()).unwrap();
+    assert_eq!(parent.rsplit('/').next(), Some(slice));
+
+    // Another process would have nothing but the state.
+    let state = s.manager.state().unwrap();
+    let other = Manager::load(Arc::new(Shared::read().unwrap()), state.as_bytes()).unwrap();
+    assert_eq!(other.paths().collect::<Vec<_>>(), s.manager.paths().collect::<Vec<_>>());
+    other.set(&katacg::resources::parse::resources(first.as_bytes()).unwrap()).unwrap();
+    s.check("set by another", &active(false));
+    assert_eq!(other.all_pids().unwrap().len(), 3);
+
+    let mut target = Sandbox::new("{}");
+    assert!(other.move_to(&target.manager).unwrap() > 2);
+    assert_eq!(target.manager.all_pids().unwrap().len(), 4);
+    assert!(s.manager.all_pids().unwrap_or_default().is_empty());
+    assert_inside(&target, third, "");
+    // Nobody is in it: systemd ends it by itself.
+    eventually("collected", || s.property("ActiveState") == "inactive");
+    s.manager.destroy().unwrap();
+
+    target.manager.kill(Signal::KILL).unwrap();
+    eventually("killed", || !alive(pid) && !alive(second) && !alive(third));
+    s.end();
+    target.end();
+}
+
+#[test]
+fn a_process_inside_keeps_the_unit() {
+    need_systemd!();
+    let mut s = Sandbox::new(r#"{"pids":{"limit":9}}"#);
+    let error = s.manager.destroy().unwrap_err();
+    assert_eq!(error.code(), Code::Busy, "{error}");
+    let pid = s.manager.pids().unwrap()[0];
+    assert!(error.to_string().contains(&pid.to_string()), "{error}");
+    assert!(alive(pid));
+    s.check("busy", &[("ActiveState", "active"), ("TasksMax", "9"), ("pids.max", "9")]);
+    s.end();
+}
+
+#[test]
+fn threads_of_a_scope() {
+    need_systemd!();
+    let mut s = Sandbox::planned(r#"{"pids":{"limit":50}}"#);
+    let pid = s.spawn(&mut crate::helper::command("threads"));
+    eventually("threads", || fs::read_dir(format!("/proc/{pid}/task")).unwrap().count() > 3);
+    s.manager.apply(pid, true).unwrap();
+    let tids = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let tids = tids.map(|e| e.unwrap().file_name().to_str().unwrap().parse().unwrap());
+    let mut tids: Vec<i32> = tids.filter(|tid| *tid != pid).collect();
+    tids.sort_unstable();
+    let vcpus = &tids[tids.len() - 2..];
+    s.manager.add(vcpus, Add { threads: true, below: b"vcpu", create: true }).unwrap();
+    for (hierarchy, path) in cgroups_of(vcpus[0]) {
+        let joined = s.manager.paths().any(|(name, _)| hierarchy.split(',').any(|c| c == name));
+        assert!(!joined || path.ends_with(&format!("/{}/vcpu", s.unit)), "{hierarchy}: {path}");
+    }
+    assert_inside(&s, pid, "");
+    s.check("threads below", &[("ActiveState", "active"), ("TasksMax", "50"), ("pids.max", "50")]);
+    s.end();
+}
+
+/// runc#2356: an exec into a scope whose processes are in leaves.
+#[test]
+fn a_scope_that_is_no_leaf() {
+    need_systemd!();
+    need!(unified(), "cgroup v1 has processes anywhere");
+    let mut s = Sandbox::planned(r#"{"pids":{"limit":50}}"#);
+    let pid = s.child();
+    s.manager.apply(pid, true).unwrap();
+    s.manager.add(&[pid], Add { below: b"leaf", create: true, threads: false }).unwrap();
+    fs::write(s.dir("").join("cgroup.subtree_control"), "+pids").unwrap();
+    let late = s.child();
+    match s.manager.add(&[late], Add::default()) {
+        Err(e) => assert!(e.to_string().contains("use one of its leaves"), "{e}"),
+        Ok(()) => panic!("a process in a cgroup with controllers for its children"),
+    }
+    assert!(alive(late));
+    s.manager.add(&[late], Add { below: b"leaf", ..Add::default() }).unwrap();
+    assert_inside(&s, late, "/leaf");
+    s.end();
+}

@@ -1,0 +1,149 @@
+//! Every resource: in the unit and in the files, from the start, after a set, and after
+//! daemon-reload, at which systemd writes again what it believes.
+//!
+//! A row of `resources.json` has what is set at the start and then, and for each side what
+//! systemctl and the files say after that. All rows go through the same two reloads together;
+//! a test for each row looks at what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use katacg::host::Host;
+use serde_json::Value;
+
+use crate::fixture::*;
+
+/// What is wrong with a row; or why it cannot be tried.
+type Outcome = std::result::Result<Vec<String>, String>;
+
+struct Row {
+    name: String,
+    then: String,
+    /// After the start, and after the set.
+    wanted: [Vec<(String, String)>; 2],
+    sandbox: Sandbox,
+    wrong: Vec<String>,
+}
+
+impl Row {
+    /// Started; or why it is not.
+    fn new(row: &Value) -> std::result::Result<Row, String> {
+        let text = |key: &str| row[key].as_str().unwrap().to_owned();
+        let of = text("of");
+        let (v1, v2) = of.split_once(' ').unwrap();
+        if !has(v1, v2) {
+            return Err(format!("no controller of the resource ({of})"));
+        }
+        let host = Host::read().unwrap();
+        let on_v1 = !host.is_unified() && host.find(v1).is_some();
+        let side = if on_v1 { "v1" } else { "unified" };
+        let Some(both) = row[side].as_array() else {
+            return Err(format!("nothing of the kind on {side}"));
+        };
+        if !on_v1 && !host.is_unified() && v1 == "-" && !is_only_cgroup2(v2) {
+            return Err(format!("{v2} is a controller of v1 here"));
+        }
+        // Of a hybrid host's cgroup2, systemd knows nothing.
+        let files_alone = !on_v1 && !host.is_unified();
+        let wanted = [&both[0], &both[1]].map(|all| {
+            let pairs = all.as_object().unwrap().iter();
+            let pairs = pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap().into()));
+            let keep = |(name, _): &(String, String)| !files_alone || !is_property(name);
+            pairs.filter(keep).collect()
+        });
+        let mut sandbox = Sandbox::planned(&row["start"].to_string());
+        let pid = sandbox.child();
+        let applied = sandbox.manager.apply(pid, true);
+        let wrong = applied.err().map(|e| format!("apply: {e}")).into_iter().collect();
+        Ok(Row { name: text("name"), then: row["then"].to_string(), wanted, sandbox, wrong })
+    }
+}
+
+/// On a hybrid host.
+fn is_only_cgroup2(controller: &str) -> bool {
+    Host::read().unwrap().find(controller).is_none()
+}
+
+/// Looks at all rows at once: systemctl is slow.
+fn look(rows: &mut [Row], stage: usize, when: &str) {
+    let units: Vec<&str> = rows.iter().map(|row| &*row.sandbox.unit).collect();
+    let mut names: Vec<&str> =
+        rows.iter().flat_map(|row| &row.wanted[stage]).map(|(name, _)| &**name).collect();
+    names.retain(|name| is_property(name));
+    names.sort_unstable();
+    names.dedup();
+    let all = properties(&units, &names);
+    let none = BTreeMap::new();
+    for row in rows.iter_mut().filter(|row| row.wrong.is_empty()) {
+        let wanted: Vec<(&str, &str)> =
+            row.wanted[stage].iter().map(|(name, value)| (&**name, &**value)).collect();
+        let unit = all.get(&row.sandbox.unit).unwrap_or(&none);
+        let wrong = differences(&row.sandbox, unit, &wanted);
+        row.wrong.extend(wrong.into_iter().map(|what| format!("{when}: {what}")));
+    }
+}
+
+fn run() -> BTreeMap<String, Outcome> {
+    if root() {
+        // Weights of devices are of a disk that BFQ schedules.
+        std::fs::write("/sys/block/loop0/queue/scheduler", "bfq").unwrap();
+    }
+    let table: Vec<Value> = serde_json::from_str(include_str!("resources.json")).unwrap();
+    let mut outcomes = BTreeMap::new();
+    let mut rows = Vec::new();
+    for row in &table {
+        match Row::new(row) {
+            Ok(row) => rows.push(row),
+            Err(why) => drop(outcomes.insert(row["name"].as_str().unwrap().to_owned(), Err(why))),
+        }
+    }
+    look(&mut rows, 0, "after the start");
+    reload();
+    look(&mut rows, 0, "after the start and a reload");
+    for row in rows.iter_mut().filter(|row| row.wrong.is_empty()) {
+        if let Err(e) = row.sandbox.set(&row.then) {
+            row.wrong.push(format!("set: {e}"));
+        }
+    }
+    look(&mut rows, 1, "after the set");
+    reload();
+    look(&mut rows, 1, "after the set and a reload");
+    outcomes.extend(rows.into_iter().map(|row| (row.name, Ok(row.wrong))));
+    outcomes
+}
+
+fn outcomes() -> &'static BTreeMap<String, Outcome> {
+    static OUTCOMES: OnceLock<BTreeMap<String, Outcome>> = OnceLock::new();
+    OUTCOMES.get_or_init(run)
+}
+
+macro_rules! rows {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                need_systemd!();
+                match &outcomes()[stringify!($name)] {
+                    Ok(wrong) => assert_eq!(wrong, &[""; 0]),
+                    Err(why) => skip!("{why}"),
+                }
+            }
+        )*
+
+        #[test]
+        fn every_row_has_a_test() {
+            let table: Vec<Value> = serde_json::from_str(include_str!("resources.json")).unwrap();
+            let names: Vec<&str> = table.iter().map(|row| row["name"].as_str().unwrap()).collect();
+            assert_eq!(names, [$(stringify!($name)),*]);
+        }
+    };
+}
+
+rows! {
+    cpu_shares cpu_quota cpu_quota_lifted cpu_quota_below_the_period_of_before cpu_burst cpu_idle
+    cpu_idle_no_more cpuset_first_cpu cpuset_second_cpu memory_limit memory_lifted
+    memory_reservation memory_swap memory_of_v1 pids io_weight io_weight_of_a_device io_throttles
+    huge_pages network unified_cpu_max unified_cpu_weight unified_cpu_idle
+    unified_cpu_idle_no_more unified_cpuset unified_memory unified_memory_oom_group unified_pids
+    unified_io_weight unified_io_max unified_hugetlb unified_of_no_controller
+}

@@ -1,0 +1,202 @@
+//! Without root: the user's systemd, what it was not given, and user namespaces.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use katacg::manager::{Config, Manager, Shared, SystemdConfig, NOBODY};
+use katacg::systemd::{Bus, Systemd};
+use katacg::Code;
+
+use crate::fixture::*;
+
+fn on(bus: Bus, address: Option<&str>) -> SystemdConfig {
+    let address = address.map(str::to_owned);
+    SystemdConfig { bus: Some(bus), address, ..SystemdConfig::default() }
+}
+
+#[test]
+fn a_users_systemd_on_v1() {
+    need!(running(), "no systemd runs here");
+    need!(!unified(), "only v1 is refused");
+    let config = Config { systemd: on(Bus::User, None), ..config(":p:x", "{}") };
+    let error = Manager::new(Arc::new(Shared::read().unwrap()), config).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported, "{error}");
+}
+
+/// Resources that need a controller that the user's systemd does not have.
+const NOT_DELEGATED: [(&str, &str); 4] = [
+    ("cpuset", r#"{"cpu":{"cpus":"0"},"pids":{"limit":33}}"#),
+    ("hugetlb", r#"{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}],"pids":{"limit":33}}"#),
+    (
+        "io",
+        r#"{"blockIO":{"throttleReadBpsDevice":[{"major":7,"minor":0,"rate":1048576}]},"pids":{"limit":33}}"#,
+    ),
+    ("io", r#"{"blockIO":{"weight":500},"pids":{"limit":33}}"#),
+];
+
+#[test]
+fn what_is_not_delegated_is_named() {
+    need_systemd!();
+    need!(!root(), "root has all controllers");
+    for (controller, json) in NOT_DELEGATED {
+        need!(!has("-", controller), "this user has {controller}");
+        let mut s = Sandbox::planned(json);
+        let pid = s.child();
+        let was = cgroups_of(pid);
+        let error = s.manager.apply(pid, true).unwrap_err();
+        assert_eq!(error.code(), Code::Controller, "{error}");
+        assert!(error.to_string().contains(controller), "{error}");
+        assert!(alive(pid));
+        assert_eq!(cgroups_of(pid), was, "{error}");
+        eventually("gone", || s.property("LoadState") == "not-found");
+        s.end();
+
+        let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
+        let error = s.set(json).unwrap_err();
+        assert_eq!(error.code(), Code::Controller, "{error}");
+        assert!(error.to_string().contains(controller), "{error}");
+        s.check(json, &[("TasksMax", "20"), ("pids.max", "20"), ("ActiveState", "active")]);
+        s.check(json, &[("AllowedCPUs", ""), ("IOWeight", "[not set]")]);
+        s.end();
+    }
+}
+
+/// A user's systemd takes device rules and does nothing with them.
+#[test]
+fn device_rules() {
+    need_systemd!();
+    need!(!root(), "root's are in force");
+    let rules = r#"{"devices":[{"allow":false,"access":"rwm"}]}"#;
+    let mut s = Sandbox::planned(rules);
+    let pid = s.child();
+    let applied = s.manager.apply(pid, true).unwrap();
+    assert!(applied.warnings.iter().any(|w| w.contains("device")), "{applied:?}");
+    s.end();
+}
+
+/// The other half of the next test: root by name, and still the user's systemd.
+pub fn in_a_user_namespace() {
+    assert_eq!(rustix::process::geteuid().as_raw(), 0);
+    let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
+    assert!(s.manager.state().unwrap().contains(r#""bus":"user""#));
+    s.check("inside", &[("TasksMax", "20"), ("pids.max", "20"), ("ActiveState", "active")]);
+    let late = s.child();
+    s.manager.add(&[late], katacg::manager::Add::default()).unwrap();
+    s.set(r#"{"pids":{"limit":30}}"#).unwrap();
+    s.check("inside", &[("TasksMax", "30"), ("pids.max", "30")]);
+    assert_eq!(s.manager.pids().unwrap().len(), 2);
+    s.end();
+}
+
+#[test]
+fn in_a_user_namespace_of_ones_own() {
+    need_systemd!();
+    need!(!root(), "root's systemd is process 1's");
+    let helper = crate::helper::command("user-namespace");
+    let mut unshare = Command::new("unshare");
+    unshare.arg("--map-root-user").arg(helper.get_program()).args(helper.get_args());
+    unshare.envs(helper.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    crate::helper::run(unshare);
+}
+
+/// Units of the one, and the version of the other.
+#[test]
+fn both_buses_in_one_process() {
+    need_systemd!();
+    need!(!root(), "the user's bus lets nobody else in");
+    let system = Systemd::new(Bus::System, None);
+    assert_eq!(system.version().unwrap(), version());
+    let shared = Arc::new(Shared::read().unwrap());
+    let config = |bus| Config { systemd: on(bus, None), ..config(":katacgtest:both", "{}") };
+    let theirs = Manager::new(Arc::clone(&shared), config(Bus::System)).unwrap();
+    let own = Manager::new(Arc::clone(&shared), config(Bus::User)).unwrap();
+    let at = |manager: &Manager| String::from_utf8(manager.path("").unwrap()).unwrap();
+    assert_eq!(at(&theirs), "/sys/fs/cgroup/system.slice/katacgtest-both.scope");
+    assert_eq!(
+        at(&own),
+        format!("/sys/fs/cgroup{}/user.slice/katacgtest-both.scope", users_cgroup())
+    );
+    let mut s = Sandbox::planned("{}");
+    let pid = s.child();
+    own.apply(pid, true).unwrap();
+    let error = theirs.apply(pid, true).unwrap_err();
+    assert_eq!(error.code(), Code::System, "{error}");
+    assert!(error.to_string().contains("without root use the user's systemd"), "{error}");
+    assert_eq!(own.pids().unwrap(), [pid]);
+    assert_eq!(system.version().unwrap(), version());
+    s.end_children();
+    own.destroy().unwrap();
+}
+
+/// Root at a user's bus: a clear error, and no hang.
+#[test]
+fn root_at_a_users_bus() {
+    need_systemd!();
+    need!(root() && unified(), "only root is refused there, and v1 has no user's systemd");
+    let address = "unix:path=/run/user/1000/bus";
+    need!(std::fs::metadata("/run/user/1000/bus").is_ok(), "no user has a bus here");
+    let config = Config { systemd: on(Bus::User, Some(address)), ..config(":p:x", "{}") };
+    let shared = Arc::new(Shared::read().unwrap());
+    match Manager::new(Arc::clone(&shared), config) {
+        Ok(manager) => {
+            let path = String::from_utf8(manager.path("").unwrap()).unwrap();
+            assert!(path.contains("/user@1000.service/"), "{path}");
+        }
+        Err(e) => assert!(e.to_string().contains("bus"), "{e}"),
+    }
+    // And the system's works beside it.
+    let system = Systemd::new(Bus::System, None);
+    assert_eq!(system.version().unwrap(), version());
+}
+
+/// The other half of the next test: in a scope with delegation, of which it is the only process.
+pub fn delegated() {
+    let me = i32::try_from(std::process::id()).unwrap();
+    let (_, own) = cgroups_of(me).pop().unwrap();
+    let manager = |name: &str, json: &str| {
+        let config = config(&format!("{own}/{name}"), json);
+        Manager::new(Arc::new(Shared::read().unwrap()), config).unwrap()
+    };
+    // As long as the scope itself has a process, its children get no controllers.
+    let error = manager("first", r#"{"pids":{"limit":5}}"#).apply(NOBODY, true).unwrap_err();
+    assert_eq!(error.code(), Code::Controller, "{error}");
+    assert!(directories("first").is_empty());
+    manager("leaf", "{}").apply(me, false).unwrap();
+
+    let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    let json = r#"{"pids":{"limit":5},"memory":{"limit":67108864},"cpu":{"shares":2000}}"#;
+    let sandbox = manager("sandbox", json);
+    sandbox.apply(pid, true).unwrap();
+    assert_eq!(sandbox.pids().unwrap(), [pid]);
+    let read = |file: &str| String::from_utf8(sandbox.read("", file).unwrap()).unwrap();
+    assert_eq!(read("pids.max").trim(), "5");
+    assert_eq!(read("memory.max").trim(), "67108864");
+    assert_eq!(read("cpu.weight").trim(), "170");
+    for (controller, json) in NOT_DELEGATED {
+        let resources = katacg::resources::parse::resources(json.as_bytes()).unwrap();
+        let error = sandbox.set(&resources).unwrap_err();
+        assert_eq!(error.code(), Code::Controller, "{error}");
+        assert!(error.to_string().contains(controller), "{error}");
+        assert_eq!(read("pids.max").trim(), "5");
+    }
+    // What systemd has a hand in, it leaves alone: the scope is delegated.
+    reload();
+    assert_eq!(read("pids.max").trim(), "5");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    sandbox.destroy().unwrap();
+    sandbox.destroy().unwrap();
+}
+
+#[test]
+fn the_cgroupfs_driver_in_a_delegated_scope() {
+    need_systemd!();
+    need!(!root(), "root needs no delegation");
+    let helper = crate::helper::command("delegated");
+    let mut run = Command::new("systemd-run");
+    run.args(["--user", "--scope", "--quiet", "-p", "Delegate=yes"]);
+    run.arg(helper.get_program()).args(helper.get_args());
+    run.envs(helper.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    crate::helper::run(run);
+}

@@ -1,0 +1,95 @@
+//! Slices: made without a process, nested, limits on each level.
+
+use katacg::manager::{Add, Manager, NOBODY};
+
+use crate::fixture::*;
+
+/// A slice `katacgNAME.slice`, as no other test has.
+fn slice(json: &str) -> (Sandbox, String) {
+    let name = format!("katacg{}", name());
+    let unit = format!("{name}.slice");
+    (Sandbox::with(&unit, config(&format!("::{unit}"), json)), name)
+}
+
+#[test]
+fn a_slice_is_made_for_nobody_as_often_as_one_likes() {
+    need_systemd!();
+    let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
+    s.manager.apply(NOBODY, true).unwrap();
+    s.check("made", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
+    s.manager.apply(NOBODY, true).unwrap();
+    let again = Manager::new(
+        s.shared.clone(),
+        config(&format!("::{}", s.unit), r#"{"pids":{"limit":30}}"#),
+    );
+    let again = again.unwrap();
+    again.apply(NOBODY, true).unwrap();
+    s.check("again", &[("ActiveState", "active"), ("TasksMax", "30"), ("pids.max", "30")]);
+    again.apply(NOBODY, false).unwrap();
+    s.check("without a set", &[("ActiveState", "active"), ("TasksMax", "30"), ("pids.max", "30")]);
+    reload();
+    s.check("reloaded", &[("ActiveState", "active"), ("TasksMax", "30"), ("pids.max", "30")]);
+    s.end();
+}
+
+/// runc#3084, kata runtime#1521: a quota of parent and child, lowered and raised.
+#[test]
+fn nested_slices_and_a_scope_in_them() {
+    need_systemd!();
+    let (mut outer, name) = slice(r#"{"pids":{"limit":90},"cpu":{"shares":2000}}"#);
+    outer.manager.apply(NOBODY, true).unwrap();
+    let unit = format!("{name}-in.slice");
+    let mut inner =
+        Sandbox::with(&unit, config(&format!("{name}.slice::{unit}"), r#"{"pids":{"limit":80}}"#));
+    inner.manager.apply(NOBODY, true).unwrap();
+    let mut scope = Sandbox::with(
+        &format!("p-{name}.scope"),
+        config(&format!("{unit}:p:{name}"), r#"{"pids":{"limit":70}}"#),
+    );
+    let pid = scope.start();
+    let weight = if unified() { ("CPUWeight", "170") } else { ("CPUShares", "2000") };
+    outer.check("outer", &[("TasksMax", "90"), ("pids.max", "90"), weight]);
+    inner.check(
+        "inner",
+        &[("TasksMax", "80"), ("pids.max", "80"), ("Slice", &format!("{name}.slice"))],
+    );
+    scope.check("scope", &[("TasksMax", "70"), ("pids.max", "70"), ("Slice", &unit)]);
+    let path = format!("/{name}.slice/{unit}/p-{name}.scope");
+    let own = cgroups_of(pid);
+    let inside = own.iter().filter(|(_, at)| at.ends_with(&path)).count();
+    assert!(inside > 0 && inside + 2 > own.len(), "{own:?}");
+    assert_eq!(outer.manager.all_pids().unwrap(), [pid]);
+    assert_eq!(
+        scope.manager.parent().unwrap().path("pids").unwrap(),
+        inner.manager.path("pids").unwrap()
+    );
+
+    outer.set(r#"{"pids":{"limit":60}}"#).unwrap();
+    inner.set(r#"{"pids":{"limit":95}}"#).unwrap();
+    reload();
+    outer.check("outer", &[("TasksMax", "60"), ("pids.max", "60"), weight]);
+    inner.check("inner", &[("TasksMax", "95"), ("pids.max", "95")]);
+    scope.check("scope", &[("TasksMax", "70"), ("pids.max", "70")]);
+
+    // With a process in it, nothing above is taken away either.
+    outer.manager.destroy().unwrap_err();
+    assert!(alive(pid));
+    scope.end();
+    inner.end();
+    outer.end();
+}
+
+/// systemd puts no processes into a slice; whoever wants to has a leaf of it.
+#[test]
+fn a_process_in_a_slice() {
+    need_systemd!();
+    let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
+    let pid = s.child();
+    s.manager.apply(pid, true).unwrap();
+    assert_eq!(s.manager.pids().unwrap(), [pid]);
+    let other = s.child();
+    s.manager.add(&[other], Add::default()).unwrap();
+    assert_eq!(s.manager.pids().unwrap().len(), 2);
+    s.check("inside", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
+    s.end();
+}

@@ -1,0 +1,167 @@
+//! All or nothing, over the unit and the files both.
+
+use katacg::manager::{Config, Flags, Manager};
+
+use crate::fixture::*;
+
+const BEFORE: &str = r#"{"cpu":{"shares":2000,"quota":50000,"period":100000},
+    "memory":{"limit":67108864},"pids":{"limit":20}}"#;
+const LATER: &str = r#""cpu":{"shares":512,"quota":20000,"period":50000,"cpus":"1"},
+    "memory":{"limit":134217728,"reservation":1048576},"pids":{"limit":30}"#;
+
+/// What is the same before and after.
+fn facts() -> Vec<(&'static str, &'static str)> {
+    let mut out = match unified() {
+        true => vec![
+            ("CPUWeight", "170"),
+            ("cpu.weight", "170"),
+            ("CPUQuotaPerSecUSec", "500ms"),
+            ("cpu.max", "50000 100000"),
+        ],
+        false => vec![
+            ("CPUShares", "2000"),
+            ("cpu.shares", "2000"),
+            ("CPUQuotaPerSecUSec", "500ms"),
+            ("cpu.cfs_quota_us", "50000"),
+            ("cpu.cfs_period_us", "100000"),
+        ],
+    };
+    out.extend([("TasksMax", "20"), ("pids.max", "20"), ("ActiveState", "active")]);
+    if has("memory", "memory") {
+        out.extend(match (unified(), on_v2("memory")) {
+            (true, _) => vec![
+                ("MemoryMax", "67108864"),
+                ("memory.max", "67108864"),
+                ("MemoryLow", "0"),
+                ("memory.low", "0"),
+            ],
+            (_, true) => vec![("memory.max", "67108864"), ("memory.low", "0")],
+            _ => vec![("MemoryLimit", "67108864"), ("memory.limit_in_bytes", "67108864")],
+        });
+    }
+    if has("cpuset", "cpuset") {
+        out.push(("AllowedCPUs", ""));
+    }
+    out
+}
+
+/// A set whose file part fails, at its end.
+fn failing() -> Vec<(&'static str, String)> {
+    let with = |last: &str| available(&format!("{{{LATER},{last}}}"));
+    let mut out = Vec::new();
+    if has("hugetlb", "hugetlb") {
+        // A page size that this machine does not have.
+        out.push(("hugetlb.3KB", with(r#""hugepageLimits":[{"pageSize":"3KB","limit":4096}]"#)));
+    }
+    if has("blkio", "io") {
+        let device = r#"{"major":4095,"minor":77,"rate":1000}"#;
+        out.push((
+            "4095:77",
+            with(&format!(r#""blockIO":{{"throttleReadBpsDevice":[{device}]}}"#)),
+        ));
+    }
+    if unified() {
+        out.push(("cgroup.max.depth", with(r#""unified":{"cgroup.max.depth":"deep"}"#)));
+    }
+    out
+}
+
+#[test]
+fn a_set_that_fails_in_a_file_changes_nothing() {
+    need_systemd!();
+    let mut s = Sandbox::new(&available(BEFORE));
+    let wanted = facts();
+    s.check("before", &wanted);
+    for (what, json) in failing() {
+        let error = s.set(&json).unwrap_err().to_string();
+        assert!(error.contains(what) && error.contains("restored: "), "{error}");
+        assert!(error.contains(&format!("{}'s properties", s.unit)), "{error}");
+        assert!(!error.contains("could not be undone"), "{error}");
+        s.check(what, &wanted);
+    }
+    reload();
+    s.check("reloaded", &wanted);
+    assert_eq!(s.manager.resources().pids().as_ref().unwrap().limit(), 20);
+    s.set(r#"{"pids":{"limit":25}}"#).unwrap();
+    s.check("and then one that works", &[("TasksMax", "25"), ("pids.max", "25")]);
+    s.end();
+}
+
+/// What systemd refuses is refused before any file is written.
+#[test]
+fn a_set_that_systemd_refuses_changes_nothing() {
+    need_systemd!();
+    need!(unified(), "v1's properties are checked before they are sent");
+    let mut s = Sandbox::new(&available(BEFORE));
+    let error = s.set(r#"{"pids":{"limit":30},"unified":{"cpu.weight":"10001"}}"#).unwrap_err();
+    assert!(error.to_string().contains("SetUnitProperties"), "{error}");
+    s.check("refused", &facts());
+    s.end();
+}
+
+#[test]
+fn no_rollback_when_not_wanted() {
+    need_systemd!();
+    need!(unified() || has("hugetlb", "hugetlb"), "no write that fails last");
+    let mut s = Sandbox::changed(&available(BEFORE), |config| {
+        config.flags = Flags { no_rollback: true, ..config.flags };
+    });
+    s.start();
+    let (_, json) = failing().remove(0);
+    s.set(&json).unwrap_err();
+    s.check("as far as it came", &[("TasksMax", "30"), ("pids.max", "30")]);
+    s.end();
+}
+
+/// The unit was started, and then a file failed: the process is where it was, alive, and the
+/// unit gone.
+#[test]
+fn an_apply_that_fails_after_the_start() {
+    need_systemd!();
+    for (what, json) in failing() {
+        let mut s = Sandbox::planned(&json);
+        let pid = s.child();
+        let was = cgroups_of(pid);
+        let error = s.manager.apply(pid, true).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+        assert!(alive(pid), "{error}");
+        assert_eq!(cgroups_of(pid), was, "{error}");
+        assert!(!error.contains("could not be undone"), "{error}");
+        eventually("the unit is gone", || s.property("LoadState") == "not-found");
+        assert_eq!(directories(&s.unit), [std::path::PathBuf::new(); 0]);
+        // The same manager can still be used, and the name is free.
+        let fine = Config {
+            resources: config("", r#"{"pids":{"limit":20}}"#).resources,
+            ..s.manager.config().clone()
+        };
+        Manager::new(s.shared.clone(), fine).unwrap().apply(pid, true).unwrap();
+        s.check("a second try", &[("TasksMax", "20"), ("pids.max", "20")]);
+        s.end();
+    }
+}
+
+/// runc#3509: a limit below what is in use.
+#[test]
+fn memory_below_use() {
+    need_systemd!();
+    need!(has("memory", "memory"), "no memory controller");
+    let mut s = Sandbox::planned(r#"{"memory":{"limit":268435456}}"#);
+    let pid = s.spawn(&mut crate::helper::command("memory"));
+    s.manager.apply(pid, true).unwrap();
+    let usage = if on_v2("memory") { "memory.current" } else { "memory.usage_in_bytes" };
+    eventually("in use", || s.file(usage).parse::<u64>().unwrap() > 40 << 20);
+    let json = r#"{"memory":{"limit":1048576,"checkBeforeUpdate":true}}"#;
+    // v1's kernel reclaims or refuses by itself; there is no swap to reclaim to.
+    let error = s.set(json).unwrap_err();
+    assert!(alive(pid), "{error}");
+    let wanted: &[(&str, &str)] = match (unified(), on_v2("memory")) {
+        (true, _) => &[("MemoryMax", "268435456"), ("memory.max", "268435456")],
+        (_, true) => &[("memory.max", "268435456")],
+        _ => &[("MemoryLimit", "268435456"), ("memory.limit_in_bytes", "268435456")],
+    };
+    s.check("refused", wanted);
+    reload();
+    s.check("reloaded", wanted);
+    assert!(alive(pid));
+    s.end();
+}

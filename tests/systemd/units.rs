@@ -1,0 +1,163 @@
+//! Units that are there already, that failed, that went away; and what units are made with.
+
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+
+use katacg::manager::{Config, Manager, SystemdConfig, NOBODY};
+use katacg::Code;
+
+use crate::fixture::*;
+
+fn annotated(annotations: &[(&str, &str)]) -> SystemdConfig {
+    let pairs = annotations.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    SystemdConfig { annotations: pairs.collect(), ..SystemdConfig::default() }
+}
+
+#[test]
+fn properties_of_the_users_own() {
+    need_systemd!();
+    let mut s = Sandbox::changed("{}", |config| {
+        config.systemd = annotated(&[
+            ("org.systemd.property.TimeoutStopUSec", "uint64 123456789"),
+            ("org.systemd.property.CollectMode", "'inactive-or-failed'"),
+            ("org.systemd.property.Description", "'a test of annotations'"),
+            ("org.systemd.property.RuntimeMaxSec", "900"),
+            ("io.kubernetes.cri.other", "not a property"),
+        ]);
+    });
+    s.start();
+    s.check(
+        "annotations",
+        &[
+            ("TimeoutStopUSec", "2min 3.456789s"),
+            ("CollectMode", "inactive-or-failed"),
+            ("Description", "a test of annotations"),
+            ("RuntimeMaxUSec", "15min"),
+        ],
+    );
+    s.end();
+}
+
+#[test]
+fn a_property_that_systemd_does_not_know() {
+    need_systemd!();
+    let mut s = Sandbox::changed("{}", |config| {
+        config.systemd = annotated(&[("org.systemd.property.NoSuchThing", "true")]);
+    });
+    let pid = s.child();
+    let was = cgroups_of(pid);
+    let error = s.manager.apply(pid, true).unwrap_err();
+    assert!(error.to_string().contains("NoSuchThing"), "{error}");
+    assert_eq!(cgroups_of(pid), was);
+    assert!(alive(pid));
+    s.end();
+}
+
+/// A cgroup for somebody: the directory and the files that a delegate writes are theirs.
+#[test]
+fn an_owner() {
+    need_systemd!();
+    need!(root() && unified(), "only root gives a cgroup away, and only cgroup2 is safe to give");
+    let mut s = Sandbox::changed(r#"{"pids":{"limit":20}}"#, |config| {
+        config.owner = Some((1000, 1000));
+    });
+    s.start();
+    let dir = s.dir("");
+    let owner = |file: &str| std::fs::metadata(dir.join(file)).unwrap().uid();
+    for file in ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
+        assert_eq!(owner(file), 1000, "{file}");
+    }
+    assert_eq!(owner("pids.max"), 0);
+    reload();
+    assert_eq!((owner(""), owner("cgroup.procs"), owner("pids.max")), (1000, 1000, 0));
+    s.end();
+}
+
+#[test]
+fn a_unit_that_is_in_use_stays_as_it_is() {
+    need_systemd!();
+    let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
+    let inside = s.manager.pids().unwrap();
+    let again = Manager::new(s.shared.clone(), config_of(&s, r#"{"pids":{"limit":99}}"#)).unwrap();
+    let late = s.child();
+    let was = cgroups_of(late);
+    let error = again.apply(late, true).unwrap_err();
+    assert_eq!(error.code(), Code::Busy, "{error}");
+    assert!(error.to_string().contains(&s.unit) && error.to_string().contains("active"), "{error}");
+    s.check("refused", &[("TasksMax", "20"), ("pids.max", "20"), ("ActiveState", "active")]);
+    assert_eq!(s.manager.pids().unwrap(), inside);
+    assert_eq!(cgroups_of(late), was);
+    assert!(alive(late) && alive(inside[0]));
+    s.end();
+}
+
+fn config_of(s: &Sandbox, json: &str) -> Config {
+    Config { resources: config("", json).resources, ..s.manager.config().clone() }
+}
+
+/// runc#3780: a unit that failed keeps its name until it is reset.
+#[test]
+fn a_unit_that_failed_is_no_obstacle() {
+    need_systemd!();
+    let mut s = Sandbox::planned(r#"{"pids":{"limit":20}}"#);
+    let user: &[&str] = if root() { &[] } else { &["--user"] };
+    // Its process is killed by systemd, which takes that for a failure of the scope.
+    let mut run = Command::new("systemd-run");
+    run.args(user).args(["--scope", "--quiet", "-p", "RuntimeMaxSec=1", "--unit"]);
+    run.args([&s.unit, "sleep", "100"]);
+    assert!(!run.output().unwrap().status.success());
+    eventually("failed", || s.property("ActiveState") == "failed");
+    let pid = s.start();
+    s.check("started", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
+    assert_eq!(s.manager.pids().unwrap(), [pid]);
+    s.end();
+}
+
+/// The OOM killer makes a unit fail, too; destroying it leaves nothing of it.
+#[test]
+fn a_unit_of_ours_that_failed_is_destroyed() {
+    need_systemd!();
+    need!(has("memory", "memory") && unified(), "systemd sees OOM kills on a unified host alone");
+    let mut s = Sandbox::planned(r#"{"memory":{"limit":8388608,"swap":8388608}}"#);
+    let pid = s.spawn(&mut crate::helper::command("memory"));
+    s.manager.apply(pid, true).unwrap();
+    eventually("killed", || !alive(pid));
+    eventually("failed", || s.property("ActiveState") == "failed");
+    s.check("failed", &[("Result", "oom-kill")]);
+    let error = s.set(r#"{"pids":{"limit":5}}"#).unwrap_err();
+    assert_eq!(error.code(), Code::Deleted, "{error}");
+    s.end();
+}
+
+#[test]
+fn a_unit_that_systemd_collected() {
+    need_systemd!();
+    let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
+    s.end_children();
+    eventually("collected", || s.property("LoadState") == "not-found");
+    let error = s.set(r#"{"pids":{"limit":30}}"#).unwrap_err();
+    assert_eq!(error.code(), Code::Deleted, "{error}");
+    s.end();
+    // Its name is free.
+    s.start();
+    s.check("again", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
+    s.end();
+}
+
+#[test]
+fn before_the_start_there_is_nothing_to_set() {
+    need_systemd!();
+    let s = Sandbox::planned("{}");
+    let error = s.set(r#"{"pids":{"limit":30}}"#).unwrap_err();
+    assert_eq!(error.code(), Code::Deleted, "{error}");
+    s.check("not made", &[("LoadState", "not-found")]);
+    s.manager.destroy().unwrap();
+    assert_eq!(s.manager.pids().unwrap_err().code(), Code::Deleted);
+    assert_eq!(
+        s.manager.freeze(std::time::Duration::from_secs(1)).unwrap_err().code(),
+        Code::Deleted
+    );
+    // A scope without a process is none.
+    let error = s.manager.apply(NOBODY, false).unwrap_err();
+    assert!(error.to_string().contains(&s.unit), "{error}");
+}
