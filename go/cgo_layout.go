@@ -63,6 +63,7 @@ func _() {
 	_ = equal[CodeTimeout-C.KATACG_ERR_TIMEOUT]
 	_ = equal[CodePanic-C.KATACG_ERR_PANIC]
 	_ = equal[CodeTooNew-C.KATACG_ERR_TOO_NEW]
+	_ = equal[CodeBus-C.KATACG_ERR_BUS]
 
 	_ = equal[PathSystemd-C.KATACG_PATH_SYSTEMD]
 	_ = equal[PathStrict-C.KATACG_PATH_STRICT]

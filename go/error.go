@@ -44,6 +44,8 @@ const (
 	CodePanic Code = 14
 	// CodeTooNew: an option that this version of the library does not know.
 	CodeTooNew Code = 15
+	// CodeBus: systemd cannot be reached: no bus, or no systemd on it.
+	CodeBus Code = 16
 	// CodeClosed: the Host, Manager or Attach was closed; matches [os.ErrClosed].
 	CodeClosed Code = -1
 	// CodeNoCgo: the package was built without the library; matches [ErrNoCgo].
@@ -67,6 +69,7 @@ var (
 	ErrTimeout     = errors.New("katacg: deadline passed")
 	ErrPanic       = errors.New("katacg: bug in libkatacg")
 	ErrTooNew      = errors.New("katacg: option not known to libkatacg")
+	ErrBus         = errors.New("katacg: systemd cannot be reached")
 )
 
 // ErrNoCgo is matched by the error of every call when the package was built without cgo.
@@ -78,7 +81,7 @@ var sentinels = map[Code]error{
 	CodeNotMounted: ErrNotMounted, CodeController: ErrController, CodeSystem: ErrSystem,
 	CodeUnsupported: ErrUnsupported, CodeDeleted: ErrDeleted, CodeClamped: ErrClamped,
 	CodeRootless: ErrRootless, CodeBusy: ErrBusy, CodeTimeout: ErrTimeout, CodePanic: ErrPanic,
-	CodeTooNew: ErrTooNew, CodeClosed: os.ErrClosed, CodeNoCgo: ErrNoCgo,
+	CodeTooNew: ErrTooNew, CodeBus: ErrBus, CodeClosed: os.ErrClosed, CodeNoCgo: ErrNoCgo,
 }
 
 // Error is why a call failed. All errors of this package are of type *Error.

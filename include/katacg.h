@@ -132,6 +132,11 @@
 #define KATACG_ERR_TOO_NEW 15
 
 /**
+ * systemd cannot be reached: no bus, or no systemd on it.
+ */
+#define KATACG_ERR_BUS 16
+
+/**
  * Bytes of a message, its NUL included. A longer message ends in "...".
  */
 #define KATACG_ERROR_MESSAGE 496
@@ -1280,4 +1285,4 @@ int katacg_cgroup_load(const struct katacg_host *host,
 /* How a struct katacg_error starts. */
 #define KATACG_ERROR_INIT { (uint32_t)sizeof(struct katacg_error), 0, 0, 0, {0} }
 /* How a struct katacg_manager_opts starts. */
-#define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0, NULL, 0, 0 }
+#define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0, NULL, 0, 0 }

@@ -43,6 +43,8 @@ pub enum Code {
     Panic = 14,
     /// An options structure has fields set that this version does not know.
     TooNew = 15,
+    /// systemd cannot be reached: no bus, or no systemd on it.
+    Bus = 16,
 }
 
 impl Code {
@@ -59,6 +61,7 @@ impl Code {
             Code::Timeout => Errno::TIMEDOUT,
             Code::Panic => Errno::NOTRECOVERABLE,
             Code::TooNew => Errno::TOOBIG,
+            Code::Bus => Errno::CONNREFUSED,
         }
     }
 }
@@ -137,8 +140,9 @@ impl Error {
     pub fn errno(&self) -> Errno {
         match self.0.code {
             // The kernel says ENODEV of a file of a cgroup that went away while it was open.
-            // A missing controller's file does not exist; that is not what is missing.
-            code @ (Code::Deleted | Code::Controller) => code.errno(),
+            // A missing controller's file, or bus's socket, does not exist; that is not what is
+            // missing.
+            code @ (Code::Deleted | Code::Controller | Code::Bus) => code.errno(),
             code => self.0.errno.unwrap_or_else(|| code.errno()),
         }
     }

@@ -26,8 +26,8 @@ static const char *const hierarchies[] = {"cpuset",     "devices", "memory",  "c
 #define HIERARCHIES (sizeof(hierarchies) / sizeof(*hierarchies))
 
 static sd_bus *bus;
-/* The job that is waited for, and whether a signal has said that it has ended. */
-static char job[128], removed[128];
+/* The last job of which a signal has said that it has ended. */
+static char removed[128];
 /* The kernel's list of memory nodes, for v1's cpuset. */
 static char mems[64];
 
@@ -45,13 +45,6 @@ static void read_line(const char *path, char *text, int size) {
         lab_die(path);
     fclose(f);
     text[strcspn(text, "\n")] = '\0';
-}
-
-static void setup(const struct lab *lab) {
-    check("open", sd_bus_open_system(&bus));
-    check("filter", sd_bus_add_filter(bus, NULL, on_message, NULL));
-    if (!lab->unified)
-        read_line("/sys/fs/cgroup/cpuset/cpuset.mems", mems, sizeof(mems));
 }
 
 static void put(const struct lab *lab, const char *controller, const char *file,
@@ -186,11 +179,9 @@ static void match(const char *call, const char *unit) {
 }
 
 static void wait_for_job(sd_bus_message *reply) {
-    const char *path;
+    const char *job;
 
-    check("job", sd_bus_message_read(reply, "o", &path));
-    snprintf(job, sizeof(job), "%s", path);
-    sd_bus_message_unref(reply);
+    check("job", sd_bus_message_read(reply, "o", &job));
     while (strcmp(job, removed) != 0) {
         int processed = sd_bus_process(bus, NULL);
 
@@ -198,6 +189,7 @@ static void wait_for_job(sd_bus_message *reply) {
         if (processed == 0)
             check("wait", sd_bus_wait(bus, 30 * 1000000ull));
     }
+    sd_bus_message_unref(reply);
 }
 
 static void add_limits(const struct lab *lab, sd_bus_message *m, const struct limits *limits) {
@@ -292,6 +284,13 @@ static void stop(const struct lab *lab) {
         if (rmdir(path) < 0 && errno != ENOENT)
             lab_die(path);
     }
+}
+
+static void setup(const struct lab *lab) {
+    check("open", sd_bus_open_system(&bus));
+    check("filter", sd_bus_add_filter(bus, NULL, on_message, NULL));
+    if (!lab->unified)
+        read_line("/sys/fs/cgroup/cpuset/cpuset.mems", mems, sizeof(mems));
 }
 
 int main(int argc, char **argv) {

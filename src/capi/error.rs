@@ -35,6 +35,8 @@ pub const KATACG_ERR_TIMEOUT: i32 = 13;
 pub const KATACG_ERR_PANIC: i32 = 14;
 /// An options structure has fields set that this version does not know.
 pub const KATACG_ERR_TOO_NEW: i32 = 15;
+/// systemd cannot be reached: no bus, or no systemd on it.
+pub const KATACG_ERR_BUS: i32 = 16;
 
 /// Bytes of a message, its NUL included. A longer message ends in "...".
 pub const KATACG_ERROR_MESSAGE: usize = 496;
@@ -80,6 +82,7 @@ pub(super) fn code(code: Code) -> i32 {
         Code::Timeout => KATACG_ERR_TIMEOUT,
         Code::Panic => KATACG_ERR_PANIC,
         Code::TooNew => KATACG_ERR_TOO_NEW,
+        Code::Bus => KATACG_ERR_BUS,
     }
 }
 

@@ -88,9 +88,10 @@ impl Config {
     pub fn is_systemd(&self) -> Result<bool> {
         let k0 = path::is_systemd(&self.path);
         let triple = path::split_triple(&self.path);
-        let form = k0
-            || path::is_systemd_slice(&self.path)
-            || triple.is_some_and(|[slice, _, name]| slice.is_empty() && !name.is_empty());
+        let named = |[slice, _, name]: [&[u8]; 3]| slice.is_empty() && !name.is_empty();
+        let slice = path::is_systemd_slice(&self.path) || triple.is_some_and(named);
+        // `/kata/a.slice:b:c` is K0's no-constraints path: a directory.
+        let form = k0 || slice && !self.path.starts_with(b"/");
         match self.driver {
             Driver::Auto => Ok(form),
             Driver::AutoK0 => Ok(k0),

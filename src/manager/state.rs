@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::unit::OnSystemd;
 use super::{join, Config, Driver, Flags, Manager, Shared, SystemdConfig};
 use crate::error::{fail, Code, Error, Result};
+use crate::kata::path;
 use crate::systemd::Bus;
 
 const VERSION: u32 = 1;
@@ -60,7 +61,10 @@ impl State {
     /// The driver that made it; nothing else may go on with it.
     fn driver(&self) -> Result<Driver> {
         match self.driver.as_str() {
-            CGROUPFS if self.literal => Ok(Driver::AutoK0),
+            // With a path that is K0's own kind it is no state of that driver.
+            CGROUPFS if self.literal && !path::is_systemd(&self.path.bytes()?) => {
+                Ok(Driver::AutoK0)
+            }
             CGROUPFS => Ok(Driver::Cgroupfs),
             SYSTEMD => Ok(Driver::Systemd),
             other => {
@@ -206,6 +210,9 @@ impl Manager {
             .map(|(key, path)| Ok((key, path.bytes()?)))
             .collect::<Result<_>>()?;
         let joined = join::from_paths(shared.host(), &paths)?;
+        if let Some(unit) = &unit {
+            unit.check_places(&shared, &joined)?;
+        }
         Ok(Manager::assemble(shared, config, joined, unit))
     }
 }

@@ -42,7 +42,11 @@ impl Run<'_> {
         let all: Vec<Property> = properties.iter().chain(resources).cloned().collect();
         // Whoever moves nobody only wants the unit to be there; a slice is there for many.
         let nobody = !properties.iter().any(|p| p.name == "PIDs");
-        if on.client.start(unit, &all, nobody)? == Started::Created {
+        let started = on.client.start(unit, &all, nobody).map_err(|e| match nobody {
+            true if !on.unit.is_slice() => e.advice("a scope is made with a process; give one"),
+            _ => e,
+        })?;
+        if started == Started::Created {
             self.told.started = true;
         } else if !resources.is_empty() {
             on.client.set(unit, resources)?;

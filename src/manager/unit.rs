@@ -5,12 +5,16 @@ use std::sync::Arc;
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources};
 
 use super::config::SystemdConfig;
-use super::{Config, Manager, Shared};
-use crate::error::{fail, Code, Result};
+use super::{Config, Joined, Manager, Shared};
+use crate::error::{fail, Code, Error, Result};
 use crate::kata::gopath;
 use crate::plan::{Plan, Step};
 use crate::resources::{self, Facts, Options};
-use crate::systemd::{device_properties, user_properties, Bus, Property, Systemd, Unit};
+use crate::systemd::{
+    check_address, device_properties, user_properties, Bus, Property, Systemd, Unit,
+};
+
+const NO_DEVICES: &str = "a user's systemd has no way to";
 
 /// A unit and the systemd that has it.
 #[derive(Debug)]
@@ -46,6 +50,7 @@ impl OnSystemd {
             );
         }
         let unit = Unit::parse(&config.path, bus == Bus::User)?;
+        address.as_deref().map_or(Ok(()), check_address)?;
         let user = user_properties(annotations.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
         let client = shared.systemd(bus, address.as_deref(), *version);
         Ok(Some(OnSystemd { unit, client, bus, user }))
@@ -58,6 +63,28 @@ impl OnSystemd {
             Bus::User => self.client.control_group()?.into_bytes(),
         };
         Ok(gopath::join(&[b"/", &root, self.unit.cgroup()]))
+    }
+
+    /// That saved places are this unit's: processes would be looked for in one cgroup, and
+    /// another one stopped. A user's systemd need not be there to be asked for the whole path.
+    pub(super) fn check_places(&self, shared: &Shared, joined: &[Joined]) -> Result<()> {
+        let whole = gopath::join(&[b"/", shared.systemd_root(), self.unit.cgroup()]);
+        for j in joined {
+            let found = [b"/", &j.path[..]].concat();
+            let right = match self.bus {
+                Bus::System => {
+                    let hierarchy = shared.host().hierarchies.get(j.hierarchy);
+                    hierarchy.and_then(|h| h.below_mount(&whole)) == Some(j.path.clone())
+                }
+                Bus::User => found.ends_with(self.unit.cgroup()),
+            };
+            if !right {
+                let text: [&[u8]; 4] =
+                    [b"saved path ", &found, b" is not the cgroup of ", self.unit.name.as_bytes()];
+                return Err(Error::new(Code::Path, text.concat()));
+            }
+        }
+        Ok(())
     }
 
     /// The slice that it is in; none for the root slice.
@@ -107,12 +134,19 @@ impl Manager {
         r: &LinuxResources,
         known: &LinuxResources,
     ) -> Result<(Vec<Property>, Vec<String>)> {
+        let flags = self.config.flags;
         let facts = self.facts(on, r, known)?;
         let mut list = Vec::new();
         let mut warnings = Vec::new();
-        let rules = r.devices().as_deref().unwrap_or_default();
-        if !rules.is_empty() && !self.config.flags.skip_devices {
-            warnings = device_properties(rules, facts.version, &mut list)?;
+        let rules = r.devices().as_deref().filter(|_| !flags.skip_devices).unwrap_or_default();
+        match on.bus {
+            _ if rules.is_empty() => {}
+            Bus::System => warnings = device_properties(rules, facts.version, &mut list)?,
+            // It may load no BPF program, and says nothing.
+            Bus::User if flags.strict => {
+                return fail(Code::Unsupported, format!("device rules: {NO_DEVICES}"))
+            }
+            Bus::User => warnings.push(format!("device rules are not applied: {NO_DEVICES}")),
         }
         let mut limits = resources::properties(r, self.target(), facts)?;
         list.append(&mut limits.list);
@@ -128,7 +162,10 @@ impl Manager {
     ) -> Result<Facts<'a>> {
         let weighs = r.block_io().as_ref().and_then(LinuxBlockIo::weight).is_some_and(|w| w != 0);
         let bfq = weighs && self.shared.is_live() && self.has_bfq();
-        Ok(Facts { version: on.client.version()?, known, bfq })
+        // Nothing else depends on it, and asking is a round trip.
+        let asks = r.cpu().is_some() || r.unified().is_some() || r.devices().is_some();
+        let version = if asks { on.client.version()? } else { 0 };
+        Ok(Facts { version, known, bfq })
     }
 
     /// Whether BFQ's files are there: in the cgroup, or, before it is made, in those above it.

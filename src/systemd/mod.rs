@@ -10,7 +10,7 @@ mod user;
 mod value;
 
 pub use bits::bits;
-pub use client::{Bus, Started, Systemd};
+pub use client::{check_address, Bus, Started, Systemd};
 pub use devices::device_properties;
 pub use unit::Unit;
 pub use user::user_properties;

@@ -21,14 +21,14 @@ const MAJORS: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
 const ALL: &str = r#"{"devices":[{"allow":true,"access":"rwm"}]}"#;
 
 /// A process that opens what it is told to.
-struct Opener {
+pub struct Opener {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
 impl Opener {
-    fn new() -> Opener {
+    pub fn new() -> Opener {
         let script = "while read -r way device; do
             case $way in r) (: <$device) ;; w) (: >$device) ;; esac 2>/dev/null && echo yes || echo no
         done";
@@ -43,12 +43,12 @@ impl Opener {
         Opener { child, input, output: BufReader::new(output) }
     }
 
-    fn pid(&self) -> i32 {
+    pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
     /// Of null, zero and random, for reading and for writing, those that it could open.
-    fn opens(&mut self) -> String {
+    pub fn opens(&mut self) -> String {
         let mut out = Vec::new();
         for device in ["null", "zero", "random"] {
             for way in ["r", "w"] {

@@ -21,6 +21,8 @@ struct Row {
     then: String,
     /// After the start, and after the set.
     wanted: [Vec<(String, String)>; 2],
+    /// What a systemd without the property makes of a file at each reload.
+    reset: BTreeMap<String, String>,
     sandbox: Sandbox,
     wrong: Vec<String>,
 }
@@ -51,11 +53,18 @@ impl Row {
             let keep = |(name, _): &(String, String)| !files_alone || !is_property(name);
             pairs.filter(keep).collect()
         });
+        let mut reset = BTreeMap::new();
+        for (since, files) in row["reset before"].as_object().into_iter().flatten() {
+            if version() < since.parse().unwrap() {
+                let files = files.as_object().unwrap().iter();
+                reset.extend(files.map(|(f, v)| (f.clone(), v.as_str().unwrap().to_owned())));
+            }
+        }
         let mut sandbox = Sandbox::planned(&row["start"].to_string());
         let pid = sandbox.child();
         let applied = sandbox.manager.apply(pid, true);
         let wrong = applied.err().map(|e| format!("apply: {e}")).into_iter().collect();
-        Ok(Row { name: text("name"), then: row["then"].to_string(), wanted, sandbox, wrong })
+        Ok(Row { name: text("name"), then: row["then"].to_string(), wanted, reset, sandbox, wrong })
     }
 }
 
@@ -65,7 +74,7 @@ fn is_only_cgroup2(controller: &str) -> bool {
 }
 
 /// Looks at all rows at once: systemctl is slow.
-fn look(rows: &mut [Row], stage: usize, when: &str) {
+fn look(rows: &mut [Row], stage: usize, reloaded: bool, when: &str) {
     let units: Vec<&str> = rows.iter().map(|row| &*row.sandbox.unit).collect();
     let mut names: Vec<&str> =
         rows.iter().flat_map(|row| &row.wanted[stage]).map(|(name, _)| &**name).collect();
@@ -75,8 +84,10 @@ fn look(rows: &mut [Row], stage: usize, when: &str) {
     let all = properties(&units, &names);
     let none = BTreeMap::new();
     for row in rows.iter_mut().filter(|row| row.wrong.is_empty()) {
+        let after = |name, value| row.reset.get(name).filter(|_| reloaded).unwrap_or(value);
+        let wanted = row.wanted[stage].iter();
         let wanted: Vec<(&str, &str)> =
-            row.wanted[stage].iter().map(|(name, value)| (&**name, &**value)).collect();
+            wanted.map(|(name, value)| (&**name, &**after(name, value))).collect();
         let unit = all.get(&row.sandbox.unit).unwrap_or(&none);
         let wrong = differences(&row.sandbox, unit, &wanted);
         row.wrong.extend(wrong.into_iter().map(|what| format!("{when}: {what}")));
@@ -97,17 +108,17 @@ fn run() -> BTreeMap<String, Outcome> {
             Err(why) => drop(outcomes.insert(row["name"].as_str().unwrap().to_owned(), Err(why))),
         }
     }
-    look(&mut rows, 0, "after the start");
+    look(&mut rows, 0, false, "after the start");
     reload();
-    look(&mut rows, 0, "after the start and a reload");
+    look(&mut rows, 0, true, "after the start and a reload");
     for row in rows.iter_mut().filter(|row| row.wrong.is_empty()) {
         if let Err(e) = row.sandbox.set(&row.then) {
             row.wrong.push(format!("set: {e}"));
         }
     }
-    look(&mut rows, 1, "after the set");
+    look(&mut rows, 1, false, "after the set");
     reload();
-    look(&mut rows, 1, "after the set and a reload");
+    look(&mut rows, 1, true, "after the set and a reload");
     outcomes.extend(rows.into_iter().map(|row| (row.name, Ok(row.wrong))));
     outcomes
 }

@@ -1,81 +1,105 @@
 //! systemd reloads, re-executes itself, and loses its bus, between any two calls.
 
-use std::process::Command;
+use std::process::{Child, Command};
+use std::sync::Arc;
 
-use katacg::manager::{Add, Manager};
+use katacg::manager::{Add, Manager, Shared};
+use katacg::resources::parse;
 use rustix::process::Signal;
 
 use crate::fixture::*;
 
-/// The calls of a life, with something in between. One `Shared`: one connection as long as
-/// nobody closes it.
-fn life(between: &str, disturb: fn()) {
-    let mut s = Sandbox::planned(r#"{"pids":{"limit":20}}"#);
-    let pid = s.child();
-    // A connection that is there before.
-    s.manager.plan_apply(pid, Some(&s.manager.resources())).unwrap();
-    disturb();
-    s.manager.apply(pid, true).unwrap();
-    s.check(between, &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
-    disturb();
-    s.set(r#"{"pids":{"limit":30},"cpu":{"shares":2000}}"#).unwrap();
-    disturb();
-    let weight = match unified() {
-        true => [("CPUWeight", "170"), ("cpu.weight", "170")],
-        false => [("CPUShares", "2000"), ("cpu.shares", "2000")],
-    };
-    s.check(between, &[("TasksMax", "30"), ("pids.max", "30")]);
-    s.check(between, &weight);
-    let late = s.child();
-    s.manager.add(&[late], Add::default()).unwrap();
-    assert_eq!(s.manager.pids().unwrap().len(), 2, "{between}");
-    s.manager.kill(Signal::KILL).unwrap();
-    s.end_children();
-    disturb();
-    s.manager.destroy().unwrap();
-    s.end();
+/// How many calls a life has.
+const CALLS: usize = 6;
+
+/// The calls of a life one by one, on one connection as long as nobody closes it.
+struct Life {
+    sandbox: Sandbox,
+    done: usize,
 }
 
-fn reexecute() {
-    systemctl(&["daemon-reexec"]);
+impl Life {
+    fn new(calls: usize) -> Life {
+        let mut life = Life { sandbox: Sandbox::planned(r#"{"pids":{"limit":20}}"#), done: 0 };
+        (0..calls).for_each(|_| life.next());
+        life
+    }
+
+    fn next(&mut self) {
+        let s = &mut self.sandbox;
+        match self.done {
+            // Asks for the version.
+            0 => drop(s.manager.plan_apply(1, Some(&s.manager.resources())).unwrap()),
+            1 => drop(s.start()),
+            2 => drop(s.set(r#"{"pids":{"limit":30},"cpu":{"shares":2000}}"#).unwrap()),
+            3 => {
+                let late = s.child();
+                s.manager.add(&[late], Add::default()).unwrap();
+            }
+            4 => {
+                s.manager.kill(Signal::KILL).unwrap();
+                s.end_children();
+            }
+            _ => s.manager.destroy().unwrap(),
+        }
+        self.done += 1;
+    }
+
+    /// All others, and that they had their effect.
+    fn rest(mut self, what: &str) {
+        while self.done < CALLS {
+            self.next();
+            let s = &self.sandbox;
+            let limit = if self.done == 2 { "20" } else { "30" };
+            let weight = match unified() {
+                true => [("CPUWeight", "170"), ("cpu.weight", "170")],
+                false => [("CPUShares", "2000"), ("cpu.shares", "2000")],
+            };
+            let mut wanted = vec![("TasksMax", limit), ("pids.max", limit)];
+            wanted.extend(weight.iter().filter(|_| self.done > 2));
+            if matches!(self.done, 2 | 4) {
+                s.check(what, &wanted);
+                assert_eq!(s.manager.pids().unwrap().len(), self.done / 2, "{what}");
+            }
+        }
+        self.sandbox.end();
+    }
 }
 
-fn restart_bus() {
-    systemctl(&["restart", "dbus"]);
+/// One life for each gap between two calls, so that one disturbance falls into all gaps.
+fn between_any_two_calls(what: &str, disturb: impl Fn()) {
+    let lives: Vec<Life> = (0..CALLS).map(Life::new).collect();
+    disturb();
+    for (gap, life) in lives.into_iter().enumerate() {
+        life.rest(&format!("{what} after {gap} calls"));
+    }
 }
 
 #[test]
 fn daemon_reload() {
     need_systemd!();
-    life("daemon-reload", reload);
+    between_any_two_calls("daemon-reload", reload);
 }
 
+/// runc#3476: the connection was the old bus's. And systemd's own, when it is re-executed.
 #[test]
-fn daemon_reexec() {
+fn daemon_reexec_and_a_restart_of_the_bus() {
     need_systemd!(alone);
-    life("daemon-reexec", reexecute);
-}
-
-/// runc#3476: the connection was the old bus's.
-#[test]
-fn a_restart_of_the_bus() {
-    need_systemd!(alone);
-    life("restart of dbus", restart_bus);
+    between_any_two_calls("daemon-reexec", || drop(systemctl(&["daemon-reexec"])));
+    between_any_two_calls("restart of dbus", || drop(systemctl(&["restart", "dbus"])));
+    calls_meanwhile();
 }
 
 /// systemd is busy with itself while it is asked.
-#[test]
-fn calls_while_systemd_reexecutes() {
-    need_systemd!(alone);
+fn calls_meanwhile() {
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     let user: &[&str] = if root() { &[] } else { &["--user"] };
     let mut reexec = Command::new("systemctl").args(user).arg("daemon-reexec").spawn().unwrap();
-    let mut limit = 20;
-    let wait = |reexec: &mut std::process::Child| reexec.try_wait().unwrap().is_some();
+    let ended = |reexec: &mut Child| reexec.try_wait().unwrap().is_some();
     // Once more when it has come back.
-    let mut more = 2;
+    let (mut limit, mut more) = (20, 2);
     while more > 0 {
-        more -= i32::from(wait(&mut reexec));
+        more -= i32::from(ended(&mut reexec));
         limit += 1;
         s.set(&format!(r#"{{"pids":{{"limit":{limit}}}}}"#)).unwrap();
     }
@@ -90,26 +114,15 @@ fn frozen_through_a_reload() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     s.manager.freeze(std::time::Duration::from_secs(10)).unwrap();
+    let state = s.manager.state().unwrap();
     reload();
     assert_eq!(s.manager.freezer_state().unwrap(), katacg::cgroupfs::Freezer::Frozen);
-    s.set(r#"{"pids":{"limit":30}}"#).unwrap();
+    // Another process goes on with it.
+    let other = Manager::load(Arc::new(Shared::read().unwrap()), state.as_bytes()).unwrap();
+    other.set(&parse::resources(br#"{"pids":{"limit":30}}"#).unwrap()).unwrap();
     assert_eq!(s.manager.freezer_state().unwrap(), katacg::cgroupfs::Freezer::Frozen);
     s.check("frozen", &[("TasksMax", "30"), ("pids.max", "30"), ("ActiveState", "active")]);
     // Killed all the same.
     s.manager.kill(Signal::KILL).unwrap();
-    s.end();
-}
-
-/// A unit of systemd's own making, from before: a manager of another process goes on with it.
-#[test]
-fn a_manager_from_before_a_reload() {
-    need_systemd!();
-    let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
-    let state = s.manager.state().unwrap();
-    reload();
-    let shared = std::sync::Arc::new(katacg::manager::Shared::read().unwrap());
-    let other = Manager::load(shared, state.as_bytes()).unwrap();
-    other.set(&katacg::resources::parse::resources(br#"{"pids":{"limit":30}}"#).unwrap()).unwrap();
-    s.check("set", &[("TasksMax", "30"), ("pids.max", "30")]);
     s.end();
 }

@@ -7,6 +7,7 @@ use katacg::manager::{Config, Manager, Shared, SystemdConfig, NOBODY};
 use katacg::systemd::{Bus, Systemd};
 use katacg::Code;
 
+use crate::devices::Opener;
 use crate::fixture::*;
 
 fn on(bus: Bus, address: Option<&str>) -> SystemdConfig {
@@ -68,9 +69,12 @@ fn device_rules() {
     need!(!root(), "root's are in force");
     let rules = r#"{"devices":[{"allow":false,"access":"rwm"}]}"#;
     let mut s = Sandbox::planned(rules);
-    let pid = s.child();
-    let applied = s.manager.apply(pid, true).unwrap();
-    assert!(applied.warnings.iter().any(|w| w.contains("device")), "{applied:?}");
+    let mut opener = Opener::new();
+    let applied = s.manager.apply(opener.pid(), true).unwrap();
+    assert!(applied.warnings.iter().any(|w| w.contains("device rules")), "{applied:?}");
+    assert!(opener.opens().contains("null r, null w"));
+    s.check("nothing told", &[("DevicePolicy", "auto"), ("DeviceAllow", "")]);
+    drop(opener);
     s.end();
 }
 
@@ -158,7 +162,8 @@ pub fn delegated() {
         Manager::new(Arc::new(Shared::read().unwrap()), config).unwrap()
     };
     // As long as the scope itself has a process, its children get no controllers.
-    let error = manager("first", r#"{"pids":{"limit":5}}"#).apply(NOBODY, true).unwrap_err();
+    let error =
+        manager("first", r#"{"memory":{"limit":67108864}}"#).apply(NOBODY, true).unwrap_err();
     assert_eq!(error.code(), Code::Controller, "{error}");
     assert!(directories("first").is_empty());
     manager("leaf", "{}").apply(me, false).unwrap();

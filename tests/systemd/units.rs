@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
-use katacg::manager::{Config, Manager, SystemdConfig, NOBODY};
+use katacg::manager::{Add, Config, Manager, SystemdConfig, NOBODY};
 use katacg::Code;
 
 use crate::fixture::*;
@@ -113,19 +113,34 @@ fn a_unit_that_failed_is_no_obstacle() {
     s.end();
 }
 
-/// The OOM killer makes a unit fail, too; destroying it leaves nothing of it.
 #[test]
 fn a_unit_of_ours_that_failed_is_destroyed() {
     need_systemd!();
-    need!(has("memory", "memory") && unified(), "systemd sees OOM kills on a unified host alone");
-    let mut s = Sandbox::planned(r#"{"memory":{"limit":8388608,"swap":8388608}}"#);
-    let pid = s.spawn(&mut crate::helper::command("memory"));
-    s.manager.apply(pid, true).unwrap();
-    eventually("killed", || !alive(pid));
+    let mut s = Sandbox::changed(r#"{"pids":{"limit":20}}"#, |config| {
+        config.systemd = annotated(&[("org.systemd.property.RuntimeMaxSec", "1")]);
+    });
+    let pid = s.start();
     eventually("failed", || s.property("ActiveState") == "failed");
-    s.check("failed", &[("Result", "oom-kill")]);
+    s.check("failed", &[("Result", "timeout")]);
+    eventually("killed", || !alive(pid));
     let error = s.set(r#"{"pids":{"limit":5}}"#).unwrap_err();
     assert_eq!(error.code(), Code::Deleted, "{error}");
+    s.end();
+}
+
+/// The OOM killer takes one process; the unit, which is delegated, goes on with the others.
+#[test]
+fn the_oom_killer_is_counted() {
+    need_systemd!();
+    need!(has("memory", "memory"), "no memory controller");
+    let mut s = Sandbox::new(r#"{"memory":{"limit":16777216,"swap":16777216}}"#);
+    let inside = s.manager.pids().unwrap();
+    let pid = s.spawn(&mut crate::helper::command("memory"));
+    s.manager.add(&[pid], Add::default()).unwrap();
+    eventually("killed", || !alive(pid));
+    eventually("counted", || s.manager.oom_kills().unwrap() == 1);
+    assert_eq!(s.manager.pids().unwrap(), inside);
+    s.check("one less", &[("ActiveState", "active")]);
     s.end();
 }
 

@@ -121,7 +121,7 @@ fn errors_of_systemd() {
         ("org.freedesktop.DBus.Error.InvalidArgs", Code::Argument, 22),
         ("org.freedesktop.DBus.Error.PropertyReadOnly", Code::Unsupported, 95),
         ("org.freedesktop.DBus.Error.AccessDenied", Code::System, 13),
-        ("org.freedesktop.DBus.Error.ServiceUnknown", Code::System, 111),
+        ("org.freedesktop.DBus.Error.ServiceUnknown", Code::Bus, 111),
         ("System.Error.ESRCH", Code::System, 3),
         ("org.example.Whatever", Code::System, 5),
     ] {
@@ -214,14 +214,16 @@ fn nobody_listens() {
     for (bus, advice) in [(Bus::System, "systemd"), (Bus::User, "dbus-user-session")] {
         let systemd = Systemd::new(bus, Some(address.clone()));
         let texts = [&*address, "No such file", advice];
-        let error = assert_error(SOON, || systemd.set(UNIT, &[]), Code::System, &texts);
-        assert_eq!(error.errno().raw_os_error(), 2);
+        let error = assert_error(SOON, || systemd.set(UNIT, &[]), Code::Bus, &texts);
+        // Not ENOENT, which a caller takes for "the unit is gone".
+        assert_eq!(error.errno().raw_os_error(), 111);
+        assert_eq!(error.sys_errno().map(rustix::io::Errno::raw_os_error), Some(2));
     }
     for (address, code) in [
         ("tcp:host=localhost,port=1", Code::Unsupported),
         ("nonsense", Code::Argument),
-        (&*format!("unix:path=/{}", "x".repeat(200)), Code::System),
-        ("unix:abstract=katacg-nobody", Code::System),
+        (&*format!("unix:path=/{}", "x".repeat(200)), Code::Bus),
+        ("unix:abstract=katacg-nobody", Code::Bus),
     ] {
         let systemd = Systemd::new(Bus::System, Some(address.to_owned()));
         assert_error(SOON, || systemd.set(UNIT, &[]), code, &["SetUnitProperties"]);

@@ -141,7 +141,7 @@ fn a_bus_without_systemd() {
     });
     let systemd = client(&peer);
     let texts = ["NameHasNoOwner", "is systemd running"];
-    assert_error(SOON, || systemd.set(UNIT, &weight()), Code::System, &texts);
+    assert_error(SOON, || systemd.set(UNIT, &weight()), Code::Bus, &texts);
     away.store(false, Ordering::SeqCst);
     systemd.set(UNIT, &weight()).unwrap();
     for restarted in [true, false] {
@@ -169,7 +169,7 @@ fn a_socket_that_is_gone_for_a_moment() {
     let begin = Instant::now();
     let texts = ["No such file", "are systemd and its D-Bus running"];
     let limit = Duration::from_secs(2);
-    assert_error(limit, || systemd.set(UNIT, &weight()), Code::System, &texts);
+    assert_error(limit, || systemd.set(UNIT, &weight()), Code::Bus, &texts);
     assert!(begin.elapsed() > Duration::from_millis(900));
     std::thread::scope(|scope| {
         scope.spawn(|| systemd.set(UNIT, &weight()).unwrap());

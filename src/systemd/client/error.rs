@@ -117,7 +117,7 @@ fn code(name: &str) -> (Code, Option<Errno>) {
         "IOError" => system(Errno::IO),
         "UnitMasked" | "ShuttingDown" => system(Errno::SHUTDOWN),
         "UnixProcessIdUnknown" | "NoSuchProcess" => system(Errno::SRCH),
-        _ if is_nobody(name) => system(Errno::CONNREFUSED),
+        _ if is_nobody(name) => (Code::Bus, None),
         _ => (Code::System, errno(name)),
     }
 }
@@ -169,8 +169,8 @@ mod tests {
                 Code::System,
                 Errno::ACCESS,
             ),
-            ("org.freedesktop.DBus.Error.ServiceUnknown", Code::System, Errno::CONNREFUSED),
-            ("org.freedesktop.DBus.Error.Spawn.ChildExited", Code::System, Errno::CONNREFUSED),
+            ("org.freedesktop.DBus.Error.ServiceUnknown", Code::Bus, Errno::CONNREFUSED),
+            ("org.freedesktop.DBus.Error.Spawn.ChildExited", Code::Bus, Errno::CONNREFUSED),
             ("System.Error.ESRCH", Code::System, Errno::SRCH),
             ("System.Error.EUNHEARDOF", Code::System, Errno::IO),
             ("com.example.Other", Code::System, Errno::IO),

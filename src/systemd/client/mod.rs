@@ -30,6 +30,11 @@ pub enum Bus {
     User,
 }
 
+/// That a D-Bus address can be read, and has a socket that can be connected to here.
+pub fn check_address(address: &str) -> Result<()> {
+    address::parse(address.as_bytes()).map(drop)
+}
+
 impl fmt::Display for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::time::{clock_gettime, ClockId};
-
 use super::error::is;
 use super::job::{state, End, Job};
 use super::name;
@@ -11,6 +9,7 @@ use super::requests::{manager, reset_failed, wire};
 use super::talk::{Step, Talk};
 use super::Started;
 use crate::error::{Code, Error, Result};
+use crate::sys::monotonic_microseconds;
 use crate::systemd::bus::{Deadline, Fault};
 use crate::systemd::Property;
 
@@ -28,7 +27,7 @@ enum Attempt {
 
 impl Talk<'_> {
     pub fn start(&mut self, properties: &[Property], existing_is_fine: bool) -> Result<Started> {
-        let since = microseconds();
+        let since = monotonic_microseconds();
         let mut patience = None;
         let mut pause = Duration::from_millis(10);
         loop {
@@ -175,11 +174,4 @@ impl Talk<'_> {
         self.forget();
         Ok(warning.map(|what| format!("StopUnit of {unit}: {what}")))
     }
-}
-
-/// The clock that systemd's timestamps are of.
-fn microseconds() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    let part = |n: i64| u64::try_from(n).unwrap_or(0);
-    part(now.tv_sec) * 1_000_000 + part(now.tv_nsec) / 1000
 }

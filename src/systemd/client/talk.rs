@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::error::{is_no_reply, is_nobody, Asked};
 use super::Systemd;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::systemd::bus::{Connection, Deadline, Fault, Outcome};
 
 /// A bus whose socket is gone: it comes back at once (most keep it), or it was stopped.
@@ -135,7 +135,7 @@ impl<'a> Talk<'a> {
 
     /// Cannot connect: what the caller can do.
     fn advise(&self, error: Error) -> Error {
-        error.context(self.systemd.bus).advice(match self.systemd.bus {
+        error.with_code(Code::Bus).context(self.systemd.bus).advice(match self.systemd.bus {
             super::Bus::System => "are systemd and its D-Bus running here?",
             super::Bus::User => {
                 "is dbus-user-session installed, a session of the user open (or lingering \
