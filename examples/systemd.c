@@ -120,7 +120,7 @@ int main(int argc, char **argv) {
     /* The user's systemd is asked here where its units are, the system's not before the plan. */
     if (katacg_manager_new(NULL, spec, len, &opts, sizeof(opts), &manager, &err) < 0 ||
         show_plan(NULL, KATACG_PLAN_APPLY) < 0)
-        return err.code == KATACG_ERR_SYSTEM || err.code == KATACG_ERR_UNSUPPORTED ||
+        return err.code == KATACG_ERR_BUS || err.code == KATACG_ERR_UNSUPPORTED ||
                        err.code == KATACG_ERR_NOT_MOUNTED
                    ? without_systemd(spec, len, &opts)
                    : failed("manager");

@@ -105,7 +105,7 @@ func TestErrorMatching(t *testing.T) {
 		katacg.ErrArgument, katacg.ErrPath, katacg.ErrJSON, katacg.ErrValue, katacg.ErrNotMounted,
 		katacg.ErrController, katacg.ErrSystem, katacg.ErrUnsupported, katacg.ErrDeleted,
 		katacg.ErrClamped, katacg.ErrRootless, katacg.ErrBusy, katacg.ErrTimeout, katacg.ErrPanic,
-		katacg.ErrTooNew,
+		katacg.ErrTooNew, katacg.ErrBus,
 	}
 	for i, sentinel := range sentinels {
 		err := error(&katacg.Error{Code: katacg.Code(i + 1), Errno: syscall.EACCES})

@@ -119,8 +119,8 @@ func (m *Manager) Exists() (bool, error) {
 // already counts as removed. Processes are not moved and not killed.
 //
 // Of a unit it is the end as well: systemd would kill who is inside, so [ErrBusy] comes before systemd
-// is asked. See [Manager.Kill] and [Manager.MoveTo]. It fails with [ErrSystem] when there is no systemd
-// to talk to; errors.Is(err, fs.ErrNotExist) is true of a bus that is not there, so ask for the code.
+// is asked. See [Manager.Kill] and [Manager.MoveTo]. It fails with [ErrBus] when there is no systemd
+// to talk to.
 func (m *Manager) Destroy() error {
 	handle, err := m.own().acquire("Manager.Destroy")
 	if err != nil {

@@ -255,7 +255,7 @@ func (m *Manager) own() *guarded[managerHandle] {
 // Through systemd it makes the unit, with the process in it and its limits, and waits until that is
 // done. A scope needs a process: systemd refuses one for [Nobody], unless it is there already. It
 // fails with [ErrBusy] when a unit of the name is active, [ErrTimeout] when systemd does not answer or
-// the job does not end (25 s and 30 s), and with [ErrSystem] when there is no bus to talk to.
+// the job does not end (25 s and 30 s), and with [ErrBus] when there is no bus or no systemd on it.
 func (m *Manager) Apply(pid int, flags ApplyFlags) (dropped int, err error) {
 	const op = "Manager.Apply"
 	if pid < math.MinInt32 || pid > math.MaxInt32 {

@@ -240,13 +240,13 @@ func TestNobodyListens(t *testing.T) {
 		}
 	}
 	_, err := m.Apply(child.Process.Pid, 0)
-	if !errors.Is(err, katacg.ErrSystem) || !errors.Is(err, syscall.ENOENT) ||
+	if !errors.Is(err, katacg.ErrBus) || !errors.Is(err, syscall.ECONNREFUSED) ||
 		!strings.Contains(err.Error(), noBus) ||
 		!strings.Contains(err.Error(), "are systemd and its D-Bus running here?") {
 		t.Errorf("%v", err)
 	}
-	wrong := newManager(t, host, "", katacg.ManagerOptions{Path: unitPath, BusAddress: "nonsense"})
-	if _, err := wrong.Apply(katacg.Nobody, 0); !errors.Is(err, katacg.ErrArgument) {
+	options := katacg.ManagerOptions{Path: unitPath, BusAddress: "nonsense"}
+	if _, err := katacg.NewManager(host, nil, &options); !errors.Is(err, katacg.ErrArgument) {
 		t.Errorf("no address: %v", err)
 	}
 	if took := time.Since(began); took > 5*time.Second {

@@ -876,10 +876,9 @@ void katacg_manager_free(struct katacg_manager *manager);
  * failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT: no answer within 25 s, or the job did not end
  * within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: it does not know a property; a device rule that
  * it cannot express), -EINVAL (KATACG_ERR_ARGUMENT: it refuses a value; opts.bus_address is none), and
- * KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNREFUSED (no systemd on that
- * bus), -ECONNRESET (the connection was lost twice), what connect(2) gives, of which -ENOENT is that
- * there is no bus, and not that the cgroup is gone. Threads: any. Fork: safe, unless another thread was in a call on this
- * handle.
+ * -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2) gave),
+ * and KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNRESET (the connection
+ * was lost twice). Threads: any. Fork: safe, unless another thread was in a call on this handle.
  */
 KATACG_MUST_USE
 int katacg_manager_apply(const struct katacg_manager *manager,
@@ -1187,8 +1186,8 @@ int katacg_manager_exists(const struct katacg_manager *manager,
  * still there after about a second is an error before systemd is asked.
  *
  * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
- * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT and
- * KATACG_ERR_SYSTEM as of katacg_manager_apply (-ENOENT: no bus, never that the unit is gone), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
+ * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT, KATACG_ERR_BUS
+ * and KATACG_ERR_SYSTEM as of katacg_manager_apply, -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
  * any. Fork: safe.
  */
 KATACG_MUST_USE

@@ -157,8 +157,8 @@ pub unsafe extern "C" fn katacg_manager_exists(
 /// still there after about a second is an error before systemd is asked.
 ///
 /// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
-/// some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT and
-/// KATACG_ERR_SYSTEM as of katacg_manager_apply (-ENOENT: no bus, never that the unit is gone), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
+/// some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT, KATACG_ERR_BUS
+/// and KATACG_ERR_SYSTEM as of katacg_manager_apply, -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
 /// any. Fork: safe.
 #[no_mangle]
 #[must_use]

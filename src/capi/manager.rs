@@ -240,10 +240,9 @@ pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
 /// failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT: no answer within 25 s, or the job did not end
 /// within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: it does not know a property; a device rule that
 /// it cannot express), -EINVAL (KATACG_ERR_ARGUMENT: it refuses a value; opts.bus_address is none), and
-/// KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNREFUSED (no systemd on that
-/// bus), -ECONNRESET (the connection was lost twice), what connect(2) gives, of which -ENOENT is that
-/// there is no bus, and not that the cgroup is gone. Threads: any. Fork: safe, unless another thread was in a call on this
-/// handle.
+/// -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2) gave),
+/// and KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNRESET (the connection
+/// was lost twice). Threads: any. Fork: safe, unless another thread was in a call on this handle.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_apply(

@@ -187,6 +187,7 @@ fn a_freeze_that_fails_ends_the_set() {
 #[test]
 fn a_rule_that_systemd_has_no_words_for() {
     need_systemd!();
+    need!(root(), "a user's systemd has no say about devices");
     let mut s = Sandbox::planned("{}");
     let pid = s.start();
     for json in [

@@ -153,7 +153,12 @@ func cycle(u *unit, n int) {
 		check("sleep", child.Start())
 		u.pid = child.Process.Pid
 	}
-	time.Sleep(50 * time.Millisecond)
+	// As in harness.c.
+	pause := 100 * time.Millisecond
+	if tracing {
+		pause = time.Second
+	}
+	time.Sleep(pause)
 	timed("start", u.start)
 	if n == 0 {
 		u.verify(first())

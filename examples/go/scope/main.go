@@ -103,7 +103,7 @@ func run(options katacg.ManagerOptions) (err error) {
 
 // reason tells the want of a systemd from what is wrong with the options.
 func reason(err error) error {
-	for _, want := range []error{katacg.ErrSystem, katacg.ErrUnsupported, katacg.ErrNotMounted} {
+	for _, want := range []error{katacg.ErrBus, katacg.ErrUnsupported, katacg.ErrNotMounted} {
 		if errors.Is(err, want) {
 			return &noSystemd{err}
 		}

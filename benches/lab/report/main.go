@@ -1,0 +1,51 @@
+// Command report has two parts: "count MODE PARTICIPANT TRACE", in the machine, says what a traced
+// cycle did; "table RAW COMMAND", outside, makes Markdown of everything that the machines said, and
+// fails when libkatacg is not what it is meant to be.
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"strings"
+)
+
+func main() {
+	log.SetFlags(0)
+	switch {
+	case len(os.Args) == 5 && os.Args[1] == "count":
+		count(os.Args[2], os.Args[3], os.Args[4])
+	case len(os.Args) == 4 && os.Args[1] == "table":
+		machines, err := readRaw(os.Args[2])
+		if err != nil {
+			log.Fatal(err)
+		}
+		bad := table(os.Stdout, machines, os.Args[3])
+		for _, text := range bad {
+			fmt.Fprintln(os.Stderr, "NOT AS MEANT:", text)
+		}
+		if len(bad) > 0 {
+			os.Exit(1)
+		}
+	default:
+		log.Fatal("usage: report count MODE PARTICIPANT TRACE | table RAW COMMAND")
+	}
+}
+
+func count(mode, participant, file string) {
+	phases, err := readTrace(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range phases {
+		fmt.Printf("count %s %s %s %d %d %s %s\n", mode, participant, p.name, p.calls, p.onBus,
+			list(p.sent), list(p.received))
+	}
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "-"
+	}
+	return strings.Join(names, ",")
+}

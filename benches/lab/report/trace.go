@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// phase is what happened in one phase of a traced cycle.
+type phase struct {
+	name string
+	// System calls: all, and those that are about the bus.
+	calls, onBus   int
+	sent, received []string
+}
+
+// trace reads what strace -f -xx -s 65536 wrote.
+type trace struct {
+	phases []*phase
+	now    *phase
+	// The halves of calls in which another thread came between.
+	begun map[string]string
+	// Processes that run another program.
+	others map[string]bool
+	execs  int
+	// By descriptor, out and in; those are the bus over which a handshake went.
+	out, in map[string]*stream
+}
+
+var (
+	text   = regexp.MustCompile(`"((?:\\x[0-9a-f]{2})*)"`)
+	marker = hexOf("/phase/")
+	polled = regexp.MustCompile(`fd=(\d+)`)
+)
+
+func hexOf(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		fmt.Fprintf(&b, `\x%02x`, c)
+	}
+	return b.String()
+}
+
+func readTrace(file string) ([]*phase, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	t := &trace{
+		begun:  map[string]string{},
+		others: map[string]bool{},
+		out:    map[string]*stream{},
+		in:     map[string]*stream{},
+	}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		pid, call, _ := strings.Cut(lines.Text(), " ")
+		t.line(pid, strings.TrimSpace(call))
+	}
+	return t.phases, lines.Err()
+}
+
+func (t *trace) line(pid, call string) {
+	if begun, ok := strings.CutSuffix(call, "<unfinished ...>"); ok {
+		t.begun[pid] = begun
+		return
+	}
+	if strings.HasPrefix(call, "<... ") {
+		_, rest, _ := strings.Cut(call, "resumed>")
+		call = t.begun[pid] + rest
+	}
+	name, arguments, ok := strings.Cut(call, "(")
+	if !ok || t.others[pid] {
+		return
+	}
+	if name == "execve" {
+		t.execs++
+		t.others[pid] = t.execs > 1
+	}
+	if strings.Contains(arguments, marker) {
+		t.mark(arguments)
+		return
+	}
+	arguments, result, _ := cutLast(arguments, ") = ")
+	t.call(name, arguments, result)
+}
+
+func (t *trace) mark(arguments string) {
+	name := strings.TrimPrefix(string(bytesOf(arguments)), "/phase/")
+	t.now = nil
+	if name != "between" {
+		t.now = &phase{name: name}
+		t.phases = append(t.phases, t.now)
+	}
+}
+
+func (t *trace) call(name, arguments, result string) {
+	if t.now != nil {
+		t.now.calls++
+	}
+	number, _, _ := strings.Cut(result, " ")
+	n, _ := strconv.Atoi(number)
+	fd := arguments[:len(arguments)-len(strings.TrimLeft(arguments, "0123456789"))]
+	switch name {
+	case "poll", "ppoll":
+		for _, one := range polled.FindAllStringSubmatch(arguments, -1) {
+			t.aboutBus(one[1])
+		}
+	case "write", "writev", "sendto", "sendmsg":
+		data := bytesOf(arguments)
+		if bytes.HasPrefix(data, []byte("\x00AUTH")) || isAuth(data, t.out[fd]) {
+			t.out[fd], t.in[fd] = &stream{}, &stream{}
+		}
+		t.message(t.out[fd], &fd, data, n, true)
+	case "read", "readv", "recvfrom", "recvmsg":
+		t.message(t.in[fd], &fd, bytesOf(arguments), n, false)
+	case "close":
+		delete(t.out, fd)
+		delete(t.in, fd)
+	}
+}
+
+// isAuth: godbus sends the zero byte by itself.
+func isAuth(data []byte, known *stream) bool { return known == nil && bytes.Equal(data, []byte{0}) }
+
+func (t *trace) aboutBus(fd string) {
+	if t.now != nil && t.out[fd] != nil {
+		t.now.onBus++
+	}
+}
+
+func (t *trace) message(s *stream, fd *string, data []byte, n int, sent bool) {
+	if s == nil {
+		return
+	}
+	t.aboutBus(*fd)
+	if n <= 0 {
+		return
+	}
+	names := s.feed(data[:min(n, len(data))])
+	if t.now == nil {
+		return
+	}
+	if sent {
+		t.now.sent = append(t.now.sent, names...)
+	} else {
+		t.now.received = append(t.now.received, names...)
+	}
+}
+
+// bytesOf is all text of a call's arguments in a row: the parts of what was sent or received.
+func bytesOf(arguments string) []byte {
+	var all []byte
+	for _, found := range text.FindAllStringSubmatch(arguments, -1) {
+		part, err := hex.DecodeString(strings.ReplaceAll(found[1], `\x`, ""))
+		if err == nil {
+			all = append(all, part...)
+		}
+	}
+	return all
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if at := strings.LastIndex(s, sep); at >= 0 {
+		return s[:at], s[at+len(sep):], true
+	}
+	return s, "", false
+}
