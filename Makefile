@@ -24,7 +24,7 @@ PRIVATE_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 WARN := -std=c99 -D_GNU_SOURCE -pedantic-errors -Wall -Wextra -Werror
 RUST_SOURCES := $(shell find src -name '*.rs') Cargo.toml Cargo.lock
 
-.PHONY: all demo test lint bench header install uninstall clean lab
+.PHONY: all demo test lint bench bench-lab header install uninstall clean lab
 .PHONY: rust-test c-test go-test readme-test lab-test
 
 all: $(SO) $(STATIC) $(PCS) $(EXAMPLES)
@@ -123,6 +123,9 @@ lab-test: all
 
 bench: all
 	benches/run
+
+bench-lab: all
+	benches/lab/run
 
 lab:
 	tests/lab/build

@@ -12,14 +12,20 @@ use crate::error::{Code, Error, Result};
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
 impl Cgroup<'_> {
-    /// Turns on, in all the cgroup's ancestors, every controller that the mount has. One that
+    /// Turns on, in all the cgroup's ancestors, every controller that the mount has, or those of
+    /// `only` alone. One that
     /// cannot be turned on (processes inside an ancestor: EBUSY; realtime tasks below: EINVAL;
     /// not delegated to us) is left: the write of a limit that needs it says so.
     ///
     /// What was turned on is told to `done`: the length of the ancestor's path, the controllers.
-    pub fn enable_controllers(&self, done: &mut Vec<(usize, Vec<String>)>) -> Result<()> {
+    pub fn enable_controllers(
+        &self,
+        only: Option<&[String]>,
+        done: &mut Vec<(usize, Vec<String>)>,
+    ) -> Result<()> {
         let root = self.prefix(0);
-        let wanted = root.words("cgroup.controllers")?;
+        let mut wanted = root.words("cgroup.controllers")?;
+        wanted.retain(|c| only.is_none_or(|only| only.contains(c)));
         let missing = |cgroup: Cgroup<'_>| -> Result<Vec<String>> {
             let on = cgroup.words("cgroup.subtree_control")?;
             Ok(wanted.iter().filter(|c| !on.contains(c)).cloned().collect())

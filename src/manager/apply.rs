@@ -137,7 +137,7 @@ impl Manager {
         loop {
             tries += 1;
             let mut plan = self.plan_apply(pid, set.then_some(&known))?;
-            let _one_at_a_time = self.lock();
+            let _one_at_a_time = self.one_at_a_time();
             let mut run = Run::new(self);
             if pid != NOBODY {
                 run.remember(&[pid])?;

@@ -137,8 +137,14 @@ impl<'m> Run<'m> {
                         cgroup.prefix(end).settle_between();
                     }
                 }
+                // On systemd's ground only what is needed: it turns the rest off again.
+                let controller = |w: &'_ Write| w.file.split('.').next().map(str::to_owned);
+                let writes = plan.writes().filter(|w| w.hierarchy == *hierarchy);
+                let only: Option<Vec<String>> =
+                    self.manager.unit.as_ref().map(|_| writes.filter_map(controller).collect());
                 let mut enabled = Vec::new();
-                let result = self.cgroup(*hierarchy)?.enable_controllers(&mut enabled);
+                let cgroup = self.cgroup(*hierarchy)?;
+                let result = cgroup.enable_controllers(only.as_deref(), &mut enabled);
                 self.enabled
                     .extend(enabled.into_iter().map(|(end, names)| (*hierarchy, end, names)));
                 result

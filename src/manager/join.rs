@@ -37,6 +37,12 @@ const SUBSYSTEMS: &[&str] = &[
     "",
 ];
 
+/// Those in which systemd itself has a unit's processes, and `name=systemd` is where it finds them
+/// to kill: a unit's manager joins them whatever it was asked for, or processes that it does not
+/// see would be in the unit when it is stopped.
+const SYSTEMDS: &[&str] =
+    &["name=systemd", "", "devices", "memory", "cpu", "cpuacct", "pids", "blkio"];
+
 /// Where a cgroup is.
 pub(super) enum Place {
     /// A clean path, which is relative to the caller's own cgroup unless it starts with `/`.
@@ -59,7 +65,10 @@ pub(super) fn derive(host: &Host, config: &Config, at_path: &Place) -> Result<Ve
         SUBSYSTEMS.to_vec()
     } else {
         check_names(&config.subsystems)?;
-        let wanted = |name: &&&str| config.subsystems.iter().any(|s| s == **name);
+        let unit = matches!(at_path, Place::Unit(_));
+        let wanted = |name: &&&str| {
+            config.subsystems.iter().any(|s| s == **name) || unit && SYSTEMDS.contains(*name)
+        };
         SUBSYSTEMS.iter().filter(wanted).copied().collect()
     };
     let mut out = Vec::new();
@@ -67,7 +76,7 @@ pub(super) fn derive(host: &Host, config: &Config, at_path: &Place) -> Result<Ve
         let Some(index) = host.find(name) else {
             // Without it a container would have every device; that is not for us to decide.
             let needed = name == "devices" && !config.flags.skip_devices;
-            if needed || !config.subsystems.is_empty() {
+            if needed || config.subsystems.iter().any(|s| s == name) {
                 return Err(host.no_such_controller(name));
             }
             continue;

@@ -44,7 +44,10 @@ impl Manager {
                 plan.steps.push(Step::CreateBelow { hierarchy, below: below.clone(), threaded });
             }
         }
-        let user = self.unit.as_ref().filter(|on| on.bus == Bus::User && !how.threads);
+        let user = self
+            .unit
+            .as_ref()
+            .filter(|on| on.bus == Bus::User && !how.threads && !on.unit.is_slice());
         for joined in self.each().filter(|_| user.is_none()) {
             plan.steps.push(Step::Attach {
                 hierarchy: joined.hierarchy,
@@ -53,12 +56,18 @@ impl Manager {
                 below: below.clone(),
             });
         }
-        let _one_at_a_time = self.lock();
+        let _one_at_a_time = self.one_at_a_time();
         let mut run = Run::new(self);
         run.remember(ids)?;
         run.carry_out(&plan)?;
         match user {
-            Some(on) => on.add(ids, &below).map_err(|e| run.undo(e)),
+            // It may have moved some of them.
+            Some(on) => on.add(ids, &below).map_err(|e| {
+                let home = self.each().map(|j| j.hierarchy);
+                let all = home.flat_map(|h| ids.iter().map(move |id| (h, kind, *id)));
+                run.moved.extend(all);
+                run.undo(e)
+            }),
             None => Ok(()),
         }
     }

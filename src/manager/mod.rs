@@ -19,6 +19,7 @@ mod set;
 mod shared;
 mod start;
 mod state;
+mod stop;
 mod told;
 mod undo;
 mod unit;
@@ -54,6 +55,10 @@ pub struct Manager {
     /// Indices of `joined`'s hierarchies, each once.
     hierarchies: Vec<usize>,
     resources: Mutex<LinuxResources>,
+    /// Held while the cgroup is changed.
+    busy: Mutex<()>,
+    /// A place to move processes to, and nothing else: a unit's slice.
+    place: bool,
     /// Hierarchies in which a rootless caller could not make the cgroup.
     dropped: Vec<AtomicBool>,
     log: Option<Log>,
@@ -99,8 +104,13 @@ impl Manager {
             Some(unit) => unit.parent_path(),
             None => crate::kata::path::parent(&self.config.path),
         };
-        let config = Config { path, resources: LinuxResources::default(), ..self.config.clone() };
-        Ok(Manager::assemble(Arc::clone(&self.shared), config, joined, unit))
+        let mut config =
+            Config { path, resources: LinuxResources::default(), ..self.config.clone() };
+        config.owner = None;
+        config.systemd.annotations.clear();
+        let mut parent = Manager::assemble(Arc::clone(&self.shared), config, joined, unit);
+        parent.place = self.unit.is_some();
+        Ok(parent)
     }
 
     fn assemble(
@@ -118,7 +128,18 @@ impl Manager {
         }
         let resources = Mutex::new(config.resources.clone());
         let dropped = shared.host().hierarchies.iter().map(|_| AtomicBool::new(false)).collect();
-        Manager { shared, config, unit, joined, hierarchies, resources, dropped, log: None }
+        Manager {
+            shared,
+            config,
+            unit,
+            joined,
+            hierarchies,
+            resources,
+            busy: Mutex::default(),
+            place: false,
+            dropped,
+            log: None,
+        }
     }
 
     /// The same manager, with warnings written to `log`.
@@ -187,6 +208,13 @@ impl Manager {
     /// Refuses what would reach every process and cgroup of the host: a manager of the
     /// hierarchies' root ([`Manager::parent`]) is a place to move processes to, no more.
     fn not_the_root(&self) -> Result<()> {
+        if self.place {
+            return fail(
+                Code::Path,
+                "this is a unit's slice, which systemd has for others as well; processes can be \
+                 moved to it, and nothing else",
+            );
+        }
         if self.joined.iter().any(|j| j.path.is_empty()) {
             return fail(
                 Code::Path,
@@ -200,6 +228,10 @@ impl Manager {
     /// The resources that were set last, or that the manager was made with.
     pub fn resources(&self) -> LinuxResources {
         self.lock().clone()
+    }
+
+    fn one_at_a_time(&self) -> MutexGuard<'_, ()> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, LinuxResources> {

@@ -12,7 +12,6 @@ use super::{Manager, Run};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Step};
 use crate::resources;
-use crate::systemd::Property;
 
 /// How long one Set waits for another one of the same cgroup.
 const WAIT: Duration = Duration::from_secs(2);
@@ -20,8 +19,13 @@ const WAIT: Duration = Duration::from_secs(2);
 impl Manager {
     /// What [`Manager::set`] would do; touches nothing.
     pub fn plan(&self, resources: &LinuxResources) -> Result<Plan> {
+        self.plan_on(resources, &self.resources())
+    }
+
+    /// The same, after these resources.
+    fn plan_on(&self, resources: &LinuxResources, known: &LinuxResources) -> Result<Plan> {
         if let Some(on) = &self.unit {
-            return self.plan_told(on, resources);
+            return self.plan_told(on, resources, known);
         }
         let mut plan = self.knobs(resources)?;
         if !self.shared.host().is_unified() {
@@ -49,29 +53,26 @@ impl Manager {
     /// its directory, of the devices hierarchy or else the first.
     pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
         self.not_the_root()?;
-        let mut plan = self.plan(resources)?;
-        let before = self.before(&plan);
-        let mut known = self.lock();
+        let _one_at_a_time = self.one_at_a_time();
+        let known = self.resources();
+        self.set_known(resources, &known)
+    }
+
+    /// The same, for who has seen to that nobody else does.
+    pub(super) fn set_known(
+        &self,
+        resources: &LinuxResources,
+        known: &LinuxResources,
+    ) -> Result<Vec<String>> {
+        let mut plan = self.plan_on(resources, known)?;
         let Some(turn) = self.take_turn()? else { return Err(gone(self.main()?)) };
         let mut run = Run::new(self);
-        run.properties_before(before);
         run.keep_old_values(!self.config.flags.no_rollback);
         run.carry_out(&plan)?;
         drop(turn);
-        *known = resources::merge(&known, resources);
+        *self.lock() = resources::merge(known, resources);
         plan.warnings.append(&mut run.warnings);
         Ok(self.warn(plan.warnings))
-    }
-
-    /// What would put a unit's properties back.
-    fn before(&self, plan: &Plan) -> Vec<Property> {
-        let keep = !self.config.flags.no_rollback;
-        let Some(on) = self.unit.as_ref().filter(|_| keep) else { return Vec::new() };
-        let set = plan.steps.iter().find_map(|step| match step {
-            Step::SetProperties { properties, .. } => Some(properties),
-            _ => None,
-        });
-        set.map_or_else(Vec::new, |set| self.properties_before(on, set))
     }
 
     /// Waits for the lock on the cgroup's directory, within reason: whoever may open the directory

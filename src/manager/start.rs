@@ -1,13 +1,10 @@
 //! Making a unit, and ending it.
 
-use std::time::{Duration, Instant};
-
 use oci_spec::runtime::LinuxResources;
 
-use super::unit::OnSystemd;
+use super::unit::{OnSystemd, Wanted};
 use super::{Applied, Joined, Manager, Run, NOBODY};
-use crate::cgroupfs::{Cgroup, PATIENCE};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::host::Version;
 use crate::plan::{Kind, Plan, Step, Write};
 use crate::resources;
@@ -29,8 +26,9 @@ impl Manager {
         let unified = self.shared.host().is_unified();
         let slice = on.unit.is_slice();
         let wanted = set.unwrap_or(&self.config.resources);
-        let told = set.map(|r| self.tell(on, r)).transpose()?;
-        let (limits, knobs) = told.map_or_else(Default::default, |t| (t.properties, t.plan));
+        let new = LinuxResources::default();
+        let limits = set.map(|r| self.wanted(on, r, &new)).transpose()?;
+        let Wanted { properties: limits, plan: knobs } = limits.unwrap_or_default();
         let mut warnings = knobs.warnings.clone();
         let mut properties = on.unit.creation(u32::try_from(pid).ok(), unified);
         properties.extend_from_slice(on.user_properties());
@@ -82,7 +80,8 @@ impl Manager {
         wanted: &LinuxResources,
         warnings: &mut Vec<String>,
     ) -> Result<Vec<Property>> {
-        if wanted.unified().is_none() {
+        // A slice has none of them.
+        if wanted.unified().is_none() || on.unit.is_slice() {
             return Ok(Vec::new());
         }
         let known = LinuxResources::default();
@@ -95,62 +94,28 @@ impl Manager {
     /// [`Manager::apply`] through systemd.
     ///
     /// When it fails the process is put back where it was, and the unit, empty then, is stopped:
-    /// to stop it before that would kill the process.
+    /// to stop it before that would kill the process. A unit that is there already, which is fine
+    /// for whoever moves nobody, is set as [`Manager::set`] does it.
     pub(super) fn start(&self, on: &OnSystemd, pid: i32, set: bool) -> Result<Applied> {
+        let _one_at_a_time = self.one_at_a_time();
         let known = self.resources();
         let mut plan = self.plan_start(on, pid, set.then_some(&known))?;
-        let _one_at_a_time = self.lock();
         let mut run = Run::new(self);
         if pid != NOBODY {
             run.remember(&[pid])?;
         }
+        let start = |step: &Step| matches!(step, Step::Start { .. });
+        let at = plan.steps.iter().position(start).map_or(0, |at| at + 1);
+        let rest = Plan { steps: plan.steps.split_off(at), warnings: Vec::new() };
         run.carry_out(&plan)?;
+        if run.existed() && set {
+            let warnings = self.set_known(&known, &known)?;
+            return Ok(Applied { warnings, dropped: 0 });
+        }
+        run.carry_out(&rest)?;
         run.verify()?;
         plan.warnings.append(&mut run.warnings);
         Ok(Applied { warnings: self.warn(plan.warnings), dropped: 0 })
-    }
-
-    /// [`Manager::destroy`] through systemd: the unit is stopped, and what is left of its cgroup
-    /// removed: on v1 where systemd does not manage it, on v2 children that it left. Processes
-    /// inside are an error, as with the cgroupfs driver: systemd would kill them.
-    pub(super) fn stop(&self, on: &OnSystemd) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
-        let mut pause = Duration::from_millis(1);
-        loop {
-            let inside = self.inside()?;
-            let Some(pid) = inside.first() else { break };
-            if Instant::now() >= end {
-                let text = format!(
-                    "cannot stop {}: {} processes are in it, the first is {pid}",
-                    on.unit.name,
-                    inside.len()
-                );
-                return Err(Error::new(Code::Busy, text).advice("kill or move them first"));
-            }
-            std::thread::sleep(pause);
-            pause *= 2;
-        }
-        if let Some(warning) = on.client.stop(&on.unit.name)? {
-            self.warn(vec![warning]);
-        }
-        self.remove()
-    }
-
-    /// All processes of the cgroup and below, in every hierarchy.
-    pub(super) fn inside(&self) -> Result<Vec<i32>> {
-        let mut all = std::collections::BTreeSet::new();
-        for joined in self.each() {
-            let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
-            let mut list = |cgroup: Cgroup<'_>| {
-                all.extend(cgroup.pids()?);
-                Ok(())
-            };
-            match cgroup.walk(&mut list) {
-                Err(_) if !cgroup.exists()? => {}
-                other => other?,
-            }
-        }
-        Ok(all.into_iter().collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Carrying out the steps that systemd takes part in.
+//! Carrying out the steps that systemd takes part in, and undoing them.
 
 use std::time::Duration;
 
@@ -6,55 +6,93 @@ use super::execute::Run;
 use super::unit::OnSystemd;
 use super::Manager;
 use crate::cgroupfs::Freezer;
-use crate::error::{fail, Code, Result};
+use crate::error::{fail, Code, Error, Result};
+use crate::host;
 use crate::plan::{Kind, Missing, Plan, Write};
-use crate::systemd::{Property, Started};
+use crate::resources;
+use crate::systemd::{device_properties, Property, Started};
 
 /// How long everybody may take to hold still.
 const FREEZE: Duration = Duration::from_secs(10);
+/// How long systemd may take while everybody holds still.
+const FROZEN_CALL: Duration = Duration::from_secs(3);
 
 /// What a call had systemd do.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// It made the unit.
     started: bool,
-    /// It changed the unit.
+    /// The unit was there.
+    existed: bool,
+    /// It changed the unit, or may have.
     changed: bool,
-    /// What puts the change back.
+    /// What puts the change back, and what cannot be.
     before: Vec<Property>,
-    /// This call froze the cgroup.
+    lost: Vec<String>,
+    /// This call froze the cgroup; it has, at some time.
     frozen: bool,
+    froze: bool,
+}
+
+/// No answer: it may have been carried out, or may still be.
+fn is_uncertain(error: &Error) -> bool {
+    error.code() == Code::Timeout || error.is(rustix::io::Errno::CONNRESET)
 }
 
 impl Run<'_> {
-    /// What would put a unit's properties back.
-    pub(super) fn properties_before(&mut self, before: Vec<Property>) {
-        self.told.before = before;
+    /// Whether the unit to start was there already.
+    pub(super) fn existed(&self) -> bool {
+        self.told.existed
     }
 
     pub(super) fn start_unit(
         &mut self,
         unit: &str,
         properties: &[Property],
-        resources: &[Property],
+        limits: &[Property],
     ) -> Result<()> {
         let on = on(self.manager)?;
-        let all: Vec<Property> = properties.iter().chain(resources).cloned().collect();
+        let all: Vec<Property> = properties.iter().chain(limits).cloned().collect();
         // Whoever moves nobody only wants the unit to be there; a slice is there for many.
         let nobody = !properties.iter().any(|p| p.name == "PIDs");
-        let started = on.client.start(unit, &all, nobody).map_err(|e| match nobody {
-            true if !on.unit.is_slice() => e.advice("a scope is made with a process; give one"),
-            _ => e,
-        })?;
-        if started == Started::Created {
-            self.told.started = true;
-        } else if !resources.is_empty() {
-            on.client.set(unit, resources)?;
+        match on.client.start(unit, &all, nobody) {
+            Ok(Started::Created) => self.told.started = true,
+            Ok(Started::Existed) => self.told.existed = true,
+            Err(e) if nobody && !on.unit.is_slice() => {
+                return Err(e.advice("a scope is made with a process; give one"))
+            }
+            Err(e) => {
+                self.told.started = !nobody && self.arrived() == Some(true);
+                let late = is_uncertain(&e) && !self.told.started;
+                return Err(if late { e.advice("it may still be started, later") } else { e });
+            }
+        }
+        if !nobody && self.arrived() == Some(false) {
+            return fail(
+                Code::System,
+                format!(
+                    "StartTransientUnit of {unit}: the process is not in it; systemd takes its \
+                     number for that of a process in its own PID namespace"
+                ),
+            );
         }
         for joined in self.manager.each() {
             self.entered.push(joined.hierarchy);
         }
         Ok(())
+    }
+
+    /// Whether the processes are in the unit, as far as /proc tells.
+    fn arrived(&self) -> Option<bool> {
+        let home = self.manager.home_joined().ok()?;
+        let facts = self.manager.shared.host().hierarchies.get(home.hierarchy)?;
+        let mut all = true;
+        for &id in self.origin.keys() {
+            let own = host::own_of(id).ok()?;
+            let at = facts.below_mount(own.get(facts.own_key())?);
+            all &= at.as_ref() == Some(&home.path);
+        }
+        Some(all)
     }
 
     /// The files' old values are read first, since systemd writes most of them.
@@ -65,13 +103,52 @@ impl Run<'_> {
         plan: &Plan,
     ) -> Result<()> {
         if std::mem::take(&mut self.keep) {
+            self.keep_properties(properties);
             for write in plan.writes() {
                 self.read_ahead(write);
             }
         }
-        on(self.manager)?.client.set(unit, properties)?;
-        self.told.changed = true;
-        Ok(())
+        let limit = self.told.frozen.then_some(FROZEN_CALL);
+        let done = on(self.manager)?.client.set(unit, properties, limit);
+        self.told.changed = done.as_ref().map_or_else(is_uncertain, |()| true);
+        if !self.told.changed {
+            // systemd takes all or nothing, so nothing was written.
+            self.old.clear();
+        }
+        done
+    }
+
+    /// What the properties were, by the files that they stand for. Device rules have none to read.
+    fn keep_properties(&mut self, properties: &[Property]) {
+        let manager = self.manager;
+        let unified = manager.shared.host().is_unified();
+        let read = |file: &str| {
+            let controller = file.split('.').next().unwrap_or_default();
+            let text = manager.read(if unified { "" } else { controller }, file).ok()?;
+            Some(String::from_utf8_lossy(&text).trim().to_owned())
+        };
+        for property in properties {
+            if self.told.before.iter().any(|p| p.name == property.name) {
+                continue;
+            }
+            match resources::before(&property.name, &read) {
+                Some(value) => {
+                    self.told.before.push(Property::new(property.name.clone(), value));
+                }
+                None if property.name == "DeviceAllow" => self.keep_devices(),
+                None if property.name == "DevicePolicy" => {}
+                None => self.told.lost.push(property.name.to_string()),
+            }
+        }
+    }
+
+    fn keep_devices(&mut self) {
+        let known = self.manager.resources();
+        let rules = known.devices().as_deref().unwrap_or_default();
+        let version = on(self.manager).and_then(|on| on.client.version()).unwrap_or_default();
+        if rules.is_empty() || device_properties(rules, version, &mut self.told.before).is_err() {
+            self.told.lost.push("device rules".to_owned());
+        }
     }
 
     fn read_ahead(&mut self, write: &Write) {
@@ -86,18 +163,12 @@ impl Run<'_> {
     }
 
     pub(super) fn hold_still(&mut self) -> Result<()> {
-        if self.manager.find("freezer").is_none() {
-            let text =
-                "no freezer: while systemd changes device rules, opening any device can fail";
-            self.warnings.push(text.to_owned());
-            return Ok(());
-        }
         if self.manager.freezer_state()? != Freezer::Thawed {
             return Ok(());
         }
         match self.manager.freeze(FREEZE) {
             Ok(()) => {
-                self.told.frozen = true;
+                (self.told.frozen, self.told.froze) = (true, true);
                 Ok(())
             }
             Err(e) if e.code() == Code::Argument => {
@@ -109,35 +180,42 @@ impl Run<'_> {
     }
 
     pub(super) fn let_go(&mut self) -> Result<()> {
-        match std::mem::take(&mut self.told.frozen) {
-            true => self.manager.thaw(),
-            false => Ok(()),
+        if self.told.frozen {
+            self.manager.thaw()?;
+            self.told.frozen = false;
         }
+        Ok(())
     }
 
     /// Undoes what systemd did; before the files, which have the last word.
     pub(super) fn undo_told(&mut self, failed: &mut Vec<String>) -> Option<String> {
-        if let Err(e) = self.let_go() {
-            failed.push(e.to_string());
-        }
-        let Ok(on) = on(self.manager) else { return None };
+        let on = on(self.manager).ok()?;
         let mut restored = None;
+        let before = std::mem::take(&mut self.told.before);
         if std::mem::take(&mut self.told.changed) {
-            let before = std::mem::take(&mut self.told.before);
-            match on.client.set(&on.unit.name, &before) {
-                Ok(()) => restored = Some(format!("{}'s properties", on.unit.name)),
-                Err(e) => failed.push(e.to_string()),
+            failed.extend(self.told.lost.drain(..).map(|p| format!("{p} of {}", on.unit.name)));
+            if !before.is_empty() {
+                if self.told.froze && !self.told.frozen {
+                    failed.extend(self.hold_still().err().map(|e| e.to_string()));
+                }
+                let limit = self.told.frozen.then_some(FROZEN_CALL);
+                match on.client.set(&on.unit.name, &before, limit) {
+                    Ok(()) => restored = Some(format!("{}'s properties", on.unit.name)),
+                    Err(e) => failed.push(e.to_string()),
+                }
             }
+        }
+        if let Err(e) = self.let_go() {
+            failed.push(format!("it stays frozen: {e}"));
         }
         if std::mem::take(&mut self.told.started) {
-            if let Err(e) = self.unstart(on) {
-                failed.push(e.to_string());
-            }
+            failed.extend(self.unstart(on).err().map(|e| e.to_string()));
         }
         restored
     }
 
-    /// A unit is stopped when nobody is in it any more: stopping kills.
+    /// A unit is stopped when nobody is in it any more: stopping kills. A slice stays: without
+    /// processes it harms nobody, and others may have come to use it.
     fn unstart(&mut self, on: &OnSystemd) -> Result<()> {
         let ids: Vec<i32> = self.origin.keys().copied().collect();
         for id in ids {
@@ -151,13 +229,17 @@ impl Run<'_> {
                 }
             }
         }
-        // Where a process was is not known when /proc hides it.
-        let inside = self.manager.inside()?;
-        if !inside.is_empty() {
-            let text = format!("{} has processes in it, and is not stopped", on.unit.name);
-            return fail(Code::Busy, text);
+        match on.unit.is_slice() {
+            true => Ok(()),
+            false => self.manager.stop_empty(on),
         }
-        on.client.stop(&on.unit.name).map(drop)
+    }
+}
+
+/// A panic on the way leaves nobody frozen.
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let _ = self.let_go();
     }
 }
 

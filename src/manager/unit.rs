@@ -1,5 +1,6 @@
 //! The systemd driver's side of a manager: its unit, and what the unit is told.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources};
@@ -26,7 +27,8 @@ pub(super) struct OnSystemd {
 }
 
 /// What a unit is told, and what is written besides.
-pub(super) struct Told {
+#[derive(Default)]
+pub(super) struct Wanted {
     pub(super) properties: Vec<Property>,
     /// Without device rules.
     pub(super) plan: Plan,
@@ -102,11 +104,19 @@ impl OnSystemd {
     /// Adding through a user's systemd, which may move processes where the user may not.
     pub(super) fn add(&self, ids: &[i32], below: &[u8]) -> Result<()> {
         let pids: Vec<u32> = ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect();
-        match std::str::from_utf8(below) {
+        let done = match std::str::from_utf8(below) {
             Ok("") => self.client.attach(&self.unit.name, "", &pids),
             Ok(below) => self.client.attach(&self.unit.name, &format!("/{below}"), &pids),
             Err(_) => fail(Code::Path, "a sub cgroup of a unit has a name of UTF-8"),
-        }
+        };
+        done.map_err(|e| match e.is(rustix::io::Errno::BUSY) {
+            // runc#2356
+            true => e.advice(
+                "a cgroup with controllers turned on for its children takes no processes; \
+                 use one of its leaves",
+            ),
+            false => e,
+        })
     }
 
     /// The user's properties, as annotations gave them.
@@ -116,32 +126,23 @@ impl OnSystemd {
 }
 
 impl Manager {
-    /// What the resources come to on a unit. systemd applies device rules itself, on v1 and v2.
-    pub(super) fn tell(&self, on: &OnSystemd, r: &LinuxResources) -> Result<Told> {
-        let known = self.resources();
-        let (properties, mut warnings) = self.properties(on, r, &known)?;
-        let files = resources::rounded(r, self.target(), &known);
-        let strict = self.config.flags.strict;
-        let mut plan =
-            resources::plan(&files, self.target(), Options { skip_devices: true, strict })?;
-        plan.warnings.append(&mut warnings);
-        Ok(Told { properties, plan })
-    }
-
-    fn properties(
+    /// What the resources come to on a unit, after those that are known. systemd applies device
+    /// rules itself, on v1 and v2.
+    pub(super) fn wanted(
         &self,
         on: &OnSystemd,
         r: &LinuxResources,
         known: &LinuxResources,
-    ) -> Result<(Vec<Property>, Vec<String>)> {
+    ) -> Result<Wanted> {
         let flags = self.config.flags;
-        let facts = self.facts(on, r, known)?;
-        let mut list = Vec::new();
+        let known = self.bandwidth_now(r, known);
+        let facts = self.facts(on, r, &known)?;
+        let mut properties = Vec::new();
         let mut warnings = Vec::new();
         let rules = r.devices().as_deref().filter(|_| !flags.skip_devices).unwrap_or_default();
         match on.bus {
             _ if rules.is_empty() => {}
-            Bus::System => warnings = device_properties(rules, facts.version, &mut list)?,
+            Bus::System => warnings = device_properties(rules, facts.version, &mut properties)?,
             // It may load no BPF program, and says nothing.
             Bus::User if flags.strict => {
                 return fail(Code::Unsupported, format!("device rules: {NO_DEVICES}"))
@@ -149,9 +150,42 @@ impl Manager {
             Bus::User => warnings.push(format!("device rules are not applied: {NO_DEVICES}")),
         }
         let mut limits = resources::properties(r, self.target(), facts)?;
-        list.append(&mut limits.list);
+        properties.append(&mut limits.list);
         warnings.append(&mut limits.warnings);
-        Ok((list, warnings))
+
+        let files = resources::rounded(r, self.target(), facts);
+        let options = Options { skip_devices: true, strict: flags.strict };
+        let mut plan = resources::plan(&files, self.target(), options)?;
+        plan.warnings.append(&mut warnings);
+        Ok(Wanted { properties, plan })
+    }
+
+    /// v1 has quota and period in two files, systemd takes them together: the one that a call
+    /// leaves out is what the file says.
+    fn bandwidth_now<'k>(
+        &self,
+        r: &LinuxResources,
+        known: &'k LinuxResources,
+    ) -> Cow<'k, LinuxResources> {
+        let Some(cpu) = r.cpu() else { return Cow::Borrowed(known) };
+        let one = cpu.quota().is_some_and(|v| v != 0) != cpu.period().is_some_and(|v| v != 0);
+        if !one || !self.shared.is_live() || self.shared.host().find("cpu").is_none() {
+            return Cow::Borrowed(known);
+        }
+        let number = |file: &str| -> Option<i64> {
+            let text = self.read("cpu", file).ok()?;
+            String::from_utf8_lossy(&text).trim().parse().ok()
+        };
+        let mut now = known.clone();
+        let mut both = now.cpu().clone().unwrap_or_default();
+        if let Some(quota) = number("cpu.cfs_quota_us") {
+            both.set_quota(Some(quota));
+        }
+        if let Some(period) = number("cpu.cfs_period_us") {
+            both.set_period(u64::try_from(period).ok());
+        }
+        now.set_cpu(Some(both));
+        Cow::Owned(now)
     }
 
     pub(super) fn facts<'a>(
@@ -179,13 +213,17 @@ impl Manager {
     }
 
     /// The plan of a set on a unit: checks, properties, files.
-    pub(super) fn plan_told(&self, on: &OnSystemd, r: &LinuxResources) -> Result<Plan> {
-        let Told { properties, plan } = self.tell(on, r)?;
+    pub(super) fn plan_told(
+        &self,
+        on: &OnSystemd,
+        r: &LinuxResources,
+        known: &LinuxResources,
+    ) -> Result<Plan> {
+        let Wanted { properties, plan } = self.wanted(on, r, known)?;
         let check = |step: &Step| matches!(step, Step::CheckMemory { .. });
         let turn_on = self.turn_on(&plan);
         let (mut steps, writes): (Vec<Step>, Vec<Step>) = plan.steps.into_iter().partition(check);
-        let unified = self.shared.host().is_unified();
-        let still = !unified && properties.iter().any(|p| p.name == "DeviceAllow");
+        let still = !properties.is_empty() && self.holds_still(on, r, known);
         steps.extend(still.then_some(Step::Freeze));
         // An empty call would only cost a round trip.
         if !properties.is_empty() {
@@ -197,27 +235,12 @@ impl Manager {
         Ok(Plan { steps, warnings: plan.warnings })
     }
 
-    /// What puts a unit's properties back to what they were before a set: those of the resources
-    /// that were known then, and systemd's defaults for what was never set.
-    pub(super) fn properties_before(&self, on: &OnSystemd, set: &[Property]) -> Vec<Property> {
-        let known = self.resources();
-        let (before, _) = self.properties(on, &known, &known).unwrap_or_default();
-        let mut out: Vec<Property> = Vec::new();
-        for property in set {
-            // Device rules are two of a name: the first clears.
-            if out.iter().any(|done| done.name == property.name) {
-                continue;
-            }
-            let was = before.iter().filter(|p| p.name == property.name).cloned();
-            let len = out.len();
-            out.extend(was);
-            if out.len() == len {
-                out.extend(
-                    resources::reset(&property.name)
-                        .map(|value| Property::new(property.name.clone(), value)),
-                );
-            }
-        }
-        out
+    /// v1: systemd denies a unit with device rules everything for a moment, at every change. Not a
+    /// slice: it may have the bus inside, which could not answer.
+    fn holds_still(&self, on: &OnSystemd, r: &LinuxResources, known: &LinuxResources) -> bool {
+        let ruled = |r: &LinuxResources| r.devices().as_ref().is_some_and(|d| !d.is_empty());
+        let v1 = !self.shared.host().is_unified();
+        let can = v1 && self.find("freezer").is_some() && !on.unit.is_slice();
+        can && !self.config.flags.skip_devices && (ruled(r) || ruled(known))
     }
 }

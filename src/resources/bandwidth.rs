@@ -40,14 +40,19 @@ impl Bandwidth {
         let mut words = text.split_ascii_whitespace();
         let quota = match words.next()? {
             "max" => -1,
-            number => number.parse().ok()?,
+            number => number.parse().ok().filter(|&quota| quota > 0)?,
         };
         let period = words.next().map_or(Some(period), |p| p.parse().ok())?;
-        words.next().is_none().then_some(Bandwidth::new(quota, period))
+        let whole = words.next().is_none() && period > 0;
+        whole.then_some(Bandwidth::new(quota, period))
+    }
+
+    pub(super) fn period(self) -> u64 {
+        self.period
     }
 
     /// CPU time a second, rounded up to whole percent; none without a limit.
-    fn per_second(self) -> Option<u64> {
+    pub(super) fn per_second(self) -> Option<u64> {
         let quota = u64::try_from(self.quota).ok().filter(|&q| q > 0)?;
         let exact = u128::from(quota) * u128::from(SECOND) / u128::from(self.period);
         // Beyond what systemd can count is no limit.

@@ -5,7 +5,7 @@
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 
 use super::bandwidth::Bandwidth;
-use super::properties::{Draft, INFINITY};
+use super::properties::{Draft, Facts, INFINITY};
 use super::Target;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
@@ -106,6 +106,8 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
         }
         Version::V2 => match (cpu.idle(), shares) {
             (Some(1), _) => idle(out),
+            // The kernel refuses a weight while it is idle, and systemd would end that for it.
+            (None, Some(_)) if is_idle(out.facts.known) => {}
             (_, Some(shares)) => out.number("CPUWeight", weight_from_shares(shares)),
             (Some(0), None) => busy(out),
             _ => {}
@@ -125,21 +127,33 @@ pub(super) fn idle(out: &mut Draft<'_>) {
 
 /// No longer idle: the unit needs a weight again, the last one that was set, if any.
 pub(super) fn busy(out: &mut Draft<'_>) {
-    let known = out.facts.known.cpu().as_ref().filter(|cpu| cpu.idle() == Some(1));
-    if let Some(cpu) = known.filter(|_| out.facts.version >= 252) {
-        let weight = set(cpu.shares()).map_or(INFINITY, weight_from_shares);
-        out.number("CPUWeight", weight);
+    if is_idle(out.facts.known) && out.facts.version >= 252 {
+        let cpu = out.facts.known.cpu().as_ref();
+        let shares = cpu.and_then(|cpu| set(cpu.shares()));
+        out.number("CPUWeight", shares.map_or(INFINITY, weight_from_shares));
     }
 }
 
+/// By either of the two ways to say so.
+fn is_idle(known: &LinuxResources) -> bool {
+    let unified = known.unified().as_ref().and_then(|map| map.get("cpu.idle"));
+    let cpu = known.cpu().as_ref().and_then(LinuxCpu::idle);
+    cpu == Some(1) || unified.is_some_and(|v| v.trim() == "1")
+}
+
 /// See [`super::properties::rounded`].
-pub(super) fn round(r: &mut LinuxResources, target: Target<'_>, known: &LinuxResources) {
+pub(super) fn round(r: &mut LinuxResources, target: Target<'_>, facts: Facts<'_>) {
     let v1 = !target.v2("cpu", "cpu");
-    if let Some(cpu) = r.cpu_mut() {
-        let quota = Bandwidth::of(cpu, v1, known).map(Bandwidth::rounded);
-        if cpu.quota().is_some_and(|v| v > 0) {
-            cpu.set_quota(quota);
-        }
+    let Some(cpu) = r.cpu_mut() else { return };
+    let Some(bandwidth) = Bandwidth::of(cpu, v1, facts.known) else { return };
+    let limited = bandwidth.rounded() > 0;
+    // Before 242 systemd writes the default period, with a quota for that.
+    let both = v1 && facts.version < 242 && bandwidth.period() != DEFAULT_PERIOD;
+    if both {
+        cpu.set_period(Some(bandwidth.period()));
+    }
+    if limited && (both || cpu.quota().is_some_and(|v| v > 0)) {
+        cpu.set_quota(Some(bandwidth.rounded()));
     }
 }
 

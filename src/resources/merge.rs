@@ -18,6 +18,15 @@ pub fn merge(old: &LinuxResources, new: &LinuxResources) -> LinuxResources {
             memory.set_swap(None);
         }
     }
+    // v2 keeps what is left for swap; and what is known must stay something that can be set.
+    if let (Some(old), Some(new)) = (old.memory(), new.memory()) {
+        let limits = (old.limit().unwrap_or(0), old.swap().unwrap_or(0), new.limit().unwrap_or(0));
+        if let ((was @ 1.., swap @ 1.., limit @ 1..), None | Some(0)) = (limits, new.swap()) {
+            if let Some(memory) = merged.memory_mut().as_mut().filter(|_| limit > swap) {
+                memory.set_swap(Some(limit.saturating_add((swap - was).max(0))));
+            }
+        }
+    }
     merged
 }
 

@@ -4,6 +4,7 @@
 //! drift apart. A new resource is one new file and one line in [`plan`].
 
 mod bandwidth;
+mod before;
 mod cpu;
 mod cpuset;
 mod hugetlb;
@@ -19,12 +20,13 @@ mod shape;
 mod unified;
 mod unified_properties;
 
+pub use before::before;
 pub use cpu::weight_from_shares;
 pub use cpuset::file_name as cpuset_file;
 pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
-pub use properties::{at_creation, properties, reset, rounded, Facts, Properties};
+pub use properties::{at_creation, properties, rounded, Facts, Properties};
 
 use oci_spec::runtime::LinuxResources;
 

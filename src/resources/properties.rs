@@ -102,23 +102,9 @@ pub fn at_creation(r: &LinuxResources, target: Target<'_>, facts: Facts<'_>) -> 
 
 /// The resources as the files get them beside a unit: systemd counts CPU quota in whole percent,
 /// so it is rounded up, and both must say the same.
-pub fn rounded(r: &LinuxResources, target: Target<'_>, known: &LinuxResources) -> LinuxResources {
+pub fn rounded(r: &LinuxResources, target: Target<'_>, facts: Facts<'_>) -> LinuxResources {
     let mut out = r.clone();
-    cpu::round(&mut out, target, known);
-    unified::round(&mut out, known);
+    cpu::round(&mut out, target, facts);
+    unified::round(&mut out, facts.known);
     out
-}
-
-/// What a property goes back to when it was never set.
-pub fn reset(name: &str) -> Option<Value> {
-    Some(match name {
-        "CPUWeight" | "CPUShares" | "IOWeight" | "BlockIOWeight" | "CPUQuotaPerSecUSec"
-        | "CPUQuotaPeriodUSec" | "MemoryMax" | "MemoryHigh" | "MemorySwapMax" | "MemoryLimit"
-        | "TasksMax" => Value::U64(INFINITY),
-        "MemoryLow" | "MemoryMin" => Value::U64(0),
-        "AllowedCPUs" | "AllowedMemoryNodes" => Value::bytes(&[]),
-        "DevicePolicy" => Value::str("auto"),
-        "DeviceAllow" => Value::pairs([]),
-        _ => return None,
-    })
 }

@@ -15,6 +15,7 @@ const MEMORY: &[(&str, &str)] = &[
     ("memory.high", "MemoryHigh"),
     ("memory.max", "MemoryMax"),
     ("memory.swap.max", "MemorySwapMax"),
+    ("memory.zswap.max", "MemoryZSwapMax"),
 ];
 
 /// In order of name, as the files are written. `memory.oom.group` is [`oom_policy`]'s.
@@ -28,7 +29,7 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
     for (key, value) in keys {
         match key {
             "cpu.idle" if value == "1" => cpu::idle(out),
-            "cpu.idle" if !map.contains_key("cpu.weight") => cpu::busy(out),
+            "cpu.idle" if !map.contains_key("cpu.weight") => busy(out),
             "cpu.max" => match Bandwidth::parse(value, period(out.facts.known)) {
                 Some(bandwidth) => bandwidth.properties(out),
                 None => return invalid(key, value),
@@ -48,13 +49,28 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
             }
             "pids.max" => out.number("TasksMax", number(key, value)?.max(1)),
             _ => {
-                if let Some((_, property)) = MEMORY.iter().find(|(file, _)| *file == key) {
+                let known = MEMORY.iter().find(|(file, _)| *file == key);
+                // Before it had the property it left the file alone.
+                let since = if key == "memory.zswap.max" { 253 } else { 0 };
+                if let Some((_, property)) = known.filter(|_| out.facts.version >= since) {
                     out.number(property, bytes(key, value)?);
                 }
             }
         }
     }
     Ok(())
+}
+
+/// As [`cpu::busy`], also when the map made it idle.
+fn busy(out: &mut Draft<'_>) {
+    let known = out.facts.known.unified().as_ref();
+    let of = |key: &str| known.and_then(|map| map.get(key)).map(|v| v.trim());
+    if of("cpu.idle") == Some("1") && out.facts.version >= 252 {
+        let weight = of("cpu.weight").and_then(|v| v.parse().ok()).unwrap_or(INFINITY);
+        out.number("CPUWeight", weight);
+    } else {
+        cpu::busy(out);
+    }
 }
 
 /// `memory.oom.group` as `OOMPolicy`, which a unit can only be made with (scopes since systemd
@@ -121,9 +137,10 @@ fn bytes(key: &str, value: &str) -> Result<u64> {
     scaled.map_or_else(|| invalid(key, value), Ok)
 }
 
-/// The weight for all devices; one device's has no property.
+/// The weight for all devices, in a line of its own; one device's has no property.
 fn default_weight(value: &str) -> Option<u64> {
-    value.strip_prefix("default").unwrap_or(value).trim().parse().ok()
+    let weight = |line: &str| line.strip_prefix("default").unwrap_or(line).trim().parse().ok();
+    value.lines().filter_map(weight).next_back()
 }
 
 fn invalid<T>(key: &str, value: &str) -> Result<T> {

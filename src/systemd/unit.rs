@@ -59,6 +59,7 @@ impl Unit {
             true => slice::expand(name.as_bytes())?,
             false => crate::kata::gopath::join(&[&inside, name.as_bytes()]),
         };
+        let cgroup = escape(&cgroup);
         if cgroup == b"/" {
             return refuse("the root slice is shared by all");
         }
@@ -68,6 +69,15 @@ impl Unit {
     /// Whether it is a slice.
     pub fn is_slice(&self) -> bool {
         is_slice(&self.name)
+    }
+
+    /// As the bus calls its type.
+    pub fn kind(&self) -> &'static str {
+        if self.is_slice() {
+            "Slice"
+        } else {
+            "Scope"
+        }
     }
 
     /// Its cgroup, from the root of systemd's own.
@@ -104,6 +114,29 @@ impl Unit {
     }
 }
 
+/// What systemd's names of cgroups have `_` in front of, so that none looks like a file of the
+/// kernel's (its cg_escape).
+const FILES: &[&[u8]] = &[
+    b"cgroup.",
+    b"cpu.",
+    b"cpuacct.",
+    b"cpuset.",
+    b"io.",
+    b"blkio.",
+    b"memory.",
+    b"devices.",
+    b"pids.",
+];
+
+fn escape(path: &[u8]) -> Vec<u8> {
+    let special = |name: &[u8]| {
+        matches!(name.first(), Some(b'_' | b'.')) || FILES.iter().any(|file| name.starts_with(file))
+    };
+    let parts = path.split(|&b| b == b'/').skip(1);
+    let escaped = parts.map(|name| [if special(name) { &b"/_"[..] } else { b"/" }, name].concat());
+    escaped.collect::<Vec<_>>().concat()
+}
+
 fn is_slice(name: &str) -> bool {
     name.strip_suffix(".slice").is_some()
 }
@@ -138,6 +171,15 @@ mod tests {
             ("a.slice:p:a-b.slice", false, "a-b.slice", "a.slice", "/a.slice/a-b.slice"),
             ("::a-b.slice", true, "a-b.slice", "a.slice", "/a.slice/a-b.slice"),
             ("::a.slice", false, "a.slice", "-.slice", "/a.slice"),
+            ("io.slice::_x", false, "_x.scope", "io.slice", "/_io.slice/__x.scope"),
+            (
+                ":memory.x:y",
+                false,
+                "memory.x-y.scope",
+                "system.slice",
+                "/system.slice/_memory.x-y.scope",
+            ),
+            ("iox.slice::x", false, "x.scope", "iox.slice", "/iox.slice/x.scope"),
         ] {
             let unit = Unit::parse(path.as_bytes(), user).unwrap();
             let found = (&*unit.name, &*unit.slice, std::str::from_utf8(unit.cgroup()).unwrap());

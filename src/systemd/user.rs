@@ -36,7 +36,34 @@ pub fn user_properties<'a>(
     Ok(out.into_iter().map(|(name, (value, _))| Property::new(name, value)).collect())
 }
 
+/// What is not a container's to say: which processes are in the unit, where it is, and which other
+/// units live and die with it. `PIDs` adds to the caller's; a `Slice` would win over it.
+const REFUSED: &[&str] = &[
+    "PIDs",
+    "PIDFDs",
+    "Slice",
+    "Controller",
+    "Delegate",
+    "DelegateControllers",
+    "DelegateSubgroup",
+    "Wants",
+    "Requires",
+    "Requisite",
+    "BindsTo",
+    "PartOf",
+    "Upholds",
+    "Conflicts",
+    "OnFailure",
+    "OnSuccess",
+    "PropagatesStopTo",
+    "StopPropagatedFrom",
+    "JoinsNamespaceOf",
+];
+
 fn property(name: &str, text: &str) -> Result<(String, Value)> {
+    if REFUSED.contains(&name) {
+        return fail(Code::Value, "this property is the runtime's to set, not the container's");
+    }
     if name.len() < 3 || !name.bytes().all(|b| b.is_ascii_alphabetic()) {
         return fail(Code::Value, "a property's name is 3 or more ASCII letters");
     }

@@ -15,7 +15,7 @@ fn no_answer() {
     let peer = Peer::new(|_, _| Then::Done);
     let systemd = hasty(&peer);
     let texts = ["SetUnitProperties", UNIT, "did not answer", "0.2 s"];
-    let error = assert_error(SOON, || systemd.set(UNIT, &weight()), Code::Timeout, &texts);
+    let error = assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::Timeout, &texts);
     assert_eq!(error.errno().raw_os_error(), 110);
     let texts = ["StartTransientUnit", "0.2 s"];
     assert_error(SOON, || systemd.start(UNIT, &weight(), false), Code::Timeout, &texts);
@@ -36,8 +36,8 @@ fn a_late_answer() {
         Then::Usual
     });
     let systemd = hasty(&peer);
-    assert_error(SOON, || systemd.set(UNIT, &weight()), Code::Timeout, &["0.2 s"]);
-    systemd.set(UNIT, &weight()).unwrap();
+    assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::Timeout, &["0.2 s"]);
+    systemd.set(UNIT, &weight(), None).unwrap();
     assert_eq!(peer.connections(), 2);
 }
 
@@ -49,7 +49,12 @@ fn an_answer_to_another_call() {
         out.raw(message.build(&()).unwrap().data());
         Then::Done
     });
-    assert_error(SOON, || hasty(&peer).set(UNIT, &weight()), Code::Timeout, &["did not answer"]);
+    assert_error(
+        SOON,
+        || hasty(&peer).set(UNIT, &weight(), None),
+        Code::Timeout,
+        &["did not answer"],
+    );
 }
 
 #[test]
@@ -61,7 +66,7 @@ fn hanging_up_in_the_middle_of_a_message() {
     });
     let systemd = client(&peer);
     let texts = ["SetUnitProperties", "while an answer was awaited"];
-    let error = assert_error(SOON, || systemd.set(UNIT, &weight()), Code::System, &texts);
+    let error = assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::System, &texts);
     assert_eq!(error.errno().raw_os_error(), 104);
     assert_eq!(peer.connections(), 2);
 }
@@ -76,7 +81,7 @@ fn an_answer_in_small_pieces() {
         }
         Then::Done
     });
-    client(&peer).set(UNIT, &weight()).unwrap();
+    client(&peer).set(UNIT, &weight(), None).unwrap();
 }
 
 #[test]
@@ -131,7 +136,7 @@ fn errors_of_systemd() {
         });
         let systemd = client(&peer);
         let texts = ["SetUnitProperties", UNIT, name, "the reason"];
-        let error = assert_error(SOON, || systemd.set(UNIT, &weight()), code, &texts);
+        let error = assert_error(SOON, || systemd.set(UNIT, &weight(), None), code, &texts);
         assert_eq!(error.errno().raw_os_error(), errno, "{error}");
         let texts = ["StartTransientUnit", UNIT, name, "the reason"];
         assert_error(SOON, || systemd.start(UNIT, &weight(), true), code, &texts);
@@ -147,7 +152,7 @@ fn an_error_without_words() {
         out.raw(error.build(&(1u32, 2u32)).unwrap().data());
         Then::Done
     });
-    let set = || client(&peer).set(UNIT, &weight());
+    let set = || client(&peer).set(UNIT, &weight(), None);
     assert_error(SOON, set, Code::System, &["org.example.Mute"]);
 }
 
@@ -168,7 +173,7 @@ fn what_is_no_message() {
             Then::Done
         });
         let systemd = hasty(&peer);
-        assert_error(SOON, || systemd.set(UNIT, &weight()), Code::System, &[text]);
+        assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::System, &[text]);
         peer.wait_open(0);
     }
 }
@@ -183,7 +188,7 @@ fn what_is_passed_over() {
         out.raw(b"l\x04\0\x01\0\0\0\0\x01\0\0\0\x08\0\0\0\x63\x01u\0\x01\0\0\0");
         Then::Usual
     });
-    client(&peer).set(UNIT, &weight()).unwrap();
+    client(&peer).set(UNIT, &weight(), None).unwrap();
 }
 
 #[test]
@@ -200,7 +205,7 @@ fn a_handshake_that_fails() {
         let peer = Peer::greeting(move |_| greeting, |_, _| Then::Usual);
         let systemd = hasty(&peer);
         let texts = ["SetUnitProperties", UNIT, text];
-        assert_error(SOON, || systemd.set(UNIT, &weight()), code, &texts);
+        assert_error(SOON, || systemd.set(UNIT, &weight(), None), code, &texts);
         assert!(peer.connections() <= 2);
         peer.wait_open(0);
     }
@@ -214,7 +219,7 @@ fn nobody_listens() {
     for (bus, advice) in [(Bus::System, "systemd"), (Bus::User, "dbus-user-session")] {
         let systemd = Systemd::new(bus, Some(address.clone()));
         let texts = [&*address, "No such file", advice];
-        let error = assert_error(SOON, || systemd.set(UNIT, &[]), Code::Bus, &texts);
+        let error = assert_error(SOON, || systemd.set(UNIT, &[], None), Code::Bus, &texts);
         // Not ENOENT, which a caller takes for "the unit is gone".
         assert_eq!(error.errno().raw_os_error(), 111);
         assert_eq!(error.sys_errno().map(rustix::io::Errno::raw_os_error), Some(2));
@@ -226,7 +231,7 @@ fn nobody_listens() {
         ("unix:abstract=katacg-nobody", Code::Bus),
     ] {
         let systemd = Systemd::new(Bus::System, Some(address.to_owned()));
-        assert_error(SOON, || systemd.set(UNIT, &[]), code, &["SetUnitProperties"]);
+        assert_error(SOON, || systemd.set(UNIT, &[], None), code, &["SetUnitProperties"]);
     }
 }
 
@@ -235,7 +240,7 @@ fn nobody_listens() {
 fn several_addresses() {
     let peer = Peer::usual();
     let address = format!("unix:path=/nowhere;{},guid=00", peer.address());
-    Systemd::new(Bus::System, Some(address)).set(UNIT, &[]).unwrap();
+    Systemd::new(Bus::System, Some(address)).set(UNIT, &[], None).unwrap();
 }
 
 /// A unix socket whose backlog is full refuses with EAGAIN.
@@ -262,6 +267,6 @@ fn a_full_backlog() {
     }
     let systemd = Systemd::new(Bus::System, Some(format!("unix:path={}", path.display())))
         .with_patience(Duration::from_millis(300), Duration::from_millis(200));
-    assert_error(SOON, || systemd.set(UNIT, &[]), Code::Timeout, &["0.2 s"]);
+    assert_error(SOON, || systemd.set(UNIT, &[], None), Code::Timeout, &["0.2 s"]);
     std::fs::remove_file(&path).unwrap();
 }

@@ -41,14 +41,14 @@ fn a_client_alone() {
     let systemd = Systemd::new(Bus::System, Some(address))
         .with_patience(Duration::from_secs(5), Duration::from_secs(2));
     systemd.start(UNIT, &weight(), false).unwrap();
-    systemd.set(UNIT, &weight()).unwrap();
+    systemd.set(UNIT, &weight(), None).unwrap();
     assert_eq!(status(), before);
     let more: Vec<_> = descriptors().difference(&open).cloned().collect();
     assert_eq!(more.len(), 1, "{more:?}");
     // What is sent behind it finds the connection closed.
     systemd.stop(UNIT).unwrap();
     assert_eq!(systemd.attach(UNIT, "", &[1]).unwrap_err().code(), Code::System);
-    systemd.set(UNIT, &weight()).unwrap();
+    systemd.set(UNIT, &weight(), None).unwrap();
     drop(systemd);
     assert_eq!(descriptors(), open);
     assert_eq!(status(), before);
@@ -92,12 +92,13 @@ fn nothing_is_left_behind() {
 fn a_fork() {
     let peer = Peer::usual();
     let systemd = client(&peer);
-    systemd.set(UNIT, &weight()).unwrap();
+    systemd.set(UNIT, &weight(), None).unwrap();
     // SAFETY: the child does nothing but use the client, and leaves without unwinding.
     #[allow(unsafe_code)]
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let fine = systemd.set(UNIT, &weight()).is_ok() && systemd.set(UNIT, &weight()).is_ok();
+        let fine = systemd.set(UNIT, &weight(), None).is_ok()
+            && systemd.set(UNIT, &weight(), None).is_ok();
         // SAFETY: ends the process.
         #[allow(unsafe_code)]
         unsafe {
@@ -109,6 +110,6 @@ fn a_fork() {
     let (_, status) = rustix::process::waitpid(Some(child), flags).unwrap().unwrap();
     assert_eq!(status.exit_status(), Some(0));
     assert_eq!(peer.connections(), 2);
-    systemd.set(UNIT, &weight()).unwrap();
+    systemd.set(UNIT, &weight(), None).unwrap();
     assert_eq!(peer.connections(), 2);
 }

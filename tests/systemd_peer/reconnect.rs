@@ -20,7 +20,7 @@ fn calls_in_sequence_use_one_connection() {
     let systemd = client(&peer);
     for _ in 0..20 {
         systemd.start(UNIT, &weight(), false).unwrap();
-        systemd.set(UNIT, &weight()).unwrap();
+        systemd.set(UNIT, &weight(), None).unwrap();
         systemd.stop(UNIT).unwrap();
     }
     assert_eq!(peer.connections(), 1);
@@ -39,7 +39,7 @@ fn calls_at_once_do_not_wait_for_each_other() {
     let systemd = client(&peer);
     std::thread::scope(|scope| {
         for _ in 0..6 {
-            scope.spawn(|| systemd.set(UNIT, &weight()).unwrap());
+            scope.spawn(|| systemd.set(UNIT, &weight(), None).unwrap());
         }
     });
     assert_eq!(peer.connections(), 6);
@@ -52,7 +52,7 @@ fn a_bus_that_was_restarted_while_nothing_was_asked() {
     let peer = Peer::usual();
     let systemd = client(&peer);
     for count in 1..=3 {
-        systemd.set(UNIT, &weight()).unwrap();
+        systemd.set(UNIT, &weight(), None).unwrap();
         assert_eq!(peer.connections(), count);
         peer.restart();
     }
@@ -65,16 +65,16 @@ fn a_connection_is_remade_once() {
     let peer = Peer::new(|_, _| Then::HangUp);
     let systemd = client(&peer);
     let texts = ["SetUnitProperties", UNIT, "twice"];
-    let error = assert_error(SOON, || systemd.set(UNIT, &weight()), Code::System, &texts);
+    let error = assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::System, &texts);
     assert_eq!(error.errno().raw_os_error(), 104);
     assert_eq!(peer.connections(), 2);
 
     let polite = |number| if number == 0 { Greeting::Polite } else { Greeting::HangsUp };
     let peer = Peer::greeting(polite, |_, _| Then::Usual);
     let systemd = client(&peer);
-    systemd.set(UNIT, &weight()).unwrap();
+    systemd.set(UNIT, &weight(), None).unwrap();
     peer.restart();
-    assert_error(SOON, || systemd.set(UNIT, &weight()), Code::System, &["the connection"]);
+    assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::System, &["the connection"]);
     assert_eq!(peer.connections(), 2);
 }
 
@@ -84,7 +84,7 @@ fn requests_that_are_lost_are_sent_again() {
         0 => Then::HangUp,
         _ => Then::Usual,
     });
-    client(&peer).set(UNIT, &weight()).unwrap();
+    client(&peer).set(UNIT, &weight(), None).unwrap();
     assert_eq!(peer.seen().len(), 2);
 }
 
@@ -108,7 +108,7 @@ fn a_systemd_that_is_executed_again() {
         });
         let systemd = client(&peer);
         match method {
-            "set" => systemd.set(UNIT, &weight()).unwrap(),
+            "set" => systemd.set(UNIT, &weight(), None).unwrap(),
             "stop" => assert_eq!(systemd.stop(UNIT).unwrap(), None),
             _ => assert_eq!(systemd.start(UNIT, &weight(), false).unwrap(), Started::Created),
         }
@@ -122,7 +122,7 @@ fn a_systemd_that_does_not_come_back() {
         out.error(call, NO_REPLY, DISCONNECTED);
         Then::Done
     });
-    let set = || client(&peer).set(UNIT, &weight());
+    let set = || client(&peer).set(UNIT, &weight(), None);
     assert_error(SOON, set, Code::System, &[NO_REPLY]);
     assert_eq!(peer.seen().len(), 2);
 }
@@ -141,16 +141,16 @@ fn a_bus_without_systemd() {
     });
     let systemd = client(&peer);
     let texts = ["NameHasNoOwner", "is systemd running"];
-    assert_error(SOON, || systemd.set(UNIT, &weight()), Code::Bus, &texts);
+    assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::Bus, &texts);
     away.store(false, Ordering::SeqCst);
-    systemd.set(UNIT, &weight()).unwrap();
+    systemd.set(UNIT, &weight(), None).unwrap();
     for restarted in [true, false] {
         away.store(true, Ordering::SeqCst);
         if restarted {
             peer.restart();
         }
         std::thread::scope(|scope| {
-            scope.spawn(|| systemd.set(UNIT, &weight()).unwrap());
+            scope.spawn(|| systemd.set(UNIT, &weight(), None).unwrap());
             std::thread::sleep(Duration::from_millis(100));
             away.store(false, Ordering::SeqCst);
         });
@@ -162,17 +162,17 @@ fn a_bus_without_systemd() {
 fn a_socket_that_is_gone_for_a_moment() {
     let peer = Peer::usual();
     let systemd = client(&peer);
-    systemd.set(UNIT, &weight()).unwrap();
+    systemd.set(UNIT, &weight(), None).unwrap();
     let socket = peer.socket.clone();
     peer.restart();
     drop(peer);
     let begin = Instant::now();
     let texts = ["No such file", "are systemd and its D-Bus running"];
     let limit = Duration::from_secs(2);
-    assert_error(limit, || systemd.set(UNIT, &weight()), Code::Bus, &texts);
+    assert_error(limit, || systemd.set(UNIT, &weight(), None), Code::Bus, &texts);
     assert!(begin.elapsed() > Duration::from_millis(900));
     std::thread::scope(|scope| {
-        scope.spawn(|| systemd.set(UNIT, &weight()).unwrap());
+        scope.spawn(|| systemd.set(UNIT, &weight(), None).unwrap());
         std::thread::sleep(Duration::from_millis(100));
         let peer = Peer::at(socket, |_| Greeting::Polite, |_, _| Then::Usual);
         peer.members(1);
@@ -239,7 +239,7 @@ fn a_systemd_that_goes_away_with_the_job() {
             Then::Done
         });
         let systemd = client(&peer);
-        systemd.set(UNIT, &weight()).unwrap();
+        systemd.set(UNIT, &weight(), None).unwrap();
         assert_eq!(systemd.start(UNIT, &weight(), false).unwrap(), Started::Created, "{answer}");
         assert!(!peer.members(0).iter().any(|member| member.starts_with("ResetFailedUnit")));
     }

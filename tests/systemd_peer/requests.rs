@@ -106,7 +106,7 @@ fn a_set() {
         assert_eq!((&*unit, runtime, properties.len()), (UNIT, true, 11));
         Then::Usual
     });
-    client(&peer).set(UNIT, &all_types()).unwrap();
+    client(&peer).set(UNIT, &all_types(), None).unwrap();
     assert_eq!(peer.seen(), ["SetUnitProperties sba(sv)"]);
 }
 
@@ -202,15 +202,15 @@ fn nothing_is_sent_that_the_bus_would_hang_up_on() {
     ] {
         let property = [Property::new("Slice", value)];
         for error in [
-            systemd.set(UNIT, &property).unwrap_err(),
+            systemd.set(UNIT, &property, None).unwrap_err(),
             systemd.start(UNIT, &property, false).unwrap_err(),
         ] {
             assert_eq!(error.code(), Code::Argument, "{error}");
         }
     }
     let property = [Property::new("a\0b", Value::U32(1))];
-    assert_eq!(systemd.set(UNIT, &property).unwrap_err().code(), Code::Argument);
-    assert_eq!(systemd.set("", &[]).unwrap_err().code(), Code::Argument);
+    assert_eq!(systemd.set(UNIT, &property, None).unwrap_err().code(), Code::Argument);
+    assert_eq!(systemd.set("", &[], None).unwrap_err().code(), Code::Argument);
     assert_eq!(systemd.attach(UNIT, "\0", &[]).unwrap_err().code(), Code::Argument);
     assert_eq!(systemd.property(UNIT, "a", "\0").unwrap_err().code(), Code::Argument);
     assert!(peer.seen().is_empty());

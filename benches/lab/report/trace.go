@@ -35,6 +35,7 @@ type trace struct {
 var (
 	text   = regexp.MustCompile(`"((?:\\x[0-9a-f]{2})*)"`)
 	marker = hexOf("/phase/")
+	ended  = regexp.MustCompile(`^(.*)\) +=  *(-?[0-9a-fx?]+)`)
 	polled = regexp.MustCompile(`fd=(\d+)`)
 )
 
@@ -88,8 +89,9 @@ func (t *trace) line(pid, call string) {
 		t.mark(arguments)
 		return
 	}
-	arguments, result, _ := cutLast(arguments, ") = ")
-	t.call(name, arguments, result)
+	if found := ended.FindStringSubmatch(arguments); found != nil {
+		t.call(name, found[1], found[2])
+	}
 }
 
 func (t *trace) mark(arguments string) {
@@ -105,8 +107,7 @@ func (t *trace) call(name, arguments, result string) {
 	if t.now != nil {
 		t.now.calls++
 	}
-	number, _, _ := strings.Cut(result, " ")
-	n, _ := strconv.Atoi(number)
+	n, _ := strconv.Atoi(result)
 	fd := arguments[:len(arguments)-len(strings.TrimLeft(arguments, "0123456789"))]
 	switch name {
 	case "poll", "ppoll":
@@ -158,6 +159,10 @@ func (t *trace) message(s *stream, fd *string, data []byte, n int, sent bool) {
 // bytesOf is all text of a call's arguments in a row: the parts of what was sent or received.
 func bytesOf(arguments string) []byte {
 	var all []byte
+	if at := strings.Index(arguments, "msg_iov="); at >= 0 {
+		// Before it stands the address of the other side.
+		arguments = arguments[at:]
+	}
 	for _, found := range text.FindAllStringSubmatch(arguments, -1) {
 		part, err := hex.DecodeString(strings.ReplaceAll(found[1], `\x`, ""))
 		if err == nil {
@@ -165,11 +170,4 @@ func bytesOf(arguments string) []byte {
 		}
 	}
 	return all
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if at := strings.LastIndex(s, sep); at >= 0 {
-		return s[:at], s[at+len(sep):], true
-	}
-	return s, "", false
 }

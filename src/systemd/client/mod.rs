@@ -160,8 +160,11 @@ impl Systemd {
     /// Sets properties until the next boot. [`Code::Deleted`] when there is no such unit,
     /// [`Code::Unsupported`] when this systemd cannot set one of them, [`Code::Argument`] when
     /// it does not take the value.
-    pub fn set(&self, unit: &str, properties: &[Property]) -> Result<()> {
-        self.talk("SetUnitProperties", unit, self.call)?.set(properties)
+    ///
+    /// `limit`: wait no longer than that for an answer.
+    pub fn set(&self, unit: &str, properties: &[Property], limit: Option<Duration>) -> Result<()> {
+        let limit = limit.map_or(self.call, |limit| limit.min(self.call));
+        self.talk("SetUnitProperties", unit, limit)?.set(properties)
     }
 
     /// Stops a unit, waits for that, and makes systemd forget a failure of it. No such unit is

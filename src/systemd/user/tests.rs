@@ -38,11 +38,19 @@ fn others_are_not_looked_at() {
 
 #[test]
 fn in_order_of_name() {
-    let names = ["Wants", "After", "TimeoutStopSec", "Before"];
+    let names = ["RequiresMountsFor", "After", "TimeoutStopSec", "Before"];
     let keys: Vec<String> = names.iter().map(|name| format!("{PREFIX}{name}")).collect();
     let found = user_properties(keys.iter().map(|key| (key.as_str(), "5"))).unwrap();
     let found: Vec<&str> = found.iter().map(|p| p.name.as_ref()).collect();
-    assert_eq!(found, ["After", "Before", "TimeoutStopUSec", "Wants"]);
+    assert_eq!(found, ["After", "Before", "RequiresMountsFor", "TimeoutStopUSec"]);
+}
+
+/// They would have other processes in the unit, or the unit elsewhere.
+#[test]
+fn what_a_container_may_not_say() {
+    for name in ["PIDs", "Slice", "Delegate", "Controller", "Conflicts", "BindsTo", "Wants"] {
+        fails(name, "@au []", "the runtime's to set");
+    }
 }
 
 #[test]

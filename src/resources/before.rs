@@ -1,0 +1,99 @@
+//! What a property of a unit stands at, by the file that it stands for: so that a failed change is
+//! undone to what was in force, whoever set it.
+
+use super::bandwidth::Bandwidth;
+use super::cpu::DEFAULT_PERIOD;
+use super::io::io_weight_from_bfq;
+use super::properties::INFINITY;
+use crate::systemd::{bits, Value};
+
+/// "No limit" of v1's memory files, whatever the page size.
+const V1_UNLIMITED: u64 = 1 << 62;
+
+/// The value; none for a property that has no file, or whose file cannot be read.
+pub fn before(property: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
+    let number = |file: &str| match read(file)?.as_str() {
+        "max" => Some(INFINITY),
+        text => text.parse().ok(),
+    };
+    // Of several lines the first, of which the last word: "default 100".
+    let weight = |file: &str| read(file)?.lines().next()?.split(' ').next_back()?.parse().ok();
+    let mask = |file: &str| match read(file)?.as_str() {
+        "" => Some(Value::bytes(&[])),
+        list => bits(list).ok().map(|mask| Value::bytes(&mask)),
+    };
+    let found = match property {
+        "CPUWeight" if read("cpu.idle").as_deref() == Some("1") => 0,
+        "CPUWeight" => number("cpu.weight")?,
+        "CPUShares" => number("cpu.shares")?,
+        "CPUQuotaPeriodUSec" => bandwidth(read)?.period(),
+        "CPUQuotaPerSecUSec" => bandwidth(read)?.per_second().unwrap_or(INFINITY),
+        "IOWeight" => {
+            let bfq = weight("io.bfq.weight").map(io_weight_from_bfq);
+            bfq.or_else(|| weight("io.weight"))?
+        }
+        "BlockIOWeight" => weight("blkio.weight").or_else(|| weight("blkio.bfq.weight"))?,
+        "MemoryMin" => number("memory.min")?,
+        "MemoryLow" => number("memory.low")?,
+        "MemoryHigh" => number("memory.high")?,
+        "MemoryMax" => number("memory.max")?,
+        "MemorySwapMax" => number("memory.swap.max")?,
+        "MemoryZSwapMax" => number("memory.zswap.max")?,
+        "MemoryLimit" => match number("memory.limit_in_bytes")? {
+            V1_UNLIMITED.. => INFINITY,
+            limit => limit,
+        },
+        "TasksMax" => number("pids.max")?.max(1),
+        "AllowedCPUs" => return mask("cpuset.cpus"),
+        "AllowedMemoryNodes" => return mask("cpuset.mems"),
+        _ => return None,
+    };
+    Some(Value::U64(found))
+}
+
+fn bandwidth(read: &dyn Fn(&str) -> Option<String>) -> Option<Bandwidth> {
+    if let Some(text) = read("cpu.max") {
+        return Bandwidth::parse(&text, DEFAULT_PERIOD);
+    }
+    let period = read("cpu.cfs_period_us")?.parse().ok()?;
+    Some(Bandwidth::new(read("cpu.cfs_quota_us")?.parse().ok()?, period))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn from_files() {
+        let check = |property: &str, files: &[(&str, &str)], wanted: Option<Value>| {
+            let read = |name: &str| {
+                files.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())
+            };
+            assert_eq!(before(property, &read), wanted, "{property} {files:?}");
+        };
+        let number = |n: u64| Some(Value::U64(n));
+        check("CPUWeight", &[("cpu.idle", "0"), ("cpu.weight", "170")], number(170));
+        check("CPUWeight", &[("cpu.idle", "1"), ("cpu.weight", "0")], number(0));
+        check("CPUQuotaPerSecUSec", &[("cpu.max", "max 100000")], number(INFINITY));
+        check("CPUQuotaPerSecUSec", &[("cpu.max", "50001 100000")], number(510_000));
+        check("CPUQuotaPeriodUSec", &[("cpu.max", "50001 20000")], number(20_000));
+        let v1 = [("cpu.cfs_quota_us", "-1"), ("cpu.cfs_period_us", "50000")];
+        check("CPUQuotaPerSecUSec", &v1, number(INFINITY));
+        check("CPUQuotaPeriodUSec", &v1, number(50_000));
+        check("IOWeight", &[("io.weight", "default 77\n8:0 5")], number(77));
+        check(
+            "IOWeight",
+            &[("io.bfq.weight", "default 500"), ("io.weight", "default 1")],
+            number(4500),
+        );
+        check("BlockIOWeight", &[("blkio.bfq.weight", "300")], number(300));
+        check("MemoryMax", &[("memory.max", "max")], number(INFINITY));
+        check("MemoryLimit", &[("memory.limit_in_bytes", "9223372036854771712")], number(INFINITY));
+        check("MemoryLimit", &[("memory.limit_in_bytes", "4096")], number(4096));
+        check("TasksMax", &[("pids.max", "0")], number(1));
+        check("AllowedCPUs", &[("cpuset.cpus", "0,9")], Some(Value::bytes(&[1, 2])));
+        check("AllowedCPUs", &[("cpuset.cpus", "")], Some(Value::bytes(&[])));
+        check("MemoryMax", &[], None);
+        check("DevicePolicy", &[], None);
+    }
+}
