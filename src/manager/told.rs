@@ -29,6 +29,8 @@ pub(super) struct Told {
     /// What puts the change back, and what cannot be.
     before: Vec<Property>,
     lost: Vec<String>,
+    /// How many old values were read before that.
+    ahead: usize,
     /// This call froze the cgroup; it has, at some time.
     frozen: bool,
     froze: bool,
@@ -95,18 +97,19 @@ impl Run<'_> {
         Some(all)
     }
 
-    /// The files' old values are read first, since systemd writes most of them.
+    /// Old values of the files that systemd writes, too, are read first.
     pub(super) fn set_properties(
         &mut self,
         unit: &str,
         properties: &[Property],
         plan: &Plan,
     ) -> Result<()> {
-        if std::mem::take(&mut self.keep) {
+        if self.keep {
             self.keep_properties(properties);
             for write in plan.writes() {
                 self.read_ahead(write);
             }
+            self.told.ahead = self.old.len();
         }
         let limit = self.told.frozen.then_some(FROZEN_CALL);
         let done = on(self.manager)?.client.set(unit, properties, limit);
@@ -114,6 +117,7 @@ impl Run<'_> {
         if !self.told.changed {
             // systemd takes all or nothing, so nothing was written.
             self.old.clear();
+            self.told.ahead = 0;
         }
         done
     }
@@ -154,12 +158,20 @@ impl Run<'_> {
     fn read_ahead(&mut self, write: &Write) {
         let Ok(cgroup) = self.cgroup(write.hierarchy) else { return };
         match (cgroup.read(&write.file), &write.missing) {
-            (Ok(old), _) => self.remember_value(cgroup, write, &old),
+            (Ok(old), _) if is_systemds(write) => self.remember_value(cgroup, write, &old),
             (Err(_), Missing::Instead(other)) => self.read_ahead(other),
             // What cannot be read cannot be put back; when it cannot be written either, that
             // is the error to come.
-            (Err(_), _) => {}
+            _ => {}
         }
+    }
+
+    /// What a write of ours found in a file that was read ahead is what systemd wrote.
+    fn forget_systemds_values(&mut self) {
+        let found = self.old.split_off(std::mem::take(&mut self.told.ahead).min(self.old.len()));
+        let ahead: Vec<_> = self.old.iter().map(|(w, _)| (w.hierarchy, w.file.clone())).collect();
+        let known = |w: &Write| ahead.iter().any(|(h, file)| *h == w.hierarchy && *file == w.file);
+        self.old.extend(found.into_iter().filter(|(w, _)| !is_systemds(w) || !known(w)));
     }
 
     pub(super) fn hold_still(&mut self) -> Result<()> {
@@ -190,6 +202,7 @@ impl Run<'_> {
     /// Undoes what systemd did; before the files, which have the last word.
     pub(super) fn undo_told(&mut self, failed: &mut Vec<String>) -> Option<String> {
         let on = on(self.manager).ok()?;
+        self.forget_systemds_values();
         let mut restored = None;
         let before = std::mem::take(&mut self.told.before);
         if std::mem::take(&mut self.told.changed) {
@@ -241,6 +254,13 @@ impl Drop for Run<'_> {
     fn drop(&mut self) {
         let _ = self.let_go();
     }
+}
+
+/// Whether systemd may write the file, too. Lines of devices that it was not told of it leaves.
+fn is_systemds(write: &Write) -> bool {
+    let controller = write.file.split('.').next().unwrap_or_default();
+    let of_a_device = write.value.split_whitespace().next().is_some_and(|w| w.contains(':'));
+    !of_a_device && matches!(controller, "cpu" | "cpuset" | "memory" | "pids" | "io" | "blkio")
 }
 
 fn on(manager: &Manager) -> Result<&OnSystemd> {

@@ -4,6 +4,7 @@ use rustix::io::Errno;
 
 use super::execute::Run;
 use super::knob::put;
+use super::restore;
 use crate::error::{Code, Error, Result};
 use crate::plan::{Kind, Write};
 
@@ -64,6 +65,10 @@ impl Run<'_> {
                 failed.push(format!("{} (its old value is not known)", write.file));
                 continue;
             };
+            if self.holds(&write, &value) {
+                restored.push(write.file.into_owned());
+                continue;
+            }
             let write = Write { value, exact: false, ..write };
             match self.write_back(&write) {
                 Ok(()) => restored.push(write.file.into_owned()),
@@ -80,8 +85,27 @@ impl Run<'_> {
         restored
     }
 
+    /// Whether a file has its old value: never written, or put back by systemd.
+    fn holds(&self, write: &Write, value: &str) -> bool {
+        let now = self.cgroup(write.hierarchy).and_then(|cgroup| cgroup.read(&write.file));
+        let now = now.map(|now| String::from_utf8_lossy(&now).into_owned());
+        now.is_ok_and(|now| {
+            restore::value(&write.file, &write.value, &now).as_deref() == Some(value)
+        })
+    }
+
     fn write_back(&self, write: &Write) -> Result<()> {
-        put(self.cgroup(write.hierarchy)?, write, None)
+        let cgroup = self.cgroup(write.hierarchy)?;
+        match put(cgroup, write, None) {
+            // A cpuset with processes cannot be emptied again: all that its parent has, then.
+            Err(e) if e.is(Errno::NOSPC) && write.controller == "cpuset" => {
+                let file = format!("{}.effective", write.file);
+                let all = cgroup.parent().and_then(|parent| parent.read(&file).ok()).ok_or(e)?;
+                let value = String::from_utf8_lossy(&all).trim().to_owned();
+                put(cgroup, &Write { value, ..write.clone() }, None)
+            }
+            other => other,
+        }
     }
 
     pub(super) fn put_back(&self, hierarchy: usize, kind: Kind, id: i32) -> Result<()> {

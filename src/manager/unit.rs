@@ -194,7 +194,8 @@ impl Manager {
         r: &LinuxResources,
         known: &'a LinuxResources,
     ) -> Result<Facts<'a>> {
-        let weighs = r.block_io().as_ref().and_then(LinuxBlockIo::weight).is_some_and(|w| w != 0);
+        let weighs = |io: &LinuxBlockIo| io.weight().is_some() || io.weight_device().is_some();
+        let weighs = r.block_io().as_ref().is_some_and(weighs);
         let bfq = weighs && self.shared.is_live() && self.has_bfq();
         // Nothing else depends on it, and asking is a round trip.
         let asks = r.cpu().is_some() || r.unified().is_some() || r.devices().is_some();

@@ -3,7 +3,7 @@
 
 use super::bandwidth::Bandwidth;
 use super::cpu::DEFAULT_PERIOD;
-use super::io::io_weight_from_bfq;
+use super::io::{device_property, io_weight_from_bfq};
 use super::properties::INFINITY;
 use crate::systemd::{bits, Value};
 
@@ -44,11 +44,34 @@ pub fn before(property: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<V
             limit => limit,
         },
         "TasksMax" => number("pids.max")?.max(1),
+        "IODeviceWeight" => {
+            let bfq = devices("io.bfq.weight", read, io_weight_from_bfq);
+            return bfq.or_else(|| devices("io.weight", read, |weight| weight));
+        }
+        "BlockIODeviceWeight" => {
+            let plain = devices("blkio.weight_device", read, |weight| weight);
+            return plain.or_else(|| devices("blkio.bfq.weight_device", read, |weight| weight));
+        }
         "AllowedCPUs" => return mask("cpuset.cpus"),
         "AllowedMemoryNodes" => return mask("cpuset.mems"),
         _ => return None,
     };
     Some(Value::U64(found))
+}
+
+/// Lines `MAJOR:MINOR WEIGHT`; with none of them, the empty list that clears systemd's.
+fn devices(
+    file: &str,
+    read: &dyn Fn(&str) -> Option<String>,
+    scale: impl Fn(u64) -> u64,
+) -> Option<Value> {
+    let text = read(file)?;
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    let numbers = lines.filter(|(device, _)| device.contains(':'));
+    let entries = numbers.filter_map(|(device, weight)| {
+        Some(device_property(device, scale(weight.trim().parse().ok()?)))
+    });
+    Some(Value::Array("(st)".to_owned(), entries.collect()))
 }
 
 fn bandwidth(read: &dyn Fn(&str) -> Option<String>) -> Option<Bandwidth> {
@@ -86,6 +109,12 @@ mod tests {
             &[("io.bfq.weight", "default 500"), ("io.weight", "default 1")],
             number(4500),
         );
+        let devices =
+            |weight| Some(Value::Array("(st)".into(), vec![device_property("7:0", weight)]));
+        check("IODeviceWeight", &[("io.bfq.weight", "default 100\n7:0 300")], devices(2300));
+        check("BlockIODeviceWeight", &[("blkio.bfq.weight_device", "7:0 300")], devices(300));
+        let none = Some(Value::Array("(st)".into(), vec![]));
+        check("IODeviceWeight", &[("io.weight", "default 100")], none);
         check("BlockIOWeight", &[("blkio.bfq.weight", "300")], number(300));
         check("MemoryMax", &[("memory.max", "max")], number(INFINITY));
         check("MemoryLimit", &[("memory.limit_in_bytes", "9223372036854771712")], number(INFINITY));

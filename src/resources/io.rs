@@ -11,6 +11,7 @@ use super::Target;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
 use crate::plan::Plan;
+use crate::systemd::Value;
 
 pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
     let Some(io) = r.block_io() else {
@@ -103,19 +104,38 @@ fn v2(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// The weight alone: systemd's throttles name devices by path and leave those alone that it was
-/// not told of.
+/// Weights, also of devices: to write its own weight systemd resets BFQ's of all devices. Throttles
+/// it leaves alone where it was not told of any.
 pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
-    let weight = r.block_io().as_ref().and_then(LinuxBlockIo::weight).filter(|&w| w != 0);
-    let Some(weight) = weight else { return };
-    match out.side("blkio") {
-        Some(Version::V1) => out.number("BlockIOWeight", weight.into()),
-        Some(Version::V2) if out.facts.bfq => {
-            out.number("IOWeight", io_weight_from_bfq(weight.into()));
-        }
-        Some(Version::V2) => out.number("IOWeight", weight_from_blkio(weight)),
-        None => {}
+    let (Some(io), Some(version)) = (r.block_io(), out.side("blkio")) else { return };
+    let bfq = out.facts.bfq;
+    let scaled = |weight: u16| match version {
+        Version::V1 => weight.into(),
+        Version::V2 if bfq => io_weight_from_bfq(weight.into()),
+        Version::V2 => weight_from_blkio(weight),
+    };
+    let (all, each) = match version {
+        Version::V1 => ("BlockIOWeight", "BlockIODeviceWeight"),
+        Version::V2 => ("IOWeight", "IODeviceWeight"),
+    };
+    if let Some(weight) = io.weight().filter(|&w| w != 0) {
+        out.number(all, scaled(weight));
     }
+    let devices: Vec<Value> = io
+        .weight_device()
+        .iter()
+        .flatten()
+        .filter_map(|d| Some((d, d.weight().filter(|&w| w != 0)?)))
+        .map(|(d, weight)| device_property(&format!("{}:{}", d.major(), d.minor()), scaled(weight)))
+        .collect();
+    if !devices.is_empty() {
+        out.set(each, Value::Array("(st)".to_owned(), devices));
+    }
+}
+
+/// An entry of type `(st)`. systemd reads the numbers out of such a path, which need not exist.
+pub(super) fn device_property(numbers: &str, weight: u64) -> Value {
+    Value::Struct(vec![Value::Str(format!("/dev/block/{numbers}")), Value::U64(weight)])
 }
 
 /// The `IOWeight` that systemd turns into this `io.bfq.weight`: 1 to 100 stand for themselves,
