@@ -122,7 +122,7 @@ pub(super) unsafe fn read<T: Copy + Default>(pointer: *const T, size: usize) -> 
         };
     }
     // Every version ends at a multiple of 8; another size would cut a field in two.
-    if size < SMALLEST || size % SMALLEST != 0 {
+    if size < SMALLEST || !size.is_multiple_of(SMALLEST) {
         return fail(Code::Argument, format!("opts_size {size} is no version's size"));
     }
     if size > 1 << 12 {

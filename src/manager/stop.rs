@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use super::unit::OnSystemd;
 use super::{Joined, Manager};
 use crate::cgroupfs::{Cgroup, PATIENCE};
@@ -94,7 +96,8 @@ impl Manager {
                 Ok(())
             };
             match cgroup.walk(&mut list) {
-                Err(_) if !cgroup.exists()? => {}
+                // systemd removes it as well.
+                Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
                 other => other?,
             }
         }

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources};
+use rustix::fs::OFlags;
 
 use super::config::SystemdConfig;
 use super::{Config, Joined, Manager, Shared};
+use crate::cgroupfs::Cgroup;
 use crate::error::{fail, Code, Error, Result};
 use crate::kata::gopath;
 use crate::plan::{Plan, Step};
@@ -203,14 +205,18 @@ impl Manager {
         Ok(Facts { version, known, bfq })
     }
 
-    /// Whether BFQ's files are there: in the cgroup, or, before it is made, in those above it.
+    /// Whether the weights are BFQ's: its files are in the cgroup, or, before it is made, in those
+    /// above it.
     fn has_bfq(&self) -> bool {
-        let Some(joined) = self.each().next() else { return false };
+        let unified = self.shared.host().is_unified();
+        let Some(joined) = self.find("blkio") else { return false };
         let Ok(cgroup) = self.shared.cgroup(joined.hierarchy, &joined.path) else { return false };
-        let has = |cgroup: crate::cgroupfs::Cgroup<'_>| {
-            cgroup.open("io.bfq.weight", rustix::fs::OFlags::PATH).is_ok()
+        let has = |cgroup: Cgroup<'_>, file: &str| cgroup.open(file, OFlags::PATH).is_ok();
+        let bfq = |cgroup: Cgroup<'_>| match unified {
+            true => has(cgroup, "io.bfq.weight"),
+            false => has(cgroup, "blkio.bfq.weight") && !has(cgroup, "blkio.weight"),
         };
-        has(cgroup) || cgroup.ancestors().any(has)
+        bfq(cgroup) || cgroup.ancestors().any(bfq)
     }
 
     /// The plan of a set on a unit: checks, properties, files.

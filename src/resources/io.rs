@@ -118,7 +118,8 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
         Version::V1 => ("BlockIOWeight", "BlockIODeviceWeight"),
         Version::V2 => ("IOWeight", "IODeviceWeight"),
     };
-    if let Some(weight) = io.weight().filter(|&w| w != 0) {
+    let weight = io.weight().filter(|&w| w != 0);
+    if let Some(weight) = weight {
         out.number(all, scaled(weight));
     }
     let devices: Vec<Value> = io
@@ -128,6 +129,10 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
         .filter_map(|d| Some((d, d.weight().filter(|&w| w != 0)?)))
         .map(|(d, weight)| device_property(&format!("{}:{}", d.major(), d.minor()), scaled(weight)))
         .collect();
+    if version == Version::V1 && bfq && (weight.is_some() || !devices.is_empty()) {
+        // It scales them once more, and has none for devices.
+        out.warn("systemd has other weights for BFQ on v1; a daemon-reload changes these");
+    }
     if !devices.is_empty() {
         out.set(each, Value::Array("(st)".to_owned(), devices));
     }

@@ -24,7 +24,7 @@ pub struct Facts<'a> {
     pub version: u32,
     /// What was set before: a property can need a value that a call leaves as it is.
     pub known: &'a LinuxResources,
-    /// v2: the I/O scheduler BFQ has weight files of its own.
+    /// The I/O scheduler BFQ has the weight files.
     pub bfq: bool,
 }
 
@@ -65,6 +65,11 @@ impl Draft<'_> {
     /// A property of type `t`.
     pub(super) fn number(&mut self, name: &'static str, value: u64) {
         self.set(name, Value::U64(value));
+    }
+
+    /// Says what is not as it was asked for.
+    pub(super) fn warn(&mut self, text: impl Into<String>) {
+        self.out.warnings.push(text.into());
     }
 
     /// Whether systemd has a property; a warning when it is too old.
