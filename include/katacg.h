@@ -808,7 +808,8 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
  *
  * host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
  * linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of systemd's,
- * annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec is seconds);
+ * annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec is seconds;
+ * those that would put processes into the unit, move it or tie other units to it are errors);
  * NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
  * NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
  * KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the form that
@@ -1097,7 +1098,8 @@ int katacg_manager_move_to(const struct katacg_manager *manager,
  * A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
  * "/a", of "/a" the hierarchies' root. KATACG_MANAGER_STRICT refuses the root; without it a manager
  * of the root takes processes and is read, and every other call on it is -EINVAL (KATACG_ERR_PATH).
- * Of a unit it is the slice's; one on cgroup2 with units in it takes no processes itself.
+ * Of a unit it is the slice's, which is such a place as well; one on cgroup2 with units in it takes no
+ * processes itself.
  *
  * out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it
  * does not exist), -EINVAL (KATACG_ERR_PATH; KATACG_ERR_ARGUMENT: NULL), what openat2(2) gives
@@ -1182,8 +1184,9 @@ int katacg_manager_exists(const struct katacg_manager *manager,
  * Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
  * for processes that are ending. What is gone already counts as removed: it can be called again.
  * Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply made.
- * A unit of systemd's is stopped first, which would kill who is inside: so nobody may be, and what is
- * still there after about a second is an error before systemd is asked.
+ * A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be, the
+ * directories go first, and what is still there after about a second is an error before systemd is
+ * asked. So is anything inside a slice, and a unit of the name that is another one (its cgroup is elsewhere).
  *
  * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
  * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT, KATACG_ERR_BUS

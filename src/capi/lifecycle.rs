@@ -153,8 +153,9 @@ pub unsafe extern "C" fn katacg_manager_exists(
 /// Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
 /// for processes that are ending. What is gone already counts as removed: it can be called again.
 /// Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply made.
-/// A unit of systemd's is stopped first, which would kill who is inside: so nobody may be, and what is
-/// still there after about a second is an error before systemd is asked.
+/// A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be, the
+/// directories go first, and what is still there after about a second is an error before systemd is
+/// asked. So is anything inside a slice, and a unit of the name that is another one (its cgroup is elsewhere).
 ///
 /// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
 /// some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT, KATACG_ERR_BUS

@@ -148,7 +148,8 @@ unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Resul
 ///
 /// host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
 /// linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of systemd's,
-/// annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec is seconds);
+/// annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec is seconds;
+/// those that would put processes into the unit, move it or tie other units to it are errors);
 /// NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
 /// NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
 /// KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the form that

@@ -138,7 +138,8 @@ pub unsafe extern "C" fn katacg_manager_move_to(
 /// A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
 /// "/a", of "/a" the hierarchies' root. KATACG_MANAGER_STRICT refuses the root; without it a manager
 /// of the root takes processes and is read, and every other call on it is -EINVAL (KATACG_ERR_PATH).
-/// Of a unit it is the slice's; one on cgroup2 with units in it takes no processes itself.
+/// Of a unit it is the slice's, which is such a place as well; one on cgroup2 with units in it takes no
+/// processes itself.
 ///
 /// out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it
 /// does not exist), -EINVAL (KATACG_ERR_PATH; KATACG_ERR_ARGUMENT: NULL), what openat2(2) gives

@@ -164,7 +164,7 @@ fn the_whole_life_of_a_scope() {
     assert!(s.manager.all_pids().unwrap_or_default().is_empty());
     assert_inside(&target, third, "");
     // Nobody is in it: systemd ends it by itself.
-    eventually("collected", || s.property("ActiveState") == "inactive");
+    eventually("collected", || !s.is_loaded());
     s.manager.destroy().unwrap();
 
     target.manager.kill(Signal::KILL).unwrap();

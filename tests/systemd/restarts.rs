@@ -45,33 +45,39 @@ impl Life {
         self.done += 1;
     }
 
-    /// All others, and that they had their effect.
-    fn rest(mut self, what: &str) {
-        while self.done < CALLS {
+    /// As far as the fourth.
+    fn has_two_processes(&mut self) -> bool {
+        while self.done < 4 {
             self.next();
-            let s = &self.sandbox;
-            let limit = if self.done == 2 { "20" } else { "30" };
-            let weight = match unified() {
-                true => [("CPUWeight", "170"), ("cpu.weight", "170")],
-                false => [("CPUShares", "2000"), ("cpu.shares", "2000")],
-            };
-            let mut wanted = vec![("TasksMax", limit), ("pids.max", limit)];
-            wanted.extend(weight.iter().filter(|_| self.done > 2));
-            if matches!(self.done, 2 | 4) {
-                s.check(what, &wanted);
-                assert_eq!(s.manager.pids().unwrap().len(), self.done / 2, "{what}");
-            }
         }
-        self.sandbox.end();
+        self.done == 4
     }
 }
 
 /// One life for each gap between two calls, so that one disturbance falls into all gaps.
 fn between_any_two_calls(what: &str, disturb: impl Fn()) {
-    let lives: Vec<Life> = (0..CALLS).map(Life::new).collect();
+    let mut lives: Vec<Life> = (0..CALLS).map(Life::new).collect();
     disturb();
-    for (gap, life) in lives.into_iter().enumerate() {
-        life.rest(&format!("{what} after {gap} calls"));
+    let full: Vec<&Life> =
+        lives.iter_mut().filter_map(|life| life.has_two_processes().then_some(&*life)).collect();
+    let units: Vec<&str> = full.iter().map(|life| &*life.sandbox.unit).collect();
+    let (weight, file) = match unified() {
+        true => (("CPUWeight", "170"), ("cpu.weight", "170")),
+        false => (("CPUShares", "2000"), ("cpu.shares", "2000")),
+    };
+    let all = properties(&units, &["TasksMax", weight.0]);
+    for (gap, life) in full.into_iter().enumerate() {
+        let s = &life.sandbox;
+        let wanted = [("TasksMax", "30"), ("pids.max", "30"), weight, file];
+        let wrong = differences(s, &all[&s.unit], &wanted);
+        assert_eq!(wrong, [""; 0], "{what} after {gap} calls");
+        assert_eq!(s.manager.pids().unwrap().len(), 2, "{what} after {gap} calls");
+    }
+    for mut life in lives {
+        while life.done < CALLS {
+            life.next();
+        }
+        life.sandbox.end();
     }
 }
 

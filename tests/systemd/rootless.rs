@@ -49,7 +49,7 @@ fn what_is_not_delegated_is_named() {
         assert!(error.to_string().contains(controller), "{error}");
         assert!(alive(pid));
         assert_eq!(cgroups_of(pid), was, "{error}");
-        eventually("gone", || s.property("LoadState") == "not-found");
+        eventually("gone", || !s.is_loaded());
         s.end();
 
         let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);

@@ -148,7 +148,7 @@ fn a_unit_that_systemd_collected() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     s.end_children();
-    eventually("collected", || s.property("LoadState") == "not-found");
+    eventually("collected", || !s.is_loaded());
     let error = s.set(r#"{"pids":{"limit":30}}"#).unwrap_err();
     assert_eq!(error.code(), Code::Deleted, "{error}");
     s.end();
