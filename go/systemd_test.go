@@ -135,7 +135,7 @@ func TestSystemdOptions(t *testing.T) {
 		// A user's systemd is asked where its units are.
 		"no user's bus": {unified, "", katacg.ManagerOptions{
 			Path: unitPath, Bus: katacg.BusUser, BusAddress: noBus,
-		}, katacg.ErrSystem},
+		}, katacg.ErrBus},
 		"annotation": {
 			unified, `{"annotations":{"org.systemd.property.X":"1"},"linux":{}}`,
 			katacg.ManagerOptions{Path: unitPath}, katacg.ErrValue,

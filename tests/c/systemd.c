@@ -224,7 +224,9 @@ static void nobody_listens(void) {
         CHECK(strstr(err.message, "are systemd and its D-Bus running here?") != NULL &&
                   err.sys_errno == ENOENT,
               "%d %s", (int)err.sys_errno, err.message);
-        CHECK(katacg_manager_set(manager, limits, sizeof(limits) - 1, clear(&err)) == -ECONNREFUSED,
+        /* Nothing of this depends on a version, and there is no cgroup to set. */
+        CHECK(katacg_manager_set(manager, limits, sizeof(limits) - 1, clear(&err)) == -ENOENT &&
+                  err.code == KATACG_ERR_DELETED,
               "%s", err.message);
         CHECK(katacg_manager_destroy(manager, clear(&err)) == -ECONNREFUSED &&
                   err.code == KATACG_ERR_BUS,

@@ -202,6 +202,13 @@ pub fn cgroups_of(pid: i32) -> Vec<(String, String)> {
     text.lines().map(|l| line(l).unwrap()).collect()
 }
 
+/// Where systemd has put a task; other hierarchies' it changes as units come and go.
+pub fn home_of(pid: i32) -> String {
+    let all = cgroups_of(pid);
+    let named = all.iter().find(|(name, _)| name == "name=systemd");
+    named.or(all.iter().find(|(name, _)| name.is_empty())).unwrap().1.clone()
+}
+
 pub fn alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
@@ -270,6 +277,8 @@ impl Sandbox {
     }
 
     pub fn spawn(&mut self, command: &mut Command) -> i32 {
+        // Reaped by its number.
+        #[allow(clippy::zombie_processes)]
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         self.children.push(pid);
@@ -320,6 +329,14 @@ impl Sandbox {
         }
     }
 
+    /// That a task is where it was, and nowhere in the unit.
+    pub fn assert_outside(&self, pid: i32, was: &str) {
+        assert_eq!(home_of(pid), was);
+        let all = cgroups_of(pid);
+        assert!(!all.iter().any(|(_, path)| path.contains(&self.unit)), "{all:?}");
+        assert!(alive(pid));
+    }
+
     /// Whether systemd has the unit, in whatever state: it has a file as long as that.
     pub fn is_loaded(&self) -> bool {
         let at = match root() {
@@ -335,7 +352,7 @@ impl Sandbox {
         self.manager.destroy().unwrap();
         self.manager.destroy().unwrap();
         assert!(!self.manager.exists().unwrap());
-        assert_eq!(directories(&self.unit), [PathBuf::new(); 0]);
+        assert!(directories(&self.unit).is_empty(), "{:?}", directories(&self.unit));
         eventually("systemd forgets it", || !self.is_loaded());
     }
 }

@@ -14,7 +14,7 @@ use crate::fixture::*;
 
 const FIRST: &str = r#"{"cpu":{"shares":2000,"quota":50001,"period":100000,"cpus":"1","mems":"0"},
     "memory":{"limit":67108864,"reservation":33554432},"pids":{"limit":77}}"#;
-const THEN: &str = r#"{"cpu":{"shares":512,"quota":20000,"period":50000,"cpus":"0"},
+const THEN: &str = r#"{"cpu":{"shares":512,"quota":20000,"period":50000,"cpus":"0-1"},
     "memory":{"limit":134217728},"pids":{"limit":88}}"#;
 
 type Facts = Vec<(&'static str, &'static str)>;
@@ -68,12 +68,12 @@ fn facts(then: bool) -> Facts {
             ],
         });
     }
-    let cpu = if then { "0" } else { "1" };
+    let cpus = if then { "0-1" } else { "1" };
     if has("cpuset", "cpuset") {
         if unified() || !on_v2("cpuset") {
-            out.extend([("AllowedCPUs", cpu), ("AllowedMemoryNodes", "0")]);
+            out.extend([("AllowedCPUs", cpus), ("AllowedMemoryNodes", "0")]);
         }
-        out.extend([("cpuset.cpus", cpu), ("cpuset.mems", "0")]);
+        out.extend([("cpuset.cpus", cpus), ("cpuset.mems", "0")]);
     }
     out
 }

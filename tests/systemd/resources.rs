@@ -21,8 +21,8 @@ struct Row {
     then: String,
     /// After the start, and after the set.
     wanted: [Vec<(String, String)>; 2],
-    /// What a systemd without the property makes of a file at each reload.
-    reset: BTreeMap<String, String>,
+    /// What a systemd before some version makes of a file at the reload after that.
+    reset: [BTreeMap<String, String>; 2],
     sandbox: Sandbox,
     wrong: Vec<String>,
 }
@@ -53,9 +53,12 @@ impl Row {
             let keep = |(name, _): &(String, String)| !files_alone || !is_property(name);
             pairs.filter(keep).collect()
         });
-        let mut reset = BTreeMap::new();
-        for (since, files) in row["reset before"].as_object().into_iter().flatten() {
-            if version() < since.parse().unwrap() {
+        let mut reset = [BTreeMap::new(), BTreeMap::new()];
+        for (since, both) in row["reset before"].as_object().into_iter().flatten() {
+            if version() >= since.parse().unwrap() {
+                continue;
+            }
+            for (reset, files) in reset.iter_mut().zip(both.as_array().unwrap()) {
                 let files = files.as_object().unwrap().iter();
                 reset.extend(files.map(|(f, v)| (f.clone(), v.as_str().unwrap().to_owned())));
             }
@@ -84,7 +87,7 @@ fn look(rows: &mut [Row], stage: usize, reloaded: bool, when: &str) {
     let all = properties(&units, &names);
     let none = BTreeMap::new();
     for row in rows.iter_mut().filter(|row| row.wrong.is_empty()) {
-        let after = |name, value| row.reset.get(name).filter(|_| reloaded).unwrap_or(value);
+        let after = |name, value| row.reset[stage].get(name).filter(|_| reloaded).unwrap_or(value);
         let wanted = row.wanted[stage].iter();
         let wanted: Vec<(&str, &str)> =
             wanted.map(|(name, value)| (&**name, &**after(name, value))).collect();

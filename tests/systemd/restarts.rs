@@ -1,6 +1,6 @@
 //! systemd reloads, re-executes itself, and loses its bus, between any two calls.
 
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::Arc;
 
 use katacg::manager::{Add, Manager, Shared};
@@ -100,15 +100,16 @@ fn daemon_reexec_and_a_restart_of_the_bus() {
 fn calls_meanwhile() {
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     let user: &[&str] = if root() { &[] } else { &["--user"] };
-    let mut reexec = Command::new("systemctl").args(user).arg("daemon-reexec").spawn().unwrap();
-    let ended = |reexec: &mut Child| reexec.try_wait().unwrap().is_some();
-    // Once more when it has come back.
-    let (mut limit, mut more) = (20, 2);
+    let mut reexec = Command::new("systemctl");
+    let reexec = std::thread::spawn(move || reexec.args(user).arg("daemon-reexec").output());
+    // And some more when it has come back.
+    let (mut limit, mut more) = (20, 3);
     while more > 0 {
-        more -= i32::from(ended(&mut reexec));
+        more -= i32::from(reexec.is_finished());
         limit += 1;
         s.set(&format!(r#"{{"pids":{{"limit":{limit}}}}}"#)).unwrap();
     }
+    assert!(reexec.join().unwrap().unwrap().status.success());
     let limit = limit.to_string();
     s.check("in the end", &[("TasksMax", &limit), ("pids.max", &limit)]);
     s.end();

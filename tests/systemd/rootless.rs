@@ -43,12 +43,11 @@ fn what_is_not_delegated_is_named() {
         need!(!has("-", controller), "this user has {controller}");
         let mut s = Sandbox::planned(json);
         let pid = s.child();
-        let was = cgroups_of(pid);
+        let was = home_of(pid);
         let error = s.manager.apply(pid, true).unwrap_err();
         assert_eq!(error.code(), Code::Controller, "{error}");
         assert!(error.to_string().contains(controller), "{error}");
-        assert!(alive(pid));
-        assert_eq!(cgroups_of(pid), was, "{error}");
+        s.assert_outside(pid, &was);
         eventually("gone", || !s.is_loaded());
         s.end();
 

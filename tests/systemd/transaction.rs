@@ -97,10 +97,14 @@ fn a_cpuset_of_a_set_that_fails() {
     let error = s.set(json).unwrap_err().to_string();
     assert!(error.contains("hugetlb.3KB"), "{error}");
     assert!(!error.contains("could not be undone"), "{error}");
-    let file = if on_v2("cpuset") { "cpuset.cpus.effective" } else { "cpuset.cpus" };
-    s.check("restored", &[("AllowedCPUs", ""), (file, "0-1")]);
+    // A v1 cpuset is never empty; what systemd has of it has no effect there.
+    let wanted = match on_v2("cpuset") {
+        true => [("AllowedCPUs", ""), ("cpuset.cpus.effective", "0-1")],
+        false => [("AllowedCPUs", "0-1"), ("cpuset.cpus", "0-1")],
+    };
+    s.check("restored", &wanted);
     reload();
-    s.check("reloaded", &[("AllowedCPUs", ""), (file, "0-1")]);
+    s.check("reloaded", &wanted);
     s.end();
 }
 
@@ -138,14 +142,13 @@ fn an_apply_that_fails_after_the_start() {
     for (what, json) in failing().into_iter().take(1) {
         let mut s = Sandbox::planned(&json);
         let pid = s.child();
-        let was = cgroups_of(pid);
+        let was = home_of(pid);
         let error = s.manager.apply(pid, true).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
-        assert!(alive(pid), "{error}");
-        assert_eq!(cgroups_of(pid), was, "{error}");
+        s.assert_outside(pid, &was);
         assert!(!error.contains("could not be undone"), "{error}");
         eventually("the unit is gone", || !s.is_loaded());
-        assert_eq!(directories(&s.unit), [std::path::PathBuf::new(); 0]);
+        assert!(directories(&s.unit).is_empty());
         // The same manager can still be used, and the name is free.
         let fine = Config {
             resources: config("", r#"{"pids":{"limit":20}}"#).resources,
