@@ -10,7 +10,7 @@ use crate::error::{fail, Code, Error, Result};
 use crate::host;
 use crate::plan::{Kind, Missing, Plan, Write};
 use crate::resources;
-use crate::systemd::{device_properties, Property, Started};
+use crate::systemd::{device_properties, Property, Started, Value};
 
 /// How long everybody may take to hold still.
 const FREEZE: Duration = Duration::from_secs(10);
@@ -137,11 +137,22 @@ impl Run<'_> {
             }
             match resources::before(&property.name, &read) {
                 Some(value) => {
+                    // Entries are added to what the unit has.
+                    let adds = matches!(value, Value::Array(ref of, _) if of == "(st)");
+                    let none = resources::unset(&property.name).filter(|_| adds);
+                    let none = none.map(|none| Property::new(property.name.clone(), none));
+                    self.told.before.extend(none);
                     self.told.before.push(Property::new(property.name.clone(), value));
                 }
                 None if property.name == "DeviceAllow" => self.keep_devices(),
                 None if property.name == "DevicePolicy" => {}
-                None => self.told.lost.push(property.name.to_string()),
+                // Without its file it was not in force, and cannot have been set.
+                None => match resources::unset(&property.name) {
+                    Some(value) => {
+                        self.told.before.push(Property::new(property.name.clone(), value));
+                    }
+                    None => self.told.lost.push(property.name.to_string()),
+                },
             }
         }
     }

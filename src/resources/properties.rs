@@ -105,6 +105,19 @@ pub fn at_creation(r: &LinuxResources, target: Target<'_>, facts: Facts<'_>) -> 
     draft.out
 }
 
+/// The value of a property that was never set.
+pub fn unset(name: &str) -> Option<Value> {
+    Some(match name {
+        "CPUWeight" | "CPUShares" | "IOWeight" | "BlockIOWeight" | "CPUQuotaPerSecUSec"
+        | "CPUQuotaPeriodUSec" | "MemoryMax" | "MemoryHigh" | "MemorySwapMax"
+        | "MemoryZSwapMax" | "MemoryLimit" | "TasksMax" => Value::U64(INFINITY),
+        "MemoryLow" | "MemoryMin" => Value::U64(0),
+        "AllowedCPUs" | "AllowedMemoryNodes" => Value::bytes(&[]),
+        "IODeviceWeight" | "BlockIODeviceWeight" => Value::Array("(st)".to_owned(), Vec::new()),
+        _ => return None,
+    })
+}
+
 /// The resources as the files get them beside a unit: systemd counts CPU quota in whole percent,
 /// so it is rounded up, and both must say the same.
 pub fn rounded(r: &LinuxResources, target: Target<'_>, facts: Facts<'_>) -> LinuxResources {

@@ -82,7 +82,7 @@ pub fn goes_on() {
     assert!(manager.exists().unwrap());
     assert_eq!(manager.pids().unwrap().len(), 1);
     assert_eq!(manager.resources().pids().as_ref().unwrap().limit(), 20);
-    let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let mut child = sleeper();
     manager.add(&[i32::try_from(child.id()).unwrap()], Add::default()).unwrap();
     let resources = parse::resources(br#"{"pids":{"limit":30},"cpu":{"shares":512}}"#).unwrap();
     manager.set(&resources).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -96,6 +96,13 @@ pub fn version() -> u32 {
 
 pub fn output(program: &str, args: &[&str]) -> Output {
     Command::new(program).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A sleeping process for who has no [`Sandbox`]. It keeps no output of the caller's open.
+pub fn sleeper() -> Child {
+    let mut sleep = Command::new("sleep");
+    sleep.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    sleep.spawn().unwrap()
 }
 
 pub fn command(program: &str, args: &[&str]) -> String {

@@ -7,6 +7,7 @@ mod helper;
 
 mod devices;
 mod driver;
+mod existing;
 mod life;
 mod manners;
 mod resources;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use katacg::manager::{Add, Manager, Shared};
 use katacg::resources::parse;
+use katacg::systemd::{Bus, Systemd};
 use rustix::process::Signal;
 
 use crate::fixture::*;
@@ -93,7 +94,17 @@ fn daemon_reexec_and_a_restart_of_the_bus() {
     need_systemd!(alone);
     between_any_two_calls("daemon-reexec", || drop(systemctl(&["daemon-reexec"])));
     between_any_two_calls("restart of dbus", || drop(systemctl(&["restart", "dbus"])));
+    newcomers();
     calls_meanwhile();
+}
+
+/// A process that starts meanwhile: there is a bus, and systemd is not on it yet.
+fn newcomers() {
+    for what in [&["restart", "dbus"][..], &["daemon-reexec"]] {
+        systemctl(what);
+        let bus = if root() { Bus::System } else { Bus::User };
+        assert_eq!(Systemd::new(bus, None).version().unwrap(), version(), "{what:?}");
+    }
 }
 
 /// systemd is busy with itself while it is asked.

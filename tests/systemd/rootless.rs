@@ -163,11 +163,13 @@ pub fn delegated() {
     // As long as the scope itself has a process, its children get no controllers.
     let error =
         manager("first", r#"{"memory":{"limit":67108864}}"#).apply(NOBODY, true).unwrap_err();
-    assert_eq!(error.code(), Code::Controller, "{error}");
+    assert_eq!(error.code(), Code::Unsupported, "{error}");
     assert!(directories("first").is_empty());
+    let enabled = format!("/sys/fs/cgroup{own}/cgroup.subtree_control");
+    assert_eq!(std::fs::read_to_string(enabled).unwrap().trim(), "");
     manager("leaf", "{}").apply(me, false).unwrap();
 
-    let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+    let mut child = sleeper();
     let pid = i32::try_from(child.id()).unwrap();
     let json = r#"{"pids":{"limit":5},"memory":{"limit":67108864},"cpu":{"shares":2000}}"#;
     let sandbox = manager("sandbox", json);
