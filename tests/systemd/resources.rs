@@ -4,6 +4,10 @@
 //! A row of `resources.json` has what is set at the start and then, and for each side what
 //! systemctl and the files say after that. All rows go through the same two reloads together;
 //! a test for each row looks at what came of it.
+//!
+//! `reset before` is what older versions of systemd make of files at the reload, and nobody can
+//! help: `memory.oom.group` has no property of scopes before 253; of BFQ's weights on v1, 252
+//! makes its own scale's default for the unit, and all devices, and 257 does not.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

@@ -167,7 +167,10 @@ pub fn delegated() {
     assert!(directories("first").is_empty());
     let enabled = format!("/sys/fs/cgroup{own}/cgroup.subtree_control");
     assert_eq!(std::fs::read_to_string(enabled).unwrap().trim(), "");
-    manager("leaf", "{}").apply(me, false).unwrap();
+    // A leaf for itself, made as everybody does: a manager would make it a threaded one.
+    let leaf = format!("/sys/fs/cgroup{own}/leaf");
+    std::fs::create_dir(&leaf).unwrap();
+    std::fs::write(format!("{leaf}/cgroup.procs"), me.to_string()).unwrap();
 
     let mut child = sleeper();
     let pid = i32::try_from(child.id()).unwrap();

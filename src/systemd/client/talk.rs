@@ -128,9 +128,17 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Bus and systemd were here before: who does not answer now is being restarted.
+    /// Bus and systemd were here before, or the machine was booted with it (sd_booted(3)): who does
+    /// not answer now is being restarted.
     fn expected(&self) -> bool {
-        self.remade || self.systemd.has_met()
+        let booted = || match (&self.systemd.address, self.systemd.bus) {
+            (None, super::Bus::System) => std::fs::metadata("/run/systemd/system").is_ok(),
+            (None, super::Bus::User) => std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|run| {
+                std::fs::metadata(std::path::Path::new(&run).join("systemd/private")).is_ok()
+            }),
+            (Some(_), _) => false,
+        };
+        self.remade || self.systemd.has_met() || booted()
     }
 
     /// Cannot connect: what the caller can do.
