@@ -134,7 +134,7 @@ impl Manager {
             match self.each().find(|j| j.hierarchy == target.hierarchy) {
                 Some(source) => {
                     let from = self.shared.cgroup(source.hierarchy, &source.path)?;
-                    count += empty(from, into, version)?;
+                    count += empty(from, into, version, count > 0)?;
                 }
                 None => {
                     let ids: Vec<i32> = processes.iter().copied().collect();
@@ -159,11 +159,13 @@ impl Manager {
 }
 
 /// Moves everybody out of a cgroup and those below it.
-fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version) -> Result<usize> {
+fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version, begun: bool) -> Result<usize> {
     let mut count = 0;
-    for _ in 0..PASSES {
+    // A cgroup that is empty goes away by itself when it is a unit's.
+    let is_gone = |e: &Error| e.is(Errno::NOENT) || e.is(Errno::NODEV);
+    for pass in 0..PASSES {
         let mut found = 0;
-        let mut pass = |cgroup: Cgroup<'_>| {
+        let mut move_all = |cgroup: Cgroup<'_>| {
             let (kind, ids) = match version {
                 Version::V1 => (Kind::Thread, cgroup.threads(version)?),
                 Version::V2 => match cgroup.read("cgroup.procs") {
@@ -175,7 +177,10 @@ fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version) -> Result<usize> 
             count += attach_living(into, version, kind, &ids)?;
             Ok(())
         };
-        from.walk(&mut pass).map_err(|e| gone_or(from, e))?;
+        match from.walk(&mut move_all) {
+            Err(e) if (begun || pass > 0) && is_gone(&e) => return Ok(count),
+            other => other.map_err(|e| gone_or(from, e))?,
+        }
         if found == 0 {
             break;
         }
@@ -186,7 +191,10 @@ fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version) -> Result<usize> 
         left |= !cgroup.read(Kind::Thread.file(version))?.is_empty();
         Ok(())
     };
-    from.walk(&mut look).map_err(|e| gone_or(from, e))?;
+    match from.walk(&mut look) {
+        Err(e) if is_gone(&e) => return Ok(count),
+        other => other?,
+    }
     if left {
         let path = String::from_utf8_lossy(&from.absolute("")).into_owned();
         return fail(Code::Busy, format!("some tasks of {path} could not be moved, and are there"));
