@@ -105,7 +105,7 @@ test: rust-test c-test go-test readme-test lab-test
 # The live tests say what this host cannot run; the sum is printed, with the reasons.
 rust-test:
 	@scripts/need cc cargo
-	$(CARGO) test --lib --test gopath --test header --test host --test parse --test plans --test vectors
+	$(CARGO) test --lib --test gopath --test header --test host --test parse --test plans --test systemd_peer --test vectors
 	tests/live-native
 
 c-test: all
