@@ -16,14 +16,6 @@
 const struct limits lab_first = {2048, 174, 150000, 100000, 256 << 20, 512, "0-1", 3};
 const struct limits lab_second = {1024, 100, 100000, 100000, 512 << 20, 256, "0", 1};
 
-struct record {
-    const char *phase;
-    uint64_t wall, cpu;
-};
-
-/* Printed at the end: a write in between would be part of the next measurement's conditions. */
-static struct record *records;
-static size_t count;
 static int tracing;
 
 _Noreturn void lab_die(const char *what) {
@@ -142,7 +134,7 @@ static void timed(const char *phase, void (*act)(const struct lab *), const stru
     wall = clock_of(CLOCK_MONOTONIC) - wall;
     cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     mark("between");
-    records[count++] = (struct record){phase, wall, cpu};
+    printf(" %s %llu %llu", phase, (unsigned long long)wall, (unsigned long long)cpu);
 }
 
 static void cycle(struct lab *lab, const struct participant *participant, int n) {
@@ -155,7 +147,7 @@ static void cycle(struct lab *lab, const struct participant *participant, int n)
         snprintf(lab->cgroup, sizeof(lab->cgroup), "/system.slice/%s", lab->unit);
         lab->pid = sleeper();
     }
-    /* For the child to come to rest, and systemd, which the last cycle may have left work. */
+    /* For the child to come to rest, and systemd, whom the last cycle may have left work. */
     usleep(tracing ? 1000000 : 100000);
     timed("start", participant->start, lab);
     if (n == 0)
@@ -175,28 +167,21 @@ static void cycle(struct lab *lab, const struct participant *participant, int n)
 int lab_main(int argc, char **argv, const struct participant *participant) {
     struct lab lab = {.pid = -1};
     struct stat st;
-    int cycles;
+    int c;
 
-    if (argc < 3) {
-        fprintf(stderr, "usage: %s scope|slice CYCLES [trace]\n", argv[0]);
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s scope|slice [trace]\n", argv[0]);
         return 2;
     }
     lab.slice = strcmp(argv[1], "slice") == 0;
     lab.unified = stat("/sys/fs/cgroup/cgroup.controllers", &st) == 0;
-    cycles = atoi(argv[2]);
-    records = calloc((size_t)cycles * 3 + 3, sizeof(*records));
-    if (!records)
-        lab_die("calloc");
     participant->setup(&lab);
-    for (int n = 0; n <= cycles; n++) {
+    for (int n = 0; (c = getchar()) != EOF; n++) {
         /* The first one connects, fills caches, and is looked at. */
-        tracing = n > 0 && argc > 3;
-        if (n == 1)
-            count = 0;
+        tracing = n > 0 && argc > 2;
         cycle(&lab, participant, n);
+        putchar('\n');
+        fflush(stdout);
     }
-    for (size_t i = 0; i < count; i++)
-        printf("%s %llu %llu\n", records[i].phase, (unsigned long long)records[i].wall,
-               (unsigned long long)records[i].cpu);
     return 0;
 }

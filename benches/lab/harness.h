@@ -1,7 +1,7 @@
 /*
- * What both programs in C share: the life of one unit of systemd again and again, and how long each
- * part of it took. Lines "PHASE WALL CPU" on standard output, in nanoseconds; CPU is the program's
- * own, all threads.
+ * What both programs in C share: the life of one unit of systemd for each byte of standard input,
+ * and a line of standard output for each: " PHASE WALL CPU" for each phase, in nanoseconds; CPU is
+ * the program's own, all threads. So that whoever drives several of them has them take turns.
  */
 #ifndef LAB_HARNESS_H
 #define LAB_HARNESS_H
@@ -44,7 +44,7 @@ _Noreturn void lab_die(const char *what);
 void lab_path(const struct lab *lab, const char *controller, const char *file, char *path,
               unsigned size);
 
-/* argv: scope|slice CYCLES [trace] */
+/* argv: scope|slice [trace] */
 int lab_main(int argc, char **argv, const struct participant *participant);
 
 #endif

@@ -29,15 +29,7 @@ type unit struct {
 	manager cgroups.Manager
 }
 
-type record struct {
-	phase     string
-	wall, cpu time.Duration
-}
-
-var (
-	tracing bool
-	records []record
-)
+var tracing bool
 
 func limits(shares, weight uint64, quota, memory, pids int64, cpus string) *cgroups.Resources {
 	return &cgroups.Resources{
@@ -130,7 +122,7 @@ func timed(phase string, act func() error) {
 	cpu = now(unix.CLOCK_PROCESS_CPUTIME_ID) - cpu
 	mark("between")
 	check(phase, err)
-	records = append(records, record{phase, wall, cpu})
+	fmt.Printf(" %s %d %d", phase, wall.Nanoseconds(), cpu.Nanoseconds())
 }
 
 func check(what string, err error) {
@@ -179,20 +171,17 @@ func cycle(u *unit, n int) {
 }
 
 func main() {
-	if len(os.Args) < 3 {
-		log.Fatalf("usage: %s scope|slice CYCLES [trace]", os.Args[0])
+	if len(os.Args) < 2 {
+		log.Fatalf("usage: %s scope|slice [trace]", os.Args[0])
 	}
 	u := &unit{slice: os.Args[1] == "slice", unified: cgroups.IsCgroup2UnifiedMode()}
-	cycles, err := strconv.Atoi(os.Args[2])
-	check("CYCLES", err)
-	for n := range cycles + 1 {
-		tracing = n > 0 && len(os.Args) > 3
-		if n == 1 {
-			records = records[:0]
+	one := make([]byte, 1)
+	for n := 0; ; n++ {
+		if _, err := os.Stdin.Read(one); err != nil {
+			break
 		}
+		tracing = n > 0 && len(os.Args) > 2
 		cycle(u, n)
-	}
-	for _, r := range records {
-		fmt.Println(r.phase, r.wall.Nanoseconds(), r.cpu.Nanoseconds())
+		fmt.Println()
 	}
 }

@@ -1,12 +1,14 @@
-// Command report has two parts: "count MODE PARTICIPANT TRACE", in the machine, says what a traced
-// cycle did; "table RAW COMMAND", outside, makes Markdown of everything that the machines said, and
-// fails when libkatacg is not what it is meant to be.
+// Command report has three parts. In the machine, "count MODE PARTICIPANT TRACE" says what a traced
+// cycle did, and "drive MODE CYCLES" how long everybody's cycles take. Outside, "table RAW COMMAND"
+// makes Markdown of all that the machines said, and fails when libkatacg is surely not what it is
+// meant to be.
 package main
 
 import (
 	"fmt"
 	"log"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +17,14 @@ func main() {
 	switch {
 	case len(os.Args) == 5 && os.Args[1] == "count":
 		count(os.Args[2], os.Args[3], os.Args[4])
+	case len(os.Args) == 4 && os.Args[1] == "drive":
+		cycles, err := strconv.Atoi(os.Args[3])
+		if err == nil {
+			err = drive(os.Args[2], cycles)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
 	case len(os.Args) == 4 && os.Args[1] == "table":
 		machines, err := readRaw(os.Args[2])
 		if err != nil {
@@ -28,7 +38,7 @@ func main() {
 			os.Exit(1)
 		}
 	default:
-		log.Fatal("usage: report count MODE PARTICIPANT TRACE | table RAW COMMAND")
+		log.Fatal("usage: report count MODE PARTICIPANT TRACE | drive MODE CYCLES | table RAW COMMAND")
 	}
 }
 

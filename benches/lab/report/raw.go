@@ -2,11 +2,11 @@ package main
 
 import (
 	"bufio"
+	"math"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 var (
@@ -22,8 +22,8 @@ type key struct{ mode, participant, phase string }
 type machine struct {
 	name  string
 	facts string
-	// Of each round, of each cycle.
-	wall, cpu map[key][][]time.Duration
+	// Of each cycle, in milliseconds.
+	wall, cpu map[key][]float64
 	traced    map[key]phase
 }
 
@@ -43,22 +43,16 @@ func readRaw(file string) ([]*machine, error) {
 		case len(fields) == 3 && fields[0] == "machine":
 			last = &machine{
 				name:   fields[1] + ", " + fields[2],
-				wall:   map[key][][]time.Duration{},
-				cpu:    map[key][][]time.Duration{},
+				wall:   map[key][]float64{},
+				cpu:    map[key][]float64{},
 				traced: map[key]phase{},
 			}
 			machines = append(machines, last)
 		case last == nil || len(fields) == 0:
 		case fields[0] == "fact":
 			last.facts = strings.Join(fields[1:], " ")
-		case fields[0] == "round" && len(fields) == 3:
-			for _, phase := range append(phases, "cycle") {
-				k := key{fields[1], fields[2], phase}
-				last.wall[k] = append(last.wall[k], nil)
-				last.cpu[k] = append(last.cpu[k], nil)
-			}
-		case fields[0] == "time" && len(fields) == 6:
-			last.time(fields)
+		case fields[0] == "cycle" && len(fields) == 3+3*len(phases):
+			last.cycle(fields[1], fields[2], fields[3:])
 		case fields[0] == "count" && len(fields) == 8:
 			p := phase{name: fields[3], sent: names(fields[6]), received: names(fields[7])}
 			p.calls, _ = strconv.Atoi(fields[4])
@@ -69,25 +63,18 @@ func readRaw(file string) ([]*machine, error) {
 	return machines, lines.Err()
 }
 
-// time MODE PARTICIPANT PHASE WALL CPU; a cycle's phases come in their order.
-func (m *machine) time(fields []string) {
-	for i, all := range []map[key][][]time.Duration{m.wall, m.cpu} {
-		n, _ := strconv.ParseInt(fields[4+i], 10, 64)
-		took := time.Duration(n)
-		add := func(phase string, took time.Duration, begins bool) {
-			rounds := all[key{fields[1], fields[2], phase}]
-			if len(rounds) == 0 {
-				return
-			}
-			round := &rounds[len(rounds)-1]
-			if begins {
-				*round = append(*round, took)
-			} else if len(*round) > 0 {
-				(*round)[len(*round)-1] += took
-			}
+// cycle takes PHASE WALL CPU of each phase.
+func (m *machine) cycle(mode, participant string, fields []string) {
+	for i, all := range []map[key][]float64{m.wall, m.cpu} {
+		sum := 0.0
+		for at := 0; at < len(fields); at += 3 {
+			nanoseconds, _ := strconv.ParseFloat(fields[at+1+i], 64)
+			k := key{mode, participant, fields[at]}
+			all[k] = append(all[k], nanoseconds/1e6)
+			sum += nanoseconds / 1e6
 		}
-		add(fields[3], took, true)
-		add("cycle", took, fields[3] == phases[0])
+		k := key{mode, participant, "cycle"}
+		all[k] = append(all[k], sum)
 	}
 }
 
@@ -98,10 +85,29 @@ func names(list string) []string {
 	return strings.Split(list, ",")
 }
 
-func median(all []time.Duration) time.Duration {
+// quotient of two participants: the median of those of each turn, and between what the true one lies
+// with 95 % probability.
+type quotient struct{ low, median, high float64 }
+
+func over(a, b []float64) quotient {
+	n := min(len(a), len(b))
+	if n == 0 {
+		return quotient{}
+	}
+	each := make([]float64, n)
+	for i := range each {
+		each[i] = a[i] / b[i]
+	}
+	slices.Sort(each)
+	// Of a median's rank, whatever the distribution.
+	off := int(math.Ceil(0.98 * math.Sqrt(float64(n))))
+	at := func(i int) float64 { return each[max(0, min(n-1, i))] }
+	return quotient{at(n/2 - off), at(n / 2), at(n/2 + off)}
+}
+
+func median(all []float64) float64 {
 	if len(all) == 0 {
 		return 0
 	}
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[len(sorted)/2]
+	return slices.Sorted(slices.Values(all))[len(all)/2]
 }
