@@ -115,6 +115,12 @@ func mark(phase string) {
 }
 
 func timed(phase string, act func() error) {
+	// As in harness.c.
+	pause := 150 * time.Millisecond
+	if tracing {
+		pause = time.Second
+	}
+	time.Sleep(pause)
 	mark(phase)
 	cpu, wall := now(unix.CLOCK_PROCESS_CPUTIME_ID), now(unix.CLOCK_MONOTONIC)
 	err := act()
@@ -145,12 +151,6 @@ func cycle(u *unit, n int) {
 		check("sleep", child.Start())
 		u.pid = child.Process.Pid
 	}
-	// As in harness.c.
-	pause := 100 * time.Millisecond
-	if tracing {
-		pause = time.Second
-	}
-	time.Sleep(pause)
 	timed("start", u.start)
 	if n == 0 {
 		u.verify(first())

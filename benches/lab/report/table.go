@@ -42,9 +42,9 @@ const intro = `# systemd: the benchmark in virtual machines
 
 Made by ` + "`%s`" + `. The life of a unit, from nothing to nothing, with cpu shares, quota and period, memory, pids and
 cpuset: start, with the process inside and all of it set; set, to other values; stop. Scope: with a process, which is
-killed before stop, so that the scope is about to end by itself, or gone, when stop asks. Slice: with nobody in it;
-stop is a job. A process's first cycle is not counted: it connects, and what it did is looked at. The participants
-take turns cycle by cycle.
+killed before stop, so that the scope has ended by itself when stop asks. Slice: with nobody in it; stop is a job.
+Before each phase 150 ms of rest are not counted: systemd works on after it has answered. Nor is a process's first
+cycle: it connects, and what it did is looked at. The participants take turns cycle by cycle.
 
 All of it is emulated, and most of the time is systemd's and the bus's: only ratios say something. Milliseconds are
 medians of all cycles; × is the median of each turn's ratio to the program by hand, with its 95 %% interval. CPU: the
