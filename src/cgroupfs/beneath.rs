@@ -4,6 +4,8 @@
 //! kernels before 5.6 and under seccomp filters that do not know it, the path is walked one part
 //! at a time and the result must lie on the hierarchy's own device.
 
+use std::ffi::CStr;
+
 use rustix::fd::OwnedFd;
 use rustix::fs::{fstat, openat, openat2, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -14,7 +16,7 @@ use super::Tree;
 const TRIES: usize = 64;
 
 /// Opens `path` (relative, no `..`) below the hierarchy. Never creates a file.
-pub fn open(tree: &Tree, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+pub fn open(tree: &Tree, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH
         | ResolveFlags::NO_MAGICLINKS
         | ResolveFlags::NO_SYMLINKS
@@ -23,7 +25,7 @@ pub fn open(tree: &Tree, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         match openat2(tree.fd(), path, flags, Mode::empty(), resolve) {
             Err(Errno::AGAIN | Errno::INTR) => {}
             // EPERM is what old seccomp filters answer; a real one comes again below.
-            Err(Errno::NOSYS | Errno::PERM) => return walk(tree, path, flags),
+            Err(Errno::NOSYS | Errno::PERM) => return walk(tree, path.to_bytes(), flags),
             other => return other,
         }
     }

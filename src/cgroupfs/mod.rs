@@ -18,6 +18,8 @@ pub use procs::parse_ids;
 pub use remove::PATIENCE;
 pub use trees::Trees;
 
+use std::ffi::CString;
+
 use rustix::fd::OwnedFd;
 use rustix::fs::{fstatfs, Mode, OFlags, CWD};
 use rustix::io::Errno;
@@ -92,17 +94,20 @@ impl Cgroup<'_> {
     }
 
     /// The path from the hierarchy's root, for the kernel.
-    fn below(&self, file: &str) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.path.len() + 1 + file.len());
+    fn below(&self, file: &str) -> std::result::Result<CString, Errno> {
+        let slash = !self.path.is_empty() && !file.is_empty();
+        // With the zero byte: this is done for every file that is opened, in one allocation.
+        let length = self.path.len() + usize::from(slash) + file.len();
+        let mut out = Vec::with_capacity(length.max(1) + 1);
         out.extend_from_slice(self.path);
-        if !self.path.is_empty() && !file.is_empty() {
+        if slash {
             out.push(b'/');
         }
         out.extend_from_slice(file.as_bytes());
         if out.is_empty() {
             out.push(b'.');
         }
-        out
+        CString::new(out).map_err(|_| Errno::INVAL)
     }
 
     /// The absolute path of one of its files (of itself: `""`), for people.
@@ -121,7 +126,7 @@ impl Cgroup<'_> {
 
     /// Opens one of its files; its directory with `""`.
     pub fn open(&self, file: &str, flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
-        beneath::open(self.tree, &self.below(file), flags | OFlags::CLOEXEC)
+        beneath::open(self.tree, &self.below(file)?, flags | OFlags::CLOEXEC)
     }
 
     /// Whether its directory is there.

@@ -221,13 +221,28 @@ pub(crate) type Own = BTreeMap<String, Vec<u8>>;
 
 /// Where a task is.
 pub(crate) fn own_of(id: i32) -> Result<Own> {
+    own::parse(&own_text(id)?)
+}
+
+/// The same as the kernel says it, for who may never need it.
+pub(crate) fn own_text(id: i32) -> Result<Vec<u8>> {
     let path = format!("/proc/{id}/cgroup");
     let failed = |what, e| Error::system(what, path.as_bytes(), e);
     let fd = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| failed("open", e))?;
-    // The kernel makes the whole text at the first read; room for all of it is all of it.
-    let mut text = Vec::with_capacity(64 * 1024);
-    let room = rustix::buffer::spare_capacity(&mut text);
-    rustix::io::read(&fd, room).map_err(|e| failed("read", e))?;
-    own::parse(&text)
+    // The kernel makes the whole text at the first read; less than there is room for is the end.
+    let mut text = Vec::new();
+    let mut buffer = [0u8; 2048];
+    loop {
+        let length = rustix::io::read(&fd, &mut buffer).map_err(|e| failed("read", e))?;
+        text.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        if length < buffer.len() {
+            return Ok(text);
+        }
+    }
+}
+
+/// The text's parts.
+pub(crate) fn parse_own(text: &[u8]) -> Result<Own> {
+    own::parse(text)
 }

@@ -1,5 +1,6 @@
 //! Carries a plan out. What it does when a step fails is in [`super::undo`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rustix::fs::OFlags;
@@ -10,7 +11,7 @@ use super::told::Told;
 use super::{cpuset, restore, Manager};
 use crate::cgroupfs::{Cgroup, Created};
 use crate::error::{Code, Error, Result};
-use crate::host::{self, Own, Version};
+use crate::host::{self, Version};
 use crate::plan::{Kind, Missing, Plan, Step, Write};
 use crate::resources;
 
@@ -21,8 +22,8 @@ pub(super) struct Run<'m> {
     pub(super) created: Vec<(usize, Vec<u8>, Created)>,
     /// Controllers that were turned on: hierarchy, length of the ancestor's path, names.
     pub(super) enabled: Vec<(usize, usize, Vec<String>)>,
-    /// Where each task was before.
-    pub(super) origin: BTreeMap<i32, Own>,
+    /// Where each task was before, as /proc says it.
+    pub(super) origin: BTreeMap<i32, Vec<u8>>,
     /// Tasks that have moved: hierarchy, kind, id.
     pub(super) moved: Vec<(usize, Kind, i32)>,
     /// Writes that wait until the named file has been written.
@@ -44,15 +45,16 @@ pub(super) struct Run<'m> {
 
 impl<'m> Run<'m> {
     pub(super) fn new(manager: &'m Manager) -> Self {
+        let hierarchies = manager.joined.len();
         Run {
             manager,
-            created: Vec::new(),
+            created: Vec::with_capacity(hierarchies),
             enabled: Vec::new(),
             origin: BTreeMap::new(),
-            moved: Vec::new(),
+            moved: Vec::with_capacity(hierarchies),
             waiting: Vec::new(),
-            entered: Vec::new(),
-            touched: Vec::new(),
+            entered: Vec::with_capacity(hierarchies),
+            touched: Vec::with_capacity(2 * hierarchies),
             keep: false,
             old: Vec::new(),
             failed_in: None,
@@ -81,8 +83,8 @@ impl<'m> Run<'m> {
     /// before anything is made.
     pub(super) fn remember(&mut self, ids: &[i32]) -> Result<()> {
         for &id in ids {
-            match host::own_of(id) {
-                Ok(own) => drop(self.origin.insert(id, own)),
+            match host::own_text(id) {
+                Ok(text) => drop(self.origin.insert(id, text)),
                 Err(e) if e.is(Errno::NOENT) || e.is(Errno::SRCH) => {
                     let id = id.to_string();
                     return Err(Error::system("find process", id.as_bytes(), Errno::SRCH));
@@ -196,7 +198,7 @@ impl<'m> Run<'m> {
         let result = cgroup.create(&mut created);
         if !created.0.is_empty() {
             self.made = true;
-            self.created.push((hierarchy, path, created));
+            self.created.push((hierarchy, path.into_owned(), created));
         }
         result
     }
@@ -217,13 +219,12 @@ impl<'m> Run<'m> {
     }
 
     /// The path of a cgroup below the manager's.
-    fn below(&self, hierarchy: usize, below: &[u8]) -> Result<Vec<u8>> {
-        let mut path = self.manager.in_hierarchy(hierarchy)?.path.clone();
-        if !below.is_empty() {
-            path.push(b'/');
-            path.extend_from_slice(below);
-        }
-        Ok(path)
+    fn below(&self, hierarchy: usize, below: &[u8]) -> Result<Cow<'m, [u8]>> {
+        let path = &self.manager.in_hierarchy(hierarchy)?.path[..];
+        Ok(match below {
+            b"" => Cow::Borrowed(path),
+            below => Cow::Owned([path, b"/", below].concat()),
+        })
     }
 
     pub(super) fn cgroup(&self, hierarchy: usize) -> Result<Cgroup<'m>> {
@@ -269,7 +270,7 @@ impl<'m> Run<'m> {
             .created
             .iter()
             .any(|(h, _, c)| *h == write.hierarchy && c.0.last() == Some(&cgroup.len()));
-        if !self.keep || made {
+        if !self.keep || made || self.is_kept(write) {
             return put(cgroup, write, None);
         }
         let mut old = Vec::new();

@@ -1,5 +1,6 @@
 //! One knob: writing it, and explaining why it would not take a value.
 
+use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
@@ -22,28 +23,37 @@ pub(super) fn put(cgroup: Cgroup<'_>, write: &Write, old: Option<&mut Vec<u8>>) 
         other => other,
     };
     let fd = opened.map_err(failed)?;
-    // Where the descriptor is does not change: the write is at the start.
-    let read = || {
-        let mut out = Vec::new();
-        let mut buffer = [0u8; 256];
-        loop {
-            let offset = u64::try_from(out.len()).unwrap_or(u64::MAX);
-            let length = rustix::io::pread(&fd, &mut buffer, offset).unwrap_or(0);
-            out.extend_from_slice(buffer.get(..length).unwrap_or_default());
-            // Less than there was room for: the end.
-            if length < buffer.len() {
-                return out;
-            }
-        }
-    };
     if let Some(old) = old {
-        *old = read();
+        *old = read(&fd).unwrap_or_default();
     }
     write_all(&fd, write.value.as_bytes()).map_err(failed)?;
     if write.exact {
-        clamped(write, String::from_utf8_lossy(&read()).trim())?;
+        clamped(write, String::from_utf8_lossy(&read(&fd).unwrap_or_default()).trim())?;
     }
     Ok(())
+}
+
+/// What a knob says.
+pub(super) fn get(cgroup: Cgroup<'_>, file: &str) -> Result<Vec<u8>> {
+    let failed = |what| move |e| Error::system(what, &cgroup.absolute(file), e);
+    let fd = cgroup.open(file, OFlags::RDONLY).map_err(failed("open"))?;
+    read(&fd).map_err(failed("read"))
+}
+
+/// The value, which the kernel gives whole if there is room. Where the descriptor is does not
+/// change: a write after it is at the start.
+fn read(fd: &OwnedFd) -> std::result::Result<Vec<u8>, Errno> {
+    let mut out = Vec::new();
+    let mut buffer = [0u8; 256];
+    loop {
+        let offset = u64::try_from(out.len()).unwrap_or(u64::MAX);
+        let length = rustix::io::pread(fd, &mut buffer, offset)?;
+        out.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        // Less than there was room for: the end.
+        if length < buffer.len() {
+            return Ok(out);
+        }
+    }
 }
 
 /// runc's words for a value that the kernel clamped.

@@ -1,10 +1,12 @@
 //! Carrying out the steps that systemd takes part in, and undoing them.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::execute::Run;
 use super::unit::OnSystemd;
-use super::Manager;
+use super::{knob, Manager};
 use crate::cgroupfs::Freezer;
 use crate::error::{fail, Code, Error, Result};
 use crate::host;
@@ -105,11 +107,12 @@ impl Run<'_> {
         plan: &Plan,
     ) -> Result<()> {
         if self.keep {
-            self.keep_properties(properties);
+            let seen = Seen::new(self.manager);
             for write in plan.writes() {
-                self.read_ahead(write);
+                self.read_ahead(&seen, write);
             }
             self.told.ahead = self.old.len();
+            self.keep_properties(&seen, properties);
         }
         let limit = self.told.frozen.then_some(FROZEN_CALL);
         let done = on(self.manager)?.client.set(unit, properties, limit);
@@ -123,37 +126,41 @@ impl Run<'_> {
     }
 
     /// What the properties were, by the files that they stand for. Device rules have none to read.
-    fn keep_properties(&mut self, properties: &[Property]) {
-        let manager = self.manager;
-        let unified = manager.shared.host().is_unified();
+    fn keep_properties(&mut self, seen: &Seen<'_>, properties: &[Property]) {
+        let unified = self.manager.shared.host().is_unified();
         let read = |file: &str| {
             let controller = file.split('.').next().unwrap_or_default();
-            let text = manager.read(if unified { "" } else { controller }, file).ok()?;
+            let joined = self.manager.find(if unified { "" } else { controller })?;
+            let text = seen.read(joined.hierarchy, file)?;
             Some(String::from_utf8_lossy(&text).trim().to_owned())
         };
+        let mut before = Vec::new();
+        let mut devices = false;
         for property in properties {
-            if self.told.before.iter().any(|p| p.name == property.name) {
+            let name = property.name.clone();
+            if before.iter().any(|p: &Property| p.name == name) {
                 continue;
             }
-            match resources::before(&property.name, &read) {
+            match resources::before(&name, &read) {
                 Some(value) => {
                     // Entries are added to what the unit has.
                     let adds = matches!(value, Value::Array(ref of, _) if of == "(st)");
-                    let none = resources::unset(&property.name).filter(|_| adds);
-                    let none = none.map(|none| Property::new(property.name.clone(), none));
-                    self.told.before.extend(none);
-                    self.told.before.push(Property::new(property.name.clone(), value));
+                    let none = resources::unset(&name).filter(|_| adds);
+                    before.extend(none.map(|none| Property::new(name.clone(), none)));
+                    before.push(Property::new(name, value));
                 }
-                None if property.name == "DeviceAllow" => self.keep_devices(),
-                None if property.name == "DevicePolicy" => {}
+                None if name == "DeviceAllow" => devices = true,
+                None if name == "DevicePolicy" => {}
                 // Without its file it was not in force, and cannot have been set.
-                None => match resources::unset(&property.name) {
-                    Some(value) => {
-                        self.told.before.push(Property::new(property.name.clone(), value));
-                    }
-                    None => self.told.lost.push(property.name.to_string()),
+                None => match resources::unset(&name) {
+                    Some(value) => before.push(Property::new(name, value)),
+                    None => self.told.lost.push(name.to_string()),
                 },
             }
+        }
+        self.told.before.append(&mut before);
+        if devices {
+            self.keep_devices();
         }
     }
 
@@ -166,23 +173,26 @@ impl Run<'_> {
         }
     }
 
-    fn read_ahead(&mut self, write: &Write) {
-        let Ok(cgroup) = self.cgroup(write.hierarchy) else { return };
-        match (cgroup.read(&write.file), &write.missing) {
-            (Ok(old), _) if is_systemds(write) => self.remember_value(cgroup, write, &old),
-            (Err(_), Missing::Instead(other)) => self.read_ahead(other),
+    fn read_ahead(&mut self, seen: &Seen<'_>, write: &Write) {
+        match (seen.read(write.hierarchy, &write.file), &write.missing) {
+            (Some(old), _) if is_systemds(write) => {
+                let Ok(cgroup) = self.cgroup(write.hierarchy) else { return };
+                self.remember_value(cgroup, write, &old);
+            }
+            (None, Missing::Instead(other)) => self.read_ahead(seen, other),
             // What cannot be read cannot be put back; when it cannot be written either, that
             // is the error to come.
             _ => {}
         }
     }
 
-    /// What a write of ours found in a file that was read ahead is what systemd wrote.
-    fn forget_systemds_values(&mut self) {
-        let found = self.old.split_off(std::mem::take(&mut self.told.ahead).min(self.old.len()));
-        let ahead: Vec<_> = self.old.iter().map(|(w, _)| (w.hierarchy, w.file.clone())).collect();
-        let known = |w: &Write| ahead.iter().any(|(h, file)| *h == w.hierarchy && *file == w.file);
-        self.old.extend(found.into_iter().filter(|(w, _)| !is_systemds(w) || !known(w)));
+    /// Whether a file's old value was kept before systemd wrote it.
+    pub(super) fn is_kept(&self, write: &Write) -> bool {
+        let ahead = self.old.iter().take(self.told.ahead);
+        is_systemds(write)
+            && ahead
+                .into_iter()
+                .any(|(w, _)| w.hierarchy == write.hierarchy && w.file == write.file)
     }
 
     pub(super) fn hold_still(&mut self) -> Result<()> {
@@ -213,7 +223,6 @@ impl Run<'_> {
     /// Undoes what systemd did; before the files, which have the last word.
     pub(super) fn undo_told(&mut self, failed: &mut Vec<String>) -> Option<String> {
         let on = on(self.manager).ok()?;
-        self.forget_systemds_values();
         let mut restored = None;
         let before = std::mem::take(&mut self.told.before);
         if std::mem::take(&mut self.told.changed) {
@@ -260,6 +269,31 @@ impl Run<'_> {
     }
 }
 
+/// Hierarchy and file.
+type Texts = BTreeMap<(usize, String), Option<Vec<u8>>>;
+
+/// The cgroup's files, each read once.
+struct Seen<'m> {
+    manager: &'m Manager,
+    texts: RefCell<Texts>,
+}
+
+impl<'m> Seen<'m> {
+    fn new(manager: &'m Manager) -> Self {
+        Seen { manager, texts: RefCell::default() }
+    }
+
+    /// None for what cannot be read.
+    fn read(&self, hierarchy: usize, file: &str) -> Option<Vec<u8>> {
+        let mut texts = self.texts.try_borrow_mut().ok()?;
+        let text = texts.entry((hierarchy, file.to_owned())).or_insert_with(|| {
+            let joined = self.manager.in_hierarchy(hierarchy).ok()?;
+            knob::get(self.manager.shared.cgroup(hierarchy, &joined.path).ok()?, file).ok()
+        });
+        text.clone()
+    }
+}
+
 /// A panic on the way leaves nobody frozen.
 impl Drop for Run<'_> {
     fn drop(&mut self) {
@@ -267,11 +301,11 @@ impl Drop for Run<'_> {
     }
 }
 
-/// Whether systemd may write the file, too. Lines of devices that it was not told of it leaves.
+/// Whether systemd may write the file, too; throttles it is never told of.
 fn is_systemds(write: &Write) -> bool {
     let controller = write.file.split('.').next().unwrap_or_default();
-    let of_a_device = write.value.split_whitespace().next().is_some_and(|w| w.contains(':'));
-    !of_a_device && matches!(controller, "cpu" | "cpuset" | "memory" | "pids" | "io" | "blkio")
+    let throttles = write.file == "io.max" || write.file.starts_with("blkio.throttle.");
+    !throttles && matches!(controller, "cpu" | "cpuset" | "memory" | "pids" | "io" | "blkio")
 }
 
 fn on(manager: &Manager) -> Result<&OnSystemd> {

@@ -6,6 +6,7 @@ use super::execute::Run;
 use super::knob::put;
 use super::restore;
 use crate::error::{Code, Error, Result};
+use crate::host;
 use crate::plan::{Kind, Write};
 
 impl Run<'_> {
@@ -112,7 +113,8 @@ impl Run<'_> {
         let Some(facts) = self.manager.shared.host().hierarchies.get(hierarchy) else {
             return Ok(());
         };
-        let was = self.origin.get(&id).and_then(|own| own.get(facts.own_key()));
+        let own = self.origin.get(&id).and_then(|text| host::parse_own(text).ok());
+        let was = own.as_ref().and_then(|own| own.get(facts.own_key()));
         match was.and_then(|cgroup| facts.below_mount(cgroup)) {
             Some(path) => self.manager.shared.cgroup(hierarchy, &path)?.attach(
                 facts.version,

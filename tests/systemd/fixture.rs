@@ -14,6 +14,8 @@ use katacg::resources::parse;
 use katacg::Result;
 use rustix::process::{kill_process, waitpid, Pid, Signal, WaitOptions};
 
+pub use crate::look::*;
+
 /// Leaves the test, saying why; the runner counts it.
 macro_rules! skip {
     ($($reason:tt)*) => {{
@@ -130,22 +132,6 @@ pub fn reload() {
     }
 }
 
-/// Properties of units, as systemctl tells them.
-pub fn properties(units: &[&str], names: &[&str]) -> BTreeMap<String, BTreeMap<String, String>> {
-    let list = format!("Id,{}", names.join(","));
-    let text = systemctl(&[&["show", "-p", &list], units].concat());
-    let unit = |block: &str| {
-        let mut all: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in block.lines().filter_map(|line| line.split_once('=')) {
-            // A list has a line for each element.
-            let known = all.entry(name.to_owned()).or_default();
-            *known = format!("{known} {value}").trim().to_owned();
-        }
-        (all.get("Id").cloned().unwrap_or_default(), all)
-    };
-    text.split("\n\n").map(unit).collect()
-}
-
 /// Waits, within reason, until something is so.
 pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
@@ -180,45 +166,6 @@ pub fn available(json: &str) -> String {
         cpu.as_object_mut().unwrap().retain(|key, _| key != "cpus" && key != "mems");
     }
     value.to_string()
-}
-
-/// Every directory of the name, in every hierarchy.
-pub fn directories(name: &str) -> Vec<PathBuf> {
-    fn walk(at: &Path, name: &str, out: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(at).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|t| t.is_dir()) {
-                if entry.file_name().to_string_lossy() == name {
-                    out.push(entry.path());
-                }
-                walk(&entry.path(), name, out);
-            }
-        }
-    }
-    let mut out = Vec::new();
-    walk(Path::new("/sys/fs/cgroup"), name, &mut out);
-    out
-}
-
-/// In which cgroup a task is, in each hierarchy: its controllers and the path.
-pub fn cgroups_of(pid: i32) -> Vec<(String, String)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    let line = |line: &str| {
-        let mut fields = line.splitn(3, ':').skip(1).map(str::to_owned);
-        Some((fields.next()?, fields.next()?))
-    };
-    text.lines().map(|l| line(l).unwrap()).collect()
-}
-
-/// Where systemd has put a task; other hierarchies' it changes as units come and go.
-pub fn home_of(pid: i32) -> String {
-    let all = cgroups_of(pid);
-    let named = all.iter().find(|(name, _)| name == "name=systemd");
-    named.or(all.iter().find(|(name, _)| name.is_empty())).unwrap().1.clone()
-}
-
-pub fn alive(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// See the module.

@@ -4,6 +4,7 @@
 #[macro_use]
 mod fixture;
 mod helper;
+mod look;
 
 mod devices;
 mod driver;

@@ -108,6 +108,28 @@ fn a_cpuset_of_a_set_that_fails() {
     s.end();
 }
 
+/// systemd adds to the weights of devices that a unit has; one that is new is taken away again.
+#[test]
+fn a_weight_of_a_device_of_a_set_that_fails() {
+    need_systemd!();
+    need!(root() && unified() && has("-", "io"), "only a unified host's root has BFQ's property");
+    std::fs::write("/sys/block/loop0/queue/scheduler", "bfq").unwrap();
+    std::fs::write("/sys/block/loop1/queue/scheduler", "bfq").unwrap();
+    let weights =
+        |list: &str, rest: &str| format!(r#"{{"blockIO":{{"weightDevice":[{list}]}}{rest}}}"#);
+    let first = r#"{"major":7,"minor":0,"weight":300}"#;
+    let mut s = Sandbox::new(&weights(first, ""));
+    let second = r#"{"major":7,"minor":0,"weight":77},{"major":7,"minor":1,"weight":400}"#;
+    let wrong = r#","hugepageLimits":[{"pageSize":"3KB","limit":4096}]"#;
+    let error = s.set(&weights(second, wrong)).unwrap_err().to_string();
+    assert!(error.contains("hugetlb.3KB") && !error.contains("could not be undone"), "{error}");
+    let told = s.property("IODeviceWeight");
+    assert!(told.contains("7:0 2300") && !told.contains("7:1"), "{told}");
+    reload();
+    assert_eq!(s.file("io.bfq.weight"), "default 100\n7:0 300");
+    s.end();
+}
+
 /// What systemd refuses is refused before any file is written.
 #[test]
 fn a_set_that_systemd_refuses_changes_nothing() {
