@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::knob::{check_memory, explain, gone, put};
+use super::knob::{check_memory, explain, gone, put, put_open};
 use super::told::Told;
 use super::{cpuset, restore, Manager};
 use crate::cgroupfs::{Cgroup, Created};
@@ -270,7 +270,15 @@ impl<'m> Run<'m> {
             .created
             .iter()
             .any(|(h, _, c)| *h == write.hierarchy && c.0.last() == Some(&cgroup.len()));
-        if !self.keep || made || self.is_kept(write) {
+        if let Some(fd) = self.read_before(write) {
+            match put_open(cgroup, write, fd) {
+                // systemd has made the cgroup anew, or the file could only be read.
+                Err(e) if e.is(Errno::NODEV) || e.is(Errno::BADF) => {}
+                done => return done,
+            }
+            return put(cgroup, write, None);
+        }
+        if !self.keep || made {
             return put(cgroup, write, None);
         }
         let mut old = Vec::new();

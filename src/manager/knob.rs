@@ -26,18 +26,24 @@ pub(super) fn put(cgroup: Cgroup<'_>, write: &Write, old: Option<&mut Vec<u8>>) 
     if let Some(old) = old {
         *old = read(&fd).unwrap_or_default();
     }
-    write_all(&fd, write.value.as_bytes()).map_err(failed)?;
+    put_open(cgroup, write, &fd)
+}
+
+/// Writes to a knob that is open.
+pub(super) fn put_open(cgroup: Cgroup<'_>, write: &Write, fd: &OwnedFd) -> Result<()> {
+    write_all(fd, write.value.as_bytes())
+        .map_err(|e| Error::write(&cgroup.absolute(&write.file), write.value.as_bytes(), e))?;
     if write.exact {
-        clamped(write, String::from_utf8_lossy(&read(&fd).unwrap_or_default()).trim())?;
+        clamped(write, String::from_utf8_lossy(&read(fd).unwrap_or_default()).trim())?;
     }
     Ok(())
 }
 
-/// What a knob says.
-pub(super) fn get(cgroup: Cgroup<'_>, file: &str) -> Result<Vec<u8>> {
-    let failed = |what| move |e| Error::system(what, &cgroup.absolute(file), e);
-    let fd = cgroup.open(file, OFlags::RDONLY).map_err(failed("open"))?;
-    read(&fd).map_err(failed("read"))
+/// A knob to write later, and what it says now.
+pub(super) fn open(cgroup: Cgroup<'_>, file: &str) -> Option<(OwnedFd, Vec<u8>)> {
+    let fd = cgroup.open(file, OFlags::RDWR).or_else(|_| cgroup.open(file, OFlags::RDONLY)).ok()?;
+    let text = read(&fd).ok()?;
+    Some((fd, text))
 }
 
 /// The value, which the kernel gives whole if there is room. Where the descriptor is does not

@@ -48,7 +48,10 @@ impl Manager {
         let was_there = home.exists()?;
         self.remove()?;
         if !was_there {
-            // Gone by itself; or a unit of that name is elsewhere, and is somebody else's.
+            if !on.client.is_loaded(&on.unit.name)? {
+                return Ok(());
+            }
+            // About to go by itself; or a unit of that name is elsewhere, and is somebody else's.
             self.not_elsewhere(on)?;
         }
         if let Some(warning) = on.client.stop(&on.unit.name)? {

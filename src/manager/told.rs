@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rustix::fd::OwnedFd;
+
 use super::execute::Run;
 use super::unit::OnSystemd;
 use super::{knob, Manager};
@@ -31,8 +33,8 @@ pub(super) struct Told {
     /// What puts the change back, and what cannot be.
     before: Vec<Property>,
     lost: Vec<String>,
-    /// How many old values were read before that.
-    ahead: usize,
+    /// Files whose old values were read before that, open still: hierarchy and name.
+    ahead: BTreeMap<(usize, String), OwnedFd>,
     /// This call froze the cgroup; it has, at some time.
     frozen: bool,
     froze: bool,
@@ -108,11 +110,12 @@ impl Run<'_> {
     ) -> Result<()> {
         if self.keep {
             let seen = Seen::new(self.manager);
+            let mut written = Vec::new();
             for write in plan.writes() {
-                self.read_ahead(&seen, write);
+                written.extend(self.read_ahead(&seen, write));
             }
-            self.told.ahead = self.old.len();
             self.keep_properties(&seen, properties);
+            self.told.ahead = seen.into_open(&written);
         }
         let limit = self.told.frozen.then_some(FROZEN_CALL);
         let done = on(self.manager)?.client.set(unit, properties, limit);
@@ -120,7 +123,7 @@ impl Run<'_> {
         if !self.told.changed {
             // systemd takes all or nothing, so nothing was written.
             self.old.clear();
-            self.told.ahead = 0;
+            self.told.ahead.clear();
         }
         done
     }
@@ -173,26 +176,23 @@ impl Run<'_> {
         }
     }
 
-    fn read_ahead(&mut self, seen: &Seen<'_>, write: &Write) {
+    /// Keeps a file's old value; the file that it is of, if it has one.
+    fn read_ahead(&mut self, seen: &Seen<'_>, write: &Write) -> Option<(usize, String)> {
         match (seen.read(write.hierarchy, &write.file), &write.missing) {
             (Some(old), _) if is_systemds(write) => {
-                let Ok(cgroup) = self.cgroup(write.hierarchy) else { return };
-                self.remember_value(cgroup, write, &old);
+                self.remember_value(self.cgroup(write.hierarchy).ok()?, write, &old);
+                Some((write.hierarchy, write.file.to_string()))
             }
             (None, Missing::Instead(other)) => self.read_ahead(seen, other),
             // What cannot be read cannot be put back; when it cannot be written either, that
             // is the error to come.
-            _ => {}
+            _ => None,
         }
     }
 
-    /// Whether a file's old value was kept before systemd wrote it.
-    pub(super) fn is_kept(&self, write: &Write) -> bool {
-        let ahead = self.old.iter().take(self.told.ahead);
-        is_systemds(write)
-            && ahead
-                .into_iter()
-                .any(|(w, _)| w.hierarchy == write.hierarchy && w.file == write.file)
+    /// The open file, if its old value was kept before systemd wrote it.
+    pub(super) fn read_before(&self, write: &Write) -> Option<&OwnedFd> {
+        self.told.ahead.get(&(write.hierarchy, write.file.to_string()))
     }
 
     pub(super) fn hold_still(&mut self) -> Result<()> {
@@ -269,28 +269,37 @@ impl Run<'_> {
     }
 }
 
-/// Hierarchy and file.
-type Texts = BTreeMap<(usize, String), Option<Vec<u8>>>;
+/// Hierarchy and file, with what can be read.
+type Files = BTreeMap<(usize, String), Option<(OwnedFd, Vec<u8>)>>;
 
 /// The cgroup's files, each read once.
 struct Seen<'m> {
     manager: &'m Manager,
-    texts: RefCell<Texts>,
+    files: RefCell<Files>,
 }
 
 impl<'m> Seen<'m> {
     fn new(manager: &'m Manager) -> Self {
-        Seen { manager, texts: RefCell::default() }
+        Seen { manager, files: RefCell::default() }
     }
 
     /// None for what cannot be read.
     fn read(&self, hierarchy: usize, file: &str) -> Option<Vec<u8>> {
-        let mut texts = self.texts.try_borrow_mut().ok()?;
-        let text = texts.entry((hierarchy, file.to_owned())).or_insert_with(|| {
+        let mut files = self.files.try_borrow_mut().ok()?;
+        let found = files.entry((hierarchy, file.to_owned())).or_insert_with(|| {
             let joined = self.manager.in_hierarchy(hierarchy).ok()?;
-            knob::get(self.manager.shared.cgroup(hierarchy, &joined.path).ok()?, file).ok()
+            knob::open(self.manager.shared.cgroup(hierarchy, &joined.path).ok()?, file)
         });
-        text.clone()
+        found.as_ref().map(|(_, text)| text.clone())
+    }
+
+    /// Those of the names, open.
+    fn into_open(self, names: &[(usize, String)]) -> BTreeMap<(usize, String), OwnedFd> {
+        let files = self.files.into_inner().into_iter();
+        files
+            .filter(|(name, _)| names.contains(name))
+            .filter_map(|(n, f)| Some((n, f?.0)))
+            .collect()
     }
 }
 

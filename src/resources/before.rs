@@ -23,7 +23,7 @@ pub fn before(property: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<V
         list => bits(list).ok().map(|mask| Value::bytes(&mask)),
     };
     let found = match property {
-        "CPUWeight" if read("cpu.idle").as_deref() == Some("1") => 0,
+        // An idle cgroup's reads as 0, which is systemd's word for idle.
         "CPUWeight" => number("cpu.weight")?,
         "CPUShares" => number("cpu.shares")?,
         "CPUQuotaPeriodUSec" => bandwidth(read)?.period(),

@@ -135,6 +135,26 @@ fn an_attach() {
 }
 
 #[test]
+fn whether_a_unit_is_loaded() {
+    for (error, loaded) in [
+        (None, Some(true)),
+        (Some("org.freedesktop.systemd1.NoSuchUnit"), Some(false)),
+        (Some("org.freedesktop.DBus.Error.AccessDenied"), None),
+    ] {
+        let peer = Peer::new(move |call, out| {
+            assert_eq!(call.read::<String>(), UNIT);
+            match error {
+                Some(name) => out.error(call, name, "because"),
+                None => out.reply(call, &OwnedObjectPath::try_from("/a").unwrap()),
+            }
+            Then::Done
+        });
+        assert_eq!(client(&peer).is_loaded(UNIT).ok(), loaded, "{error:?}");
+        assert_eq!(peer.seen(), ["GetUnit s"]);
+    }
+}
+
+#[test]
 fn properties_of_a_unit() {
     let peer = Peer::new(|call, out| {
         assert_eq!(call.path, "/org/freedesktop/systemd1/unit/kata_2d1_2escope");

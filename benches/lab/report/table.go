@@ -21,7 +21,7 @@ var titles = map[string]string{
 	another: "opencontainers/cgroups v0.1.0, Go",
 }
 
-// What libkatacg is meant to say to the bus, and no more. A scope whose process has ended can be gone
+// What libkatacg is meant to say to the bus, and no more. A scope whose process has ended is gone
 // before it is stopped; then the unit is looked for, since another one may have come by that name.
 var meant = map[key][]string{
 	{"scope", ours, "start"}: {"AddMatch,StartTransientUnit,RemoveMatch"},
@@ -31,8 +31,6 @@ var meant = map[key][]string{
 	{"scope", ours, "stop"}: {
 		"AddMatch,StopUnit,ResetFailedUnit,RemoveMatch",
 		"AddMatch,StopUnit,RemoveMatch",
-		"Get,AddMatch,StopUnit,RemoveMatch",
-		"Get,ResetFailedUnit",
 		"GetUnit",
 	},
 	{"slice", ours, "stop"}: {"AddMatch,StopUnit,ResetFailedUnit,RemoveMatch"},

@@ -179,6 +179,11 @@ impl Systemd {
         self.talk("AttachProcessesToUnit", unit, self.call)?.attach(below, pids)
     }
 
+    /// Whether systemd has the unit in memory: one that has ended well it forgets.
+    pub fn is_loaded(&self, unit: &str) -> Result<bool> {
+        self.talk("GetUnit", unit, self.call)?.is_loaded()
+    }
+
     /// A property of a unit: interface `org.freedesktop.systemd1.Unit`, `….Scope`, `….Slice`.
     pub fn property(&self, unit: &str, interface: &str, name: &str) -> Result<Value> {
         self.talk("Get", unit, self.call)?.unit_property(interface, name)

@@ -2,10 +2,11 @@
 
 use zbus::zvariant::Value as Wire;
 
+use super::error;
 use super::name;
 use super::talk::{Step, Talk};
 use crate::error::{Code, Result};
-use crate::systemd::bus::{from_wire, text, to_wire, Answer, Connection, Method, Outcome};
+use crate::systemd::bus::{from_wire, text, to_wire, Answer, Connection, Fault, Method, Outcome};
 use crate::systemd::{Property, Value};
 
 /// systemd on any bus.
@@ -57,6 +58,18 @@ impl Talk<'_> {
         })
         .map(drop)
         .map_err(|fault| self.error(fault))
+    }
+
+    pub fn is_loaded(&mut self) -> Result<bool> {
+        let unit = self.asked.subject;
+        let found = self.run(|Step { connection, answer, .. }| {
+            connection.call(manager("GetUnit"), &unit, answer)
+        });
+        match found {
+            Ok(_) => Ok(true),
+            Err(Fault::Refused(remote)) if error::is(&remote, "NoSuchUnit") => Ok(false),
+            Err(fault) => Err(self.error(fault)),
+        }
     }
 
     pub fn unit_property(&mut self, interface: &str, name: &str) -> Result<Value> {
