@@ -57,6 +57,24 @@ fn an_answer_to_another_call() {
     );
 }
 
+/// Whoever keeps the line busy keeps nobody waiting for ever.
+#[test]
+fn answers_to_another_call_without_end() {
+    let peer = Peer::new(|call, out| {
+        let other = std::num::NonZeroU32::new(4711);
+        let message = Message::method_return(&call.header()).unwrap().reply_serial(other);
+        let bytes = message.build(&()).unwrap().data().repeat(100);
+        while out.try_raw(&bytes).is_ok() {}
+        Then::Done
+    });
+    assert_error(
+        SOON,
+        || hasty(&peer).set(UNIT, &weight(), None),
+        Code::Timeout,
+        &["did not answer"],
+    );
+}
+
 #[test]
 fn hanging_up_in_the_middle_of_a_message() {
     let peer = Peer::new(|call, out| {

@@ -200,7 +200,11 @@ pub struct Out(UnixStream);
 impl Out {
     pub fn raw(&mut self, bytes: &[u8]) {
         // The client may have given up already.
-        let _ = self.0.write_all(bytes);
+        let _ = self.try_raw(bytes);
+    }
+
+    pub fn try_raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write_all(bytes)
     }
 
     /// Whatever is sent to it from now on is refused with EPIPE.

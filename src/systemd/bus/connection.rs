@@ -36,6 +36,9 @@ const fn driver(name: &'static str) -> Method<'static> {
     Method { to: bus, path: "/org/freedesktop/DBus", interface: bus, name }
 }
 
+/// Messages, or pieces of one, that are looked at after the deadline.
+const MOST_LATE: u32 = 256;
+
 /// More than one job's worth; whoever sends more does not mean us.
 const MOST_SIGNALS: usize = 64;
 
@@ -54,6 +57,8 @@ pub(in crate::systemd) struct Connection {
     signals: Vec<Incoming>,
     /// The bus refused the rule: no signal will come.
     deaf: bool,
+    /// How much has been received since the deadline passed.
+    late: u32,
 }
 
 impl Connection {
@@ -83,6 +88,7 @@ impl Connection {
             rule: None,
             signals: Vec::new(),
             deaf: false,
+            late: 0,
         };
         let hello = connection.push(driver("Hello"), &(), Answer::Wanted)?;
         connection.flush(deadline)?;
@@ -221,6 +227,11 @@ impl Connection {
     /// The next message that may be of interest.
     fn receive(&mut self, deadline: Deadline) -> Outcome<Incoming> {
         loop {
+            // What has come in time is taken in, however late we are; but not for ever.
+            self.late = if deadline.has_passed() { self.late + 1 } else { 0 };
+            if self.late > MOST_LATE {
+                return Err(Fault::Silent { seconds: deadline.seconds() });
+            }
             if let Some(fixed) = self.input.first_chunk::<FIXED>() {
                 let length = message::length(*fixed)?;
                 if self.input.len() >= length {

@@ -66,12 +66,13 @@ impl Socket {
         let lost = |errno| Fault::Lost { sent: true, errno, when: "while an answer was awaited" };
         into.reserve(4096);
         loop {
+            // An answer is never there yet.
+            self.wait(PollFlags::IN, deadline)?;
             let room = rustix::buffer::spare_capacity(into);
             match rustix::io::read(&self.fd, room) {
                 Ok(0) => return Err(lost(Errno::CONNRESET)),
                 Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.wait(PollFlags::IN, deadline)?,
+                Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(errno @ (Errno::PIPE | Errno::CONNRESET)) => return Err(lost(errno)),
                 Err(e) => return Err(Fault::system("read from", e)),
             }
@@ -90,12 +91,11 @@ impl Socket {
     /// Waits; what then is wrong with the socket, the next call on it says.
     fn wait(&self, what: PollFlags, deadline: Deadline) -> Outcome<()> {
         loop {
-            if deadline.has_passed() {
-                return Err(Fault::Silent { seconds: deadline.seconds() });
-            }
+            let late = deadline.has_passed();
             let left = Timespec::try_from(deadline.left()).ok();
             let mut fds = [PollFd::new(&self.fd, what)];
             match rustix::event::poll(&mut fds, left.as_ref()) {
+                Ok(0) if late => return Err(Fault::Silent { seconds: deadline.seconds() }),
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => return Ok(()),
                 Err(e) => return Err(Fault::system("wait for", e)),
