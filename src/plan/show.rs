@@ -1,0 +1,162 @@
+//! A plan as JSON and as text.
+
+use serde_json::{json, Value};
+
+use super::{Missing, Plan, Step, Write};
+use crate::host::{Host, Version};
+use crate::systemd::Property;
+
+impl Plan {
+    /// The plan as JSON: `{"steps":[{"op":…}],"warnings":[…]}`.
+    pub fn to_json(&self, host: &Host) -> Value {
+        let steps: Vec<Value> = self.steps.iter().map(|step| step_json(step, host)).collect();
+        json!({ "steps": steps, "warnings": self.warnings })
+    }
+
+    /// One line a step, fields separated by tabs: operation, controller, file, value.
+    pub fn to_text(&self, host: &Host) -> String {
+        let mut out = String::new();
+        for step in &self.steps {
+            let [operation, controller, file, value] = step_text(step, host);
+            out.extend([&operation, "\t", &controller, "\t", &file, "\t", &value, "\n"]);
+        }
+        out
+    }
+}
+
+fn step_text(step: &Step, host: &Host) -> [String; 4] {
+    let at = |hierarchy: &usize| label(host, *hierarchy);
+    let row = |operation: &str, controller: String, file: &str, value: String| {
+        [operation.to_owned(), controller, file.to_owned(), value]
+    };
+    match step {
+        Step::Create { hierarchy } => row("create", at(hierarchy), "", String::new()),
+        Step::Enable { hierarchy } => {
+            row("enable", at(hierarchy), "cgroup.subtree_control", String::new())
+        }
+        Step::SettleType { hierarchy, domain } => {
+            let kind = if domain.is_some() { "domain" } else { "any" };
+            row("settle", at(hierarchy), "cgroup.type", kind.to_owned())
+        }
+        Step::CreateBelow { hierarchy, below, threaded } => {
+            let below = String::from_utf8_lossy(below);
+            row("create", at(hierarchy), &below, if *threaded { "threaded" } else { "" }.to_owned())
+        }
+        Step::Delegate { hierarchy, uid, gid } => {
+            row("delegate", at(hierarchy), "", format!("{uid}:{gid}"))
+        }
+        Step::InheritCpuset { hierarchy, cpus, mems } => {
+            row("inherit", at(hierarchy), &inherited(*cpus, *mems).join(","), String::new())
+        }
+        Step::CheckMemory { limit, swap, .. } => {
+            let bound = [*limit, *swap].into_iter().flatten().min().unwrap_or(0);
+            row("check", "memory".to_owned(), "memory.current", bound.to_string())
+        }
+        Step::Start { unit, properties, resources } => {
+            let all: Vec<Property> = properties.iter().chain(resources).cloned().collect();
+            row("start", systemd(), unit, listed(&all))
+        }
+        Step::SetProperties { unit, properties } => {
+            row("property", systemd(), unit, listed(properties))
+        }
+        Step::Freeze => row("freeze", "freezer".to_owned(), "", String::new()),
+        Step::Thaw => row("thaw", "freezer".to_owned(), "", String::new()),
+        // A value of several lines stays on one: it is for people to read.
+        Step::Write(w) => {
+            row("write", w.controller.to_owned(), &w.file, w.value.replace('\n', "\\n"))
+        }
+        Step::Attach { hierarchy, kind, ids, below } => {
+            let version = host.hierarchies.get(*hierarchy).map_or(Version::V1, |h| h.version);
+            let file = kind.file(version);
+            let file = match below.as_slice() {
+                b"" => file.to_owned(),
+                below => format!("{}/{file}", String::from_utf8_lossy(below)),
+            };
+            let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
+            row("attach", at(hierarchy), &file, ids.join(" "))
+        }
+    }
+}
+
+fn systemd() -> String {
+    "systemd".to_owned()
+}
+
+/// `NAME=VALUE` with the values as GVariant text.
+fn listed(properties: &[Property]) -> String {
+    let properties: Vec<String> = properties.iter().map(Property::to_string).collect();
+    properties.join(" ")
+}
+
+fn label(host: &Host, hierarchy: usize) -> String {
+    match host.hierarchies.get(hierarchy) {
+        Some(h) if h.version == Version::V1 => h.controllers.join(","),
+        _ => "cgroup2".to_owned(),
+    }
+}
+
+/// The files of the cgroup itself that are filled; those of ancestors always are.
+fn inherited(cpus: bool, mems: bool) -> Vec<&'static str> {
+    [(cpus, "cpuset.cpus"), (mems, "cpuset.mems")]
+        .into_iter()
+        .filter_map(|(fill, file)| fill.then_some(file))
+        .collect()
+}
+
+/// As [`step_text`], by name; a write and a check have more to tell.
+fn step_json(step: &Step, host: &Host) -> Value {
+    let [operation, controller, file, value] = step_text(step, host);
+    let mut out = match step {
+        Step::Write(write) => write_json(write, host),
+        Step::CheckMemory { hierarchy, limit, swap } => json!({
+            "hierarchy": label(host, *hierarchy), "file": file, "limit": limit, "swap": swap,
+        }),
+        Step::Start { unit, properties, resources } => json!({
+            "unit": unit, "properties": pairs(properties), "resources": pairs(resources),
+        }),
+        Step::SetProperties { unit, properties } => {
+            json!({ "unit": unit, "properties": pairs(properties) })
+        }
+        _ => {
+            let mut out = json!({ "hierarchy": controller });
+            for (key, text) in [("file", file), ("value", value)] {
+                if let Some(object) = out.as_object_mut().filter(|_| !text.is_empty()) {
+                    object.insert(key.into(), text.into());
+                }
+            }
+            out
+        }
+    };
+    if let Some(object) = out.as_object_mut() {
+        object.insert("op".into(), operation.into());
+    }
+    out
+}
+
+fn pairs(properties: &[Property]) -> Vec<Value> {
+    properties.iter().map(|p| json!([p.name, p.value.to_string()])).collect()
+}
+
+fn write_json(write: &Write, host: &Host) -> Value {
+    let mut out = json!({
+        "hierarchy": label(host, write.hierarchy), "controller": write.controller,
+        "file": write.file, "value": write.value,
+    });
+    if let Some(object) = out.as_object_mut() {
+        match &write.missing {
+            Missing::Fail => {}
+            Missing::Skip => drop(object.insert("if_missing".into(), "skip".into())),
+            Missing::Warn => drop(object.insert("if_missing".into(), "warn".into())),
+            Missing::Instead(other) => {
+                object.insert("if_missing".into(), write_json(other, host));
+            }
+        }
+        if let Some(file) = write.retry_after {
+            object.insert("retry_after".into(), file.into());
+        }
+        if write.exact {
+            object.insert("read_back".into(), true.into());
+        }
+    }
+    out
+}
