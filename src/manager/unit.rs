@@ -226,7 +226,11 @@ impl Manager {
         r: &LinuxResources,
         known: &LinuxResources,
     ) -> Result<Plan> {
-        let Wanted { properties, plan } = self.wanted(on, r, known)?;
+        let Wanted { properties, mut plan } = self.wanted(on, r, known)?;
+        if !on.unit.is_slice() {
+            let facts = Facts { version: 0, known, bfq: false };
+            plan.warnings.append(&mut resources::too_late(r, self.target(), facts));
+        }
         let check = |step: &Step| matches!(step, Step::CheckMemory { .. });
         let turn_on = self.turn_on(&plan);
         let (mut steps, writes): (Vec<Step>, Vec<Step>) = plan.steps.into_iter().partition(check);

@@ -26,7 +26,7 @@ pub use cpuset::file_name as cpuset_file;
 pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
-pub use properties::{at_creation, properties, rounded, unset, Facts, Properties};
+pub use properties::{at_creation, properties, rounded, too_late, unset, Facts, Properties};
 
 use oci_spec::runtime::LinuxResources;
 

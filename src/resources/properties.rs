@@ -105,6 +105,13 @@ pub fn at_creation(r: &LinuxResources, target: Target<'_>, facts: Facts<'_>) -> 
     draft.out
 }
 
+/// Warnings of what a unit that is there cannot be told any more.
+pub fn too_late(r: &LinuxResources, target: Target<'_>, facts: Facts<'_>) -> Vec<String> {
+    let mut draft = Draft { target, facts, out: Properties::default() };
+    unified::oom_policy_changed(r, &mut draft);
+    draft.out.warnings
+}
+
 /// The value of a property that was never set.
 pub fn unset(name: &str) -> Option<Value> {
     Some(match name {

@@ -88,6 +88,19 @@ pub(super) fn oom_policy(r: &LinuxResources, out: &mut Draft<'_>) {
     }
 }
 
+/// What [`oom_policy`] cannot tell a unit that is there.
+pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut Draft<'_>) {
+    let group = |r: &LinuxResources| r.unified().as_ref()?.get("memory.oom.group").cloned();
+    let changed =
+        out.target.host.is_unified() && group(r).is_some_and(|v| group(out.facts.known) != Some(v));
+    if changed {
+        out.warn(
+            "a unit that is there cannot be told memory.oom.group; it is set in its file alone, \
+             and a daemon-reload can change it",
+        );
+    }
+}
+
 /// See [`super::properties::rounded`]. The period is written out, so that both say the same.
 pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
     let period = period(known);
