@@ -75,6 +75,8 @@ struct Inner {
     code: Code,
     errno: Option<Errno>,
     text: Vec<u8>,
+    /// What was asked for may have been done all the same.
+    uncertain: bool,
 }
 
 /// The result of everything in this crate that can fail.
@@ -83,7 +85,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error whose whole text is `text` (bytes, because paths need not be UTF-8).
     pub fn new(code: Code, text: impl Into<Vec<u8>>) -> Self {
-        Error(Box::new(Inner { code, errno: None, text: text.into() }))
+        Error(Box::new(Inner { code, errno: None, text: text.into(), uncertain: false }))
     }
 
     /// A system call that failed: `OPERATION FILE: CAUSE`.
@@ -124,6 +126,17 @@ impl Error {
     pub fn advice(mut self, advice: impl fmt::Display) -> Self {
         self.0.text.extend_from_slice(format!("; {advice}").as_bytes());
         self
+    }
+
+    /// The same error of a request that may have been carried out, or may still be.
+    pub(crate) fn or_done(mut self) -> Self {
+        self.0.uncertain = true;
+        self
+    }
+
+    /// Whether it is such an error.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        self.0.uncertain
     }
 
     /// What kind of failure this is.

@@ -7,7 +7,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::knob::{check_memory, explain, gone, put, put_open};
-use super::told::Told;
+use super::told::{Before, Told};
 use super::{cpuset, restore, Manager};
 use crate::cgroupfs::{Cgroup, Created};
 use crate::error::{Code, Error, Result};
@@ -270,13 +270,16 @@ impl<'m> Run<'m> {
             .created
             .iter()
             .any(|(h, _, c)| *h == write.hierarchy && c.0.last() == Some(&cgroup.len()));
-        if let Some(fd) = self.read_before(write) {
-            match put_open(cgroup, write, fd) {
-                // systemd has made the cgroup anew, or the file could only be read.
-                Err(e) if e.is(Errno::NODEV) || e.is(Errno::BADF) => {}
-                done => return done,
+        match self.before(write) {
+            Before::Open(fd) => {
+                return match put_open(cgroup, write, fd) {
+                    // systemd has made the cgroup anew, or the file could only be read.
+                    Err(e) if e.is(Errno::NODEV) || e.is(Errno::BADF) => put(cgroup, write, None),
+                    done => done,
+                };
             }
-            return put(cgroup, write, None);
+            Before::Absent => return put(cgroup, write, None),
+            Before::Unseen => {}
         }
         if !self.keep || made {
             return put(cgroup, write, None);

@@ -40,10 +40,17 @@ pub(super) fn put_open(cgroup: Cgroup<'_>, write: &Write, fd: &OwnedFd) -> Resul
 }
 
 /// A knob to write later, and what it says now.
-pub(super) fn open(cgroup: Cgroup<'_>, file: &str) -> Option<(OwnedFd, Vec<u8>)> {
-    let fd = cgroup.open(file, OFlags::RDWR).or_else(|_| cgroup.open(file, OFlags::RDONLY)).ok()?;
-    let text = read(&fd).ok()?;
-    Some((fd, text))
+pub(super) fn open(cgroup: Cgroup<'_>, file: &str) -> Result<(OwnedFd, Vec<u8>)> {
+    let failed = |what| move |e| Error::system(what, &cgroup.absolute(file), e);
+    let fd = match cgroup.open(file, OFlags::RDWR) {
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::INVAL) => {
+            cgroup.open(file, OFlags::RDONLY)
+        }
+        other => other,
+    };
+    let fd = fd.map_err(failed("open"))?;
+    let text = read(&fd).map_err(failed("read"))?;
+    Ok((fd, text))
 }
 
 /// The value, which the kernel gives whole if there is room. Where the descriptor is does not

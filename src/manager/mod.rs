@@ -15,6 +15,7 @@ mod lifecycle;
 mod log;
 mod members;
 mod restore;
+mod seen;
 mod set;
 mod shared;
 mod start;

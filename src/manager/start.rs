@@ -109,7 +109,10 @@ impl Manager {
         let rest = Plan { steps: plan.steps.split_off(at), warnings: Vec::new() };
         run.carry_out(&plan)?;
         if run.existed() && set {
-            let warnings = self.set_known(&known, &known)?;
+            let mut warnings = self.set_known(&known, &known)?;
+            // Nobody knows with what it was made.
+            let late = self.too_late(on, &known, &LinuxResources::default());
+            warnings.extend(self.warn(late));
             return Ok(Applied { warnings, dropped: 0 });
         }
         run.carry_out(&rest)?;

@@ -1,14 +1,14 @@
 //! Carrying out the steps that systemd takes part in, and undoing them.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 
 use super::execute::Run;
+use super::seen::{Name, Seen, State};
 use super::unit::OnSystemd;
-use super::{knob, Manager};
+use super::{restore, Manager};
 use crate::cgroupfs::Freezer;
 use crate::error::{fail, Code, Error, Result};
 use crate::host;
@@ -20,6 +20,16 @@ use crate::systemd::{device_properties, Property, Started, Value};
 const FREEZE: Duration = Duration::from_secs(10);
 /// How long systemd may take while everybody holds still.
 const FROZEN_CALL: Duration = Duration::from_secs(3);
+
+/// A file before systemd was told.
+pub(super) enum Before<'a> {
+    /// Nobody looked.
+    Unseen,
+    /// What it has now is systemd's.
+    Absent,
+    /// Its old value is kept.
+    Open(&'a OwnedFd),
+}
 
 /// What a call had systemd do.
 #[derive(Debug, Default)]
@@ -33,16 +43,11 @@ pub(super) struct Told {
     /// What puts the change back, and what cannot be.
     before: Vec<Property>,
     lost: Vec<String>,
-    /// Files whose old values were read before that, open still: hierarchy and name.
-    ahead: BTreeMap<(usize, String), OwnedFd>,
+    /// Files that were looked at before that; open, where they were there.
+    ahead: BTreeMap<Name, Option<OwnedFd>>,
     /// This call froze the cgroup; it has, at some time.
     frozen: bool,
     froze: bool,
-}
-
-/// No answer: it may have been carried out, or may still be.
-fn is_uncertain(error: &Error) -> bool {
-    error.code() == Code::Timeout || error.is(rustix::io::Errno::CONNRESET)
 }
 
 impl Run<'_> {
@@ -69,7 +74,7 @@ impl Run<'_> {
             }
             Err(e) => {
                 self.told.started = !nobody && self.arrived() == Some(true);
-                let late = is_uncertain(&e) && !self.told.started;
+                let late = e.is_uncertain() && !self.told.started;
                 return Err(if late { e.advice("it may still be started, later") } else { e });
             }
         }
@@ -115,11 +120,12 @@ impl Run<'_> {
                 written.extend(self.read_ahead(&seen, write));
             }
             self.keep_properties(&seen, properties);
-            self.told.ahead = seen.into_open(&written);
+            // systemd knows nothing yet: what cannot be read now could not be put back later.
+            self.told.ahead = seen.into_open(&written)?;
         }
         let limit = self.told.frozen.then_some(FROZEN_CALL);
         let done = on(self.manager)?.client.set(unit, properties, limit);
-        self.told.changed = done.as_ref().map_or_else(is_uncertain, |()| true);
+        self.told.changed = done.as_ref().map_or_else(Error::is_uncertain, |()| true);
         if !self.told.changed {
             // systemd takes all or nothing, so nothing was written.
             self.old.clear();
@@ -134,8 +140,10 @@ impl Run<'_> {
         let read = |file: &str| {
             let controller = file.split('.').next().unwrap_or_default();
             let joined = self.manager.find(if unified { "" } else { controller })?;
-            let text = seen.read(joined.hierarchy, file)?;
-            Some(String::from_utf8_lossy(&text).trim().to_owned())
+            match seen.read(joined.hierarchy, file) {
+                State::Says(text) => Some(String::from_utf8_lossy(&text).trim().to_owned()),
+                State::Absent | State::Unreadable => None,
+            }
         };
         let mut before = Vec::new();
         let mut devices = false;
@@ -145,6 +153,10 @@ impl Run<'_> {
                 continue;
             }
             match resources::before(&name, &read) {
+                // Its word for idle is refused by older ones, which know nothing of it.
+                Some(Value::U64(0)) if name == "CPUWeight" && !self.knows_idle() => {
+                    before.extend(resources::unset(&name).map(|none| Property::new(name, none)));
+                }
                 Some(value) => {
                     // Entries are added to what the unit has.
                     let adds = matches!(value, Value::Array(ref of, _) if of == "(st)");
@@ -167,6 +179,10 @@ impl Run<'_> {
         }
     }
 
+    fn knows_idle(&self) -> bool {
+        on(self.manager).and_then(|on| on.client.version()).is_ok_and(|version| version >= 252)
+    }
+
     fn keep_devices(&mut self) {
         let known = self.manager.resources();
         let rules = known.devices().as_deref().unwrap_or_default();
@@ -176,23 +192,30 @@ impl Run<'_> {
         }
     }
 
-    /// Keeps a file's old value; the file that it is of, if it has one.
-    fn read_ahead(&mut self, seen: &Seen<'_>, write: &Write) -> Option<(usize, String)> {
+    /// Keeps the old value of a file that systemd may write; its name, also where it is not there.
+    fn read_ahead(&mut self, seen: &Seen<'_>, write: &Write) -> Option<Name> {
         match (seen.read(write.hierarchy, &write.file), &write.missing) {
-            (Some(old), _) if is_systemds(write) => {
-                self.remember_value(self.cgroup(write.hierarchy).ok()?, write, &old);
-                Some((write.hierarchy, write.file.to_string()))
+            (State::Absent, Missing::Instead(other)) => return self.read_ahead(seen, other),
+            _ if !is_systemds(write) => return None,
+            (State::Says(old), _) => {
+                let cgroup = self.cgroup(write.hierarchy).ok()?;
+                // One that cannot be told is noted when it is written.
+                restore::value(&write.file, &write.value, &String::from_utf8_lossy(&old))?;
+                self.remember_value(cgroup, write, &old);
             }
-            (None, Missing::Instead(other)) => self.read_ahead(seen, other),
-            // What cannot be read cannot be put back; when it cannot be written either, that
-            // is the error to come.
-            _ => None,
+            (State::Absent, _) => {}
+            (State::Unreadable, _) => return None,
         }
+        Some((write.hierarchy, write.file.to_string()))
     }
 
-    /// The open file, if its old value was kept before systemd wrote it.
-    pub(super) fn read_before(&self, write: &Write) -> Option<&OwnedFd> {
-        self.told.ahead.get(&(write.hierarchy, write.file.to_string()))
+    /// How a file was before systemd was told.
+    pub(super) fn before(&self, write: &Write) -> Before<'_> {
+        match self.told.ahead.get(&(write.hierarchy, write.file.to_string())) {
+            Some(Some(fd)) => Before::Open(fd),
+            Some(None) => Before::Absent,
+            None => Before::Unseen,
+        }
     }
 
     pub(super) fn hold_still(&mut self) -> Result<()> {
@@ -269,40 +292,6 @@ impl Run<'_> {
     }
 }
 
-/// Hierarchy and file, with what can be read.
-type Files = BTreeMap<(usize, String), Option<(OwnedFd, Vec<u8>)>>;
-
-/// The cgroup's files, each read once.
-struct Seen<'m> {
-    manager: &'m Manager,
-    files: RefCell<Files>,
-}
-
-impl<'m> Seen<'m> {
-    fn new(manager: &'m Manager) -> Self {
-        Seen { manager, files: RefCell::default() }
-    }
-
-    /// None for what cannot be read.
-    fn read(&self, hierarchy: usize, file: &str) -> Option<Vec<u8>> {
-        let mut files = self.files.try_borrow_mut().ok()?;
-        let found = files.entry((hierarchy, file.to_owned())).or_insert_with(|| {
-            let joined = self.manager.in_hierarchy(hierarchy).ok()?;
-            knob::open(self.manager.shared.cgroup(hierarchy, &joined.path).ok()?, file)
-        });
-        found.as_ref().map(|(_, text)| text.clone())
-    }
-
-    /// Those of the names, open.
-    fn into_open(self, names: &[(usize, String)]) -> BTreeMap<(usize, String), OwnedFd> {
-        let files = self.files.into_inner().into_iter();
-        files
-            .filter(|(name, _)| names.contains(name))
-            .filter_map(|(n, f)| Some((n, f?.0)))
-            .collect()
-    }
-}
-
 /// A panic on the way leaves nobody frozen.
 impl Drop for Run<'_> {
     fn drop(&mut self) {
@@ -314,7 +303,11 @@ impl Drop for Run<'_> {
 fn is_systemds(write: &Write) -> bool {
     let controller = write.file.split('.').next().unwrap_or_default();
     let throttles = write.file == "io.max" || write.file.starts_with("blkio.throttle.");
-    !throttles && matches!(controller, "cpu" | "cpuset" | "memory" | "pids" | "io" | "blkio")
+    // Each takes one trigger for each time that it is opened.
+    let pressure = write.file.ends_with(".pressure");
+    !throttles
+        && !pressure
+        && matches!(controller, "cpu" | "cpuset" | "memory" | "pids" | "io" | "blkio")
 }
 
 fn on(manager: &Manager) -> Result<&OnSystemd> {

@@ -227,10 +227,7 @@ impl Manager {
         known: &LinuxResources,
     ) -> Result<Plan> {
         let Wanted { properties, mut plan } = self.wanted(on, r, known)?;
-        if !on.unit.is_slice() {
-            let facts = Facts { version: 0, known, bfq: false };
-            plan.warnings.append(&mut resources::too_late(r, self.target(), facts));
-        }
+        plan.warnings.append(&mut self.too_late(on, r, known));
         let check = |step: &Step| matches!(step, Step::CheckMemory { .. });
         let turn_on = self.turn_on(&plan);
         let (mut steps, writes): (Vec<Step>, Vec<Step>) = plan.steps.into_iter().partition(check);
@@ -244,6 +241,20 @@ impl Manager {
         steps.extend(turn_on);
         steps.extend(writes);
         Ok(Plan { steps, warnings: plan.warnings })
+    }
+
+    /// Warnings of what the unit, which is there, can only have in a file.
+    pub(super) fn too_late(
+        &self,
+        on: &OnSystemd,
+        r: &LinuxResources,
+        known: &LinuxResources,
+    ) -> Vec<String> {
+        if on.unit.is_slice() {
+            return Vec::new();
+        }
+        let facts = Facts { version: 0, known, bfq: false };
+        resources::too_late(r, self.target(), facts)
     }
 
     /// v1: systemd denies a unit with device rules everything for a moment, at every change. Not a

@@ -23,8 +23,11 @@ pub fn before(property: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<V
         list => bits(list).ok().map(|mask| Value::bytes(&mask)),
     };
     let found = match property {
-        // An idle cgroup's reads as 0, which is systemd's word for idle.
-        "CPUWeight" => number("cpu.weight")?,
+        // An idle cgroup's reads as 0, since Linux 6.12 as 1. systemd's word for idle is 0.
+        "CPUWeight" => match number("cpu.weight")? {
+            0 | 1 if read("cpu.idle").as_deref() == Some("1") => 0,
+            weight => weight.max(1),
+        },
         "CPUShares" => number("cpu.shares")?,
         "CPUQuotaPeriodUSec" => bandwidth(read)?.period(),
         "CPUQuotaPerSecUSec" => bandwidth(read)?.per_second().unwrap_or(INFINITY),
@@ -97,6 +100,8 @@ mod tests {
         let number = |n: u64| Some(Value::U64(n));
         check("CPUWeight", &[("cpu.idle", "0"), ("cpu.weight", "170")], number(170));
         check("CPUWeight", &[("cpu.idle", "1"), ("cpu.weight", "0")], number(0));
+        check("CPUWeight", &[("cpu.idle", "1"), ("cpu.weight", "1")], number(0));
+        check("CPUWeight", &[("cpu.idle", "0"), ("cpu.weight", "1")], number(1));
         check("CPUQuotaPerSecUSec", &[("cpu.max", "max 100000")], number(INFINITY));
         check("CPUQuotaPerSecUSec", &[("cpu.max", "50001 100000")], number(510_000));
         check("CPUQuotaPeriodUSec", &[("cpu.max", "50001 20000")], number(20_000));

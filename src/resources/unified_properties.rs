@@ -90,7 +90,10 @@ pub(super) fn oom_policy(r: &LinuxResources, out: &mut Draft<'_>) {
 
 /// What [`oom_policy`] cannot tell a unit that is there.
 pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut Draft<'_>) {
-    let group = |r: &LinuxResources| r.unified().as_ref()?.get("memory.oom.group").cloned();
+    let group = |r: &LinuxResources| {
+        let value = r.unified().as_ref()?.get("memory.oom.group")?;
+        Some(value.trim().to_owned())
+    };
     let changed =
         out.target.host.is_unified() && group(r).is_some_and(|v| group(out.facts.known) != Some(v));
     if changed {

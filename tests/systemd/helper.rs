@@ -46,6 +46,7 @@ fn helper() {
         Ok("goes-on") => crate::driver::goes_on(),
         Ok("manners") => crate::manners::alone(),
         Ok("delegated") => crate::rootless::delegated(),
+        Ok("without-descriptors") => crate::transaction::without_descriptors(),
         Ok("user-namespace") => crate::rootless::in_a_user_namespace(),
         other => panic!("{other:?} is nothing to do"),
     }

@@ -1,6 +1,7 @@
 //! All or nothing, over the unit and the files both.
 
 use katacg::manager::{Config, Flags, Manager};
+use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 
 use crate::fixture::*;
 
@@ -106,6 +107,46 @@ fn a_cpuset_of_a_set_that_fails() {
     reload();
     s.check("reloaded", &wanted);
     s.end();
+}
+
+/// Whatever the kernel says of an idle cgroup's weight (0, and 1 since Linux 6.12).
+#[test]
+fn an_idle_cgroup_of_a_set_that_fails() {
+    need_systemd!();
+    need!(unified() && version() >= 252, "idle is cgroup v2's, and systemd's since 252");
+    let mut s = Sandbox::new(r#"{"cpu":{"idle":1}}"#);
+    let idle = s.property("CPUWeight");
+    let wrong = r#"{"cpu":{"idle":0,"shares":2000},"unified":{"cgroup.max.depth":"deep"}}"#;
+    let error = s.set(wrong).unwrap_err().to_string();
+    assert!(error.contains("max.depth") && !error.contains("could not be undone"), "{error}");
+    s.check("restored", &[("CPUWeight", &idle), ("cpu.idle", "1")]);
+    reload();
+    s.check("reloaded", &[("CPUWeight", &idle), ("cpu.idle", "1")]);
+    s.end();
+}
+
+/// The other half of the next test: limits that cannot be read cannot be put back.
+pub fn without_descriptors() {
+    let mut s = Sandbox::new(&available(BEFORE));
+    let wanted = facts();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let highest = open.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap()).max();
+    let before = getrlimit(Resource::Nofile);
+    let few = Rlimit { current: highest.map(|fd: u64| fd + 3), ..before };
+    setrlimit(Resource::Nofile, few).unwrap();
+    let error = s.set(&available(&format!("{{{LATER}}}"))).unwrap_err();
+    setrlimit(Resource::Nofile, before).unwrap();
+    assert_eq!(error.errno(), rustix::io::Errno::MFILE, "{error}");
+    s.check("before", &wanted);
+    reload();
+    s.check("reloaded", &wanted);
+    s.end();
+}
+
+#[test]
+fn a_set_without_descriptors() {
+    need_systemd!();
+    crate::helper::run(crate::helper::command("without-descriptors"));
 }
 
 /// systemd adds to the weights of devices that a unit has; one that is new is taken away again.

@@ -218,6 +218,7 @@ fn a_handshake_that_fails() {
         (Greeting::Says(b"220 mail ESMTP\r\n"), Code::System, "220 mail ESMTP"),
         (Greeting::Says(b"OK"), Code::Timeout, "0.2 s"),
         (Greeting::Says(&[b'x'; 20_000]), Code::System, "without an end"),
+        (Greeting::Says(b"DATA\r\nDATA\r\n"), Code::System, "\"DATA\""),
         (Greeting::Says(b"DATA\r\nERROR \xff\r\n"), Code::System, "ERROR \\xff"),
     ] {
         let peer = Peer::greeting(move |_| greeting, |_, _| Then::Usual);

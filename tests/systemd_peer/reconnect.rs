@@ -181,6 +181,28 @@ fn a_socket_that_is_gone_for_a_moment() {
     });
 }
 
+/// The request got there, and then the whole bus went away: nobody knows what came of it.
+#[test]
+fn a_set_that_is_lost_with_the_bus() {
+    let socket = std::env::temp_dir().join(format!("katacg-lost-{}", std::process::id()));
+    let gone = socket.clone();
+    let peer = Peer::at(
+        socket,
+        |_| Greeting::Polite,
+        move |call, _| {
+            if call.connection == 0 {
+                return Then::Usual;
+            }
+            std::fs::remove_file(&gone).unwrap();
+            Then::HangUp
+        },
+    );
+    client(&peer).set(UNIT, &weight(), None).unwrap();
+    let texts = ["No such file", "an earlier try may have been carried out"];
+    let limit = Duration::from_secs(2);
+    assert_error(limit, || client(&peer).set(UNIT, &weight(), None), Code::Bus, &texts);
+}
+
 /// The connection is lost when StartTransientUnit is on its way; it has been carried out, at that
 /// moment of the monotonic clock.
 fn lost_start(started: fn() -> u64, job: &'static str) -> Peer {

@@ -14,11 +14,13 @@ const LONGEST: usize = 16 * 1024;
 
 /// Reads `DATA` and `OK GUID`; what is behind them stays in `input`.
 pub(super) fn accepted(socket: &Socket, input: &mut Vec<u8>, deadline: Deadline) -> Outcome<()> {
+    let mut asked = false;
     loop {
         let line = line(socket, input, deadline)?;
         let word = line.split(|b| *b == b' ').next().unwrap_or_default();
         match word {
-            b"DATA" => {}
+            // Once: whoever says it for ever is no bus.
+            b"DATA" if !asked => asked = true,
             b"OK" => return Ok(()),
             b"REJECTED" => {
                 let text = format!(

@@ -36,7 +36,8 @@ impl Asked<'_> {
     /// It took too long.
     pub fn timeout(self, what: &str, seconds: f64) -> Error {
         let Asked { method, subject, .. } = self;
-        Error::new(Code::Timeout, format!("{method} of {subject}: {what} within {seconds} s"))
+        let text = format!("{method} of {subject}: {what} within {seconds} s");
+        Error::new(Code::Timeout, text)
     }
 
     /// Anything else that is wrong.

@@ -142,7 +142,7 @@ impl Talk<'_> {
     fn unfinished(&mut self) -> Error {
         self.forget();
         self.hang_up();
-        self.asked.timeout("its job did not end", self.deadline.seconds())
+        self.asked.timeout("its job did not end", self.deadline.seconds()).or_done()
     }
 
     /// A unit that failed must not be in the way of the next of that name.

@@ -22,6 +22,9 @@ pub(super) struct Talk<'a> {
     connection: Option<Connection>,
     /// The way to systemd was lost, and found again; that is done once.
     remade: bool,
+    /// Of the step at hand: something was sent, perhaps; it was, on a connection that was lost.
+    sent: bool,
+    again: bool,
 }
 
 /// What a step of a request has to work with.
@@ -41,7 +44,15 @@ impl<'a> Talk<'a> {
         deadline: Deadline,
     ) -> Talk<'a> {
         let asked = Asked { method, subject, bus: systemd.bus };
-        Talk { systemd, asked, deadline, connection: None, remade: false }
+        Talk {
+            systemd,
+            asked,
+            deadline,
+            connection: None,
+            remade: false,
+            sent: false,
+            again: false,
+        }
     }
 
     /// Does a step, once more on a new connection when the first was lost.
@@ -50,10 +61,10 @@ impl<'a> Talk<'a> {
     /// then takes a moment to come back to it. Or systemd's own: it was re-executed, and the bus
     /// says NoReply for the request that was on its way.
     pub fn run<T>(&mut self, mut step: impl FnMut(Step<'_>) -> Outcome<T>) -> Outcome<T> {
-        let mut again = false;
         let mut pause = Duration::from_millis(10);
+        (self.sent, self.again) = (false, false);
         loop {
-            let fault = match self.step(again, &mut step) {
+            let fault = match self.step(&mut step) {
                 Ok(done) => {
                     self.systemd.met.store(true, Ordering::Relaxed);
                     return Ok(done);
@@ -63,14 +74,14 @@ impl<'a> Talk<'a> {
             match &fault {
                 Fault::Lost { sent, .. } => {
                     self.connection = None;
-                    again |= sent;
+                    self.again |= sent;
                     if self.remade {
                         return Err(fault);
                     }
                     self.remade = true;
                 }
                 Fault::Refused(e) if is_no_reply(&e.name) && !self.remade => {
-                    again = true;
+                    self.again = true;
                     self.remade = true;
                 }
                 Fault::Refused(e) if is_nobody(&e.name) && self.expected() => {
@@ -88,16 +99,14 @@ impl<'a> Talk<'a> {
         }
     }
 
-    fn step<T>(
-        &mut self,
-        again: bool,
-        step: &mut impl FnMut(Step<'_>) -> Outcome<T>,
-    ) -> Outcome<T> {
+    fn step<T>(&mut self, step: &mut impl FnMut(Step<'_>) -> Outcome<T>) -> Outcome<T> {
         let answer = self.deadline.within(self.systemd.call);
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect(answer)?,
         };
+        let again = self.again;
+        self.sent = true;
         step(Step { connection: self.connection.insert(connection), answer, again })
     }
 
@@ -170,7 +179,20 @@ impl<'a> Talk<'a> {
 
     /// A fault is the end of the request.
     pub fn error(&self, fault: Fault) -> Error {
-        self.asked.error(fault)
+        let refused = matches!(fault, Fault::Refused(_));
+        let answerless = matches!(fault, Fault::Silent { .. } | Fault::Broken(_)) && self.sent;
+        let lost = matches!(fault, Fault::Lost { sent: true, .. });
+        let error = self.asked.error(fault);
+        if self.again && !refused {
+            // The last try need not be the one that was lost.
+            return error.or_done().advice("an earlier try may have been carried out");
+        }
+        // Of whoever passed it on: who should have answered went away, or took too long.
+        let unclear = refused && (error.is(Errno::CONNRESET) || error.code() == Code::Timeout);
+        match answerless || lost || unclear {
+            true => error.or_done(),
+            false => error,
+        }
     }
 }
 
