@@ -84,7 +84,7 @@ static inline unsigned long divided(unsigned long count) {
  * has one more descriptor in each generation of processes. Every program is run without it as well.
  */
 static inline int is_watched(void) {
-    return getenv("KATACG_C_DIVIDE") != NULL;
+    return getenv("KATACG_C_WATCHED") != NULL;
 }
 
 static inline int finish(void) {

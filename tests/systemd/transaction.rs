@@ -129,12 +129,13 @@ fn an_idle_cgroup_of_a_set_that_fails() {
 pub fn without_descriptors() {
     let mut s = Sandbox::new(&available(BEFORE));
     let wanted = facts();
+    let later = available(&format!("{{{LATER}}}"));
     let open = std::fs::read_dir("/proc/self/fd").unwrap();
     let highest = open.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap()).max();
     let before = getrlimit(Resource::Nofile);
     let few = Rlimit { current: highest.map(|fd: u64| fd + 3), ..before };
     setrlimit(Resource::Nofile, few).unwrap();
-    let error = s.set(&available(&format!("{{{LATER}}}"))).unwrap_err();
+    let error = s.set(&later).unwrap_err();
     setrlimit(Resource::Nofile, before).unwrap();
     assert_eq!(error.errno(), rustix::io::Errno::MFILE, "{error}");
     s.check("before", &wanted);
