@@ -21,8 +21,9 @@ int main(void) {
     case KATACG_LAYOUT_HYBRID:
         puts("layout: hybrid");
         break;
-    default:
+    case KATACG_LAYOUT_LEGACY:
         puts("layout: legacy");
+        break;
     }
     printf("%-14s %-30s %s\n", "controller", "mounted on", "this process is in");
     for (name = strtok(list, ","); name; name = strtok(NULL, ",")) {

@@ -36,6 +36,26 @@ static void die(const char *what) {
     exit(1);
 }
 
+/* As with snprintf, a result that is not below the size did not fit. */
+static void fits(int result, size_t size, const char *what) {
+    if (result >= 0 && (size_t)result >= size)
+        snprintf(err.message, sizeof(err.message), "%d bytes are needed", result + 1);
+    if (result < 0 || (size_t)result >= size)
+        die(what);
+}
+
+/* A process that only waits. */
+static pid_t sleeper(void) {
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
 static char *slurp(const char *path, size_t *len) {
     FILE *file = fopen(path, "rb");
     char *text = malloc(1 << 20);
@@ -55,9 +75,9 @@ static int compare(struct katacg_manager *m, const char *json) {
     char *line, *next = plan;
     int same = 1;
 
-    if (katacg_manager_plan(m, json, json ? strlen(json) : 0, KATACG_PLAN_TEXT, plan, sizeof(plan),
-                            &err) < 0)
-        die("plan");
+    fits(katacg_manager_plan(m, json, json ? strlen(json) : 0, KATACG_PLAN_TEXT, plan,
+                             sizeof(plan), &err),
+         sizeof(plan), "plan");
     printf("%-10s %-28s %-12s %s\n", "controller", "file", "wanted", "actual");
     while ((line = strsep(&next, "\n")) && *line) {
         char *op = strsep(&line, "\t"), *controller = strsep(&line, "\t");
@@ -65,8 +85,8 @@ static int compare(struct katacg_manager *m, const char *json) {
 
         if (strcmp(op, "write") != 0)
             continue;
-        if (katacg_manager_read(m, controller, file, actual, sizeof(actual), &err) < 0)
-            die("read");
+        fits(katacg_manager_read(m, controller, file, actual, sizeof(actual), &err), sizeof(actual),
+             "read");
         actual[strcspn(actual, "\n")] = '\0';
         printf("%-10s %-28s %-12s %s\n", controller, file, line, actual);
         same &= strcmp(line, actual) == 0;
@@ -95,9 +115,9 @@ static int dry_run(const char *why) {
     char plan[16384];
 
     printf("dry run: %s\n", why);
-    if (katacg_manager_plan(manager, NULL, 0, KATACG_PLAN_TEXT | KATACG_PLAN_APPLY, plan,
-                            sizeof(plan), &err) < 0)
-        die("plan");
+    fits(katacg_manager_plan(manager, NULL, 0, KATACG_PLAN_TEXT | KATACG_PLAN_APPLY, plan,
+                             sizeof(plan), &err),
+         sizeof(plan), "plan");
     fputs(plan, stdout);
     return 0;
 }
@@ -112,8 +132,8 @@ int main(int argc, char **argv) {
     char *spec = slurp(config, &len);
 
     snprintf(name, sizeof(name), "/katacg-test-%d", (int)getpid());
-    if (katacg_path_validate(name, KATACG_PATH_STRICT, path, sizeof(path), &err) < 0)
-        die("validate");
+    fits(katacg_path_validate(name, KATACG_PATH_STRICT, path, sizeof(path), &err), sizeof(path),
+         "validate");
     printf("path %s is used as %s\n", name, path);
     if (katacg_v1_mountpoint(mount, sizeof(mount), &err) >= 0)
         printf("v1 hierarchies are mounted below %s\n", mount);
@@ -124,11 +144,9 @@ int main(int argc, char **argv) {
     if (katacg_manager_new(NULL, spec, len, &opts, sizeof(opts), &manager, &err) < 0)
         die("manager");
 
-    child = fork();
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (;;)
-            pause();
+    if ((child = sleeper()) < 0) {
+        perror("fork");
+        return 1;
     }
 
     /* Directories, then values, then the process: it never runs without its limits. */
@@ -142,10 +160,13 @@ int main(int argc, char **argv) {
     printf("process %d is %s\n", (int)child, count == 1 && pids[0] == child ? "in" : "NOT in");
     same = compare(manager, NULL);
 
-    if (katacg_manager_state(manager, state, sizeof(state), &err) >= (int)sizeof(state))
-        die("state");
+    fits(katacg_manager_state(manager, state, sizeof(state), &err), sizeof(state), "state");
     fflush(stdout);
     pid_t second = fork();
+    if (second < 0) {
+        snprintf(err.message, sizeof(err.message), "%s", strerror(errno));
+        die("fork");
+    }
     if (second == 0) {
         same = second_process(state);
         fflush(stdout);
@@ -156,7 +177,7 @@ int main(int argc, char **argv) {
     end_child();
     if (katacg_manager_destroy(manager, &err) < 0)
         die("destroy");
-    printf("destroyed; it is %s\n", katacg_manager_exists(manager, &err) ? "STILL THERE" : "gone");
+    printf("destroyed; it is %s\n", katacg_manager_exists(manager, &err) == 0 ? "gone" : "STILL THERE");
     katacg_manager_free(manager);
     free(spec);
     return same && status == 0 ? 0 : 1;

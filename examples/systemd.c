@@ -59,10 +59,15 @@ static const char *read_config(const char *path, size_t *len) {
 /* Unit and properties, then the files, a line each. */
 static int show_plan(const char *json, uint32_t flags) {
     char plan[16384], *line, *next = plan;
+    int len = katacg_manager_plan(manager, json, json ? strlen(json) : 0, flags | KATACG_PLAN_TEXT,
+                                  plan, sizeof(plan), &err);
 
-    if (katacg_manager_plan(manager, json, json ? strlen(json) : 0, flags | KATACG_PLAN_TEXT, plan,
-                            sizeof(plan), &err) < 0)
+    if (len < 0)
         return -1;
+    if ((size_t)len >= sizeof(plan)) {
+        puts("  (a plan too long to show)");
+        return 0;
+    }
     while ((line = strsep(&next, "\n")) && *line) {
         char *op = strsep(&line, "\t"), *of = strsep(&line, "\t"), *name = strsep(&line, "\t");
 
@@ -125,7 +130,10 @@ int main(int argc, char **argv) {
                    ? without_systemd(spec, len, &opts)
                    : failed("manager");
 
-    child = fork();
+    if ((child = fork()) < 0) {
+        perror("fork");
+        return 1;
+    }
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;)
@@ -153,7 +161,7 @@ int main(int argc, char **argv) {
     end_child();
     if (katacg_manager_destroy(manager, &err) < 0)
         return failed("destroy");
-    printf("destroyed; it is %s\n", katacg_manager_exists(manager, &err) ? "STILL THERE" : "gone");
+    printf("destroyed; it is %s\n", katacg_manager_exists(manager, &err) == 0 ? "gone" : "STILL THERE");
     katacg_manager_free(manager);
     return 0;
 }

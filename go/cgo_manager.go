@@ -55,6 +55,10 @@ static int katacg_go_manager_new(const struct katacg_host *host, const char *spe
 #cgo nocallback katacg_manager_paths
 #cgo noescape katacg_manager_path
 #cgo nocallback katacg_manager_path
+#cgo noescape katacg_manager_unit
+#cgo nocallback katacg_manager_unit
+#cgo noescape katacg_manager_log
+#cgo nocallback katacg_manager_log
 #cgo noescape katacg_manager_state
 #cgo nocallback katacg_manager_state
 #cgo noescape katacg_manager_read
@@ -181,9 +185,20 @@ func managerText(op string, fn managerFunc, m managerHandle) ([]byte, error) {
 			return C.katacg_manager_paths(m.c, b, n, e)
 		case managerState:
 			return C.katacg_manager_state(m.c, b, n, e)
+		case managerUnit:
+			return C.katacg_manager_unit(m.c, b, n, e)
 		}
 		panic("katacg: unknown manager function")
 	})
+}
+
+func managerLog(op string, m managerHandle, fd int32) error {
+	var level C.uint32_t
+	if fd >= 0 {
+		level = 1
+	}
+	var e C.struct_katacg_error
+	return check(op, C.katacg_manager_log(m.c, C.int32_t(fd), level, &e), &e)
 }
 
 func managerPath(op string, m managerHandle, subsystem string) (string, error) {

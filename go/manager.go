@@ -3,14 +3,12 @@
 package katacg
 
 import (
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
+	"sync"
 )
 
 // ManagerFlags are options of [NewManager].
@@ -18,8 +16,9 @@ type ManagerFlags uint64
 
 const (
 	// SkipDevices leaves device rules alone: they are the caller's to apply, or there are none.
-	// A v1 host without the devices controller is no error then. The library applies rules through
-	// systemd alone; with its own driver they are an error without this flag.
+	// A v1 host without the devices controller is no error then. Without this flag rules are applied
+	// by the system's systemd, are an error with the library's own driver, and are not applied by a
+	// user's systemd, which cannot: that is a warning, with Strict an error.
 	SkipDevices ManagerFlags = 1
 	// Strict makes what a layout has no file for an error, where it would be a warning.
 	Strict ManagerFlags = 2
@@ -151,6 +150,7 @@ type managerFunc int
 const (
 	managerPaths managerFunc = iota
 	managerState
+	managerUnit
 )
 
 // Manager is one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
@@ -159,7 +159,8 @@ const (
 type Manager struct {
 	guarded guarded[managerHandle]
 	// The library writes to its descriptor.
-	log *os.File
+	log     *os.File
+	logging sync.Mutex
 }
 
 // NewManager makes a manager for a cgroup. Nothing is created yet. Host nil is this host; spec is
@@ -173,13 +174,9 @@ func NewManager(host *Host, spec []byte, options *ManagerOptions) (*Manager, err
 	if options == nil {
 		options = &ManagerOptions{}
 	}
-	fd := int32(-1)
-	if options.Log != nil {
-		raw := options.Log.Fd()
-		if raw > math.MaxInt32 {
-			return nil, argumentError(op, "options.Log is closed")
-		}
-		fd = int32(raw)
+	fd, err := logFd(op, options.Log)
+	if err != nil {
+		return nil, err
 	}
 	return newManager(op, host, options.Log, func(h hostHandle) (managerHandle, error) {
 		return managerNew(op, h, spec, options, fd)
@@ -301,33 +298,6 @@ func (m *Manager) Plan(resources []byte, flags PlanFlags) (string, error) {
 	return managerPlan("Manager.Plan", handle, resources, flags)
 }
 
-// Paths returns the paths of the cgroup by subsystem; the key of cgroup2 is "". They need not
-// exist yet.
-func (m *Manager) Paths() (map[string]string, error) {
-	text, err := m.text("Manager.Paths", managerPaths)
-	if err != nil {
-		return nil, err
-	}
-	return decodePaths(text)
-}
-
-// State returns what another process, or this one after a restart, needs to go on with this
-// manager; give it to [LoadManager].
-func (m *Manager) State() ([]byte, error) {
-	return m.text("Manager.State", managerState)
-}
-
-// Path returns the path of one subsystem's cgroup: a v1 subsystem, or "" for cgroup2. On a unified
-// host every name gives the one cgroup.
-func (m *Manager) Path(subsystem string) (string, error) {
-	handle, err := m.own().acquire("Manager.Path")
-	if err != nil {
-		return "", err
-	}
-	defer m.guarded.release()
-	return managerPath("Manager.Path", handle, subsystem)
-}
-
 // Read returns the contents of one file of the cgroup. Subsystem as for [Manager.Path]; file is a
 // name without a slash.
 func (m *Manager) Read(subsystem, file string) (string, error) {
@@ -363,36 +333,4 @@ func (m *Manager) text(op string, fn managerFunc) ([]byte, error) {
 	}
 	defer m.guarded.release()
 	return managerText(op, fn, handle)
-}
-
-// decodePaths reads {"cpu":"/path",...}, where {"hex":"..."} is a path that is not UTF-8.
-func decodePaths(text []byte) (map[string]string, error) {
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(text, &raw); err != nil {
-		return nil, badPaths(text)
-	}
-	out := make(map[string]string, len(raw))
-	for subsystem, value := range raw {
-		var path string
-		if json.Unmarshal(value, &path) != nil {
-			var coded struct{ Hex string }
-			bytes, err := []byte(nil), json.Unmarshal(value, &coded)
-			if err == nil {
-				bytes, err = hex.DecodeString(coded.Hex)
-			}
-			if err != nil {
-				return nil, badPaths(text)
-			}
-			path = string(bytes)
-		}
-		out[subsystem] = path
-	}
-	return out, nil
-}
-
-func badPaths(text []byte) error {
-	return &Error{
-		Op: "Manager.Paths", Code: CodePanic, Errno: syscall.ENOTRECOVERABLE,
-		Message: fmt.Sprintf("bug in libkatacg: paths that cannot be read: %.300s", text),
-	}
 }

@@ -115,6 +115,29 @@ func TestLogOption(t *testing.T) {
 	if !errors.Is(err, katacg.ErrArgument) {
 		t.Errorf("closed log: %v", err)
 	}
+	m := newManager(t, host, "", katacg.ManagerOptions{Path: "/x"})
+	if err := m.SetLog(log); !errors.Is(err, katacg.ErrArgument) {
+		t.Errorf("SetLog, closed: %v", err)
+	}
+	if err := errors.Join(m.SetLog(os.Stderr), m.SetLog(nil)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnit(t *testing.T) {
+	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
+	for path, want := range map[string]string{
+		"/x":             "",
+		"a.slice:kata:x": "kata-x.scope",
+		"a.slice::x":     "x.scope",
+		"::a-b.slice":    "a-b.slice",
+	} {
+		options := katacg.ManagerOptions{Path: path, Bus: katacg.BusSystem}
+		unit, err := newManager(t, host, "", options).Unit()
+		if unit != want || err != nil {
+			t.Errorf("%s: %q, %v", path, unit, err)
+		}
+	}
 }
 
 func TestClosed(t *testing.T) {

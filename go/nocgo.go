@@ -83,6 +83,8 @@ func managerPlan(op string, _ managerHandle, _ []byte, _ PlanFlags) (string, err
 
 func managerText(op string, _ managerFunc, _ managerHandle) ([]byte, error) { return nil, noCgo(op) }
 
+func managerLog(op string, _ managerHandle, _ int32) error { return noCgo(op) }
+
 func managerPath(op string, _ managerHandle, _ string) (string, error) { return "", noCgo(op) }
 
 func managerAdd(op string, _ managerHandle, _ []int32, _ AddOptions) error { return noCgo(op) }

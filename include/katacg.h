@@ -13,6 +13,9 @@
  * - "Threads: any" means that it can be called from any thread at any time, also on one handle.
  *   "Fork: safe" means that it works in the child of a fork, as far as malloc(3) does; what works
  *   in the child of a process with threads in general is said where it matters.
+ * - Text, JSON and options that go in are copied: they are the caller's again after the call.
+ * - The environment is read (getenv(3)) only where a bus's address comes from it: no other thread may
+ *   call setenv(3) meanwhile.
  * - -ERANGE (KATACG_ERR_VALUE) from any function with a text result: it has a NUL byte, or is
  *   longer than an int can say.
  * - -ENOTRECOVERABLE (KATACG_ERR_PANIC) from any function is a bug of the library that it caught.
@@ -198,13 +201,16 @@
 
 /**
  * Leave device rules alone: they are the caller's to apply, or there are none to apply. A v1
- * host without the devices controller is no error then. Without it rules are applied by systemd
- * (opts.driver), and are an error where this library makes the cgroup.
+ * host without the devices controller is no error then. Without this flag rules are applied by the
+ * system's systemd (opts.driver), are an error where this library makes the cgroup, and are NOT
+ * applied by a user's systemd, which cannot: that is a warning, with KATACG_MANAGER_STRICT an error.
  */
 #define KATACG_MANAGER_SKIP_DEVICES 1
 
 /**
- * What a layout has no file for is an error, where it would be a warning.
+ * What would be a warning is an error: a value that this layout has no file for or that systemd has
+ * no property for, a systemd path that katacg_path_validate's strict rules refuse, and the
+ * hierarchies' root as a parent or as a place to move processes to.
  */
 #define KATACG_MANAGER_STRICT 2
 
@@ -364,7 +370,8 @@ struct katacg_error {
 
 /**
  * Options of katacg_manager_new. Zero it (KATACG_MANAGER_OPTS_INIT), set what you need, pass
- * sizeof: fields are only ever added at the end, and 0 is what an older program means.
+ * sizeof (a multiple of 8, at most 4096): fields are only ever added at the end, and 0 is what an
+ * older program means. What it points to is copied.
  */
 struct katacg_manager_opts {
   /**
@@ -376,13 +383,16 @@ struct katacg_manager_opts {
    */
   const char *path;
   /**
-   * v1: comma-separated subsystems to join ("cpu,memory,name=systemd"), each of which must be
-   * mounted. NULL: all that are mounted, among which devices must be.
+   * v1: comma-separated subsystems to join ("cpu,memory,name=systemd"; "systemd" means the
+   * last), each of which must be mounted. NULL: all that are mounted, among which devices must be.
+   * A unit is in systemd's own hierarchies whatever this says. Not used on a unified host, where
+   * there is one hierarchy.
    */
   const char *subsystems;
   /**
-   * Where warnings are written, a line each; the caller's, never closed. Used when
-   * log_level is not 0.
+   * Where warnings are written, a line and one write(2) each; the caller's, never closed. Used when
+   * log_level is not 0; it must stay open as long as the manager is used (or until
+   * katacg_manager_log). A pipe that nobody reads any more raises SIGPIPE, a full one waits.
    */
   int32_t log_fd;
   /**
@@ -390,8 +400,9 @@ struct katacg_manager_opts {
    */
   uint32_t log_level;
   /**
-   * The cgroup's name when neither path nor the specification gives a path: it is made below (v1, hybrid)
-   * or beside (v2) the caller's own, and a rootless caller that may not goes without. NULL: none.
+   * The cgroup's name when neither path nor the specification gives a path: it is made below
+   * (v1, hybrid) or beside (v2) the caller's own, and a rootless caller that may not goes
+   * without. NULL: none.
    */
   const char *name;
   /**
@@ -412,8 +423,8 @@ struct katacg_manager_opts {
   uint32_t bus;
   /**
    * Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"; several separated by ';' are
-   * tried in order). Only unix:path= and unix:abstract= can be used; another address is an error
-   * of the call that connects. NULL: the bus's own, for the system DBUS_SYSTEM_BUS_ADDRESS or
+   * tried in order). Only unix:path= and unix:abstract= can be used; without one of them it is an
+   * error of katacg_manager_new. NULL: the bus's own, for the system DBUS_SYSTEM_BUS_ADDRESS or
    * /run/dbus/system_bus_socket, for the user DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus,
    * as the environment has them when it connects. The state has it as it is: after NULL, whoever
    * loads the state looks in its own environment.
@@ -490,7 +501,8 @@ KATACG_MUST_USE int katacg_path_is_systemd_slice(const char *path);
 /**
  * The path that Kata uses for a sandbox's cgroup: a systemd path as it is, an absolute path
  * cleaned, a relative one below "/vc"; the last element gets "kata_" in front (not by the rules
- * of 3.x).
+ * of 3.x). By the rules of 3.x on a unified host a systemd path comes back with "/" in front, as
+ * Kata has it: to katacg_manager_new that is a directory, so give that the original.
  *
  * path: NUL-terminated, not necessarily UTF-8. flags: KATACG_PATH_*. buf, buf_len: the result,
  * as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also
@@ -511,7 +523,8 @@ int katacg_path_validate(const char *path,
  *
  * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
  * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_PATH: the path is empty; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * Errors: -EINVAL (KATACG_ERR_PATH: the path is empty; KATACG_ERR_ARGUMENT: NULL). Threads: any.
+ * Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_path_rename(const char *path,
@@ -577,7 +590,8 @@ int katacg_path_guest(const char *path,
  *
  * slice: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
  * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
+ * Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_slice_expand(const char *slice,
@@ -590,7 +604,8 @@ int katacg_slice_expand(const char *slice,
  *
  * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
  * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
+ * Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_path_slice(const char *path,
@@ -599,11 +614,13 @@ int katacg_path_slice(const char *path,
                       struct katacg_error *err);
 
 /**
- * The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope".
+ * The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope", by Kata 3.x's rule. A
+ * manager also makes scopes without a prefix, and slices: katacg_manager_unit tells.
  *
  * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
  * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
+ * Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_path_unit(const char *path,
@@ -807,20 +824,21 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
  * A manager for a cgroup. Nothing is created yet.
  *
  * host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
- * linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of systemd's,
- * annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec is seconds;
- * those that would put processes into the unit, move it or tie other units to it are errors);
- * NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
- * NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
- * KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the form that
- * opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation that is no
- * property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is not unified, or
- * whose bus nothing names), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
- * controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES, or none of those that
- * opts.subsystems names; KATACG_ERR_DELETED: with
- * KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's systemd
- * is not asked anything here; a user's is, where its units are: then also the errors of systemd that
- * katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
+ * linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of
+ * systemd's, annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec
+ * is seconds; those that would put processes into the unit, move it or tie other units to it are
+ * errors); NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none.
+ * out: the new handle; NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with
+ * line and column; KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the
+ * form that opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation
+ * that is no property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is
+ * not unified, or whose bus nothing names; opts.bus_address has nothing but other transports),
+ * -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices controller on a v1 host, unless
+ * KATACG_MANAGER_SKIP_DEVICES, or none of those that opts.subsystems names; KATACG_ERR_DELETED:
+ * with KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's
+ * systemd is not asked anything here; a user's is, where its units are: then also the errors of
+ * systemd that katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be
+ * freed before. Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_new(const struct katacg_host *host,
@@ -832,13 +850,19 @@ int katacg_manager_new(const struct katacg_host *host,
                        struct katacg_error *err);
 
 /**
- * A manager from the state that katacg_manager_state gave, in this process or another.
+ * A manager from the state that katacg_manager_state gave, in this process or another; or from what
+ * another library saved, its map of paths included: {"version":1, "driver":"cgroupfs" or "systemd",
+ * "path":PATH}, and optionally "paths":{SUBSYSTEM:PATH} (absolute directories; without them they are
+ * derived as katacg_manager_new does), "subsystems":[...], "resources":{...}, "skipDevices",
+ * "strict" and "noRollback" (true or false), "owner":[UID,GID]. Its warnings go nowhere until
+ * katacg_manager_log.
  *
  * host: as for katacg_manager_new. state_json, state_len: the state. out: the new handle; NULL
  * there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON; KATACG_ERR_PATH: a saved path
  * does not lie below today's mounts, or the path is not of the driver's form), -EOPNOTSUPP
- * (KATACG_ERR_UNSUPPORTED: the state of an unknown driver, or of a newer version), -ENOENT (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not
- * mounted). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ * (KATACG_ERR_UNSUPPORTED: the state of an unknown driver, or of a newer version), -ENOENT
+ * (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not mounted). Ownership: free it with
+ * katacg_manager_free. Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_load(const struct katacg_host *host,
@@ -857,8 +881,9 @@ void katacg_manager_free(struct katacg_manager *manager);
 
 /**
  * Creates the cgroup in every hierarchy, and moves a process in. Directories that are there
- * already are used. When it fails, directories that it made are removed again and the process is
- * back where it was.
+ * already are used. On v1 the manager's own cpuset and realtime values are written also without
+ * KATACG_APPLY_SET, since no process could enter otherwise. When it fails, directories that it
+ * made are removed again and the process is back where it was.
  *
  * With systemd: makes the unit, in one call with the process in it and, with KATACG_APPLY_SET, its
  * limits, and waits until that is done; then come the hierarchies that systemd does not manage, and
@@ -870,16 +895,17 @@ void katacg_manager_free(struct katacg_manager *manager);
  * pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0, or, for a rootless
  * caller that named no path (opts.name alone), the number of hierarchies in which it may not make
  * the cgroup and goes without. Errors: -EACCES, -EPERM, -EROFS (KATACG_ERR_ROOTLESS: such a caller
- * asks for limits; KATACG_ERR_SYSTEM), -ESRCH
- * (KATACG_ERR_SYSTEM: no such process; nothing was done), what mkdir(2), open(2), write(2) give
- * (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET those of katacg_manager_set; -EINVAL
- * (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY: a unit of the name is active; one that
- * failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT: no answer within 25 s, or the job did not end
- * within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: it does not know a property; a device rule that
- * it cannot express), -EINVAL (KATACG_ERR_ARGUMENT: it refuses a value; opts.bus_address is none), and
- * -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2) gave),
- * and KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNRESET (the connection
- * was lost twice). Threads: any. Fork: safe, unless another thread was in a call on this handle.
+ * asks for limits; KATACG_ERR_SYSTEM), -ESRCH (KATACG_ERR_SYSTEM: no such process; nothing was
+ * done), what mkdir(2), open(2), write(2) give (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET
+ * those of katacg_manager_set; -EINVAL (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY:
+ * a unit of the name is active; one that failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT:
+ * no answer within 25 s, or the job did not end within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED:
+ * it does not know a property; a device rule that it cannot express), -EINVAL
+ * (KATACG_ERR_ARGUMENT: it refuses a value; the environment's bus address is none), and
+ * -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2)
+ * gave), and KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNRESET (the
+ * connection was lost twice). Threads: any. Fork: safe, unless another thread was in a call on
+ * this handle.
  */
 KATACG_MUST_USE
 int katacg_manager_apply(const struct katacg_manager *manager,
@@ -898,16 +924,18 @@ int katacg_manager_apply(const struct katacg_manager *manager,
  * With systemd: properties of the unit first, all or none, until the next boot; then the files, which
  * carry what it has no property for. On v1 everybody inside is frozen while device rules change.
  *
- * resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
- * the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
+ * resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0: the
+ * manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
  * (KATACG_ERR_VALUE: refused before anything is written; KATACG_ERR_CLAMPED: the kernel took
- * another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists
- * what it has; KATACG_ERR_UNSUPPORTED: device rules without KATACG_MANAGER_SKIP_DEVICES where
- * systemd does not apply them), -ENOENT (KATACG_ERR_DELETED: no such cgroup, or no such unit, as that
- * of a scope whose last process has ended; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY
- * (KATACG_ERR_SYSTEM: the limit is below what is in use) and whatever else write(2) gives; of
- * systemd those of katacg_manager_apply but KATACG_ERR_BUSY.
- * Threads: any. Fork: safe, unless another thread was in a call on this handle.
+ * another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists what
+ * it has; KATACG_ERR_UNSUPPORTED: device rules of a cgroup that this library makes, without
+ * KATACG_MANAGER_SKIP_DEVICES; "unified" on v1; with KATACG_MANAGER_STRICT whatever would be a
+ * warning), -EPERM (KATACG_ERR_ROOTLESS: there is no cgroup, see katacg_manager_apply), -ENOENT
+ * (KATACG_ERR_DELETED: no such cgroup, or no such unit, as that of a scope whose last process has
+ * ended; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY (KATACG_ERR_SYSTEM: the limit is
+ * below what is in use) and whatever else write(2) gives; of systemd those of katacg_manager_apply
+ * but KATACG_ERR_BUSY. Threads: any. Fork: safe, unless another thread was in a call on this
+ * handle.
  */
 KATACG_MUST_USE
 int katacg_manager_set(const struct katacg_manager *manager,
@@ -984,6 +1012,33 @@ int katacg_manager_state(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
 /**
+ * The unit of systemd's that the cgroup is: "prefix-name.scope", "name.scope", "name.slice".
+ *
+ * buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length. Returns: the
+ * length without NUL, also when it did not fit; 0 when it is no unit (cgroupfs, or the parent of a
+ * unit). Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_unit(const struct katacg_manager *manager,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * Where warnings go from now on, as opts.log_fd and opts.log_level say it for katacg_manager_new;
+ * managers that come from elsewhere are silent at first.
+ *
+ * fd: the caller's, open as long as the manager is used or until another call of this function;
+ * level: 0 or 1. Returns: 0. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL, a negative descriptor, an
+ * unknown level). Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_log(const struct katacg_manager *manager,
+                       int32_t fd,
+                       uint32_t level,
+                       struct katacg_error *err);
+
+/**
  * Reads one file of the cgroup.
  *
  * subsystem: as for katacg_manager_path. file: its name, without a slash. buf, buf_len: the
@@ -1026,10 +1081,11 @@ int katacg_manager_write(const struct katacg_manager *manager,
  * threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL
  * or "": the manager's own. Returns: 0. Errors: -ESRCH (KATACG_ERR_SYSTEM: one is gone), -EBUSY
  * (KATACG_ERR_SYSTEM: a v2 cgroup with controllers turned on for its children), -EOPNOTSUPP
- * (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH: below
- * leaves the cgroup; KATACG_ERR_ARGUMENT), what open(2), write(2) give (KATACG_ERR_SYSTEM), of a
- * user's systemd those of katacg_manager_set. Threads:
- * any. Fork: safe, unless another thread was in a call on this handle.
+ * (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH:
+ * below leaves the cgroup, or is one of the hierarchies' root; KATACG_ERR_ARGUMENT), -EPERM
+ * (KATACG_ERR_ROOTLESS: there is no cgroup, see katacg_manager_apply), what open(2), write(2) give
+ * (KATACG_ERR_SYSTEM), of a user's systemd those of katacg_manager_set. Threads: any. Fork: safe,
+ * unless another thread was in a call on this handle.
  */
 KATACG_MUST_USE
 int katacg_manager_add(const struct katacg_manager *manager,
@@ -1040,12 +1096,14 @@ int katacg_manager_add(const struct katacg_manager *manager,
                        struct katacg_error *err);
 
 /**
- * The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup).
+ * The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup). On v1 this and
+ * the two functions below look at the devices hierarchy, or, if it is not joined, at the first that
+ * is; a process is listed if any thread of it is inside.
  *
- * pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number.
- * Returns: how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED:
- * no such cgroup), what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number. Returns:
+ * how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED: no such
+ * cgroup), -EPERM (KATACG_ERR_ROOTLESS: there is none, see katacg_manager_apply), what open(2) and
+ * read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_pids(const struct katacg_manager *manager,
@@ -1054,7 +1112,8 @@ int katacg_manager_pids(const struct katacg_manager *manager,
                         struct katacg_error *err);
 
 /**
- * The processes in the cgroup and in all cgroups below it, each once.
+ * The processes in the cgroup and in all cgroups below it, each once; the threads, if the cgroup is
+ * a v2 threaded one itself.
  *
  * pids, pids_len: as for katacg_manager_pids. Returns: how many there are, also when they did not
  * fit. Errors: as katacg_manager_pids. Threads: any. Fork: safe.
@@ -1079,14 +1138,17 @@ int katacg_manager_threads(const struct katacg_manager *manager,
                            struct katacg_error *err);
 
 /**
- * Moves everybody in the cgroup and below it to another one, which must exist: on v1 the very
- * threads that are inside in each hierarchy (not the processes that they belong to), on v2
- * processes, or the threads of threaded cgroups. Tasks that end meanwhile are passed over.
+ * Moves everybody in the cgroup and below it to another one, which must exist, in every hierarchy
+ * that the other has joined: on v1 the very threads that are inside (not the processes that they
+ * belong to), on v2 processes, or the threads of threaded cgroups. In a hierarchy that only the
+ * other has joined, it takes the processes of this one, whole; one that only this has joined is left
+ * as it is. Tasks that end meanwhile are passed over.
  *
- * Returns: how many moves there were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL
- * (KATACG_ERR_PATH: to the hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL,
- * or to itself), -EBUSY (KATACG_ERR_BUSY: some could not be moved, as tasks of another pid namespace),
- * what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
+ * to: a manager on the same host, or on one with the same mounts. Returns: how many moves there
+ * were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL (KATACG_ERR_PATH: to the
+ * hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL, to itself, or with
+ * other mounts), -EBUSY (KATACG_ERR_BUSY: some could not be moved, as tasks of another pid
+ * namespace), what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
  * Fork: safe.
  */
 KATACG_MUST_USE
@@ -1097,7 +1159,8 @@ int katacg_manager_move_to(const struct katacg_manager *manager,
 /**
  * A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
  * "/a", of "/a" the hierarchies' root. KATACG_MANAGER_STRICT refuses the root; without it a manager
- * of the root takes processes and is read, and every other call on it is -EINVAL (KATACG_ERR_PATH).
+ * of the root takes processes and is read; what would change it or reach everybody in it is -EINVAL
+ * (KATACG_ERR_PATH): apply, set, write, freeze, thaw, kill, destroy, move_to and sub-cgroups of add.
  * Of a unit it is the slice's, which is such a place as well; one on cgroup2 with units in it takes no
  * processes itself.
  *
@@ -1114,10 +1177,11 @@ int katacg_manager_parent(const struct katacg_manager *manager,
  * Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
  * cgroup is thawed again.
  *
- * timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL (KATACG_ERR_ARGUMENT: the caller is inside, and
- * could not thaw itself), -ENOENT
+ * timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL
+ * (KATACG_ERR_ARGUMENT: the caller is inside, and could not thaw itself), -ENOENT
  * (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
- * write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork:
+ * safe.
  */
 KATACG_MUST_USE
 int katacg_manager_freeze(const struct katacg_manager *manager,
@@ -1144,7 +1208,9 @@ int katacg_manager_freezer_state(const struct katacg_manager *manager,
 
 /**
  * Sends a signal to every process in the cgroup and below: SIGKILL through cgroup.kill where the
- * kernel has it (unified, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking.
+ * kernel has it (unified, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking;
+ * what cannot be frozen within 2 s is gone over several times instead. Processes are signalled whole,
+ * also those of which only some threads are inside (v1: see katacg_manager_pids).
  * A cgroup that was frozen before stays frozen, but for SIGKILL. Does not wait for them to end;
  * katacg_manager_destroy does.
  *
@@ -1171,7 +1237,8 @@ int katacg_manager_oom_kills(const struct katacg_manager *manager,
                              struct katacg_error *err);
 
 /**
- * Whether the cgroup is there.
+ * Whether the cgroup is there, in any of the manager's hierarchies: 0 means that nothing is left to
+ * destroy.
  *
  * Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
  * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
@@ -1183,15 +1250,16 @@ int katacg_manager_exists(const struct katacg_manager *manager,
 /**
  * Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
  * for processes that are ending. What is gone already counts as removed: it can be called again.
- * Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply made.
- * A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be, the
- * directories go first, and what is still there after about a second is an error before systemd is
- * asked. So is anything inside a slice, and a unit of the name that is another one (its cgroup is elsewhere).
+ * Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply
+ * made. A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be,
+ * the directories go first, and what is still there after about a second is an error before
+ * systemd is asked. So is anything inside a slice, and a unit of the name that is another one (its
+ * cgroup is elsewhere).
  *
- * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
- * some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT, KATACG_ERR_BUS
- * and KATACG_ERR_SYSTEM as of katacg_manager_apply, -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
- * any. Fork: safe.
+ * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names some;
+ * what was empty is gone), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT,
+ * KATACG_ERR_BUS and KATACG_ERR_SYSTEM as of katacg_manager_apply, -EINVAL (KATACG_ERR_ARGUMENT:
+ * NULL). Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_destroy(const struct katacg_manager *manager,
@@ -1200,10 +1268,12 @@ int katacg_manager_destroy(const struct katacg_manager *manager,
 /**
  * Opens what katacg_attach_self needs. The cgroup must exist.
  *
- * flags: KATACG_ATTACH_V1_ONLY or 0. out: filled; its count is 0 on failure. Returns: the number of
- * descriptors. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), what openat2(2) gives
- * (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT). Ownership: the descriptors are the caller's;
- * katacg_attach_close closes them. Threads: any. Fork: safe.
+ * flags: KATACG_ATTACH_V1_ONLY or 0. out: filled, whatever was in it (close that first); its count
+ * is 0 on failure. Returns: the number of descriptors; 0 for a rootless caller that goes without a
+ * cgroup, and katacg_attach_self does nothing then. Errors: -ENOENT (KATACG_ERR_DELETED: no such
+ * cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: more
+ * than KATACG_ATTACH_MAX hierarchies), -EINVAL (KATACG_ERR_ARGUMENT). Ownership: the descriptors
+ * are the caller's; katacg_attach_close closes them. Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_attach_open(const struct katacg_manager *manager,
@@ -1233,7 +1303,8 @@ void katacg_attach_close(struct katacg_attach *attach);
 
 /**
  * The cgroup's cgroup2 directory: for clone3's CLONE_INTO_CGROUP (a child that is born in the
- * cgroup, without the wait of being moved; Go: SysProcAttr.CgroupFD), openat(2), and poll(2).
+ * cgroup, without the wait of being moved; Go: SysProcAttr.CgroupFD), openat(2), and what else takes a
+ * directory (cgroup.events, opened below it, is what can be polled).
  *
  * Returns: a descriptor, close-on-exec. Errors: -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: v1 alone),
  * -ENOENT (KATACG_ERR_DELETED: no such cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EINVAL
@@ -1249,10 +1320,11 @@ int katacg_manager_dirfd(const struct katacg_manager *manager,
  * _move_to for MoveTo, _destroy for Delete, _parent for the parent.
  *
  * host: as for katacg_manager_new. subsystems: comma-separated, as katacg_subsystems gives them;
- * each must be mounted; "" means all that are. path: the cgroup's. resources_json, len: an OCI
- * linux.resources object; NULL and 0: none; device rules are left alone. out: the new handle; NULL
- * there on failure, and then nothing was made. Returns: 0. Errors: as katacg_manager_new and
- * katacg_manager_apply. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ * each must be mounted; "" means all that are; not used on a unified host. path: the cgroup's.
+ * resources_json, len: an OCI linux.resources object; NULL and 0: none; device rules are left
+ * alone. out: the new handle; NULL there on failure, and then nothing was made. Returns: 0.
+ * Errors: as katacg_manager_new and katacg_manager_apply. Ownership: free it with
+ * katacg_manager_free. Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_cgroup_new(const struct katacg_host *host,

@@ -15,6 +15,7 @@ fn generated() -> String {
         "host",
         "options",
         "manager",
+        "about",
         "files",
         "members",
         "lifecycle",

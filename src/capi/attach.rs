@@ -32,10 +32,12 @@ const _: () = assert!(size_of::<katacg_attach>() == 128);
 
 /// Opens what katacg_attach_self needs. The cgroup must exist.
 ///
-/// flags: KATACG_ATTACH_V1_ONLY or 0. out: filled; its count is 0 on failure. Returns: the number of
-/// descriptors. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), what openat2(2) gives
-/// (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT). Ownership: the descriptors are the caller's;
-/// katacg_attach_close closes them. Threads: any. Fork: safe.
+/// flags: KATACG_ATTACH_V1_ONLY or 0. out: filled, whatever was in it (close that first); its count
+/// is 0 on failure. Returns: the number of descriptors; 0 for a rootless caller that goes without a
+/// cgroup, and katacg_attach_self does nothing then. Errors: -ENOENT (KATACG_ERR_DELETED: no such
+/// cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: more
+/// than KATACG_ATTACH_MAX hierarchies), -EINVAL (KATACG_ERR_ARGUMENT). Ownership: the descriptors
+/// are the caller's; katacg_attach_close closes them. Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_attach_open(
@@ -117,7 +119,8 @@ pub unsafe extern "C" fn katacg_attach_close(attach: *mut katacg_attach) {
 }
 
 /// The cgroup's cgroup2 directory: for clone3's CLONE_INTO_CGROUP (a child that is born in the
-/// cgroup, without the wait of being moved; Go: SysProcAttr.CgroupFD), openat(2), and poll(2).
+/// cgroup, without the wait of being moved; Go: SysProcAttr.CgroupFD), openat(2), and what else takes a
+/// directory (cgroup.events, opened below it, is what can be polled).
 ///
 /// Returns: a descriptor, close-on-exec. Errors: -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: v1 alone),
 /// -ENOENT (KATACG_ERR_DELETED: no such cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EINVAL

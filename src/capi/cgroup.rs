@@ -27,10 +27,11 @@ unsafe fn config(subsystems: *const c_char, path: *const c_char) -> Result<Confi
 /// _move_to for MoveTo, _destroy for Delete, _parent for the parent.
 ///
 /// host: as for katacg_manager_new. subsystems: comma-separated, as katacg_subsystems gives them;
-/// each must be mounted; "" means all that are. path: the cgroup's. resources_json, len: an OCI
-/// linux.resources object; NULL and 0: none; device rules are left alone. out: the new handle; NULL
-/// there on failure, and then nothing was made. Returns: 0. Errors: as katacg_manager_new and
-/// katacg_manager_apply. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+/// each must be mounted; "" means all that are; not used on a unified host. path: the cgroup's.
+/// resources_json, len: an OCI linux.resources object; NULL and 0: none; device rules are left
+/// alone. out: the new handle; NULL there on failure, and then nothing was made. Returns: 0.
+/// Errors: as katacg_manager_new and katacg_manager_apply. Ownership: free it with
+/// katacg_manager_free. Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_cgroup_new(

@@ -21,10 +21,11 @@ pub const KATACG_FREEZER_FROZEN: i32 = 3;
 /// Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
 /// cgroup is thawed again.
 ///
-/// timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL (KATACG_ERR_ARGUMENT: the caller is inside, and
-/// could not thaw itself), -ENOENT
+/// timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL
+/// (KATACG_ERR_ARGUMENT: the caller is inside, and could not thaw itself), -ENOENT
 /// (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
-/// write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork:
+/// safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_freeze(
@@ -81,7 +82,9 @@ pub unsafe extern "C" fn katacg_manager_freezer_state(
 }
 
 /// Sends a signal to every process in the cgroup and below: SIGKILL through cgroup.kill where the
-/// kernel has it (unified, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking.
+/// kernel has it (unified, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking;
+/// what cannot be frozen within 2 s is gone over several times instead. Processes are signalled whole,
+/// also those of which only some threads are inside (v1: see katacg_manager_pids).
 /// A cgroup that was frozen before stays frozen, but for SIGKILL. Does not wait for them to end;
 /// katacg_manager_destroy does.
 ///
@@ -136,7 +139,8 @@ pub unsafe extern "C" fn katacg_manager_oom_kills(
     }
 }
 
-/// Whether the cgroup is there.
+/// Whether the cgroup is there, in any of the manager's hierarchies: 0 means that nothing is left to
+/// destroy.
 ///
 /// Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
 /// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
@@ -152,15 +156,16 @@ pub unsafe extern "C" fn katacg_manager_exists(
 
 /// Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
 /// for processes that are ending. What is gone already counts as removed: it can be called again.
-/// Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply made.
-/// A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be, the
-/// directories go first, and what is still there after about a second is an error before systemd is
-/// asked. So is anything inside a slice, and a unit of the name that is another one (its cgroup is elsewhere).
+/// Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply
+/// made. A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be,
+/// the directories go first, and what is still there after about a second is an error before
+/// systemd is asked. So is anything inside a slice, and a unit of the name that is another one (its
+/// cgroup is elsewhere).
 ///
-/// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names
-/// some), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT, KATACG_ERR_BUS
-/// and KATACG_ERR_SYSTEM as of katacg_manager_apply, -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
-/// any. Fork: safe.
+/// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names some;
+/// what was empty is gone), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT,
+/// KATACG_ERR_BUS and KATACG_ERR_SYSTEM as of katacg_manager_apply, -EINVAL (KATACG_ERR_ARGUMENT:
+/// NULL). Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_destroy(

@@ -41,10 +41,10 @@ pub(super) unsafe fn shared(host: *const katacg_host) -> Result<Arc<Shared>> {
     }
 }
 
-unsafe fn log(opts: &katacg_manager_opts) -> Result<Option<Log>> {
-    match opts.log_level {
+pub(super) fn log(fd: i32, level: u32) -> Result<Option<Log>> {
+    match level {
         0 => Ok(None),
-        1 => Log::new(opts.log_fd).map(Some),
+        1 => Log::new(fd).map(Some),
         level => fail(Code::Argument, format!("unknown log level {level}")),
     }
 }
@@ -147,20 +147,21 @@ unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Resul
 /// A manager for a cgroup. Nothing is created yet.
 ///
 /// host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
-/// linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of systemd's,
-/// annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec is seconds;
-/// those that would put processes into the unit, move it or tie other units to it are errors);
-/// NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none. out: the new handle;
-/// NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column;
-/// KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the form that
-/// opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation that is no
-/// property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is not unified, or
-/// whose bus nothing names), -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices
-/// controller on a v1 host, unless KATACG_MANAGER_SKIP_DEVICES, or none of those that
-/// opts.subsystems names; KATACG_ERR_DELETED: with
-/// KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's systemd
-/// is not asked anything here; a user's is, where its units are: then also the errors of systemd that
-/// katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be freed before. Threads: any. Fork: safe.
+/// linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of
+/// systemd's, annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec
+/// is seconds; those that would put processes into the unit, move it or tie other units to it are
+/// errors); NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none.
+/// out: the new handle; NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with
+/// line and column; KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the
+/// form that opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation
+/// that is no property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is
+/// not unified, or whose bus nothing names; opts.bus_address has nothing but other transports),
+/// -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices controller on a v1 host, unless
+/// KATACG_MANAGER_SKIP_DEVICES, or none of those that opts.subsystems names; KATACG_ERR_DELETED:
+/// with KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's
+/// systemd is not asked anything here; a user's is, where its units are: then also the errors of
+/// systemd that katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be
+/// freed before. Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_new(
@@ -178,19 +179,25 @@ pub unsafe extern "C" fn katacg_manager_new(
             check_out(out)?;
             let opts = options::read(opts, opts_size)?;
             let config = config(bytes(spec_json, spec_len, "spec_json")?, &opts)?;
-            let log = log(&opts)?;
+            let log = log(opts.log_fd, opts.log_level)?;
             Ok(give(out, katacg_manager(Manager::new(shared(host)?, config)?.with_log(log))))
         })
     }
 }
 
-/// A manager from the state that katacg_manager_state gave, in this process or another.
+/// A manager from the state that katacg_manager_state gave, in this process or another; or from what
+/// another library saved, its map of paths included: {"version":1, "driver":"cgroupfs" or "systemd",
+/// "path":PATH}, and optionally "paths":{SUBSYSTEM:PATH} (absolute directories; without them they are
+/// derived as katacg_manager_new does), "subsystems":[...], "resources":{...}, "skipDevices",
+/// "strict" and "noRollback" (true or false), "owner":[UID,GID]. Its warnings go nowhere until
+/// katacg_manager_log.
 ///
 /// host: as for katacg_manager_new. state_json, state_len: the state. out: the new handle; NULL
 /// there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON; KATACG_ERR_PATH: a saved path
 /// does not lie below today's mounts, or the path is not of the driver's form), -EOPNOTSUPP
-/// (KATACG_ERR_UNSUPPORTED: the state of an unknown driver, or of a newer version), -ENOENT (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not
-/// mounted). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+/// (KATACG_ERR_UNSUPPORTED: the state of an unknown driver, or of a newer version), -ENOENT
+/// (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not mounted). Ownership: free it with
+/// katacg_manager_free. Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_load(
@@ -221,8 +228,9 @@ pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
 }
 
 /// Creates the cgroup in every hierarchy, and moves a process in. Directories that are there
-/// already are used. When it fails, directories that it made are removed again and the process is
-/// back where it was.
+/// already are used. On v1 the manager's own cpuset and realtime values are written also without
+/// KATACG_APPLY_SET, since no process could enter otherwise. When it fails, directories that it
+/// made are removed again and the process is back where it was.
 ///
 /// With systemd: makes the unit, in one call with the process in it and, with KATACG_APPLY_SET, its
 /// limits, and waits until that is done; then come the hierarchies that systemd does not manage, and
@@ -234,16 +242,17 @@ pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
 /// pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0, or, for a rootless
 /// caller that named no path (opts.name alone), the number of hierarchies in which it may not make
 /// the cgroup and goes without. Errors: -EACCES, -EPERM, -EROFS (KATACG_ERR_ROOTLESS: such a caller
-/// asks for limits; KATACG_ERR_SYSTEM), -ESRCH
-/// (KATACG_ERR_SYSTEM: no such process; nothing was done), what mkdir(2), open(2), write(2) give
-/// (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET those of katacg_manager_set; -EINVAL
-/// (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY: a unit of the name is active; one that
-/// failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT: no answer within 25 s, or the job did not end
-/// within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: it does not know a property; a device rule that
-/// it cannot express), -EINVAL (KATACG_ERR_ARGUMENT: it refuses a value; opts.bus_address is none), and
-/// -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2) gave),
-/// and KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNRESET (the connection
-/// was lost twice). Threads: any. Fork: safe, unless another thread was in a call on this handle.
+/// asks for limits; KATACG_ERR_SYSTEM), -ESRCH (KATACG_ERR_SYSTEM: no such process; nothing was
+/// done), what mkdir(2), open(2), write(2) give (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET
+/// those of katacg_manager_set; -EINVAL (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY:
+/// a unit of the name is active; one that failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT:
+/// no answer within 25 s, or the job did not end within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED:
+/// it does not know a property; a device rule that it cannot express), -EINVAL
+/// (KATACG_ERR_ARGUMENT: it refuses a value; the environment's bus address is none), and
+/// -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2)
+/// gave), and KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNRESET (the
+/// connection was lost twice). Threads: any. Fork: safe, unless another thread was in a call on
+/// this handle.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_apply(
@@ -273,16 +282,18 @@ pub unsafe extern "C" fn katacg_manager_apply(
 /// With systemd: properties of the unit first, all or none, until the next boot; then the files, which
 /// carry what it has no property for. On v1 everybody inside is frozen while device rules change.
 ///
-/// resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0:
-/// the manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
+/// resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0: the
+/// manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
 /// (KATACG_ERR_VALUE: refused before anything is written; KATACG_ERR_CLAMPED: the kernel took
-/// another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists
-/// what it has; KATACG_ERR_UNSUPPORTED: device rules without KATACG_MANAGER_SKIP_DEVICES where
-/// systemd does not apply them), -ENOENT (KATACG_ERR_DELETED: no such cgroup, or no such unit, as that
-/// of a scope whose last process has ended; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY
-/// (KATACG_ERR_SYSTEM: the limit is below what is in use) and whatever else write(2) gives; of
-/// systemd those of katacg_manager_apply but KATACG_ERR_BUSY.
-/// Threads: any. Fork: safe, unless another thread was in a call on this handle.
+/// another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists what
+/// it has; KATACG_ERR_UNSUPPORTED: device rules of a cgroup that this library makes, without
+/// KATACG_MANAGER_SKIP_DEVICES; "unified" on v1; with KATACG_MANAGER_STRICT whatever would be a
+/// warning), -EPERM (KATACG_ERR_ROOTLESS: there is no cgroup, see katacg_manager_apply), -ENOENT
+/// (KATACG_ERR_DELETED: no such cgroup, or no such unit, as that of a scope whose last process has
+/// ended; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY (KATACG_ERR_SYSTEM: the limit is
+/// below what is in use) and whatever else write(2) gives; of systemd those of katacg_manager_apply
+/// but KATACG_ERR_BUSY. Threads: any. Fork: safe, unless another thread was in a call on this
+/// handle.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_set(
@@ -343,67 +354,4 @@ pub unsafe extern "C" fn katacg_manager_plan(
             put(text.as_bytes(), buf, buf_len)
         })
     }
-}
-
-/// The paths of the cgroup, one for each subsystem; they need not exist yet.
-///
-/// buf, buf_len: the result, JSON: {"cpu":"/sys/fs/cgroup/cpu/x",...}, the key of cgroup2 is "";
-/// a path that is not UTF-8 is {"hex":"..."}. As snprintf writes it; NULL and 0 ask for its
-/// length. Returns: the length without NUL, also when it did not fit. Errors: -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_manager_paths(
-    manager: *const katacg_manager,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || put(handle(manager, "manager")?.0.paths_json()?.as_bytes(), buf, buf_len))
-    }
-}
-
-/// The path of one subsystem's cgroup.
-///
-/// subsystem: a v1 subsystem, or "" for cgroup2; on a unified host every name gives the one
-/// cgroup. buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length.
-/// Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
-/// (KATACG_ERR_NOT_MOUNTED: not one of this manager's), -EINVAL (KATACG_ERR_ARGUMENT: NULL).
-/// Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_manager_path(
-    manager: *const katacg_manager,
-    subsystem: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            let manager = &handle(manager, "manager")?.0;
-            put(&manager.path(name(subsystem, "subsystem")?)?, buf, buf_len)
-        })
-    }
-}
-
-/// What another process, or this one after a restart, needs to go on with this manager; give it to
-/// katacg_manager_load.
-///
-/// buf, buf_len: the result, JSON, as snprintf writes it; NULL and 0 ask for its length. Returns:
-/// the length without NUL, also when it did not fit. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL).
-/// Threads: any. Fork: safe, unless another thread was in a call on this handle.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_manager_state(
-    manager: *const katacg_manager,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(handle(manager, "manager")?.0.state()?.as_bytes(), buf, buf_len)) }
 }

@@ -22,10 +22,11 @@ pub const KATACG_ADD_CREATE: u32 = 2;
 /// threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL
 /// or "": the manager's own. Returns: 0. Errors: -ESRCH (KATACG_ERR_SYSTEM: one is gone), -EBUSY
 /// (KATACG_ERR_SYSTEM: a v2 cgroup with controllers turned on for its children), -EOPNOTSUPP
-/// (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH: below
-/// leaves the cgroup; KATACG_ERR_ARGUMENT), what open(2), write(2) give (KATACG_ERR_SYSTEM), of a
-/// user's systemd those of katacg_manager_set. Threads:
-/// any. Fork: safe, unless another thread was in a call on this handle.
+/// (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH:
+/// below leaves the cgroup, or is one of the hierarchies' root; KATACG_ERR_ARGUMENT), -EPERM
+/// (KATACG_ERR_ROOTLESS: there is no cgroup, see katacg_manager_apply), what open(2), write(2) give
+/// (KATACG_ERR_SYSTEM), of a user's systemd those of katacg_manager_set. Threads: any. Fork: safe,
+/// unless another thread was in a call on this handle.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_add(
@@ -59,12 +60,14 @@ pub unsafe extern "C" fn katacg_manager_add(
     }
 }
 
-/// The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup).
+/// The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup). On v1 this and
+/// the two functions below look at the devices hierarchy, or, if it is not joined, at the first that
+/// is; a process is listed if any thread of it is inside.
 ///
-/// pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number.
-/// Returns: how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED:
-/// no such cgroup), what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number. Returns:
+/// how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED: no such
+/// cgroup), -EPERM (KATACG_ERR_ROOTLESS: there is none, see katacg_manager_apply), what open(2) and
+/// read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_pids(
@@ -77,7 +80,8 @@ pub unsafe extern "C" fn katacg_manager_pids(
     unsafe { guard(err, || put_ints(&handle(manager, "manager")?.0.pids()?, pids, pids_len)) }
 }
 
-/// The processes in the cgroup and in all cgroups below it, each once.
+/// The processes in the cgroup and in all cgroups below it, each once; the threads, if the cgroup is
+/// a v2 threaded one itself.
 ///
 /// pids, pids_len: as for katacg_manager_pids. Returns: how many there are, also when they did not
 /// fit. Errors: as katacg_manager_pids. Threads: any. Fork: safe.
@@ -110,14 +114,17 @@ pub unsafe extern "C" fn katacg_manager_threads(
     unsafe { guard(err, || put_ints(&handle(manager, "manager")?.0.threads()?, tids, tids_len)) }
 }
 
-/// Moves everybody in the cgroup and below it to another one, which must exist: on v1 the very
-/// threads that are inside in each hierarchy (not the processes that they belong to), on v2
-/// processes, or the threads of threaded cgroups. Tasks that end meanwhile are passed over.
+/// Moves everybody in the cgroup and below it to another one, which must exist, in every hierarchy
+/// that the other has joined: on v1 the very threads that are inside (not the processes that they
+/// belong to), on v2 processes, or the threads of threaded cgroups. In a hierarchy that only the
+/// other has joined, it takes the processes of this one, whole; one that only this has joined is left
+/// as it is. Tasks that end meanwhile are passed over.
 ///
-/// Returns: how many moves there were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL
-/// (KATACG_ERR_PATH: to the hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL,
-/// or to itself), -EBUSY (KATACG_ERR_BUSY: some could not be moved, as tasks of another pid namespace),
-/// what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
+/// to: a manager on the same host, or on one with the same mounts. Returns: how many moves there
+/// were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL (KATACG_ERR_PATH: to the
+/// hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL, to itself, or with
+/// other mounts), -EBUSY (KATACG_ERR_BUSY: some could not be moved, as tasks of another pid
+/// namespace), what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
 /// Fork: safe.
 #[no_mangle]
 #[must_use]
@@ -137,7 +144,8 @@ pub unsafe extern "C" fn katacg_manager_move_to(
 
 /// A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
 /// "/a", of "/a" the hierarchies' root. KATACG_MANAGER_STRICT refuses the root; without it a manager
-/// of the root takes processes and is read, and every other call on it is -EINVAL (KATACG_ERR_PATH).
+/// of the root takes processes and is read; what would change it or reach everybody in it is -EINVAL
+/// (KATACG_ERR_PATH): apply, set, write, freeze, thaw, kill, destroy, move_to and sub-cgroups of add.
 /// Of a unit it is the slice's, which is such a place as well; one on cgroup2 with units in it takes no
 /// processes itself.
 ///

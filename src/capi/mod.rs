@@ -7,6 +7,7 @@
 // The contract of each function is in its comment, in C's terms.
 #![allow(clippy::missing_safety_doc, non_camel_case_types)]
 
+mod about;
 mod attach;
 mod boundary;
 mod cgroup;
@@ -23,6 +24,7 @@ mod paths;
 mod tests;
 mod version;
 
+pub use about::*;
 pub use attach::*;
 pub use cgroup::*;
 pub use error::*;

@@ -6,10 +6,13 @@ use std::os::raw::c_char;
 use crate::error::{fail, Code, Result};
 
 /// Leave device rules alone: they are the caller's to apply, or there are none to apply. A v1
-/// host without the devices controller is no error then. Without it rules are applied by systemd
-/// (opts.driver), and are an error where this library makes the cgroup.
+/// host without the devices controller is no error then. Without this flag rules are applied by the
+/// system's systemd (opts.driver), are an error where this library makes the cgroup, and are NOT
+/// applied by a user's systemd, which cannot: that is a warning, with KATACG_MANAGER_STRICT an error.
 pub const KATACG_MANAGER_SKIP_DEVICES: u64 = 1;
-/// What a layout has no file for is an error, where it would be a warning.
+/// What would be a warning is an error: a value that this layout has no file for or that systemd has
+/// no property for, a systemd path that katacg_path_validate's strict rules refuse, and the
+/// hierarchies' root as a parent or as a place to move processes to.
 pub const KATACG_MANAGER_STRICT: u64 = 2;
 
 /// A failed katacg_manager_set leaves what it had written: saves reading each value first.
@@ -43,7 +46,8 @@ pub const KATACG_BUS_SYSTEM: u32 = 1;
 pub const KATACG_BUS_USER: u32 = 2;
 
 /// Options of katacg_manager_new. Zero it (KATACG_MANAGER_OPTS_INIT), set what you need, pass
-/// sizeof: fields are only ever added at the end, and 0 is what an older program means.
+/// sizeof (a multiple of 8, at most 4096): fields are only ever added at the end, and 0 is what an
+/// older program means. What it points to is copied.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_manager_opts {
@@ -51,16 +55,20 @@ pub struct katacg_manager_opts {
     pub flags: u64,
     /// The cgroup, instead of the specification's cgroupsPath. NULL: as the specification says.
     pub path: *const c_char,
-    /// v1: comma-separated subsystems to join ("cpu,memory,name=systemd"), each of which must be
-    /// mounted. NULL: all that are mounted, among which devices must be.
+    /// v1: comma-separated subsystems to join ("cpu,memory,name=systemd"; "systemd" means the
+    /// last), each of which must be mounted. NULL: all that are mounted, among which devices must be.
+    /// A unit is in systemd's own hierarchies whatever this says. Not used on a unified host, where
+    /// there is one hierarchy.
     pub subsystems: *const c_char,
-    /// Where warnings are written, a line each; the caller's, never closed. Used when
-    /// log_level is not 0.
+    /// Where warnings are written, a line and one write(2) each; the caller's, never closed. Used when
+    /// log_level is not 0; it must stay open as long as the manager is used (or until
+    /// katacg_manager_log). A pipe that nobody reads any more raises SIGPIPE, a full one waits.
     pub log_fd: i32,
     /// 0: silent. 1: warnings.
     pub log_level: u32,
-    /// The cgroup's name when neither path nor the specification gives a path: it is made below (v1, hybrid)
-    /// or beside (v2) the caller's own, and a rootless caller that may not goes without. NULL: none.
+    /// The cgroup's name when neither path nor the specification gives a path: it is made below
+    /// (v1, hybrid) or beside (v2) the caller's own, and a rootless caller that may not goes
+    /// without. NULL: none.
     pub name: *const c_char,
     /// With KATACG_MANAGER_DELEGATE.
     pub owner_uid: u32,
@@ -71,8 +79,8 @@ pub struct katacg_manager_opts {
     /// KATACG_BUS_*: which systemd.
     pub bus: u32,
     /// Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"; several separated by ';' are
-    /// tried in order). Only unix:path= and unix:abstract= can be used; another address is an error
-    /// of the call that connects. NULL: the bus's own, for the system DBUS_SYSTEM_BUS_ADDRESS or
+    /// tried in order). Only unix:path= and unix:abstract= can be used; without one of them it is an
+    /// error of katacg_manager_new. NULL: the bus's own, for the system DBUS_SYSTEM_BUS_ADDRESS or
     /// /run/dbus/system_bus_socket, for the user DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus,
     /// as the environment has them when it connects. The state has it as it is: after NULL, whoever
     /// loads the state looks in its own environment.

@@ -69,7 +69,8 @@ pub unsafe extern "C" fn katacg_path_is_systemd_slice(path: *const c_char) -> c_
 
 /// The path that Kata uses for a sandbox's cgroup: a systemd path as it is, an absolute path
 /// cleaned, a relative one below "/vc"; the last element gets "kata_" in front (not by the rules
-/// of 3.x).
+/// of 3.x). By the rules of 3.x on a unified host a systemd path comes back with "/" in front, as
+/// Kata has it: to katacg_manager_new that is a directory, so give that the original.
 ///
 /// path: NUL-terminated, not necessarily UTF-8. flags: KATACG_PATH_*. buf, buf_len: the result,
 /// as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also
@@ -96,7 +97,8 @@ pub unsafe extern "C" fn katacg_path_validate(
 ///
 /// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
 /// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: the path is empty; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// Errors: -EINVAL (KATACG_ERR_PATH: the path is empty; KATACG_ERR_ARGUMENT: NULL). Threads: any.
+/// Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_rename(
@@ -182,7 +184,8 @@ pub unsafe extern "C" fn katacg_path_guest(
 ///
 /// slice: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
 /// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
+/// Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_slice_expand(
@@ -199,7 +202,8 @@ pub unsafe extern "C" fn katacg_slice_expand(
 ///
 /// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
 /// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
+/// Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_slice(
@@ -212,11 +216,13 @@ pub unsafe extern "C" fn katacg_path_slice(
     unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.0, buf, buf_len)) }
 }
 
-/// The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope".
+/// The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope", by Kata 3.x's rule. A
+/// manager also makes scopes without a prefix, and slices: katacg_manager_unit tells.
 ///
 /// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
 /// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
+/// Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_unit(

@@ -1,5 +1,6 @@
 //! Who is in a cgroup, and moving somebody in.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
@@ -68,6 +69,29 @@ impl Cgroup<'_> {
             Err(e) if e.is(Errno::OPNOTSUPP) => parse_ids(&self.read("cgroup.threads")?),
             other => parse_ids(&other?),
         }
+    }
+
+    /// The processes in it and below, each once; if it is threaded itself, the threads.
+    pub fn all_pids(&self) -> Result<Vec<i32>> {
+        let mut all = BTreeSet::new();
+        let mut threaded = None;
+        let mut list = |cgroup: Cgroup<'_>| {
+            match cgroup.read("cgroup.procs") {
+                Err(e) if e.is(Errno::OPNOTSUPP) => {
+                    // Below a domain it holds threads of processes that the domain lists.
+                    if *threaded.get_or_insert(true) {
+                        all.extend(cgroup.pids()?);
+                    }
+                }
+                other => {
+                    all.extend(parse_ids(&other?)?);
+                    threaded.get_or_insert(false);
+                }
+            }
+            Ok(())
+        };
+        self.walk(&mut list)?;
+        Ok(all.into_iter().collect())
     }
 
     /// The threads in it.

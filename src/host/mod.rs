@@ -192,6 +192,12 @@ impl Host {
             .advice(format!("mounted: {}", self.labels().join(" ")))
     }
 
+    /// Whether the other's hierarchies are these, in the same order, whatever cgroup its caller is in.
+    pub(crate) fn has_mounts_of(&self, other: &Host) -> bool {
+        let mount = |h: &Hierarchy| (h.version, h.mountpoint.clone(), h.root.clone());
+        self.hierarchies.iter().map(mount).eq(other.hierarchies.iter().map(mount))
+    }
+
     /// Controllers of all v1 hierarchies, in mount order; `cgroup2` where that is mounted.
     pub fn labels(&self) -> Vec<&str> {
         let of = |h: &'_ Hierarchy| h.version == Version::V2;

@@ -143,8 +143,8 @@ impl Manager {
                 run.remember(&[pid])?;
             }
             // A cgroup that is there already is set as set does it: in turn, and undone.
-            let sets = set && plan.writes().next().is_some();
-            let _turn = match sets.then(|| self.take_turn()) {
+            let writes = plan.writes().next().is_some();
+            let _turn = match writes.then(|| self.take_turn()) {
                 Some(Err(e)) => return Err(e),
                 Some(Ok(Some(turn))) => {
                     run.keep_old_values(!self.config.flags.no_rollback);

@@ -223,6 +223,8 @@ impl<'m> Run<'m> {
         let path = &self.manager.in_hierarchy(hierarchy)?.path[..];
         Ok(match below {
             b"" => Cow::Borrowed(path),
+            // An absolute path would leave the hierarchy (mkdirat).
+            below if path.is_empty() => Cow::Owned(below.to_vec()),
             below => Cow::Owned([path, b"/", below].concat()),
         })
     }

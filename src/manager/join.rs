@@ -66,9 +66,7 @@ pub(super) fn derive(host: &Host, config: &Config, at_path: &Place) -> Result<Ve
     } else {
         check_names(&config.subsystems)?;
         let unit = matches!(at_path, Place::Unit(_));
-        let wanted = |name: &&&str| {
-            config.subsystems.iter().any(|s| s == **name) || unit && SYSTEMDS.contains(*name)
-        };
+        let wanted = |name: &&&str| asked(config, name) || unit && SYSTEMDS.contains(*name);
         SUBSYSTEMS.iter().filter(wanted).copied().collect()
     };
     let mut out = Vec::new();
@@ -76,7 +74,7 @@ pub(super) fn derive(host: &Host, config: &Config, at_path: &Place) -> Result<Ve
         let Some(index) = host.find(name) else {
             // Without it a container would have every device; that is not for us to decide.
             let needed = name == "devices" && !config.flags.skip_devices;
-            if needed || config.subsystems.iter().any(|s| s == name) {
+            if needed || asked(config, name) {
                 return Err(host.no_such_controller(name));
             }
             continue;
@@ -97,8 +95,20 @@ pub(super) fn derive(host: &Host, config: &Config, at_path: &Place) -> Result<Ve
     Ok(out)
 }
 
+/// Kata's sets, and directories, say `systemd`.
+fn canonical(name: &str) -> &str {
+    match name {
+        "systemd" => "name=systemd",
+        name => name,
+    }
+}
+
+fn asked(config: &Config, name: &str) -> bool {
+    config.subsystems.iter().any(|s| canonical(s) == name)
+}
+
 fn check_names(names: &[String]) -> Result<()> {
-    match names.iter().find(|name| !SUBSYSTEMS.contains(&name.as_str())) {
+    match names.iter().find(|name| !SUBSYSTEMS.contains(&canonical(name))) {
         Some(name) => fail(
             Code::Argument,
             format!("{name:?} is not a v1 subsystem; known: {}", SUBSYSTEMS.join(" ")),
@@ -170,7 +180,8 @@ pub(super) fn from_paths(host: &Host, paths: &[(String, Vec<u8>)]) -> Result<Vec
                 ),
             );
         };
-        out.push(Joined { subsystem: subsystem.clone(), hierarchy: index, path: below.to_vec() });
+        let subsystem = canonical(subsystem).to_owned();
+        out.push(Joined { subsystem, hierarchy: index, path: below.to_vec() });
     }
     let rank = |j: &Joined| SUBSYSTEMS.iter().position(|s| *s == j.subsystem);
     out.sort_by_key(rank);

@@ -119,9 +119,14 @@ impl Manager {
         Ok(())
     }
 
-    /// Whether the cgroup is there.
+    /// Whether the cgroup is there, in any hierarchy.
     pub fn exists(&self) -> Result<bool> {
-        self.main()?.exists()
+        for joined in self.each() {
+            if self.shared.cgroup(joined.hierarchy, &joined.path)?.exists()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Removes the cgroup from every hierarchy, with its children. Idempotent: what is gone

@@ -10,7 +10,14 @@ pub struct Log {
     fd: RawFd,
 }
 
+/// The number of no descriptor.
+pub(super) const NOBODY: RawFd = -1;
+
 impl Log {
+    pub(super) fn number(log: Option<Log>) -> RawFd {
+        log.map_or(NOBODY, |log| log.fd)
+    }
+
     /// The descriptor stays the caller's; it must be open whenever the manager is used.
     pub fn new(fd: RawFd) -> Result<Log> {
         if fd < 0 {

@@ -35,6 +35,11 @@ impl Manager {
             return fail(Code::Argument, format!("{id} is not the id of a task"));
         }
         let below = check_below(how.below)?;
+        if !below.is_empty() {
+            self.not_the_root()?;
+        }
+        // It may have been made in none.
+        self.main_joined()?;
         let kind = if how.threads { Kind::Thread } else { Kind::Process };
         let mut plan = Plan::default();
         for joined in self.each() {
@@ -85,16 +90,11 @@ impl Manager {
         cgroup.pids().map_err(|e| gone_or(cgroup, e))
     }
 
-    /// The processes in the cgroup and in all below it, each once.
+    /// The processes in the cgroup and in all below it, each once (threads, of a v2 threaded
+    /// cgroup). Of the hierarchy that [`Manager::pids`] is about.
     pub fn all_pids(&self) -> Result<Vec<i32>> {
-        let mut all = BTreeSet::new();
-        let mut list = |cgroup: Cgroup<'_>| {
-            all.extend(cgroup.pids()?);
-            Ok(())
-        };
         let cgroup = self.main()?;
-        cgroup.walk(&mut list).map_err(|e| gone_or(cgroup, e))?;
-        Ok(all.into_iter().collect())
+        cgroup.all_pids().map_err(|e| gone_or(cgroup, e))
     }
 
     /// The threads in the cgroup.
@@ -114,6 +114,9 @@ impl Manager {
         self.not_the_root()?;
         if to.each().any(|j| j.path.is_empty()) && self.config.flags.strict {
             return fail(Code::Path, "the hierarchies' root is no place to move processes to");
+        }
+        if !self.shared.host().has_mounts_of(to.shared.host()) {
+            return fail(Code::Argument, "the two cgroups are of hosts with other mounts");
         }
         let mut count = 0;
         let mut processes: BTreeSet<i32> = BTreeSet::new();

@@ -25,7 +25,7 @@ mod told;
 mod undo;
 mod unit;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oci_spec::runtime::LinuxResources;
@@ -62,7 +62,7 @@ pub struct Manager {
     place: bool,
     /// Hierarchies in which a rootless caller could not make the cgroup.
     dropped: Vec<AtomicBool>,
-    log: Option<Log>,
+    log: AtomicI32,
 }
 
 impl Manager {
@@ -139,20 +139,25 @@ impl Manager {
             busy: Mutex::default(),
             place: false,
             dropped,
-            log: None,
+            log: AtomicI32::new(log::NOBODY),
         }
     }
 
     /// The same manager, with warnings written to `log`.
     #[must_use]
-    pub fn with_log(mut self, log: Option<Log>) -> Manager {
-        self.log = log;
+    pub fn with_log(self, log: Option<Log>) -> Manager {
+        self.set_log(log);
         self
+    }
+
+    /// Has warnings written to `log` from now on.
+    pub fn set_log(&self, log: Option<Log>) {
+        self.log.store(Log::number(log), Ordering::Relaxed);
     }
 
     /// Says what had no effect; returns it for callers of the crate.
     fn warn(&self, warnings: Vec<String>) -> Vec<String> {
-        if let Some(log) = self.log {
+        if let Ok(log) = Log::new(self.log.load(Ordering::Relaxed)) {
             for text in &warnings {
                 log.warn(text);
             }
@@ -163,6 +168,11 @@ impl Manager {
     /// The host that it works on.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The unit of systemd's that the cgroup is, if it is one.
+    pub fn unit(&self) -> Option<&str> {
+        self.unit.as_ref().filter(|_| !self.place).map(|on| on.unit.name.as_str())
     }
 
     /// How it was configured.

@@ -1,13 +1,17 @@
 //! What the managers of one host share.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::time::Duration;
 
 use crate::cgroupfs::Trees;
 use crate::error::Result;
 use crate::host;
 use crate::kata::gopath;
 use crate::systemd::{Bus, Systemd};
+
+/// Milliseconds.
+const PATIENCE: u32 = 100;
 
 /// A host's hierarchies, and the connections to its systemds: one for all managers of a bus, so
 /// a process that uses one `Shared` has one connection. Nothing is connected before it is needed.
@@ -53,18 +57,33 @@ impl Shared {
         version: Option<u32>,
     ) -> Arc<Systemd> {
         let key = Key { bus, address: address.map(str::to_owned), version };
-        // Held for a moment only: nothing is connected under it.
-        let mut buses = self.buses.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let systemd = Systemd::new(bus, key.address.clone());
+            Arc::new(match version {
+                Some(version) => systemd.with_version(version),
+                None => systemd,
+            })
+        };
+        let Some(mut buses) = self.buses() else { return new() };
         if let Some((_, systemd)) = buses.iter().find(|(known, _)| *known == key) {
             return Arc::clone(systemd);
         }
-        let systemd = Systemd::new(bus, key.address.clone());
-        let systemd = Arc::new(match version {
-            Some(version) => systemd.with_version(version),
-            None => systemd,
-        });
+        let systemd = new();
         buses.push((key, Arc::clone(&systemd)));
         systemd
+    }
+
+    /// Held for a moment only: nothing is connected under it. In the child of a fork it may be
+    /// held for ever, by a thread that is not there; then there is none.
+    fn buses(&self) -> Option<MutexGuard<'_, Vec<(Key, Arc<Systemd>)>>> {
+        for _ in 0..PATIENCE {
+            match self.buses.try_lock() {
+                Ok(buses) => return Some(buses),
+                Err(TryLockError::Poisoned(e)) => return Some(e.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        None
     }
 
     /// Where PID 1's systemd has its units: `/`, but for a container that sees the host's

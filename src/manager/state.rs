@@ -53,6 +53,9 @@ struct State {
     bus: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bus_address: Option<String>,
+    /// Only a place to move processes to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    place: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
 }
@@ -153,6 +156,7 @@ impl Manager {
                 if user { "user" } else { "system" }.to_owned()
             }),
             bus_address: self.config.systemd.address.clone(),
+            place: self.place,
             annotations: self.config.systemd.annotations.clone(),
         };
         serde_json::to_string(&state)
@@ -196,10 +200,11 @@ impl Manager {
             systemd,
         };
         if state.paths.is_empty() {
-            let manager = Manager::new(shared, config)?;
+            let mut manager = Manager::new(shared, config)?;
             for &hierarchy in manager.hierarchies.iter().filter(|_| state.nowhere) {
                 manager.drop_hierarchy(hierarchy);
             }
+            manager.place = state.place;
             return Ok(manager);
         }
         config.check()?;
@@ -213,6 +218,8 @@ impl Manager {
         if let Some(unit) = &unit {
             unit.check_places(&shared, &joined)?;
         }
-        Ok(Manager::assemble(shared, config, joined, unit))
+        let mut manager = Manager::assemble(shared, config, joined, unit);
+        manager.place = state.place;
+        Ok(manager)
     }
 }

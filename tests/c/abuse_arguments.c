@@ -118,6 +118,11 @@ static void managers(void) {
     REFUSED(katacg_manager_path(manager, "cpu", NULL, n, e));
     REFUSED(katacg_manager_state(NULL, buf, n, e));
     REFUSED(katacg_manager_state(manager, NULL, n, e));
+    REFUSED(katacg_manager_unit(NULL, buf, n, e));
+    REFUSED(katacg_manager_unit(manager, NULL, n, e));
+    REFUSED(katacg_manager_log(NULL, 2, 1, e));
+    REFUSED(katacg_manager_log(manager, -1, 1, e));
+    REFUSED(katacg_manager_log(manager, 2, 2, e));
     REFUSED(katacg_manager_pids(NULL, NULL, 0, e));
     REFUSED(katacg_manager_exists(NULL, e));
     REFUSED(katacg_manager_destroy(NULL, e));

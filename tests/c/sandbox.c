@@ -279,6 +279,7 @@ static void state(const char *cgroup) {
 static void warnings(void) {
     const char *cgroup = test_cgroup("warnings");
     FILE *log = tmpfile();
+    struct katacg_manager *loaded;
     struct katacg_manager *manager = new_manager(
         cgroup, NULL, "{\"memory\":{\"kernel\":1048576,\"limit\":67108864}}", fileno(log));
     size_t got;
@@ -290,6 +291,21 @@ static void warnings(void) {
     CHECK(got > 0 && strstr(text, "warning: ") && strstr(text, "kernel") && text[got - 1] == '\n' &&
               strchr(text, '\n') == text + got - 1,
           "the log has \"%s\"", text);
+
+    /* One that comes from elsewhere is silent until it is told. */
+    CHECK(katacg_manager_state(manager, text, sizeof(text), clear(&err)) < (int)sizeof(text), "state");
+    CHECK(katacg_manager_load(NULL, text, strlen(text), &loaded, clear(&err)) == 0, "%s",
+          err.message);
+    CHECK(katacg_manager_set(loaded, NULL, 0, clear(&err)) == 0, "%s", err.message);
+    CHECK(fread(text, 1, sizeof(text), log) == 0, "a log of its own");
+    CHECK(katacg_manager_log(loaded, fileno(log), 1, clear(&err)) == 0, "%s", err.message);
+    CHECK(katacg_manager_set(loaded, NULL, 0, clear(&err)) == 0, "%s", err.message);
+    CHECK(fseek(log, (long)got, SEEK_SET) == 0 && fread(text, 1, sizeof(text), log) == got,
+          "no second warning");
+    CHECK(katacg_manager_log(loaded, 0, 0, clear(&err)) == 0, "%s", err.message);
+    CHECK(katacg_manager_set(loaded, NULL, 0, clear(&err)) == 0, "%s", err.message);
+    CHECK(fread(text, 1, sizeof(text), log) == 0, "not silent again");
+    katacg_manager_free(loaded);
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     katacg_manager_free(manager);
     CHECK(fcntl(fileno(log), F_GETFD) >= 0, "the log descriptor is the caller's");

@@ -24,6 +24,29 @@ static const char *plan(int layout, const char *path, unsigned version, const ch
     return text;
 }
 
+/* What `systemctl` calls it; nothing for a directory. */
+static void unit(const char *path, const char *wanted) {
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_error err;
+    struct katacg_manager *manager;
+    char name[300];
+    int len;
+
+    opts.path = path;
+    opts.bus_address = NOWHERE;
+    manager = make(HYBRID, NULL, &opts, &err);
+    len = manager ? katacg_manager_unit(manager, name, sizeof(name), &err) : -1;
+    CHECK(len == (int)strlen(wanted) && strcmp(name, wanted) == 0, "%s: %s", path, err.message);
+    katacg_manager_free(manager);
+}
+
+static void units(void) {
+    unit("a.slice:kata:x", "kata-x.scope");
+    unit("a.slice::x", "x.scope");
+    unit("::a-b.slice", "a-b.slice");
+    unit("/a/b", "");
+}
+
 static void planned(int layout, unsigned version, const char *spec, uint32_t flags,
                     const char *wanted) {
     const char *found = plan(layout, PATH, version, spec, flags | KATACG_PLAN_TEXT);
@@ -220,5 +243,6 @@ int main(void) {
     quotas();
     masks();
     slices();
+    units();
     return free_hosts();
 }

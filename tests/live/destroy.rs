@@ -19,6 +19,20 @@ fn twice_and_never_made() {
     assert!(!s.manager.exists().unwrap());
 }
 
+/// Removed in part by somebody else: what is left of it exists, and is ours to remove.
+#[test]
+fn what_is_left_exists() {
+    let s = Sandbox::empty("{}");
+    let mut dirs: Vec<_> = s.manager.paths().map(|(key, _)| s.dir(key)).collect();
+    dirs.sort();
+    dirs.dedup();
+    while let Some(dir) = dirs.pop() {
+        assert!(s.manager.exists().unwrap(), "before {}", dir.display());
+        fs::remove_dir(dir).unwrap();
+    }
+    assert!(!s.manager.exists().unwrap());
+}
+
 #[test]
 fn with_children() {
     let s = Sandbox::empty("{}");

@@ -266,6 +266,10 @@ fn rootless() {
     let applied = without.apply(NOBODY, true).unwrap();
     assert!(applied.dropped > 0, "{applied:?}");
     assert_eq!(without.pids().unwrap_err().code(), Code::Rootless);
+    assert!(!without.exists().unwrap());
+    let own = i32::try_from(std::process::id()).unwrap();
+    let nowhere = without.add(&[own], katacg::manager::Add::default()).unwrap_err();
+    assert_eq!(nowhere.code(), Code::Rootless, "{nowhere}");
     without.destroy().unwrap();
     let limited = made("sandbox", r#"{"pids":{"limit":5}}"#, true);
     let error = limited.apply(NOBODY, true).unwrap_err();

@@ -1,6 +1,8 @@
 //! Adding, listing and moving, processes and threads.
 
-use katacg::manager::{Add, NOBODY};
+use std::sync::Arc;
+
+use katacg::manager::{Add, Manager, Shared, NOBODY};
 use katacg::Code;
 
 use crate::fixture::*;
@@ -88,6 +90,9 @@ fn vcpu_threads_in_a_threaded_subtree_on_v2() {
     assert_eq!(sub.pids().unwrap(), vcpus);
     assert_eq!(Sandbox::cgroup_of(pid, ""), s.name, "the rest of the process stayed");
     assert_eq!(s.manager.threads().unwrap().len(), 3);
+    // Those threads are of a process that is listed already.
+    assert_eq!(s.manager.all_pids().unwrap(), [pid]);
+    assert_eq!(sub.all_pids().unwrap(), vcpus);
 }
 
 #[test]
@@ -166,4 +171,29 @@ fn the_root_is_no_target_in_strict_mode() {
     assert_eq!(root.set(&root.resources()).unwrap_err().code(), Code::Path);
     assert_eq!(root.apply(-1, false).unwrap_err().code(), Code::Path);
     assert_eq!(root.move_to(&s.manager).unwrap_err().code(), Code::Path);
+    // Nor is anything made in it, or in the root of the file system.
+    let mut s = s;
+    let pid = s.child();
+    let made = format!("{}-made", s.name);
+    let below = made.trim_start_matches('/').as_bytes();
+    for create in [true, false] {
+        let error = root.add(&[pid], Add { below, create, threads: false }).unwrap_err();
+        assert_eq!(error.code(), Code::Path, "{error}");
+    }
+    assert!(!manager(&made, "{}").exists().unwrap());
+    assert!(!std::path::Path::new(&made).exists());
+}
+
+#[test]
+fn two_hosts_that_are_not_the_same() {
+    let s = Sandbox::new("{}");
+    let host = katacg::host::Host::parse(katacg::host::Sources {
+        mountinfo: b"30 1 0:30 / /elsewhere rw - cgroup2 cgroup2 rw\n",
+        cgroup: b"0::/\n",
+        ..Default::default()
+    });
+    let other = Shared::new(katacg::cgroupfs::Trees::new(host.unwrap()));
+    let other = Manager::new(Arc::new(other), config("/other", "{}")).unwrap();
+    assert_eq!(s.manager.move_to(&other).unwrap_err().code(), Code::Argument);
+    assert_eq!(s.manager.pids().unwrap().len(), 1);
 }

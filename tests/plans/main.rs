@@ -276,6 +276,23 @@ fn a_cpuset_mounted_without_its_prefix() {
 
 /// The printed forms say where a write goes, under which controller, and all that the executor
 /// will do with it.
+/// What `katacg_subsystems` calls the named hierarchy is taken back, from lists and from saved paths.
+#[test]
+fn systemd_is_a_name_of_the_named_hierarchy() {
+    for layout in ["legacy", "hybrid"] {
+        let subsystems = ["systemd", "cpu"].map(str::to_owned).to_vec();
+        let made = manager(host(layout), Config { subsystems, ..Config::default() }).unwrap();
+        let keys: Vec<&str> = made.paths().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["cpu", "name=systemd"], "{layout}");
+        let state = r#"{"version":1,"driver":"cgroupfs","path":"/x","paths":{
+            "systemd":"/sys/fs/cgroup/systemd/x","cpu":"/sys/fs/cgroup/cpu,cpuacct/x"}}"#;
+        let shared = Arc::new(Shared::new(Trees::new(host(layout))));
+        let loaded = Manager::load(shared, state.as_bytes()).unwrap();
+        let keys: Vec<&str> = loaded.paths().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["cpu", "name=systemd"], "{layout}");
+    }
+}
+
 #[test]
 fn the_printed_forms() {
     let json = br#"{"cpu":{"shares":7,"quota":5,"period":6,"burst":0},"blockIO":{"weight":100},

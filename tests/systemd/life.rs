@@ -149,6 +149,11 @@ fn the_whole_life_of_a_scope() {
     assert!(parent.exists().unwrap());
     let parent = String::from_utf8(parent.path("pids").unwrap()).unwrap();
     assert_eq!(parent.rsplit('/').next(), Some(slice));
+    // It is a place to move processes to, whoever has it: others are in it.
+    let saved = s.manager.parent().unwrap().state().unwrap();
+    let saved = Manager::load(Arc::new(Shared::read().unwrap()), saved.as_bytes()).unwrap();
+    assert_eq!(saved.kill(Signal::CONT).unwrap_err().code(), Code::Path);
+    assert_eq!(saved.destroy().unwrap_err().code(), Code::Path);
 
     // Another process would have nothing but the state.
     let state = s.manager.state().unwrap();
