@@ -93,6 +93,12 @@ impl Cgroup<'_> {
         self.path.len()
     }
 
+    /// Whether it is the other one, of the same hierarchy, or below it.
+    pub(crate) fn is_in(&self, other: Cgroup<'_>) -> bool {
+        let rest = self.path.strip_prefix(other.path);
+        rest.is_some_and(|rest| rest.is_empty() || other.path.is_empty() || rest.starts_with(b"/"))
+    }
+
     /// The path from the hierarchy's root, for the kernel.
     fn below(&self, file: &str) -> std::result::Result<CString, Errno> {
         let slash = !self.path.is_empty() && !file.is_empty();

@@ -37,8 +37,14 @@ impl Cgroup<'_> {
         }
         for level in self.ancestors() {
             let wanted = missing(level)?;
+            let mut result = level.control('+', &wanted);
+            if result.as_ref().is_err_and(|e| e.is(Errno::OPNOTSUPP)) {
+                // Made by somebody below a threaded cgroup, and left "domain invalid".
+                level.settle_between();
+                result = level.control('+', &wanted);
+            }
             // Together, or else one by one; who needs what stays off will say so.
-            if wanted.is_empty() || level.control('+', &wanted).is_ok() {
+            if result.is_ok() {
                 done.push((level.len(), wanted));
                 continue;
             }

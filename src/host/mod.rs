@@ -10,7 +10,7 @@ pub mod v1mount;
 
 use std::collections::BTreeMap;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Dir, Mode, OFlags};
 
 use crate::error::{fail, Code, Error, Result};
 use crate::kata::gopath;
@@ -246,6 +246,30 @@ pub(crate) fn own_text(id: i32) -> Result<Vec<u8>> {
             return Ok(text);
         }
     }
+}
+
+/// Threads of a process that are elsewhere than the process is, whose text is given, and theirs.
+pub(crate) fn threads_elsewhere(id: i32, text: &[u8]) -> Vec<(i32, Vec<u8>)> {
+    let path = format!("/proc/{id}/task");
+    // As many links as there are threads, and two.
+    if rustix::fs::stat(&path).is_ok_and(|stat| stat.st_nlink <= 3) {
+        return Vec::new();
+    }
+    // What cannot be listed or has ended cannot be put back.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let list = rustix::fs::open(&path, flags, Mode::empty()).and_then(Dir::new);
+    let mut out = Vec::new();
+    for entry in list.into_iter().flatten().flatten() {
+        let Some(thread) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        match own_text(thread) {
+            Ok(own) if thread != id && own != text => out.push((thread, own)),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// The text's parts.

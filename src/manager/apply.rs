@@ -63,7 +63,6 @@ impl Manager {
         out.steps.extend(self.inherit_cpuset(&knobs.steps));
         out.steps.extend(knobs.steps);
         out.warnings = knobs.warnings;
-        out.steps.extend(self.delegate());
         if pid != NOBODY {
             for joined in self.each() {
                 out.steps.push(Step::Attach {
@@ -74,6 +73,8 @@ impl Manager {
                 });
             }
         }
+        // Last: a call that fails gives nothing away.
+        out.steps.extend(self.delegate());
         Ok(out)
     }
 
@@ -100,8 +101,12 @@ impl Manager {
         let v2 = self.each().filter(|j| self.version(j) == Version::V2).map(|j| j.hierarchy);
         let mut v2: Vec<usize> = v2.collect();
         if !self.shared.host().is_unified() {
-            let controllers = |w: &Write| w.controller != "unified";
-            v2.retain(|h| limits.writes().any(|w| w.hierarchy == *h && controllers(w)));
+            let has = |w: &Write| {
+                let facts = self.shared.host().hierarchies.get(w.hierarchy);
+                let name = w.file.split('.').next();
+                facts.is_some_and(|h| h.controllers.iter().any(|c| Some(c.as_str()) == name))
+            };
+            v2.retain(|h| limits.writes().any(|w| w.hierarchy == *h && has(w)));
         }
         v2
     }
@@ -140,7 +145,7 @@ impl Manager {
             let _one_at_a_time = self.one_at_a_time();
             let mut run = Run::new(self);
             if pid != NOBODY {
-                run.remember(&[pid])?;
+                run.remember(Kind::Process, &[pid])?;
             }
             // A cgroup that is there already is set as set does it: in turn, and undone.
             let writes = plan.writes().next().is_some();

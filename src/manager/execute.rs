@@ -24,6 +24,8 @@ pub(super) struct Run<'m> {
     pub(super) enabled: Vec<(usize, usize, Vec<String>)>,
     /// Where each task was before, as /proc says it.
     pub(super) origin: BTreeMap<i32, Vec<u8>>,
+    /// Threads that were elsewhere than their process: its id, their own, where.
+    pub(super) apart: Vec<(i32, i32, Vec<u8>)>,
     /// Tasks that have moved: hierarchy, kind, id.
     pub(super) moved: Vec<(usize, Kind, i32)>,
     /// Writes that wait until the named file has been written.
@@ -51,6 +53,7 @@ impl<'m> Run<'m> {
             created: Vec::with_capacity(hierarchies),
             enabled: Vec::new(),
             origin: BTreeMap::new(),
+            apart: Vec::new(),
             moved: Vec::with_capacity(hierarchies),
             waiting: Vec::new(),
             entered: Vec::with_capacity(hierarchies),
@@ -81,10 +84,17 @@ impl<'m> Run<'m> {
 
     /// Notes where tasks are, so that they can be put back. An id that is gone ends here,
     /// before anything is made.
-    pub(super) fn remember(&mut self, ids: &[i32]) -> Result<()> {
+    pub(super) fn remember(&mut self, kind: Kind, ids: &[i32]) -> Result<()> {
         for &id in ids {
             match host::own_text(id) {
-                Ok(text) => drop(self.origin.insert(id, text)),
+                Ok(text) => {
+                    // A process takes all its threads along: vCPUs out of their cgroup.
+                    if kind == Kind::Process {
+                        let apart = host::threads_elsewhere(id, &text);
+                        self.apart.extend(apart.into_iter().map(|(tid, own)| (id, tid, own)));
+                    }
+                    self.origin.insert(id, text);
+                }
                 Err(e) if e.is(Errno::NOENT) || e.is(Errno::SRCH) => {
                     let id = id.to_string();
                     return Err(Error::system("find process", id.as_bytes(), Errno::SRCH));
@@ -159,8 +169,12 @@ impl<'m> Run<'m> {
                 if self.is_v1_cpuset(*hierarchy) {
                     self.inherit(*hierarchy, cgroup, [true, true])?;
                 }
-                if *threaded {
-                    cgroup.write("cgroup.type", b"threaded")?;
+                let own = path.len() - below.len();
+                let levels = (own + 1..=path.len())
+                    .filter(|&end| *threaded && path.get(end).is_none_or(|&next| next == b'/'));
+                // From above: one that is no thread of ours would be a subtree's root itself.
+                for end in levels {
+                    cgroup.prefix(end).write("cgroup.type", b"threaded")?;
                 }
                 Ok(())
             }
@@ -243,9 +257,10 @@ impl<'m> Run<'m> {
                 return Ok(());
             }
             // v1: an ancestor that was there before is empty, so this is no subset of it.
-            (Err(e), _) if e.is(Errno::ACCESS) && write.controller == "cpuset" => {
-                cpuset::fill_ancestors(cgroup, self.cpuset_files(write.hierarchy))?;
-                self.put(cgroup, write).map_err(|_| explain(cgroup, write, e))?;
+            (Err(e), _) if e.is(Errno::ACCESS) && self.is_v1_cpuset(write.hierarchy) => {
+                cpuset::fill_ancestors(cgroup, self.cpuset_files(write.hierarchy))
+                    .and_then(|()| self.put(cgroup, write))
+                    .map_err(|_| explain(cgroup, write, e))?;
             }
             (Err(e), _) if e.is(Errno::NOENT) => match &write.missing {
                 _ if !cgroup.exists()? => return Err(gone(cgroup)),
@@ -286,11 +301,14 @@ impl<'m> Run<'m> {
         if !self.keep || made {
             return put(cgroup, write, None);
         }
-        let mut old = Vec::new();
+        let mut old = None;
         let result = put(cgroup, write, Some(&mut old));
         // A value that the kernel changed was written all the same.
         if result.as_ref().map_or_else(|e| e.code() == Code::Clamped, |()| true) {
-            self.remember_value(cgroup, write, &old);
+            match old {
+                Some(old) => self.remember_value(cgroup, write, &old),
+                None => self.old.push((write.clone(), None)),
+            }
         }
         result
     }

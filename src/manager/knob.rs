@@ -11,7 +11,11 @@ use crate::sys::write_all;
 
 /// Writes; reads first when the old value is wanted, and afterwards where the kernel is known to
 /// take another value in silence.
-pub(super) fn put(cgroup: Cgroup<'_>, write: &Write, old: Option<&mut Vec<u8>>) -> Result<()> {
+pub(super) fn put(
+    cgroup: Cgroup<'_>,
+    write: &Write,
+    old: Option<&mut Option<Vec<u8>>>,
+) -> Result<()> {
     let failed = |e| Error::write(&cgroup.absolute(&write.file), write.value.as_bytes(), e);
     let reads = write.exact || old.is_some();
     let flags = if reads { OFlags::RDWR } else { OFlags::WRONLY };
@@ -24,7 +28,7 @@ pub(super) fn put(cgroup: Cgroup<'_>, write: &Write, old: Option<&mut Vec<u8>>) 
     };
     let fd = opened.map_err(failed)?;
     if let Some(old) = old {
-        *old = read(&fd).unwrap_or_default();
+        *old = read(&fd).ok();
     }
     put_open(cgroup, write, &fd)
 }

@@ -1,5 +1,6 @@
 //! Freezing, killing, removing.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -18,6 +19,14 @@ const KILL_FREEZE: Duration = Duration::from_secs(2);
 
 fn own_pid() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()
+}
+
+fn signal_one(id: i32, signal: Signal) -> Result<()> {
+    let Some(pid) = Pid::from_raw(id) else { return Ok(()) };
+    match kill_process(pid, signal) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(e) => Err(Error::system("signal process", id.to_string().as_bytes(), e)),
+    }
 }
 
 impl Manager {
@@ -89,34 +98,49 @@ impl Manager {
         // Without a freezer, or past its deadline, several passes catch those that fork.
         let frozen = was_frozen || self.freeze(KILL_FREEZE).is_ok();
         let result = self.signal_all(signal, frozen);
-        if frozen && (!was_frozen || signal == Signal::KILL) {
-            self.thaw()?;
+        let thawed = match signal == Signal::KILL {
+            true => self.thaw_all(),
+            false if frozen && !was_frozen => self.thaw(),
+            false => Ok(()),
+        };
+        match thawed {
+            // With its last process a unit's cgroup goes away.
+            Err(e) if e.code() != Code::Deleted && frozen => result.and(Err(e)),
+            _ => result,
         }
-        result
     }
 
+    /// v1: whoever is frozen sees no signal, also in cgroups below that are frozen themselves.
+    fn thaw_all(&self) -> Result<()> {
+        let (cgroup, version) = self.freezer_cgroup()?;
+        let mut thaw = |cgroup: Cgroup<'_>| cgroup.thaw(version);
+        cgroup.walk(&mut thaw).map_err(|e| gone_or(cgroup, e))
+    }
+
+    /// Everybody, whatever one of them answers; the first error of all.
     fn signal_all(&self, signal: Signal, once: bool) -> Result<()> {
-        let mut told: Vec<i32> = Vec::new();
-        for _ in 0..if once { 1 } else { KILL_PASSES } {
-            let new: Vec<i32> =
-                self.all_pids()?.into_iter().filter(|pid| !told.contains(pid)).collect();
+        let mut told: BTreeSet<i32> = BTreeSet::from([own_pid()]);
+        let mut us = false;
+        let mut result = Ok(());
+        for pass in 0..if once { 1 } else { KILL_PASSES } {
+            let all = match self.all_pids() {
+                Err(e) if pass > 0 && e.code() == Code::Deleted => break,
+                other => other?,
+            };
+            us |= all.contains(&own_pid());
+            let new: Vec<i32> = all.into_iter().filter(|id| told.insert(*id)).collect();
             if new.is_empty() {
                 break;
             }
-            // The caller itself last: after it nobody signals the others.
-            let (us, others): (Vec<i32>, Vec<i32>) = new.iter().partition(|id| **id == own_pid());
-            for id in others.into_iter().chain(us) {
-                let Some(pid) = Pid::from_raw(id) else { continue };
-                match kill_process(pid, signal) {
-                    Ok(()) | Err(Errno::SRCH) => {}
-                    Err(e) => {
-                        return Err(Error::system("signal process", id.to_string().as_bytes(), e))
-                    }
-                }
+            for id in new {
+                result = result.and(signal_one(id, signal));
             }
-            told.extend(new);
         }
-        Ok(())
+        // The caller last: after it nobody signals the others.
+        match us {
+            true => result.and(signal_one(own_pid(), signal)),
+            false => result,
+        }
     }
 
     /// Whether the cgroup is there, in any hierarchy.

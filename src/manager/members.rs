@@ -63,7 +63,7 @@ impl Manager {
         }
         let _one_at_a_time = self.one_at_a_time();
         let mut run = Run::new(self);
-        run.remember(ids)?;
+        run.remember(kind, ids)?;
         run.carry_out(&plan)?;
         match user {
             // It may have moved some of them.
@@ -119,22 +119,24 @@ impl Manager {
             return fail(Code::Argument, "the two cgroups are of hosts with other mounts");
         }
         let mut count = 0;
-        let mut processes: BTreeSet<i32> = BTreeSet::new();
         for joined in self.each() {
-            let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
             if to.each().any(|j| j.hierarchy == joined.hierarchy && j.path == joined.path) {
                 return fail(Code::Argument, "a cgroup cannot be moved to itself");
             }
-            match cgroup.pids() {
-                Ok(pids) => processes.extend(pids),
+        }
+        let ours = |j: &Joined| self.each().find(|own| own.hierarchy == j.hierarchy);
+        // Before anybody moves; asked for only where somebody wants it.
+        let mut processes: BTreeSet<i32> = BTreeSet::new();
+        for joined in self.each().filter(|_| to.each().any(|j| ours(j).is_none())) {
+            match self.shared.cgroup(joined.hierarchy, &joined.path)?.all_pids() {
                 Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
-                Err(e) => return Err(e),
+                other => processes.extend(other?),
             }
         }
         for target in to.each() {
             let version = to.version(target);
             let into = to.shared.cgroup(target.hierarchy, &target.path)?;
-            match self.each().find(|j| j.hierarchy == target.hierarchy) {
+            match ours(target) {
                 Some(source) => {
                     let from = self.shared.cgroup(source.hierarchy, &source.path)?;
                     count += empty(from, into, version, count > 0)?;
@@ -161,14 +163,20 @@ impl Manager {
     }
 }
 
-/// Moves everybody out of a cgroup and those below it.
+/// Moves everybody out of a cgroup and those below it, but for the other one, if that is below.
 fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version, begun: bool) -> Result<usize> {
     let mut count = 0;
     // A cgroup that is empty goes away by itself when it is a unit's.
     let is_gone = |e: &Error| e.is(Errno::NOENT) || e.is(Errno::NODEV);
+    let there = |cgroup: Cgroup<'_>| into.is_in(from) && cgroup.is_in(into);
     for pass in 0..PASSES {
         let mut found = 0;
+        // Apart from those of the cgroup that is emptied, which may be gone.
+        let mut refused: Option<Error> = None;
         let mut move_all = |cgroup: Cgroup<'_>| {
+            if refused.is_some() || there(cgroup) {
+                return Ok(());
+            }
             let (kind, ids) = match version {
                 Version::V1 => (Kind::Thread, cgroup.threads(version)?),
                 Version::V2 => match cgroup.read("cgroup.procs") {
@@ -177,10 +185,17 @@ fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version, begun: bool) -> R
                 },
             };
             found += ids.len();
-            count += attach_living(into, version, kind, &ids)?;
+            match attach_living(into, version, kind, &ids) {
+                Ok(moved) => count += moved,
+                Err(e) => refused = Some(e),
+            }
             Ok(())
         };
-        match from.walk(&mut move_all) {
+        let walked = from.walk(&mut move_all);
+        if let Some(e) = refused {
+            return Err(gone_or(into, e));
+        }
+        match walked {
             Err(e) if (begun || pass > 0) && is_gone(&e) => return Ok(count),
             other => other.map_err(|e| gone_or(from, e))?,
         }
@@ -191,7 +206,7 @@ fn empty(from: Cgroup<'_>, into: Cgroup<'_>, version: Version, begun: bool) -> R
     // Tasks of another pid namespace cannot be named from here; or new ones kept coming.
     let mut left = false;
     let mut look = |cgroup: Cgroup<'_>| {
-        left |= !cgroup.read(Kind::Thread.file(version))?.is_empty();
+        left |= !there(cgroup) && !cgroup.read(Kind::Thread.file(version))?.is_empty();
         Ok(())
     };
     match from.walk(&mut look) {

@@ -21,6 +21,11 @@ pub(super) fn value(file: &str, written: &str, old: &str) -> Option<String> {
             line(subject)
                 .unwrap_or_else(|| format!("{subject} rbps=max wbps=max riops=max wiops=max")),
         ),
+        // 0 is no target; a line of one that has none may not be there.
+        "io.latency" => Some(line(subject).unwrap_or_else(|| format!("{subject} target=0"))),
+        "blkio.bfq.weight_device" => {
+            Some(line(subject).unwrap_or_else(|| format!("{subject} default")))
+        }
         _ if file.starts_with("blkio.throttle.") || file.ends_with("weight_device") => {
             Some(line(subject).unwrap_or_else(|| format!("{subject} 0")))
         }
@@ -73,6 +78,10 @@ mod tests {
         check("io.bfq.weight", "8:16 70", "default 100\n", Some("8:16 default"));
         check("blkio.throttle.read_bps_device", "8:0 5", "8:0 9\n", Some("8:0 9"));
         check("blkio.throttle.read_bps_device", "8:0 5", "", Some("8:0 0"));
+        check("blkio.weight_device", "8:0 500", "", Some("8:0 0"));
+        check("blkio.bfq.weight_device", "8:0 500", "", Some("8:0 default"));
+        check("io.latency", "8:0 target=10", "8:16 target=5\n", Some("8:0 target=0"));
+        check("io.latency", "8:0 target=10", "8:0 target=5\n", Some("8:0 target=5"));
         check("net_prio.ifpriomap", "eth0 5", "lo 0\neth0 2\n", Some("eth0 2"));
         check(
             "rdma.max",

@@ -20,10 +20,12 @@ pub struct Shared {
     trees: Trees,
     /// The cgroup that PID 1's systemd has everything below.
     systemd_root: OnceLock<Vec<u8>>,
-    buses: Mutex<Vec<(Key, Arc<Systemd>)>>,
+    buses: Mutex<Buses>,
     /// Facts can be looked up here, and not only in what was parsed.
     live: bool,
 }
+
+type Buses = Vec<(Key, Arc<Systemd>)>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
@@ -75,7 +77,7 @@ impl Shared {
 
     /// Held for a moment only: nothing is connected under it. In the child of a fork it may be
     /// held for ever, by a thread that is not there; then there is none.
-    fn buses(&self) -> Option<MutexGuard<'_, Vec<(Key, Arc<Systemd>)>>> {
+    fn buses(&self) -> Option<MutexGuard<'_, Buses>> {
         for _ in 0..PATIENCE {
             match self.buses.try_lock() {
                 Ok(buses) => return Some(buses),

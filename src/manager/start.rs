@@ -40,13 +40,13 @@ impl Manager {
         let unit = on.unit.name.clone();
         steps.push(Step::Start { unit, properties, resources: limits });
         let ours = |j: &&Joined| self.version(j) == Version::V1 && j.subsystem != "name=systemd";
-        for joined in self.each().filter(ours) {
+        // A cgroup2 mount beside v1 need not be systemd's: Cilium has one of its own.
+        for joined in self.each().filter(|j| ours(j) || self.is_hybrid_v2(j)) {
             steps.push(Step::Create { hierarchy: joined.hierarchy });
         }
         steps.extend(turn_on);
         steps.extend(self.inherit_cpuset(&writes));
         steps.extend(writes);
-        steps.extend(self.delegate());
         if pid != NOBODY {
             // systemd takes a slice's processes from nobody; a scope's it has put in its own
             // hierarchies, and the rest is ours.
@@ -56,6 +56,7 @@ impl Manager {
                 steps.push(Step::Attach { hierarchy, kind: Kind::Process, ids, below });
             }
         }
+        steps.extend(self.delegate());
         Ok(Plan { steps, warnings })
     }
 
@@ -102,14 +103,17 @@ impl Manager {
         let mut plan = self.plan_start(on, pid, set.then_some(&known))?;
         let mut run = Run::new(self);
         if pid != NOBODY {
-            run.remember(&[pid])?;
+            run.remember(Kind::Process, &[pid])?;
         }
         let start = |step: &Step| matches!(step, Step::Start { .. });
         let at = plan.steps.iter().position(start).map_or(0, |at| at + 1);
-        let rest = Plan { steps: plan.steps.split_off(at), warnings: Vec::new() };
+        let mut rest = Plan { steps: plan.steps.split_off(at), warnings: Vec::new() };
         run.carry_out(&plan)?;
         if run.existed() && set {
-            let mut warnings = self.set_known(&known, &known)?;
+            // The files are set's to write, and controllers its to turn on.
+            rest.steps.retain(|step| !matches!(step, Step::Write(_) | Step::Enable { .. }));
+            run.carry_out(&rest)?;
+            let mut warnings = self.set_known(&known, &known).map_err(|e| run.undo(e))?;
             // Nobody knows with what it was made.
             let late = self.too_late(on, &known, &LinuxResources::default());
             warnings.extend(self.warn(late));

@@ -109,23 +109,31 @@ impl Run<'_> {
         }
     }
 
+    /// Where it was; a process's threads, where each of them was.
     pub(super) fn put_back(&self, hierarchy: usize, kind: Kind, id: i32) -> Result<()> {
         let Some(facts) = self.manager.shared.host().hierarchies.get(hierarchy) else {
             return Ok(());
         };
-        let own = self.origin.get(&id).and_then(|text| host::parse_own(text).ok());
-        let was = own.as_ref().and_then(|own| own.get(facts.own_key()));
-        match was.and_then(|cgroup| facts.below_mount(cgroup)) {
-            Some(path) => self.manager.shared.cgroup(hierarchy, &path)?.attach(
-                facts.version,
-                kind,
-                &[id],
-                |_| {},
-            ),
-            None => Err(Error::new(
-                Code::System,
-                format!("where task {id} was in {} is not known", facts.label()),
-            )),
+        let place = |text: &[u8]| {
+            let own = host::parse_own(text).ok()?;
+            facts.below_mount(own.get(facts.own_key())?)
+        };
+        let Some(home) = self.origin.get(&id).and_then(|text| place(text)) else {
+            let text = format!("where task {id} was in {} is not known", facts.label());
+            return Err(Error::new(Code::System, text));
+        };
+        let attach = |path: &[u8], kind, id| {
+            let cgroup = self.manager.shared.cgroup(hierarchy, path)?;
+            cgroup.attach(facts.version, kind, &[id], |_| {})
+        };
+        attach(&home, kind, id)?;
+        for (_, thread, text) in self.apart.iter().filter(|(of, _, _)| *of == id) {
+            let Some(path) = place(text).filter(|path| *path != home) else { continue };
+            match attach(&path, Kind::Thread, *thread) {
+                Err(e) if e.is(Errno::SRCH) => {}
+                other => other?,
+            }
         }
+        Ok(())
     }
 }

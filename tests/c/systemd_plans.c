@@ -92,7 +92,8 @@ static const char spec[] =
 /* What systemd does not manage on v1. */
 #define CREATE_V1                                                                                  \
     "create\tcpuset\t\t\ncreate\tdevices\t\t\ncreate\tmemory\t\t\ncreate\tcpu,cpuacct\t\t\n"       \
-    "create\tpids\t\t\ncreate\tfreezer\t\t\ninherit\tcpuset\t\t\n"
+    "create\tpids\t\t\ncreate\tfreezer\t\t\n"
+#define INHERIT "inherit\tcpuset\t\t\n"
 #define FREEZE "freeze\tfreezer\t\t\n"
 #define THAW "thaw\tfreezer\t\t\n"
 
@@ -100,8 +101,12 @@ static void plans(void) {
     int l;
 
     for (l = LEGACY; l <= HYBRID; l++) {
+        /* A cgroup2 mount beside v1 need not be systemd's. */
         planned(l, 252, spec, KATACG_PLAN_APPLY,
-                START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS "\n" CREATE_V1 FILES_V1);
+                l == HYBRID ? START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS
+                        "\n" CREATE_V1 "create\tcgroup2\t\t\n" INHERIT FILES_V1
+                            : START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS
+                        "\n" CREATE_V1 INHERIT FILES_V1);
         planned(l, 257, spec, 0,
                 FREEZE SET DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS "\n" THAW FILES_V1);
         planned(l, 241, spec, 0, FREEZE SET DEVICES LIMITS_V1 QUOTA TASKS "\n" THAW FILES_V1);

@@ -187,14 +187,30 @@ fn a_threaded_parent() {
 #[test]
 fn a_delegated_cgroup_belongs_to_its_owner() {
     use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
     need!(unified(), "v1 delegates nothing safely");
     let name = name();
-    let config = katacg::manager::Config { owner: Some((1000, 1000)), ..config(&name, "{}") };
-    let delegated = Manager::new(shared(), config).unwrap();
+    let owned = katacg::manager::Config { owner: Some((1000, 1000)), ..config(&name, "{}") };
+    let delegated = Manager::new(shared(), owned).unwrap();
     delegated.apply(NOBODY, false).unwrap();
     let owner = |file: &str| fs::metadata(dir(&delegated, "").join(file)).unwrap().uid();
     assert_eq!([owner(""), owner("cgroup.procs"), owner("cgroup.subtree_control")], [1000; 3]);
     assert_eq!(owner("pids.max"), 0, "limits stay the parent's to set");
+    // Which they are told: nothing is tried in the ancestors first.
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "fixture::helper", "--nocapture", "--test-threads=1"]);
+    command.env("KATACG_TEST_HELPER", "not-its-cpus").env("KATACG_TEST_PATH", &name);
+    let output = command.uid(1000).gid(1000).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains(&format!("{name}/cpuset.cpus")), "{text}");
+    // One that fails changes no owner.
+    let mut s = Sandbox::planned("/leaf", "{}");
+    s.manager.apply(NOBODY, false).unwrap();
+    let owned = katacg::manager::Config { owner: Some((1000, 1000)), ..config(&s.name, "{}") };
+    let pid = s.child();
+    let error = Manager::new(shared(), owned).unwrap().apply(pid, false).unwrap_err();
+    assert_eq!(error.sys_errno(), Some(rustix::io::Errno::BUSY), "{error}");
+    assert_eq!(fs::metadata(s.dir("").parent().unwrap()).unwrap().uid(), 0);
     delegated.destroy().unwrap();
 }
 
@@ -270,9 +286,14 @@ fn two_levels_below_a_threaded_cgroup() {
     let threaded = s.dir("").join("threaded");
     fs::create_dir(&threaded).unwrap();
     fs::write(threaded.join("cgroup.type"), "threaded").unwrap();
-    let leaf = manager(&format!("{}/threaded/a/b", s.name), "{}");
-    leaf.apply(NOBODY, false).unwrap();
-    assert_eq!(fs::read_to_string(dir(&leaf, "").join("cgroup.type")).unwrap().trim(), "threaded");
+    // One of them was made by somebody else, and left "domain invalid".
+    fs::create_dir(threaded.join("c")).unwrap();
+    for below in ["a/b", "c/d"] {
+        let leaf = manager(&format!("{}/threaded/{below}", s.name), "{}");
+        leaf.apply(NOBODY, false).unwrap();
+        let kind = fs::read_to_string(dir(&leaf, "").join("cgroup.type")).unwrap();
+        assert_eq!(kind.trim(), "threaded", "{below}");
+    }
 }
 
 /// Its vCPU threads in a threaded child make a sandbox "domain threaded", with its limits.

@@ -73,8 +73,11 @@ fn killing_reaches_children_and_frozen_ones() {
     let pid = s.child();
     s.manager.add(&[pid], Add { below: b"sub/deep", create: true, ..Add::default() }).unwrap();
     assert_eq!(s.manager.all_pids().unwrap().len(), 2);
+    // A paused container in a pod that is killed: thawing the pod does not thaw it.
+    manager(&format!("{}/sub", s.name), "{}").freeze(std::time::Duration::from_secs(10)).unwrap();
     s.manager.freeze(std::time::Duration::from_secs(10)).unwrap();
     s.manager.kill(Signal::KILL).unwrap();
+    eventually("dead", || is_dead(pid));
     s.end_children();
     eventually("empty", || s.manager.all_pids().unwrap().is_empty());
     s.manager.destroy().unwrap();
@@ -88,6 +91,25 @@ fn a_gentler_signal_reaches_them_too() {
         s.end_children();
         s.manager.pids().unwrap().is_empty()
     });
+}
+
+/// One that may not be signalled keeps nobody else alive; it is named.
+#[test]
+fn one_of_them_is_somebody_elses() {
+    use std::os::unix::process::CommandExt;
+    let mut s = Sandbox::new("{}");
+    let first = s.manager.pids().unwrap()[0];
+    let mut command = std::process::Command::new("sleep");
+    let second = s.spawn(command.arg("600").uid(65534).gid(65534));
+    s.manager.add(&[second], Add::default()).unwrap();
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "fixture::helper", "--nocapture", "--test-threads=1"]);
+    command.env("KATACG_TEST_HELPER", "terminates").env("KATACG_TEST_PATH", &s.name);
+    let output = command.uid(65534).gid(65534).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains(&format!("signal process {first}: ")), "{text}");
+    eventually("dead", || is_dead(second));
+    assert!(!is_dead(first));
 }
 
 #[test]

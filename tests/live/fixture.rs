@@ -212,6 +212,12 @@ pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// Ended, reaped or not.
+pub fn is_dead(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with(['Z', 'X']))
+}
+
 /// The threads of a process.
 pub fn tids(pid: i32) -> Vec<i32> {
     let entries = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
@@ -241,6 +247,17 @@ fn helper() {
             drop(block);
         }
         Ok("rootless") => rootless(),
+        Ok("terminates") => {
+            let error = manager(&there(), "{}").kill(rustix::process::Signal::TERM).unwrap_err();
+            assert_eq!(error.sys_errno(), Some(rustix::io::Errno::PERM), "{error}");
+            println!("{error}");
+        }
+        Ok("not-its-cpus") => {
+            let cpus = parse::resources(br#"{"cpu":{"cpus":"0"}}"#).unwrap();
+            let error = manager(&there(), "{}").set(&cpus).unwrap_err();
+            assert_eq!(error.sys_errno(), Some(rustix::io::Errno::ACCESS), "{error}");
+            println!("{error}");
+        }
         Ok("freezes-itself") => {
             let own = manager(&name(), "{}");
             own.apply(i32::try_from(std::process::id()).unwrap(), false).unwrap();
@@ -252,6 +269,11 @@ fn helper() {
         }
         _ => {}
     }
+}
+
+/// The cgroup that a helper is told of.
+fn there() -> String {
+    std::env::var("KATACG_TEST_PATH").unwrap()
 }
 
 /// What a caller without privilege gets: nothing to do with limits, or a clear error.

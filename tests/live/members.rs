@@ -57,6 +57,16 @@ fn vcpu_threads_alone_on_v1() {
     assert!(!own.contains(&s.name), "the rest of the process stayed: {own}");
     // kata#4886: the cgroup lists the whole process, and yet only its threads are moved.
     assert_eq!(vcpu.pids().unwrap(), [pid]);
+    // Moving the process takes them along; when that fails they are put back as well.
+    let failing = manager(&format!("{}-failing", s.name), "{}");
+    failing.apply(NOBODY, false).unwrap();
+    let (last, _) = failing.paths().last().unwrap();
+    std::fs::remove_dir(dir(&failing, last)).unwrap();
+    let error = failing.add(&[pid], Add::default()).unwrap_err();
+    assert!(!error.to_string().contains("could not be undone"), "{error}");
+    assert_eq!(vcpu.threads().unwrap(), vcpus);
+    assert!(!Sandbox::cgroup_of(pid, "cpu").contains(&s.name));
+    failing.destroy().unwrap();
     let other = manager(&format!("{}-other", s.name), "{}");
     other.apply(NOBODY, false).unwrap();
     let target = katacg::manager::Manager::new(
@@ -93,6 +103,11 @@ fn vcpu_threads_in_a_threaded_subtree_on_v2() {
     // Those threads are of a process that is listed already.
     assert_eq!(s.manager.all_pids().unwrap(), [pid]);
     assert_eq!(sub.all_pids().unwrap(), vcpus);
+    // At any depth.
+    let one = Add { threads: true, below: b"vcpus/one", create: true };
+    s.manager.add(&vcpus[..1], one).unwrap();
+    assert_eq!(Sandbox::cgroup_of(vcpus[0], ""), format!("{}/vcpus/one", s.name));
+    assert_eq!(s.manager.all_pids().unwrap(), [pid]);
 }
 
 #[test]
@@ -147,6 +162,54 @@ fn moving_everybody_to_the_parent() {
     assert_eq!(found, wanted);
     s.manager.destroy().unwrap();
     assert_eq!(s.manager.move_to(&s.manager).unwrap_err().code(), Code::Argument);
+}
+
+/// To a cgroup below it: the step before controllers are turned on.
+#[test]
+fn moving_everybody_below() {
+    let mut s = Sandbox::new("{}");
+    let pid = s.manager.pids().unwrap()[0];
+    let leaf = manager(&format!("{}/leaf", s.name), "{}");
+    if unified() {
+        // apply would turn controllers on, which a cgroup with processes cannot.
+        std::fs::create_dir(s.dir("").join("leaf")).unwrap();
+    } else {
+        leaf.apply(NOBODY, false).unwrap();
+    }
+    s.manager.move_to(&leaf).unwrap();
+    assert_eq!(s.manager.pids().unwrap(), [] as [i32; 0]);
+    assert_eq!(leaf.pids().unwrap(), [pid]);
+    s.end_children();
+}
+
+/// What only the other one has joined takes everybody, wherever they are below this one.
+#[test]
+fn moving_to_more_hierarchies() {
+    let mut s = Sandbox::planned("", "{}");
+    let some = katacg::manager::Config { subsystems: vec!["pids".into()], ..config(&s.name, "{}") };
+    let some = Manager::new(shared(), some).unwrap();
+    some.apply(NOBODY, false).unwrap();
+    let pid = s.child();
+    some.add(&[pid], Add { below: b"sub", create: true, ..Add::default() }).unwrap();
+    let target = Sandbox::empty("{}");
+    some.move_to(&target.manager).unwrap();
+    for (subsystem, _) in target.manager.paths() {
+        assert_eq!(Sandbox::cgroup_of(pid, subsystem), target.name, "{subsystem}");
+    }
+    s.end_children();
+}
+
+/// The place to go to must be there in each hierarchy; that it is not is no success.
+#[test]
+fn moving_to_what_is_gone_in_part() {
+    let mut s = Sandbox::new("{}");
+    let target = Sandbox::empty("{}");
+    let (last, _) = target.manager.paths().last().unwrap();
+    std::fs::remove_dir(target.dir(last)).unwrap();
+    let error = s.manager.move_to(&target.manager).unwrap_err();
+    assert_eq!(error.sys_errno(), Some(rustix::io::Errno::NOENT), "{error}");
+    assert!(error.to_string().contains(&target.name), "{error}");
+    s.end_children();
 }
 
 fn turn_off(s: &Sandbox) -> String {

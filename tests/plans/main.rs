@@ -209,7 +209,8 @@ fn set_table(name: &str) {
 fn without_enable(plan: katacg::Result<Plan>, host: &Host) -> katacg::Result<Plan> {
     let mut plan = plan?;
     let cgroup2 = host.find("").filter(|_| !host.is_unified());
-    let needs = |w: &&Write| Some(w.hierarchy) == cgroup2 && w.controller != "unified";
+    let has = |file: &str| ["cpuset.", "memory."].iter().any(|c| file.starts_with(c));
+    let needs = |w: &&Write| Some(w.hierarchy) == cgroup2 && has(&w.file);
     let needed = plan.writes().find(needs).is_some();
     let enable = |step: &Step| matches!(step, Step::Enable { .. });
     let at = plan.steps.iter().position(enable);

@@ -45,6 +45,7 @@ fn helper() {
         }
         Ok("goes-on") => crate::driver::goes_on(),
         Ok("manners") => crate::manners::alone(),
+        Ok("stray") => crate::existing::stray(),
         Ok("delegated") => crate::rootless::delegated(),
         Ok("without-descriptors") => crate::transaction::without_descriptors(),
         Ok("user-namespace") => crate::rootless::in_a_user_namespace(),

@@ -93,3 +93,24 @@ fn a_process_in_a_slice() {
     s.check("inside", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
     s.end();
 }
+
+/// systemd made it, for what is in it; what systemd does not manage is made all the same.
+#[test]
+fn a_slice_that_is_there_for_somebody_else() {
+    need_systemd!();
+    let (mut outer, name) = slice(r#"{"pids":{"limit":90}}"#);
+    let mut scope = Sandbox::with(
+        &format!("p-{name}.scope"),
+        config(&format!("{name}.slice:p:{name}"), r#"{"pids":{"limit":70}}"#),
+    );
+    scope.start();
+    outer.manager.apply(NOBODY, true).unwrap();
+    outer.check("there", &[("TasksMax", "90"), ("pids.max", "90")]);
+    for (subsystem, path) in outer.manager.paths() {
+        let path = String::from_utf8(path).unwrap();
+        assert!(std::path::Path::new(&path).is_dir(), "{subsystem}: {path}");
+    }
+    outer.manager.freezer_state().unwrap();
+    scope.end();
+    outer.end();
+}
