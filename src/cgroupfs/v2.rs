@@ -37,17 +37,13 @@ impl Cgroup<'_> {
         }
         for level in self.ancestors() {
             let wanted = missing(level)?;
-            let mut result = level.control('+', &wanted);
-            if result.as_ref().is_err_and(|e| e.is(Errno::OPNOTSUPP)) {
-                // Made by somebody below a threaded cgroup, and left "domain invalid".
-                level.settle_between();
-                result = level.control('+', &wanted);
-            }
             // Together, or else one by one; who needs what stays off will say so.
-            if result.is_ok() {
+            if level.control('+', &wanted).is_ok() {
                 done.push((level.len(), wanted));
                 continue;
             }
+            // Somebody may have made it below a threaded cgroup and left it "domain invalid".
+            level.settle_between();
             let on = |c: &String| level.control('+', std::slice::from_ref(c)).is_ok();
             done.push((level.len(), wanted.into_iter().filter(on).collect()));
         }
