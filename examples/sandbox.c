@@ -75,8 +75,8 @@ static int compare(struct katacg_manager *m, const char *json) {
     char *line, *next = plan;
     int same = 1;
 
-    fits(katacg_manager_plan(m, json, json ? strlen(json) : 0, KATACG_PLAN_TEXT, plan,
-                             sizeof(plan), &err),
+    fits(katacg_manager_plan(m, json, json ? strlen(json) : 0, KATACG_PLAN_TEXT, plan, sizeof(plan),
+                             &err),
          sizeof(plan), "plan");
     printf("%-10s %-28s %-12s %s\n", "controller", "file", "wanted", "actual");
     while ((line = strsep(&next, "\n")) && *line) {
@@ -177,7 +177,8 @@ int main(int argc, char **argv) {
     end_child();
     if (katacg_manager_destroy(manager, &err) < 0)
         die("destroy");
-    printf("destroyed; it is %s\n", katacg_manager_exists(manager, &err) == 0 ? "gone" : "STILL THERE");
+    printf("destroyed; it is %s\n",
+           katacg_manager_exists(manager, &err) == 0 ? "gone" : "STILL THERE");
     katacg_manager_free(manager);
     free(spec);
     return same && status == 0 ? 0 : 1;

@@ -161,7 +161,8 @@ int main(int argc, char **argv) {
     end_child();
     if (katacg_manager_destroy(manager, &err) < 0)
         return failed("destroy");
-    printf("destroyed; it is %s\n", katacg_manager_exists(manager, &err) == 0 ? "gone" : "STILL THERE");
+    printf("destroyed; it is %s\n",
+           katacg_manager_exists(manager, &err) == 0 ? "gone" : "STILL THERE");
     katacg_manager_free(manager);
     return 0;
 }

@@ -293,7 +293,8 @@ static void warnings(void) {
           "the log has \"%s\"", text);
 
     /* One that comes from elsewhere is silent until it is told. */
-    CHECK(katacg_manager_state(manager, text, sizeof(text), clear(&err)) < (int)sizeof(text), "state");
+    CHECK(katacg_manager_state(manager, text, sizeof(text), clear(&err)) < (int)sizeof(text),
+          "state");
     CHECK(katacg_manager_load(NULL, text, strlen(text), &loaded, clear(&err)) == 0, "%s",
           err.message);
     CHECK(katacg_manager_set(loaded, NULL, 0, clear(&err)) == 0, "%s", err.message);

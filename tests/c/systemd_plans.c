@@ -104,9 +104,9 @@ static void plans(void) {
         /* A cgroup2 mount beside v1 need not be systemd's. */
         planned(l, 252, spec, KATACG_PLAN_APPLY,
                 l == HYBRID ? START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS
-                        "\n" CREATE_V1 "create\tcgroup2\t\t\n" INHERIT FILES_V1
+                    "\n" CREATE_V1 "create\tcgroup2\t\t\n" INHERIT FILES_V1
                             : START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS
-                        "\n" CREATE_V1 INHERIT FILES_V1);
+                    "\n" CREATE_V1 INHERIT FILES_V1);
         planned(l, 257, spec, 0,
                 FREEZE SET DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS "\n" THAW FILES_V1);
         planned(l, 241, spec, 0, FREEZE SET DEVICES LIMITS_V1 QUOTA TASKS "\n" THAW FILES_V1);
