@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Built twice: the second does not read what it overwrites. */
+#ifndef FLAGS
+#define FLAGS 0
+#endif
+
 static struct katacg_error err = KATACG_ERROR_INIT;
 static struct katacg_host *host;
 static struct katacg_manager *manager;
@@ -58,7 +63,7 @@ static void start(const struct lab *lab) {
     else
         snprintf(path, sizeof(path), "system.slice:labbench:%s", lab->name);
     opts.path = path;
-    opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES | FLAGS;
     check("manager",
           katacg_manager_new(host, first, strlen(first), &opts, sizeof(opts), &manager, &err));
     if (getenv("SHOW_PLAN"))

@@ -11,7 +11,7 @@ import (
 
 var (
 	modes        = []string{"scope", "slice"}
-	participants = []string{"sdbus", "katacg", "oc"}
+	participants = []string{byHand, ours, noUndo, another}
 	phases       = []string{"start", "set", "stop"}
 )
 

@@ -12,12 +12,14 @@ const (
 	most    = 1.15
 	byHand  = "sdbus"
 	ours    = "katacg"
+	noUndo  = "no-undo"
 	another = "oc"
 )
 
 var titles = map[string]string{
 	byHand:  "sd-bus by hand, C",
 	ours:    "libkatacg, C",
+	noUndo:  "libkatacg, C, no undo",
 	another: "opencontainers/cgroups v0.1.0, Go",
 }
 
@@ -43,6 +45,9 @@ cpuset: start, with the process inside and all of it set; set, to other values; 
 killed before stop, so that the scope has ended by itself when stop asks. Slice: with nobody in it; stop is a job.
 Before each phase 150 ms of rest are not counted: systemd works on after it has answered. Nor is a process's first
 cycle: it connects, and what it did is looked at. The participants take turns cycle by cycle.
+
+By hand, a set overwrites files and nobody can put the old values back, or knows of another set beside it. libkatacg
+reads each file first and takes a lock; with KATACG_MANAGER_NO_ROLLBACK ("no undo") it leaves the reading out.
 
 All of it is emulated, and most of the time is systemd's and the bus's: only ratios say something. Milliseconds are
 medians of all cycles; × is the median of each turn's ratio to the program by hand, with its 95 %% interval. CPU: the
