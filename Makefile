@@ -10,7 +10,6 @@ GO ?= go
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
-MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 
 BUILD := build

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::fs::{unlinkat, AtFlags, Dir, FileType, OFlags};
+use rustix::fs::{statat, unlinkat, AtFlags, Dir, FileType, OFlags};
 use rustix::io::Errno;
 
 use super::Cgroup;
@@ -66,6 +66,9 @@ impl Cgroup<'_> {
     /// Names of the cgroups right below; none when the cgroup does not exist.
     pub fn children(&self) -> Result<Vec<Vec<u8>>> {
         let failed = |e| Error::system("list", &self.absolute(""), e);
+        if self.is_leaf() {
+            return Ok(Vec::new());
+        }
         let fd = match self.open("", OFlags::RDONLY | OFlags::DIRECTORY) {
             Err(Errno::NOENT) => return Ok(Vec::new()),
             other => other.map_err(failed)?,
@@ -83,6 +86,13 @@ impl Cgroup<'_> {
             }
         }
         Ok(out)
+    }
+
+    /// Without a look at its files: kernfs counts a directory's directories among its links, so
+    /// that one with the two of its own has none.
+    fn is_leaf(&self) -> bool {
+        let stat = statat(self.tree.fd(), self.path, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|s| s.st_nlink == 2 && s.st_dev == self.tree.device())
     }
 
     fn what_is_left(&self) -> String {

@@ -54,12 +54,7 @@ pub(super) enum Place {
 /// The manager's places, from the host and its path.
 pub(super) fn derive(host: &Host, config: &Config, at_path: &Place) -> Result<Vec<Joined>> {
     if host.is_unified() {
-        let (index, hierarchy) = at(host, "")?;
-        return Ok(vec![Joined {
-            subsystem: String::new(),
-            hierarchy: index,
-            path: place(hierarchy, at_path, true)?,
-        }]);
+        return Ok(vec![home(host, at_path)?]);
     }
     let chosen: Vec<&str> = if config.subsystems.is_empty() {
         SUBSYSTEMS.to_vec()
@@ -93,6 +88,16 @@ pub(super) fn derive(host: &Host, config: &Config, at_path: &Place) -> Result<Ve
             .advice(format!("mounted: {}", host.labels().join(" "))));
     }
     Ok(out)
+}
+
+/// The place in the hierarchy in which systemd has its units: a unified host's only one, else
+/// `name=systemd`.
+pub(super) fn home(host: &Host, at_path: &Place) -> Result<Joined> {
+    let unified = host.is_unified();
+    let subsystem = if unified { "" } else { "name=systemd" };
+    let (index, hierarchy) = at(host, subsystem)?;
+    let path = place(hierarchy, at_path, unified)?;
+    Ok(Joined { subsystem: subsystem.to_owned(), hierarchy: index, path })
 }
 
 /// Kata's sets, and directories, say `systemd`.

@@ -67,12 +67,15 @@ impl Manager {
         run.carry_out(&plan)?;
         match user {
             // It may have moved some of them.
-            Some(on) => on.add(ids, &below).map_err(|e| {
-                let home = self.each().map(|j| j.hierarchy);
-                let all = home.flat_map(|h| ids.iter().map(move |id| (h, kind, *id)));
-                run.moved.extend(all);
-                run.undo(e)
-            }),
+            Some(on) => {
+                on.add(ids, &below).map_err(|e| {
+                    let home = self.each().map(|j| j.hierarchy);
+                    let all = home.flat_map(|h| ids.iter().map(move |id| (h, kind, *id)));
+                    run.moved.extend(all);
+                    run.undo(e)
+                })?;
+                run.check_arrived("AttachProcessesToUnit", &below)
+            }
             None => Ok(()),
         }
     }

@@ -27,12 +27,20 @@ impl Manager {
         let slice = on.unit.is_slice();
         let wanted = set.unwrap_or(&self.config.resources);
         let new = LinuxResources::default();
-        let limits = set.map(|r| self.wanted(on, r, &new)).transpose()?;
-        let Wanted { properties: limits, plan: knobs } = limits.unwrap_or_default();
+        let Wanted { properties: limits, plan: knobs } = match set {
+            Some(resources) => self.wanted(on, resources, &new)?,
+            None if unified => Wanted::default(),
+            // What must be there before a process can enter; all of it files.
+            None => Wanted {
+                plan: resources::plan_before_join(&self.resources(), self.target())?,
+                properties: Vec::new(),
+            },
+        };
         let mut warnings = knobs.warnings.clone();
         let mut properties = on.unit.creation(u32::try_from(pid).ok(), unified);
         properties.extend_from_slice(on.user_properties());
         properties.extend(self.at_creation(on, wanted, &mut warnings)?);
+        self.config.flags.resource_options().check(&warnings)?;
 
         let check = |step: &Step| matches!(step, Step::CheckMemory { .. });
         let turn_on = self.turn_on(&knobs);

@@ -1,7 +1,7 @@
 //! Carrying out the steps that systemd takes part in, and undoing them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fd::OwnedFd;
 
@@ -12,13 +12,14 @@ use super::{restore, Manager};
 use crate::cgroupfs::Freezer;
 use crate::error::{fail, Code, Error, Result};
 use crate::host;
+use crate::kata::gopath;
 use crate::plan::{Kind, Missing, Plan, Write};
 use crate::resources;
-use crate::systemd::{device_properties, Property, Started, Value};
+use crate::systemd::{Property, Started, Value};
 
 /// How long everybody may take to hold still.
 const FREEZE: Duration = Duration::from_secs(10);
-/// How long systemd may take while everybody holds still.
+/// How long systemd may take while everybody holds still, for all that it is asked.
 const FROZEN_CALL: Duration = Duration::from_secs(3);
 
 /// A file before systemd was told.
@@ -45,9 +46,16 @@ pub(super) struct Told {
     lost: Vec<String>,
     /// Files that were looked at before that; open, where they were there.
     ahead: BTreeMap<Name, Option<OwnedFd>>,
-    /// This call froze the cgroup; it has, at some time.
-    frozen: bool,
+    /// This call froze the cgroup, and when; it has, at some time.
+    since: Option<Instant>,
     froze: bool,
+}
+
+impl Told {
+    /// For systemd's next answer; none when nobody is frozen.
+    fn time_left(&self) -> Option<Duration> {
+        Some(FROZEN_CALL.saturating_sub(self.since?.elapsed()))
+    }
 }
 
 impl Run<'_> {
@@ -73,19 +81,15 @@ impl Run<'_> {
                 return Err(e.advice("a scope is made with a process; give one"))
             }
             Err(e) => {
-                self.told.started = !nobody && self.arrived() == Some(true);
+                // Whoever was inside before does not tell whether it was made now.
+                let arrived = |run: &Self| run.are_in(b"") == Some(true) && !run.were_in();
+                self.told.started = !nobody && arrived(self);
                 let late = e.is_uncertain() && !self.told.started;
                 return Err(if late { e.advice("it may still be started, later") } else { e });
             }
         }
-        if !nobody && self.arrived() == Some(false) {
-            return fail(
-                Code::System,
-                format!(
-                    "StartTransientUnit of {unit}: the process is not in it; systemd takes its \
-                     number for that of a process in its own PID namespace"
-                ),
-            );
+        if !nobody {
+            self.check_arrived("StartTransientUnit", b"")?;
         }
         for joined in self.manager.each() {
             self.entered.push(joined.hierarchy);
@@ -93,17 +97,47 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether the processes are in the unit, as far as /proc tells.
-    fn arrived(&self) -> Option<bool> {
-        let home = self.manager.home_joined().ok()?;
-        let facts = self.manager.shared.host().hierarchies.get(home.hierarchy)?;
+    /// That systemd has moved those that were meant, as far as /proc tells.
+    pub(super) fn check_arrived(&self, method: &str, below: &[u8]) -> Result<()> {
+        if self.are_in(below) != Some(false) {
+            return Ok(());
+        }
+        let unit = self.manager.unit().unwrap_or_default();
+        fail(
+            Code::System,
+            format!(
+                "{method} of {unit}: the process is not in it; systemd takes its number for that \
+                 of a process in its own PID namespace"
+            ),
+        )
+    }
+
+    /// Whether all of them are in the unit, or in what is below it.
+    fn are_in(&self, below: &[u8]) -> Option<bool> {
         let mut all = true;
         for &id in self.origin.keys() {
-            let own = host::own_of(id).ok()?;
-            let at = facts.below_mount(own.get(facts.own_key())?);
-            all &= at.as_ref() == Some(&home.path);
+            let at = self.at_home(&host::own_of(id).ok()?)?;
+            let (unit, path) = at;
+            all &= path == gopath::join(&[b"/", &unit, below]);
         }
         Some(all)
+    }
+
+    /// Whether one of them was in the unit, or below it, before the call.
+    fn were_in(&self) -> bool {
+        let inside = |text: &Vec<u8>| {
+            let (unit, path) = self.at_home(&host::parse_own(text).ok()?)?;
+            Some(gopath::strip_root(&path, &gopath::join(&[b"/", &unit])).is_some())
+        };
+        self.origin.values().any(|text| inside(text) == Some(true))
+    }
+
+    /// In systemd's hierarchy: the unit's path, and with a leading slash that of somebody.
+    fn at_home(&self, own: &host::Own) -> Option<(Vec<u8>, Vec<u8>)> {
+        let home = self.manager.home(on(self.manager).ok()?).ok()?;
+        let facts = self.manager.shared.host().hierarchies.get(home.hierarchy)?;
+        let at = facts.below_mount(own.get(facts.own_key())?)?;
+        Some((home.path, gopath::join(&[b"/", &at])))
     }
 
     /// Old values of the files that systemd writes, too, are read first.
@@ -119,11 +153,11 @@ impl Run<'_> {
             for write in plan.writes() {
                 written.extend(self.read_ahead(&seen, write));
             }
-            self.keep_properties(&seen, properties);
+            self.keep_properties(&seen, properties)?;
             // systemd knows nothing yet: what cannot be read now could not be put back later.
             self.told.ahead = seen.into_open(&written)?;
         }
-        let limit = self.told.frozen.then_some(FROZEN_CALL);
+        let limit = self.told.time_left();
         let done = on(self.manager)?.client.set(unit, properties, limit);
         self.told.changed = done.as_ref().map_or_else(Error::is_uncertain, |()| true);
         if !self.told.changed {
@@ -134,8 +168,8 @@ impl Run<'_> {
         done
     }
 
-    /// What the properties were, by the files that they stand for. Device rules have none to read.
-    fn keep_properties(&mut self, seen: &Seen<'_>, properties: &[Property]) {
+    /// What the properties were, by the files that they stand for.
+    fn keep_properties(&mut self, seen: &Seen<'_>, properties: &[Property]) -> Result<()> {
         let unified = self.manager.shared.host().is_unified();
         let read = |file: &str| {
             let controller = file.split('.').next().unwrap_or_default();
@@ -175,21 +209,28 @@ impl Run<'_> {
         }
         self.told.before.append(&mut before);
         if devices {
-            self.keep_devices();
+            self.keep_devices()?;
         }
+        Ok(())
     }
 
     fn knows_idle(&self) -> bool {
         on(self.manager).and_then(|on| on.client.version()).is_ok_and(|version| version >= 252)
     }
 
-    fn keep_devices(&mut self) {
-        let known = self.manager.resources();
-        let rules = known.devices().as_deref().unwrap_or_default();
-        let version = on(self.manager).and_then(|on| on.client.version()).unwrap_or_default();
-        if rules.is_empty() || device_properties(rules, version, &mut self.told.before).is_err() {
-            self.told.lost.push("device rules".to_owned());
-        }
+    /// No file says what they are, and nobody knows who else has told systemd: it is asked.
+    fn keep_devices(&mut self) -> Result<()> {
+        let on = on(self.manager)?;
+        let interface = format!("org.freedesktop.systemd1.{}", on.unit.kind());
+        let left = || self.told.time_left();
+        let read = |name: &str| on.client.property(&on.unit.name, &interface, name, left());
+        let (policy, rules) = (read("DevicePolicy")?, read("DeviceAllow")?);
+        let none = resources::unset("DeviceAllow").unwrap_or_else(|| Value::pairs([]));
+        // Entries are added to what the unit has.
+        self.told.before.push(Property::new("DeviceAllow", none));
+        self.told.before.push(Property::new("DevicePolicy", policy));
+        self.told.before.push(Property::new("DeviceAllow", rules));
+        Ok(())
     }
 
     /// Keeps the old value of a file that systemd may write; its name, also where it is not there.
@@ -224,7 +265,7 @@ impl Run<'_> {
         }
         match self.manager.freeze(FREEZE) {
             Ok(()) => {
-                (self.told.frozen, self.told.froze) = (true, true);
+                (self.told.since, self.told.froze) = (Some(Instant::now()), true);
                 Ok(())
             }
             Err(e) if e.code() == Code::Argument => {
@@ -236,9 +277,9 @@ impl Run<'_> {
     }
 
     pub(super) fn let_go(&mut self) -> Result<()> {
-        if self.told.frozen {
+        if self.told.since.is_some() {
             self.manager.thaw()?;
-            self.told.frozen = false;
+            self.told.since = None;
         }
         Ok(())
     }
@@ -251,10 +292,13 @@ impl Run<'_> {
         if std::mem::take(&mut self.told.changed) {
             failed.extend(self.told.lost.drain(..).map(|p| format!("{p} of {}", on.unit.name)));
             if !before.is_empty() {
-                if self.told.froze && !self.told.frozen {
+                if self.told.time_left().is_some_and(|left| left.is_zero()) {
+                    // It did not answer. Devices that are denied for a moment are the lesser evil.
+                    failed.extend(self.let_go().err().map(|e| e.to_string()));
+                } else if self.told.froze && self.told.since.is_none() {
                     failed.extend(self.hold_still().err().map(|e| e.to_string()));
                 }
-                let limit = self.told.frozen.then_some(FROZEN_CALL);
+                let limit = self.told.time_left();
                 match on.client.set(&on.unit.name, &before, limit) {
                     Ok(()) => restored = Some(format!("{}'s properties", on.unit.name)),
                     Err(e) => failed.push(e.to_string()),

@@ -66,23 +66,24 @@ impl OnSystemd {
             Bus::System => shared.systemd_root().to_vec(),
             Bus::User => self.client.control_group()?.into_bytes(),
         };
-        Ok(gopath::join(&[b"/", &root, self.unit.cgroup()]))
+        let cgroup = self.unit.cgroup(|| self.client.version())?;
+        Ok(gopath::join(&[b"/", &root, &cgroup]))
     }
 
     /// That saved places are this unit's: processes would be looked for in one cgroup, and
     /// another one stopped. A user's systemd need not be there to be asked for the whole path.
     pub(super) fn check_places(&self, shared: &Shared, joined: &[Joined]) -> Result<()> {
-        let whole = gopath::join(&[b"/", shared.systemd_root(), self.unit.cgroup()]);
         for j in joined {
             let found = [b"/", &j.path[..]].concat();
-            let right = match self.bus {
+            let is_right = |cgroup: &Vec<u8>| match self.bus {
                 Bus::System => {
+                    let whole = gopath::join(&[b"/", shared.systemd_root(), cgroup]);
                     let hierarchy = shared.host().hierarchies.get(j.hierarchy);
                     hierarchy.and_then(|h| h.below_mount(&whole)) == Some(j.path.clone())
                 }
-                Bus::User => found.ends_with(self.unit.cgroup()),
+                Bus::User => found.ends_with(cgroup),
             };
-            if !right {
+            if !self.unit.cgroups().iter().any(is_right) {
                 let text: [&[u8]; 4] =
                     [b"saved path ", &found, b" is not the cgroup of ", self.unit.name.as_bytes()];
                 return Err(Error::new(Code::Path, text.concat()));
@@ -159,6 +160,7 @@ impl Manager {
         let options = Options { skip_devices: true, strict: flags.strict };
         let mut plan = resources::plan(&files, self.target(), options)?;
         plan.warnings.append(&mut warnings);
+        self.config.flags.resource_options().check(&plan.warnings)?;
         Ok(Wanted { properties, plan })
     }
 
@@ -228,6 +230,7 @@ impl Manager {
     ) -> Result<Plan> {
         let Wanted { properties, mut plan } = self.wanted(on, r, known)?;
         plan.warnings.append(&mut self.too_late(on, r, known));
+        self.config.flags.resource_options().check(&plan.warnings)?;
         let check = |step: &Step| matches!(step, Step::CheckMemory { .. });
         let turn_on = self.turn_on(&plan);
         let (mut steps, writes): (Vec<Step>, Vec<Step>) = plan.steps.into_iter().partition(check);

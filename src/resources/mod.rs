@@ -136,12 +136,20 @@ pub fn plan(resources: &LinuxResources, target: Target<'_>, options: Options) ->
     unified::plan(resources, target, &mut out)?;
     // What is only looked at comes before anything is written; the order stays otherwise.
     out.steps.sort_by_key(|step| !matches!(step, Step::CheckMemory { .. }));
-    match out.warnings.first() {
-        Some(text) if options.strict => {
-            let text = text.strip_suffix("; not applied").unwrap_or(text);
-            fail(Code::Unsupported, text)
+    options.check(&out.warnings)?;
+    Ok(out)
+}
+
+impl Options {
+    /// In strict mode what would be a warning is an error.
+    pub fn check(self, warnings: &[String]) -> Result<()> {
+        match warnings.first() {
+            Some(text) if self.strict => {
+                let text = text.strip_suffix("; not applied").unwrap_or(text);
+                fail(Code::Unsupported, text)
+            }
+            _ => Ok(()),
         }
-        _ => Ok(out),
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Unit {
     pub name: String,
     /// The slice that it is in, not expanded: `a-b.slice`.
     pub slice: String,
+    /// From the root of systemd's own, not escaped.
     cgroup: Vec<u8>,
 }
 
@@ -59,7 +60,6 @@ impl Unit {
             true => slice::expand(name.as_bytes())?,
             false => crate::kata::gopath::join(&[&inside, name.as_bytes()]),
         };
-        let cgroup = escape(&cgroup);
         if cgroup == b"/" {
             return refuse("the root slice is shared by all");
         }
@@ -80,9 +80,19 @@ impl Unit {
         }
     }
 
-    /// Its cgroup, from the root of systemd's own.
-    pub fn cgroup(&self) -> &[u8] {
-        &self.cgroup
+    /// Its cgroup, from the root of systemd's own, as this version calls it. The version is asked
+    /// for when it matters, which it does for names like `io.x.scope`.
+    pub fn cgroup(&self, version: impl FnOnce() -> Result<u32>) -> Result<Vec<u8>> {
+        let [before, since] = self.cgroups();
+        Ok(match before == since || version()? >= ESCAPES_PREFIXES {
+            true => since,
+            false => before,
+        })
+    }
+
+    /// The same of versions before 254, and since.
+    pub fn cgroups(&self) -> [Vec<u8>; 2] {
+        [is_special_before_254, is_special].map(|special| escape(&self.cgroup, special))
     }
 
     /// The path of its slice, as [`Unit::parse`] takes it; none for the root slice.
@@ -114,27 +124,51 @@ impl Unit {
     }
 }
 
-/// What systemd's names of cgroups have `_` in front of, so that none looks like a file of the
-/// kernel's (its cg_escape).
-const FILES: &[&[u8]] = &[
-    b"cgroup.",
-    b"cpu.",
-    b"cpuacct.",
-    b"cpuset.",
-    b"io.",
-    b"blkio.",
-    b"memory.",
-    b"devices.",
-    b"pids.",
+/// Since then a name is escaped that begins like a file of the kernel's, before only one that
+/// consists of a controller and a suffix: `io.x.scope` is `_io.x.scope` or itself.
+const ESCAPES_PREFIXES: u32 = 254;
+
+/// What files of the kernel's begin with, up to a dot, for systemd: its own controllers, and those
+/// of its making.
+const CONTROLLERS: &[&[u8]] = &[
+    b"cpu",
+    b"cpuacct",
+    b"cpuset",
+    b"io",
+    b"blkio",
+    b"memory",
+    b"devices",
+    b"pids",
+    b"bpf-firewall",
+    b"bpf-devices",
+    b"bpf-foreign",
+    b"bpf-socket-bind",
+    b"bpf-restrict-network-interfaces",
 ];
 
-fn escape(path: &[u8]) -> Vec<u8> {
-    let special = |name: &[u8]| {
-        matches!(name.first(), Some(b'_' | b'.')) || FILES.iter().any(|file| name.starts_with(file))
-    };
+/// systemd's cg_needs_escape, so that no cgroup looks like a file of the kernel's.
+fn is_special(name: &[u8]) -> bool {
+    let first = name.iter().position(|&b| b == b'.');
+    begins_special(name) || first.is_some_and(|dot| is_controller(name, dot))
+}
+
+fn is_special_before_254(name: &[u8]) -> bool {
+    let last = name.iter().rposition(|&b| b == b'.');
+    begins_special(name) || last.is_some_and(|dot| is_controller(name, dot))
+}
+
+fn begins_special(name: &[u8]) -> bool {
+    matches!(name.first(), Some(b'_' | b'.')) || name.starts_with(b"cgroup.")
+}
+
+fn is_controller(name: &[u8], end: usize) -> bool {
+    name.get(..end).is_some_and(|part| CONTROLLERS.contains(&part))
+}
+
+fn escape(path: &[u8], is_special: fn(&[u8]) -> bool) -> Vec<u8> {
     let parts = path.split(|&b| b == b'/').skip(1);
-    let escaped = parts.map(|name| [if special(name) { &b"/_"[..] } else { b"/" }, name].concat());
-    escaped.collect::<Vec<_>>().concat()
+    let mark = |name| if is_special(name) { &b"/_"[..] } else { b"/" };
+    parts.map(|name| [mark(name), name].concat()).collect::<Vec<_>>().concat()
 }
 
 fn is_slice(name: &str) -> bool {
@@ -172,18 +206,37 @@ mod tests {
             ("::a-b.slice", true, "a-b.slice", "a.slice", "/a.slice/a-b.slice"),
             ("::a.slice", false, "a.slice", "-.slice", "/a.slice"),
             ("io.slice::_x", false, "_x.scope", "io.slice", "/_io.slice/__x.scope"),
+            (":a.b:c", false, "a.b-c.scope", "system.slice", "/system.slice/a.b-c.scope"),
+            ("::cgroup.a.slice", false, "cgroup.a.slice", "-.slice", "/_cgroup.a.slice"),
             (
-                ":memory.x:y",
+                ":bpf:devices",
                 false,
-                "memory.x-y.scope",
+                "bpf-devices.scope",
                 "system.slice",
-                "/system.slice/_memory.x-y.scope",
+                "/system.slice/_bpf-devices.scope",
             ),
             ("iox.slice::x", false, "x.scope", "iox.slice", "/iox.slice/x.scope"),
         ] {
             let unit = Unit::parse(path.as_bytes(), user).unwrap();
-            let found = (&*unit.name, &*unit.slice, std::str::from_utf8(unit.cgroup()).unwrap());
+            let at = String::from_utf8(unit.cgroup(|| panic!("asked for {path}")).unwrap());
+            let found = (&*unit.name, &*unit.slice, &*at.unwrap());
             assert_eq!(found, (name, slice, cgroup), "{path}");
+        }
+    }
+
+    /// As systemd 252 and 257 do it.
+    #[test]
+    fn names_that_begin_like_a_file() {
+        for (path, before, since) in [
+            (":io.kata:x", "/system.slice/io.kata-x.scope", "/system.slice/_io.kata-x.scope"),
+            ("::cpu.a.slice", "/cpu.a.slice", "/_cpu.a.slice"),
+            ("io.x.slice::y", "/io.x.slice/y.scope", "/_io.x.slice/y.scope"),
+        ] {
+            let unit = Unit::parse(path.as_bytes(), false).unwrap();
+            for (version, wanted) in [(239, before), (253, before), (254, since), (257, since)] {
+                let found = unit.cgroup(|| Ok(version)).unwrap();
+                assert_eq!(std::str::from_utf8(&found).unwrap(), wanted, "{version}");
+            }
         }
     }
 

@@ -98,9 +98,22 @@ const char *test_cgroup(const char *name) {
     return path[next];
 }
 
+static const char *cannot_make(const struct mount *mount) {
+    if (mkdir(at(mount, parent, ""), 0755) != 0)
+        return "cgroups cannot be made";
+    remove_cgroup(mount, parent);
+    return NULL;
+}
+
 const char *no_cgroups(void) {
+    parent_cgroup();
+    if (geteuid() != 0)
+        return "not root";
+    return mount_count == 0 ? "no cgroup mounts" : cannot_make(&mounts[0]);
+}
+
+const char *no_v1(void) {
     const struct mount *m;
-    const char *why = NULL;
 
     parent_cgroup();
     m = mount_of("cpuset");
@@ -108,11 +121,13 @@ const char *no_cgroups(void) {
         return "not root";
     if (!m || !mount_of("memory") || !mount_of("cpu") || !mount_of("pids"))
         return "no cgroup v1 mounts with cpuset, memory, cpu and pids";
-    if (mkdir(at(m, parent, ""), 0755) != 0)
-        why = "cgroups cannot be made";
-    else
-        remove_cgroup(m, parent);
-    return why;
+    return cannot_make(m);
+}
+
+const char *no_limits(void) {
+    const char *why = no_cgroups();
+
+    return why || (mount_count == 1 && mounts[0].v2) ? why : no_v1();
 }
 
 const struct mount *mount_of(const char *controller) {

@@ -21,8 +21,11 @@ struct mount {
 extern struct mount mounts[MOUNTS];
 extern int mount_count;
 
-/* NULL when cgroups of v1 can be made; else why not. */
+/* NULL when cgroups can be made; else why not. */
 const char *no_cgroups(void);
+/* The same of v1's with cpuset, memory, cpu and pids; and of those or a unified host's. */
+const char *no_v1(void);
+const char *no_limits(void);
 
 /* "/katacg-test-RANDOM", the same for the whole process; and "/katacg-test-RANDOM/NAME". */
 const char *parent_cgroup(void);

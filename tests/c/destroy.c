@@ -126,7 +126,7 @@ static void with_a_process_below(void) {
 }
 
 int main(void) {
-    const char *why = no_cgroups();
+    const char *why = no_v1();
 
     if (why) {
         puts(why);

@@ -166,7 +166,7 @@ static struct katacg_manager *new_manager(const char *cgroup) {
 }
 
 int main(void) {
-    const char *why = no_cgroups();
+    const char *why = no_v1();
     struct katacg_error err;
     pthread_t threads[BUSY];
     unsigned long i, forks = divided(300);

@@ -345,7 +345,7 @@ static void refused(void) {
 }
 
 int main(void) {
-    const char *why = no_cgroups();
+    const char *why = no_v1();
 
     if (!why && !mount_of("freezer"))
         why = "no freezer hierarchy";

@@ -204,7 +204,7 @@ static int may_unshare(void) {
 
 int main(void) {
     static struct snapshot before, after;
-    const char *why = no_cgroups();
+    const char *why = no_limits();
     FILE *printed = tmpfile();
     pid_t child = why ? 0 : start_child();
     int out = dup(1), error = dup(2), can_unshare = may_unshare();

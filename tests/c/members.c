@@ -330,7 +330,7 @@ static void flows(void) {
 }
 
 int main(void) {
-    const char *why = no_cgroups();
+    const char *why = no_v1();
 
     if (why) {
         puts(why);

@@ -196,7 +196,7 @@ static void delegated(void) {
 }
 
 int main(void) {
-    const char *why = no_cgroups();
+    const char *why = no_v1();
 
     if (why) {
         puts(why);

@@ -135,7 +135,7 @@ static void refused_before(void) {
 }
 
 int main(void) {
-    const char *why = no_cgroups();
+    const char *why = no_v1();
 
     if (why) {
         puts(why);

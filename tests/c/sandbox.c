@@ -314,7 +314,7 @@ static void warnings(void) {
 }
 
 int main(void) {
-    const char *why = no_cgroups();
+    const char *why = no_v1();
     struct katacg_manager *manager;
     const char *cgroup;
     pid_t child;

@@ -196,7 +196,7 @@ static void forked_meanwhile(void) {
 }
 
 int main(void) {
-    const char *why = no_cgroups();
+    const char *why = no_v1();
 
     if (!why && !mount_of("blkio"))
         why = "no blkio hierarchy, so no write that fails last";

@@ -49,11 +49,11 @@ fn a_dead_process_makes_nothing() {
 
 #[test]
 fn a_failed_apply_leaves_nothing_behind() {
-    // pids.max takes no number of this size, and comes after others.
     let json = r#"{"cpu":{"shares":512},"unified":{}}"#;
     let mut s = Sandbox::planned("/deep/leaf", json);
     let pid = s.child();
     let before = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    // No quota is as small as that; it comes after other writes.
     let failing = manager(&format!("{}/deep/leaf", s.name), r#"{"cpu":{"shares":512,"quota":1}}"#);
     let error = failing.apply(pid, true).unwrap_err();
     assert!(error.to_string().contains("cpu."), "{error}");

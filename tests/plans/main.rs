@@ -275,8 +275,6 @@ fn a_cpuset_mounted_without_its_prefix() {
     assert_eq!(outcome(Ok(apply), &host)["steps"], serde_json::json!(wanted));
 }
 
-/// The printed forms say where a write goes, under which controller, and all that the executor
-/// will do with it.
 /// What `katacg_subsystems` calls the named hierarchy is taken back, from lists and from saved paths.
 #[test]
 fn systemd_is_a_name_of_the_named_hierarchy() {
@@ -294,6 +292,7 @@ fn systemd_is_a_name_of_the_named_hierarchy() {
     }
 }
 
+/// They say where a write goes, under which controller, and all that the executor will do with it.
 #[test]
 fn the_printed_forms() {
     let json = br#"{"cpu":{"shares":7,"quota":5,"period":6,"burst":0},"blockIO":{"weight":100},

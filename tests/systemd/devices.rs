@@ -127,6 +127,35 @@ fn rules_of_a_set_that_fails() {
     s.end();
 }
 
+/// Before such a set there were no rules, or others than this manager knows of: those come back.
+#[test]
+fn rules_that_others_told() {
+    need_systemd!();
+    need!(root(), "a user's systemd has no say about devices");
+    need!(has("hugetlb", "hugetlb"), "no write that fails last");
+    let wrong = r#","hugepageLimits":[{"pageSize":"3KB","limit":4096}]}"#;
+    let wrong = NULL_AND_ZERO.replace("]}", &format!("]{wrong}"));
+    let mut s = Sandbox::new("{}");
+    let nobodys = [("DevicePolicy", "auto"), ("DeviceAllow", "")];
+    s.check("none", &nobodys);
+    s.set(&wrong).unwrap_err();
+    s.check("none again", &nobodys);
+    let others =
+        ["set-property", "--runtime", &s.unit, "DevicePolicy=closed", "DeviceAllow=/dev/random r"];
+    systemctl(&others);
+    s.set(&wrong).unwrap_err();
+    s.check("others'", &[("DevicePolicy", "closed"), ("DeviceAllow", "/dev/random r")]);
+    s.end();
+
+    // The configuration's were never told.
+    let mut s = Sandbox::planned(NULL_AND_RANDOM);
+    let pid = s.child();
+    s.manager.apply(pid, false).unwrap();
+    s.set(&wrong).unwrap_err();
+    s.check("never told", &nobodys);
+    s.end();
+}
+
 /// A device that is allowed before and after can be opened meanwhile: v1 is frozen for that.
 #[test]
 fn nothing_is_lost_while_rules_change() {

@@ -22,6 +22,58 @@ fn what_is_there_is_joined_and_nothing_else() {
     assert_eq!(error.code(), Code::Deleted, "{error}");
 }
 
+/// A scope ends by itself, and leaves what systemd does not know of: whoever cleans up later joins
+/// that and no more.
+#[test]
+fn what_is_left_of_a_unit_that_is_gone() {
+    need_systemd!();
+    need!(!unified(), "systemd leaves nothing there");
+    let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
+    s.end_children();
+    eventually("it ends", || !s.is_loaded());
+    assert!(!directories(&s.unit).is_empty());
+    let mut config = s.manager.config().clone();
+    config.flags.existing = true;
+    let rest = Manager::new(s.shared.clone(), config).unwrap();
+    rest.destroy().unwrap();
+    assert!(directories(&s.unit).is_empty(), "{:?}", directories(&s.unit));
+    rest.destroy().unwrap();
+}
+
+/// The other half of the next test: where the unit's directory cannot be seen.
+pub fn blind() {
+    let path = std::env::var("KATACG_TEST_PATH").unwrap();
+    let shared = std::sync::Arc::new(katacg::manager::Shared::read().unwrap());
+    let manager = Manager::new(shared, config(&path, "{}")).unwrap();
+    assert!(!manager.exists().unwrap());
+    let error = manager.destroy().unwrap_err();
+    assert_eq!(error.code(), Code::Busy, "{error}");
+    assert!(error.to_string().contains("1 processes in it"), "{error}");
+}
+
+/// StopUnit kills; who sees no process because of a namespace must not send it.
+#[test]
+fn a_unit_that_cannot_be_seen_is_not_stopped() {
+    need_systemd!();
+    need!(root() && unified(), "only root has a cgroup namespace, and mounts that show it");
+    let name = name();
+    let path = format!(":katacgtest:{name}");
+    let mut s = Sandbox::with(&format!("katacgtest-{name}.scope"), config(&path, "{}"));
+    let pid = s.start();
+    let helper = helper::command("blind");
+    // From a scope of its own, so that the namespace's root is not the hierarchy's.
+    let mut command = std::process::Command::new("systemd-run");
+    command.args(["--scope", "--quiet", "unshare", "-C", "-m", "sh", "-c"]);
+    let mount = "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec \"$@\"";
+    command.args([mount, "sh"]);
+    command.arg(helper.get_program()).args(helper.get_args()).env("KATACG_TEST_PATH", &path);
+    command.envs(helper.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    helper::run(command);
+    assert!(alive(pid));
+    s.check("after it", &[("ActiveState", "active")]);
+    s.end();
+}
+
 /// A cgroup2 mount beside v1 that systemd knows nothing of, as Cilium makes one.
 #[test]
 fn a_cgroup2_mount_of_somebody_elses() {

@@ -71,7 +71,9 @@ pub fn unified() -> bool {
 
 /// Whether the host has a controller, by its v1 or its v2 name, and this user may use it.
 pub fn has(v1: &str, v2: &str) -> bool {
-    let host = Host::read().unwrap();
+    // Not Host::read, which does not know a hybrid host's controllers of cgroup2.
+    let shared = Shared::read().unwrap();
+    let host = shared.host();
     if !host.is_unified() {
         return host.find(v1).is_some() || host.cgroup2_with(v2).is_some();
     }
@@ -191,7 +193,12 @@ impl Sandbox {
     }
 
     pub fn with(unit: &str, config: Config) -> Sandbox {
-        let shared = Arc::new(Shared::read().unwrap());
+        Sandbox::on(&Arc::new(Shared::read().unwrap()), unit, config)
+    }
+
+    /// On the same mounts and connections as others.
+    pub fn on(shared: &Arc<Shared>, unit: &str, config: Config) -> Sandbox {
+        let shared = Arc::clone(shared);
         let manager = Manager::new(Arc::clone(&shared), config).unwrap();
         Sandbox { shared, manager, unit: unit.to_owned(), children: Vec::new() }
     }

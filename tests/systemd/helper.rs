@@ -45,6 +45,8 @@ fn helper() {
         }
         Ok("goes-on") => crate::driver::goes_on(),
         Ok("manners") => crate::manners::alone(),
+        Ok("blind") => crate::existing::blind(),
+        Ok("pid-namespace") => crate::rootless::in_a_pid_namespace(),
         Ok("stray") => crate::existing::stray(),
         Ok("delegated") => crate::rootless::delegated(),
         Ok("without-descriptors") => crate::transaction::without_descriptors(),

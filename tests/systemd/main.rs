@@ -14,6 +14,7 @@ mod manners;
 mod resources;
 mod restarts;
 mod rootless;
+mod round_trips;
 mod slices;
 mod transaction;
 mod units;

@@ -102,6 +102,45 @@ fn in_a_user_namespace_of_ones_own() {
     crate::helper::run(unshare);
 }
 
+/// The other half of the next test: its own child has a number that is somebody else's for systemd.
+pub fn in_a_pid_namespace() {
+    let s = Sandbox::on(
+        &Arc::new(Shared::read().unwrap()),
+        &std::env::var("KATACG_TEST_UNIT").unwrap(),
+        config(&std::env::var("KATACG_TEST_PATH").unwrap(), "{}"),
+    );
+    let mut child = sleeper();
+    let pid = i32::try_from(child.id()).unwrap();
+    let was = home_of(pid);
+    let error = s.manager.add(&[pid], katacg::manager::Add::default()).unwrap_err();
+    assert_eq!(home_of(pid), was, "{error}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The unit is the other's to end.
+    std::mem::forget(s);
+}
+
+/// systemd moves processes by number, which only it and its namespace have in common with us: what
+/// has not arrived is an error, whatever systemd says.
+#[test]
+fn in_a_pid_namespace_of_ones_own() {
+    need_systemd!();
+    need!(!root(), "root writes the number itself, and the kernel knows whose it is");
+    let name = name();
+    let (unit, path) = (format!("katacgtest-{name}.scope"), format!(":katacgtest:{name}"));
+    let mut s = Sandbox::with(&unit, config(&path, "{}"));
+    let pid = s.start();
+    let helper = crate::helper::command("pid-namespace");
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--map-root-user", "--pid", "--fork", "--mount-proc"]);
+    unshare.arg(helper.get_program()).args(helper.get_args());
+    unshare.envs(helper.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    unshare.env("KATACG_TEST_UNIT", &unit).env("KATACG_TEST_PATH", &path);
+    crate::helper::run(unshare);
+    assert!(alive(pid));
+    s.end();
+}
+
 /// Units of the one, and the version of the other.
 #[test]
 fn both_buses_in_one_process() {
@@ -140,16 +179,16 @@ fn root_at_a_users_bus() {
     need!(std::fs::metadata("/run/user/1000/bus").is_ok(), "no user has a bus here");
     let config = Config { systemd: on(Bus::User, Some(address)), ..config(":p:x", "{}") };
     let shared = Arc::new(Shared::read().unwrap());
-    match Manager::new(Arc::clone(&shared), config) {
-        Ok(manager) => {
-            let path = String::from_utf8(manager.path("").unwrap()).unwrap();
-            assert!(path.contains("/user@1000.service/"), "{path}");
-        }
-        Err(e) => assert!(e.to_string().contains("bus"), "{e}"),
-    }
-    // And the system's works beside it.
-    let system = Systemd::new(Bus::System, None);
-    assert_eq!(system.version().unwrap(), version());
+    let error = Manager::new(Arc::clone(&shared), config).unwrap_err();
+    assert_eq!(error.code(), Code::System, "{error}");
+    assert!(error.to_string().contains("the user's bus closed the connection"), "{error}");
+    // And the system's works beside it, with the same mounts.
+    let name = name();
+    let config = self::config(&format!(":katacgtest:{name}"), r#"{"pids":{"limit":20}}"#);
+    let mut s = Sandbox::with(&format!("katacgtest-{name}.scope"), config);
+    s.start();
+    s.check("beside it", &[("TasksMax", "20"), ("ActiveState", "active")]);
+    s.end();
 }
 
 /// The other half of the next test: in a scope with delegation, of which it is the only process.

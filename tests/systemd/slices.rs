@@ -114,3 +114,41 @@ fn a_slice_that_is_there_for_somebody_else() {
     scope.end();
     outer.end();
 }
+
+/// A unit file makes it exist before anybody has started it.
+#[test]
+fn a_slice_with_a_unit_file() {
+    need_systemd!();
+    let (mut s, name) = slice(r#"{"pids":{"limit":20}}"#);
+    let at = match root() {
+        true => "/run/systemd/system".to_owned(),
+        false => format!("{}/systemd/user", std::env::var("XDG_RUNTIME_DIR").unwrap()),
+    };
+    std::fs::create_dir_all(&at).unwrap();
+    let file = format!("{at}/{name}.slice");
+    std::fs::write(&file, "[Unit]\nDescription=a test's\n[Slice]\nTasksMax=7\n").unwrap();
+    reload();
+    s.check("there", &[("ActiveState", "inactive"), ("TasksMax", "7")]);
+    s.manager.apply(NOBODY, true).unwrap();
+    s.check("started", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
+    s.end();
+    std::fs::remove_file(&file).unwrap();
+    reload();
+}
+
+/// Each of them finds it, whoever was the first.
+#[test]
+fn a_slice_that_many_make_at_once() {
+    need_systemd!();
+    let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
+    let one = || {
+        let config = s.manager.config().clone();
+        Manager::new(s.shared.clone(), config).unwrap().apply(NOBODY, true).unwrap();
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    s.check("made", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
+    s.end();
+}

@@ -178,3 +178,51 @@ fn before_the_start_there_is_nothing_to_set() {
     let error = s.manager.apply(NOBODY, false).unwrap_err();
     assert!(error.to_string().contains(&s.unit), "{error}");
 }
+
+/// systemd escapes a cgroup's name that looks like a file of the kernel's, and what looks so
+/// changed in 254.
+#[test]
+fn a_name_that_begins_like_a_file() {
+    need_systemd!();
+    let name = name();
+    for (prefix, wanted) in [("io.kata", version() >= 254), ("bpf", true), ("iox.kata", false)] {
+        let last = if prefix == "bpf" { "devices".to_owned() } else { name.clone() };
+        let unit = format!("{prefix}-{last}.scope");
+        let json = r#"{"pids":{"limit":20}}"#;
+        let mut s = Sandbox::with(&unit, config(&format!(":{prefix}:{last}"), json));
+        s.start();
+        let escaped = if wanted { "_" } else { "" };
+        assert!(s.property("ControlGroup").ends_with(&format!("/{escaped}{unit}")));
+        s.check(prefix, &[("TasksMax", "20"), ("pids.max", "20")]);
+        s.end();
+    }
+}
+
+/// That the process was inside before the call is no sign that the call made the unit: what lies in
+/// it stays.
+#[test]
+fn a_failed_start_of_who_is_inside() {
+    need_systemd!();
+    let mut s = Sandbox::planned(r#"{"pids":{"limit":20}}"#);
+    let pid = s.start();
+    let idle = s.dir("pids").join("idle");
+    std::fs::create_dir(&idle).unwrap();
+    let error = s.manager.apply(pid, true).unwrap_err();
+    assert_eq!(error.code(), Code::Busy, "{error}");
+    assert!(!error.to_string().contains("undone"), "{error}");
+    assert!(idle.is_dir() && alive(pid));
+    assert_eq!(s.manager.pids().unwrap(), [pid]);
+    s.end();
+}
+
+/// v1: what a process needs to enter is written before it does, whether or not limits are.
+#[test]
+fn a_cpuset_without_a_set() {
+    need_systemd!();
+    need!(!unified() && has("cpuset", "-"), "v1's cpuset alone must be filled before");
+    let mut s = Sandbox::planned(r#"{"cpu":{"cpus":"1"},"pids":{"limit":20}}"#);
+    let pid = s.child();
+    s.manager.apply(pid, false).unwrap();
+    s.check("entered", &[("cpuset.cpus", "1"), ("TasksAccounting", "yes")]);
+    s.end();
+}

@@ -121,7 +121,12 @@ fn wrong_types() {
     assert_error(SOON, || systemd.start(UNIT, &weight(), false), Code::System, &texts);
     let texts = ["StopUnit", UNIT, "'usu'"];
     assert_error(SOON, || systemd.stop(UNIT), Code::System, &texts);
-    assert_error(SOON, || systemd.property(UNIT, "i.f", "Job"), Code::System, &["Job", "'s'"]);
+    assert_error(
+        SOON,
+        || systemd.property(UNIT, "i.f", "Job", None),
+        Code::System,
+        &["Job", "'s'"],
+    );
     // A connection that sent nonsense is not kept.
     assert_eq!(peer.connections(), 3);
 

@@ -184,7 +184,7 @@ fn properties_of_a_unit() {
         ),
         ("V", Value::Variant(Box::new(Value::Bool(true)))),
     ] {
-        let got = systemd.property(UNIT, "org.freedesktop.systemd1.Scope", name).unwrap();
+        let got = systemd.property(UNIT, "org.freedesktop.systemd1.Scope", name, None).unwrap();
         assert_eq!(got, want, "{name}");
     }
     assert_eq!(peer.connections(), 1);
@@ -232,6 +232,6 @@ fn nothing_is_sent_that_the_bus_would_hang_up_on() {
     assert_eq!(systemd.set(UNIT, &property, None).unwrap_err().code(), Code::Argument);
     assert_eq!(systemd.set("", &[], None).unwrap_err().code(), Code::Argument);
     assert_eq!(systemd.attach(UNIT, "\0", &[]).unwrap_err().code(), Code::Argument);
-    assert_eq!(systemd.property(UNIT, "a", "\0").unwrap_err().code(), Code::Argument);
+    assert_eq!(systemd.property(UNIT, "a", "\0", None).unwrap_err().code(), Code::Argument);
     assert!(peer.seen().is_empty());
 }

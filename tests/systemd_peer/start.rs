@@ -248,3 +248,57 @@ fn a_reset_that_comes_too_late() {
     });
     assert_eq!(client(&peer).start(UNIT, &[], false).unwrap(), Started::Created);
 }
+
+const SLICE: &str = "kata.slice";
+
+/// A slice that exists already; each look at it finds one of these, the last one for good.
+fn existing(looks: &'static [(&'static str, &'static str)]) -> Peer {
+    let look = AtomicUsize::new(0);
+    Peer::new(move |call, out| {
+        match call.member.as_str() {
+            "StartTransientUnit" => out.error(call, EXISTS, "it exists"),
+            "ListUnitsByNames" => {
+                let n = look.fetch_add(1, Ordering::SeqCst).min(looks.len() - 1);
+                out.listed(call, looks[n].0, looks[n].1);
+            }
+            "StartUnit" => {
+                assert_eq!(call.read::<(&str, &str)>(), (SLICE, "replace"));
+                out.job(call);
+                out.removed(JOB, "done");
+            }
+            _ => return Then::Usual,
+        }
+        Then::Done
+    })
+}
+
+#[test]
+fn a_slice_that_is_there() {
+    let peer = existing(&[("active", "/")]);
+    assert_eq!(client(&peer).start(SLICE, &weight(), true).unwrap(), Started::Existed);
+    let want = ["AddMatch", "StartTransientUnit", "ListUnitsByNames", "RemoveMatch!"];
+    assert_eq!(peer.members(4), want);
+}
+
+/// Its job is somebody else's, and not done yet.
+#[test]
+fn a_slice_that_somebody_else_starts() {
+    let peer = existing(&[("inactive", JOB), ("inactive", JOB), ("active", "/")]);
+    assert_eq!(client(&peer).start(SLICE, &weight(), true).unwrap(), Started::Existed);
+    let look = "ListUnitsByNames";
+    let want = ["AddMatch", "StartTransientUnit", look, look, look, "RemoveMatch!"];
+    assert_eq!(peer.members(6), want);
+}
+
+/// It has a unit file, so that it exists without being active.
+#[test]
+fn a_slice_that_nobody_has_started() {
+    for state in ["inactive", "failed"] {
+        let looks: &[_] = if state == "failed" { &[("failed", "/")] } else { &[("inactive", "/")] };
+        let peer = existing(looks);
+        assert_eq!(client(&peer).start(SLICE, &weight(), true).unwrap(), Started::Existed);
+        let want =
+            ["AddMatch", "StartTransientUnit", "ListUnitsByNames", "StartUnit", "RemoveMatch!"];
+        assert_eq!(peer.members(5), want, "{state}");
+    }
+}

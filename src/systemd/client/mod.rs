@@ -174,7 +174,7 @@ impl Systemd {
     }
 
     /// Moves processes into a unit's cgroup, or one below it (`""`, or `"/a/b"`). Numbers are
-    /// those of the caller's PID namespace. [`Code::Deleted`] when there is no such unit.
+    /// those of systemd's own PID namespace. [`Code::Deleted`] when there is no such unit.
     pub fn attach(&self, unit: &str, below: &str, pids: &[u32]) -> Result<()> {
         self.talk("AttachProcessesToUnit", unit, self.call)?.attach(below, pids)
     }
@@ -184,9 +184,23 @@ impl Systemd {
         self.talk("GetUnit", unit, self.call)?.is_loaded()
     }
 
+    /// How many processes systemd has in a unit; none in one that is not there.
+    pub fn processes(&self, unit: &str) -> Result<usize> {
+        self.talk("GetUnitProcesses", unit, self.call)?.processes()
+    }
+
     /// A property of a unit: interface `org.freedesktop.systemd1.Unit`, `….Scope`, `….Slice`.
-    pub fn property(&self, unit: &str, interface: &str, name: &str) -> Result<Value> {
-        self.talk("Get", unit, self.call)?.unit_property(interface, name)
+    ///
+    /// `limit`: wait no longer than that for an answer.
+    pub fn property(
+        &self,
+        unit: &str,
+        interface: &str,
+        name: &str,
+        limit: Option<Duration>,
+    ) -> Result<Value> {
+        let limit = limit.map_or(self.call, |limit| limit.min(self.call));
+        self.talk("Get", unit, limit)?.unit_property(interface, name)
     }
 
     /// A string property of the manager.

@@ -72,6 +72,20 @@ impl Talk<'_> {
         }
     }
 
+    /// How many processes the unit has.
+    pub fn processes(&mut self) -> Result<usize> {
+        let unit = self.asked.subject;
+        let found = self.run(|Step { connection, answer, .. }| {
+            let reply = connection.call(manager("GetUnitProcesses"), &unit, answer)?;
+            let list: Vec<(&str, u32, &str)> = reply.read()?;
+            Ok(list.len())
+        });
+        match found {
+            Err(Fault::Refused(remote)) if error::is(&remote, "NoSuchUnit") => Ok(0),
+            other => other.map_err(|fault| self.error(fault)),
+        }
+    }
+
     pub fn unit_property(&mut self, interface: &str, name: &str) -> Result<Value> {
         let path = name::object(self.asked.subject);
         let plain = |part| text(part).map_err(|e| self.asked.error(e.into()));

@@ -40,7 +40,10 @@ impl Talk<'_> {
                 return self.started(end);
             }
             if existing_is_fine {
-                return Ok(Started::Existed);
+                match self.join()? {
+                    true => return Ok(Started::Existed),
+                    false => continue,
+                }
             }
             match patience {
                 // A failed unit stays until it is reset (runc#3780).
@@ -49,6 +52,37 @@ impl Talk<'_> {
             }
             patience = patience.or_else(|| Some(self.deadline.within(COLLECTED)));
             pause *= 2;
+        }
+    }
+
+    /// Waits until a slice that exists is active, and starts it when nobody does: it may have a
+    /// unit file and never have been started, or just be started for somebody else. False when it
+    /// went away meanwhile.
+    fn join(&mut self) -> Result<bool> {
+        let unit = self.asked.subject;
+        if unit.strip_suffix(".slice").is_none() {
+            return Ok(true);
+        }
+        match self.wait_active().map_err(|fault| self.error(fault))? {
+            End::State(state) if state == "active" => return Ok(true),
+            End::Open => return Err(self.unfinished()),
+            _ => {}
+        }
+        let rule = name::job_removed(unit);
+        let deadline = self.deadline;
+        let end = self.run(|mut step| {
+            step.connection.listen(&rule)?;
+            match step.connection.call(manager("StartUnit"), &(unit, "replace"), step.answer) {
+                Ok(reply) => Job::read(&reply)?.wait(unit, &mut step, deadline).map(Some),
+                Err(Fault::Refused(e)) if is(&e, "NoSuchUnit") => Ok(None),
+                Err(fault) => Err(fault),
+            }
+        });
+        match end.map_err(|fault| self.error(fault))? {
+            Some(end) => self.started(end).map(|_| true),
+            // systemd forgets a slice that is not active.
+            None if self.deadline.has_passed() => Err(self.unfinished()),
+            None => Ok(false),
         }
     }
 

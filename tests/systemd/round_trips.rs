@@ -1,0 +1,190 @@
+//! What a manager says to systemd, and that it says no more: through a go-between that listens.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use katacg::manager::{Config, Shared, NOBODY};
+use zbus::message::{Flags, Header};
+use zbus::zvariant::serialized::{Context, Data};
+use zbus::zvariant::Endian;
+
+use crate::fixture::*;
+
+/// A socket that leads to the bus.
+struct Between {
+    socket: PathBuf,
+    said: Arc<Mutex<Vec<u8>>>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Between {
+    fn new() -> Between {
+        let socket = std::env::temp_dir().join(format!("katacg-between-{}", name()));
+        let bus = match root() {
+            true => "/run/dbus/system_bus_socket".to_owned(),
+            false => format!("{}/bus", std::env::var("XDG_RUNTIME_DIR").unwrap()),
+        };
+        let listener = UnixListener::bind(&socket).unwrap();
+        let between = Between { socket, said: Arc::default(), connections: Arc::default() };
+        let (said, connections) = (Arc::clone(&between.said), Arc::clone(&between.connections));
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                connections.fetch_add(1, Ordering::SeqCst);
+                let bus = UnixStream::connect(&bus).unwrap();
+                let (from, to) = (client.try_clone().unwrap(), bus.try_clone().unwrap());
+                let said = Arc::clone(&said);
+                std::thread::spawn(move || pass(from, to, |b| said.lock().unwrap().extend(b)));
+                std::thread::spawn(move || pass(bus, client, |_| {}));
+            }
+        });
+        between
+    }
+
+    fn config(&self, path: &str, json: &str) -> Config {
+        let mut config = config(path, json);
+        config.systemd.address = Some(format!("unix:path={}", self.socket.display()));
+        config
+    }
+
+    /// What has been said by now; an exclamation mark where no answer is wanted. The rest of a
+    /// message that is on its way waits for the next time.
+    fn hear(&self) -> Vec<String> {
+        let mut said = self.said.lock().unwrap();
+        if let Some(begin) = said.windows(7).position(|w| w == b"BEGIN\r\n") {
+            said.drain(..begin + 7);
+        }
+        let mut heard = Vec::new();
+        while let Some(message) = message(&mut said) {
+            // A look whether the signal is lost, after a second: a slow machine's.
+            if message != "ListUnitsByNames" {
+                heard.push(message);
+            }
+        }
+        heard
+    }
+
+    /// This has been said since the last time, and nothing else.
+    fn assert_said(&self, step: &str, wanted: &[&str]) {
+        let mut heard = self.hear();
+        // What needs no answer may come a little later.
+        for _ in 0..200 {
+            if heard.len() >= wanted.len() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            heard.extend(self.hear());
+        }
+        assert_eq!(heard, wanted, "{step}");
+        assert_eq!(self.connections.load(Ordering::SeqCst), 1, "{step}");
+    }
+}
+
+impl Drop for Between {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+fn pass(mut from: UnixStream, mut to: UnixStream, mut hear: impl FnMut(&[u8])) {
+    let mut buffer = [0; 4096];
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
+        hear(&buffer[..n]);
+        if to.write_all(&buffer[..n]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+/// The first message, taken away, when it is there as a whole.
+fn message(said: &mut Vec<u8>) -> Option<String> {
+    let number = |at: usize| {
+        let bytes = said.get(at..at + 4)?.try_into().unwrap();
+        Some(u32::from_le_bytes(bytes) as usize)
+    };
+    let length = (16 + number(12)?).next_multiple_of(8) + number(4)?;
+    if said.len() < length {
+        return None;
+    }
+    let bytes: Vec<u8> = said.drain(..length).collect();
+    let data = Data::new(bytes, Context::new_dbus(Endian::Little, 0));
+    let (header, _): (Header<'_>, usize) = data.deserialize().unwrap();
+    let mark = match header.primary().flags().contains(Flags::NoReplyExpected) {
+        true => "!",
+        false => "",
+    };
+    Some(format!("{}{mark}", header.member().unwrap()))
+}
+
+const START: [&str; 3] = ["AddMatch", "StartTransientUnit", "RemoveMatch!"];
+
+#[test]
+fn the_life_of_a_scope() {
+    need_systemd!();
+    let between = Between::new();
+    let shared = Arc::new(Shared::read().unwrap());
+    let scope = |json: &str| {
+        let name = name();
+        let config = between.config(&format!(":katacgtest:{name}"), json);
+        Sandbox::on(&shared, &format!("katacgtest-{name}.scope"), config)
+    };
+
+    let limits = r#"{"pids":{"limit":20},"cpu":{"shares":2000,"quota":50000,"period":100000}}"#;
+    let mut first = scope(limits);
+    first.start();
+    // Once for each host: the way to it, and which systemd it is.
+    let mut wanted = vec!["Hello", "Get"];
+    if !root() {
+        // Where a user's units are.
+        wanted.push("Get");
+    }
+    wanted.extend(START);
+    between.assert_said("the first start", &wanted);
+
+    let mut second = scope(limits);
+    second.start();
+    between.assert_said("start", &START);
+    second.set(r#"{"pids":{"limit":30},"cpu":{"shares":3000}}"#).unwrap();
+    between.assert_said("set", &["SetUnitProperties"]);
+    second.set("{}").unwrap();
+    let late = second.child();
+    second.manager.freeze(Duration::from_secs(10)).unwrap();
+    second.manager.thaw().unwrap();
+    second.manager.pids().unwrap();
+    second.manager.destroy().unwrap_err();
+    between.assert_said("what files are enough for", &[]);
+    second.manager.add(&[late], katacg::manager::Add::default()).unwrap();
+    let add: &[&str] = if root() { &[] } else { &["AttachProcessesToUnit"] };
+    between.assert_said("add", add);
+
+    // Its processes have ended, and it with them. Another one could have come by that name since.
+    second.end_children();
+    let home = second.dir("name=systemd");
+    eventually("it ends", || !home.exists() && !second.is_loaded());
+    second.manager.destroy().unwrap();
+    between.assert_said("what is left of it", &["GetUnit"]);
+    second.manager.destroy().unwrap();
+    between.assert_said("nothing is left", &["GetUnit"]);
+    first.end();
+}
+
+#[test]
+fn the_life_of_a_slice() {
+    need_systemd!();
+    let between = Between::new();
+    let unit = format!("katacg{}.slice", name());
+    let config = between.config(&format!("::{unit}"), r#"{"pids":{"limit":20}}"#);
+    let mut s = Sandbox::with(&unit, config);
+    s.manager.apply(NOBODY, true).unwrap();
+    between.hear();
+    s.set(r#"{"pids":{"limit":30}}"#).unwrap();
+    between.assert_said("set", &["SetUnitProperties"]);
+    s.manager.destroy().unwrap();
+    between.assert_said("stop", &["AddMatch", "StopUnit", "ResetFailedUnit!", "RemoveMatch!"]);
+    s.end();
+}
