@@ -1075,7 +1075,8 @@ int katacg_manager_write(const struct katacg_manager *manager,
 /**
  * Moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
  * those that were are put back. Processes are moved into a unit of a user's systemd by that, which may
- * where the user may not (AttachProcessesToUnit, systemd 238).
+ * where the user may not (AttachProcessesToUnit, systemd 238); one that it does not find, as of
+ * another PID namespace, is an error.
  *
  * ids, ids_len: process ids, or thread ids with KATACG_ADD_THREADS (v2: threads move within one
  * threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL
@@ -1253,8 +1254,10 @@ int katacg_manager_exists(const struct katacg_manager *manager,
  * Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply
  * made. A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be,
  * the directories go first, and what is still there after about a second is an error before
- * systemd is asked. So is anything inside a slice, and a unit of the name that is another one (its
- * cgroup is elsewhere).
+ * systemd is asked. So is anything inside a slice, a unit of the name that is another one (its
+ * cgroup is elsewhere), and one with processes that cannot be seen from here, as in a cgroup
+ * namespace of the caller's own. A unit that somebody starts in a slice at that very moment is
+ * stopped with it.
  *
  * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names some;
  * what was empty is gone), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT,

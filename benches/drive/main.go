@@ -18,7 +18,7 @@ import (
 
 // plan is how much is measured.
 type plan struct {
-	rounds, warm, cold, siblings int
+	rounds, warm, cold, siblings, mounts int
 	// pause lets the kernel's grace period for process moves run out: the next one waits again.
 	pause int
 	// root is the repository, builds where the programs are.
@@ -48,6 +48,7 @@ func main() {
 	flag.IntVar(&p.cold, "cold", 6, "cycles with a pause before each")
 	flag.IntVar(&p.pause, "pause", 50, "milliseconds of pause")
 	flag.IntVar(&p.siblings, "siblings", 5000, "cgroups beside those that are measured")
+	flag.IntVar(&p.mounts, "mounts", 10000, "mounts beside the host's own")
 	flag.StringVar(&p.root, "root", ".", "the repository")
 	flag.StringVar(&p.command, "command", "", "the command to name in the report")
 	flag.Parse()
@@ -142,20 +143,24 @@ func measure(p plan, r *runner, res *results) error {
 	return measureSize(p, res)
 }
 
-// crowd measures again with many cgroups beside. The stage's remove takes care of them on failure.
+// crowd measures again with many cgroups beside and many mounts. The stage's remove takes care of
+// the cgroups on failure, and the mounts end with their namespace.
 func crowd(p plan, r *runner, res *results, turns func(int) []participant) error {
-	say("%d siblings in each hierarchy", p.siblings)
+	say("%d siblings in each hierarchy, %d mounts", p.siblings, p.mounts)
 	if err := r.stage.addSiblings(p.siblings); err != nil {
 		return err
 	}
-	for round := range p.rounds {
-		for _, one := range turns(round) {
-			if err := r.into(res.beside, one, p.warm, 0); err != nil {
-				return err
+	err := withMounts(p.mounts, p.builds, func() error {
+		for round := range p.rounds {
+			for _, one := range turns(round) {
+				if err := r.into(res.beside, one, p.warm, 0); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	return r.stage.removeSiblings(p.siblings)
+		return nil
+	})
+	return errors.Join(err, r.stage.removeSiblings(p.siblings))
 }
 
 func count(r *runner, res *results) {

@@ -86,10 +86,10 @@ func (p *page) cycle(plan plan, res *results) {
 		"the process out before destroy is not counted.\n", strings.Join(subsystems, ", "))
 	p.line("Warm: %d cycles in a burst. Cold: %d ms of quiet before each cycle; the first move of a "+
 		"process then waits for an RCU grace period, whole ticks of the clock, whoever asks. "+
-		"Crowded: warm, with %d other cgroups beside it in each hierarchy. System calls: for one "+
-		"cycle, under strace; after the + those with which the language's runtime looks after "+
-		"itself.\n",
-		plan.warm, plan.pause, plan.siblings)
+		"Crowded: warm, with %d other cgroups beside it in each hierarchy and %d more mounts; "+
+		"meant: no more than 10 %% slower than the floor is then. System calls: for one cycle, "+
+		"under strace; after the + those with which the language's runtime looks after itself.\n",
+		plan.warm, plan.pause, plan.siblings, plan.mounts)
 	p.header("", "warm, µs", "of floor", "middle half", "start, µs", "destroy, µs", "cold, ms",
 		"middle half", "crowded, µs", "of floor", "system calls")
 	floor := func(all map[string]samples) float64 { return median(all["floor"]["cycle"]) }

@@ -159,8 +159,10 @@ pub unsafe extern "C" fn katacg_manager_exists(
 /// Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply
 /// made. A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be,
 /// the directories go first, and what is still there after about a second is an error before
-/// systemd is asked. So is anything inside a slice, and a unit of the name that is another one (its
-/// cgroup is elsewhere).
+/// systemd is asked. So is anything inside a slice, a unit of the name that is another one (its
+/// cgroup is elsewhere), and one with processes that cannot be seen from here, as in a cgroup
+/// namespace of the caller's own. A unit that somebody starts in a slice at that very moment is
+/// stopped with it.
 ///
 /// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names some;
 /// what was empty is gone), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT,
