@@ -22,7 +22,8 @@
 // A path "slice:prefix:name" makes the cgroup a unit of systemd's: the scope "prefix-name.scope" in
 // that slice, or the slice "name" when it ends in ".slice". As root it is one of the system's, else
 // of the user's (on a unified host; XDG_RUNTIME_DIR says where its bus is). Limits are properties
-// of the unit, so that they survive a daemon-reload, and device rules are systemd's to apply. See
+// of the unit, so that they survive a daemon-reload (one that an old systemd resets all the
+// same is a warning), and device rules are systemd's to apply. See
 // [ManagerOptions], and [Manager.Apply] and [Manager.Destroy] for what differs.
 //
 // # Strings

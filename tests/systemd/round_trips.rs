@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use katacg::manager::{Config, Shared, NOBODY};
 use zbus::message::{Flags, Header};
@@ -20,6 +20,8 @@ struct Between {
     socket: PathBuf,
     said: Arc<Mutex<Vec<u8>>>,
     connections: Arc<AtomicUsize>,
+    /// Nothing more is passed on to the bus.
+    silent: Arc<AtomicBool>,
 }
 
 impl Between {
@@ -30,16 +32,22 @@ impl Between {
             false => format!("{}/bus", std::env::var("XDG_RUNTIME_DIR").unwrap()),
         };
         let listener = UnixListener::bind(&socket).unwrap();
-        let between = Between { socket, said: Arc::default(), connections: Arc::default() };
+        let (said, connections, silent) = (Arc::default(), Arc::default(), Arc::default());
+        let between = Between { socket, said, connections, silent };
         let (said, connections) = (Arc::clone(&between.said), Arc::clone(&between.connections));
+        let silent = Arc::clone(&between.silent);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 connections.fetch_add(1, Ordering::SeqCst);
                 let bus = UnixStream::connect(&bus).unwrap();
                 let (from, to) = (client.try_clone().unwrap(), bus.try_clone().unwrap());
-                let said = Arc::clone(&said);
-                std::thread::spawn(move || pass(from, to, |b| said.lock().unwrap().extend(b)));
-                std::thread::spawn(move || pass(bus, client, |_| {}));
+                let (said, silent) = (Arc::clone(&said), Arc::clone(&silent));
+                let hear = move |bytes: &[u8]| {
+                    said.lock().unwrap().extend(bytes);
+                    !silent.load(Ordering::SeqCst)
+                };
+                std::thread::spawn(move || pass(from, to, hear));
+                std::thread::spawn(move || pass(bus, client, |_| true));
             }
         });
         between
@@ -90,11 +98,11 @@ impl Drop for Between {
     }
 }
 
-fn pass(mut from: UnixStream, mut to: UnixStream, mut hear: impl FnMut(&[u8])) {
+/// Until one of them hangs up; `hear` says what is passed on.
+fn pass(mut from: UnixStream, mut to: UnixStream, hear: impl Fn(&[u8]) -> bool) {
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
-        hear(&buffer[..n]);
-        if to.write_all(&buffer[..n]).is_err() {
+        if hear(&buffer[..n]) && to.write_all(&buffer[..n]).is_err() {
             break;
         }
     }
@@ -186,5 +194,47 @@ fn the_life_of_a_slice() {
     between.assert_said("set", &["SetUnitProperties"]);
     s.manager.destroy().unwrap();
     between.assert_said("stop", &["AddMatch", "StopUnit", "ResetFailedUnit!", "RemoveMatch!"]);
+    s.end();
+}
+
+/// v1 freezes while device rules change; a systemd that does not answer gets three seconds, undoing
+/// included.
+#[test]
+fn nobody_is_frozen_for_long() {
+    need_systemd!();
+    need!(root() && !unified(), "only v1 freezes for device rules");
+    let between = Between::new();
+    let name = name();
+    let rules = |minor: u8| {
+        format!(
+            r#"{{"devices":[{{"allow":true,"type":"c","major":1,"minor":{minor},"access":"r"}}]}}"#
+        )
+    };
+    let config = between.config(&format!(":katacgtest:{name}"), &rules(3));
+    let mut s = Sandbox::with(&format!("katacgtest-{name}.scope"), config);
+    s.start();
+    between.silent.store(true, Ordering::SeqCst);
+    let state = s.dir("freezer").join("freezer.state");
+    let frozen = std::thread::scope(|scope| {
+        let set = scope.spawn(|| s.set(&rules(5)).unwrap_err());
+        let mut frozen: Option<Instant> = None;
+        let mut longest = Duration::ZERO;
+        while !set.is_finished() {
+            let now = std::fs::read_to_string(&state).unwrap();
+            frozen = match now.trim() {
+                "THAWED" => None,
+                _ => frozen.or_else(|| Some(Instant::now())),
+            };
+            longest = longest.max(frozen.map_or(Duration::ZERO, |since| since.elapsed()));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let error = set.join().unwrap();
+        assert_eq!(error.code(), katacg::Code::Timeout, "{error}");
+        longest
+    });
+    // The rest is a slow machine's.
+    let promised = Duration::from_millis(2500)..Duration::from_millis(4500);
+    assert!(promised.contains(&frozen), "frozen for {frozen:?}");
+    between.silent.store(false, Ordering::SeqCst);
     s.end();
 }
