@@ -68,17 +68,7 @@ impl Talk<'_> {
             End::Open => return Err(self.unfinished()),
             _ => {}
         }
-        let rule = name::job_removed(unit);
-        let deadline = self.deadline;
-        let end = self.run(|mut step| {
-            step.connection.listen(&rule)?;
-            match step.connection.call(manager("StartUnit"), &(unit, "replace"), step.answer) {
-                Ok(reply) => Job::read(&reply)?.wait(unit, &mut step, deadline).map(Some),
-                Err(Fault::Refused(e)) if is(&e, "NoSuchUnit") => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        });
-        match end.map_err(|fault| self.error(fault))? {
+        match self.job("StartUnit")? {
             Some(end) => self.started(end).map(|_| true),
             // systemd forgets a slice that is not active.
             None if self.deadline.has_passed() => Err(self.unfinished()),
@@ -153,6 +143,22 @@ impl Talk<'_> {
         }
     }
 
+    /// A job on a unit that is there, to its end; none when there is no such unit.
+    fn job(&mut self, method: &'static str) -> Result<Option<End>> {
+        let unit = self.asked.subject;
+        let rule = name::job_removed(unit);
+        let deadline = self.deadline;
+        let end = self.run(|mut step| {
+            step.connection.listen(&rule)?;
+            match step.connection.call(manager(method), &(unit, "replace"), step.answer) {
+                Ok(reply) => Job::read(&reply)?.wait(unit, &mut step, deadline).map(Some),
+                Err(Fault::Refused(e)) if is(&e, "NoSuchUnit") => Ok(None),
+                Err(fault) => Err(fault),
+            }
+        });
+        end.map_err(|fault| self.error(fault))
+    }
+
     /// What the end of the job means.
     fn started(&mut self, end: End) -> Result<Started> {
         let look = "systemctl status and journalctl -u say more";
@@ -187,17 +193,7 @@ impl Talk<'_> {
 
     pub fn stop(&mut self) -> Result<Option<String>> {
         let unit = self.asked.subject;
-        let rule = name::job_removed(unit);
-        let deadline = self.deadline;
-        let end = self.run(|mut step| {
-            step.connection.listen(&rule)?;
-            match step.connection.call(manager("StopUnit"), &(unit, "replace"), step.answer) {
-                Ok(reply) => Job::read(&reply)?.wait(unit, &mut step, deadline).map(Some),
-                Err(Fault::Refused(e)) if is(&e, "NoSuchUnit") => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        });
-        let warning = match end.map_err(|fault| self.error(fault))? {
+        let warning = match self.job("StopUnit")? {
             None => return Ok(None),
             Some(End::Result(result)) if result == "done" => None,
             Some(End::State(state)) if state != "active" => None,
