@@ -41,8 +41,12 @@ impl Manager {
             return self.plan_start(on, pid, set);
         }
         let unified = self.shared.host().is_unified();
+        let new = LinuxResources::default();
         let knobs = match set {
-            Some(resources) => self.knobs(resources)?,
+            Some(resources) => {
+                let known = self.known_now(resources, &new);
+                self.knobs(&self.completed(resources, &known))?
+            }
             None if unified => Plan::default(),
             // What must be there before a process can enter.
             None => resources::plan_before_join(&self.resources(), self.target())?,

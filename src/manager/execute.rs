@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::knob::{check_memory, explain, gone, put, put_open};
-use super::told::{Before, Told};
-use super::{cpuset, restore, Manager};
+use super::keep::takes_one_number;
+use super::knob::{check_memory, explain, gone};
+use super::told::Told;
+use super::{cpuset, Manager};
 use crate::cgroupfs::{Cgroup, Created};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::host::{self, Version};
 use crate::plan::{Kind, Missing, Plan, Step, Write};
 use crate::resources;
@@ -256,6 +257,10 @@ impl<'m> Run<'m> {
                 self.waiting.push((other, Write { retry_after: None, ..write.clone() }));
                 return Ok(());
             }
+            // Linux before 5.4: BFQ has one weight for all devices.
+            (Err(e), _) if e.is(Errno::INVAL) && takes_one_number(cgroup, write) => {
+                self.without_effect(write, "takes no devices here")?;
+            }
             // v1: an ancestor that was there before is empty, so this is no subset of it.
             (Err(e), _) if e.is(Errno::ACCESS) && self.is_v1_cpuset(write.hierarchy) => {
                 cpuset::fill_ancestors(cgroup, self.cpuset_files(write.hierarchy))
@@ -265,9 +270,7 @@ impl<'m> Run<'m> {
             (Err(e), _) if e.is(Errno::NOENT) => match &write.missing {
                 _ if !cgroup.exists()? => return Err(gone(cgroup)),
                 Missing::Skip => {}
-                Missing::Warn => self
-                    .warnings
-                    .push(format!("{} is not there; {:?} is not applied", write.file, write.value)),
+                Missing::Warn => self.without_effect(write, "is not there")?,
                 Missing::Instead(other) => return self.write(other),
                 Missing::Fail => return Err(explain(cgroup, write, e)),
             },
@@ -278,61 +281,6 @@ impl<'m> Run<'m> {
             .partition(|(file, _)| *file == write.file);
         self.waiting = waiting;
         due.iter().try_for_each(|(_, waiting)| self.write(waiting))
-    }
-
-    /// One write, with the old value kept when that is wanted and the directory is not ours to
-    /// remove.
-    fn put(&mut self, cgroup: Cgroup<'_>, write: &Write) -> Result<()> {
-        let made = self
-            .created
-            .iter()
-            .any(|(h, _, c)| *h == write.hierarchy && c.0.last() == Some(&cgroup.len()));
-        match self.before(write) {
-            Before::Open(fd) => {
-                return match put_open(cgroup, write, fd) {
-                    // systemd has made the cgroup anew, or the file could only be read.
-                    Err(e) if e.is(Errno::NODEV) || e.is(Errno::BADF) => put(cgroup, write, None),
-                    done => done,
-                };
-            }
-            Before::Absent => return put(cgroup, write, None),
-            Before::Unseen => {}
-        }
-        if !self.keep || made {
-            return put(cgroup, write, None);
-        }
-        let mut old = None;
-        let result = put(cgroup, write, Some(&mut old));
-        // A value that the kernel changed was written all the same.
-        if result.as_ref().map_or_else(|e| e.code() == Code::Clamped, |()| true) {
-            match old {
-                Some(old) => self.remember_value(cgroup, write, &old),
-                None => self.old.push((write.clone(), None)),
-            }
-        }
-        result
-    }
-
-    /// Keeps a file's old value.
-    pub(super) fn remember_value(&mut self, cgroup: Cgroup<'_>, write: &Write, old: &[u8]) {
-        let old = String::from_utf8_lossy(old);
-        self.keep_weight(cgroup, write, old.trim());
-        let value = restore::value(&write.file, &write.value, &old);
-        self.old.push((write.clone(), value));
-    }
-
-    /// Clearing `cpu.idle` resets the weight, so putting it back takes both, the weight last.
-    fn keep_weight(&mut self, cgroup: Cgroup<'_>, idle: &Write, old: &str) {
-        if idle.file != "cpu.idle" || old != "0" {
-            return;
-        }
-        for file in ["cpu.weight", "cpu.shares"] {
-            if let Ok(weight) = cgroup.read(file) {
-                let weight = String::from_utf8_lossy(&weight).trim().to_owned();
-                let write = Write::new(idle.hierarchy, "cpu", file, weight.clone());
-                self.old.push((write, Some(weight)));
-            }
-        }
     }
 
     fn cpuset_files(&self, hierarchy: usize) -> [&'static str; 2] {

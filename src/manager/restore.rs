@@ -16,7 +16,7 @@ pub(super) fn value(file: &str, written: &str, old: &str) -> Option<String> {
         "memory.oom_control" => {
             line("oom_kill_disable")?.split_whitespace().nth(1).map(str::to_owned)
         }
-        "net_prio.ifpriomap" | "rdma.max" => line(subject),
+        "net_prio.ifpriomap" | "rdma.max" | "misc.max" | "dmem.max" => line(subject),
         "io.max" => Some(
             line(subject)
                 .unwrap_or_else(|| format!("{subject} rbps=max wbps=max riops=max wiops=max")),
@@ -89,6 +89,7 @@ mod tests {
             "mlx hca_handle=2 hca_object=max\n",
             Some("mlx hca_handle=2 hca_object=max"),
         );
+        check("misc.max", "sev 5", "sev 100\nsev_es max\n", Some("sev 100"));
         let oom = "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n";
         check("memory.oom_control", "1", oom, Some("0"));
     }

@@ -19,7 +19,9 @@ const WAIT: Duration = Duration::from_secs(2);
 impl Manager {
     /// What [`Manager::set`] would do; touches nothing.
     pub fn plan(&self, resources: &LinuxResources) -> Result<Plan> {
-        self.plan_on(resources, &self.resources())
+        let known = self.resources();
+        let known = self.known_now(resources, &known);
+        self.plan_on(&self.completed(resources, &known), &known)
     }
 
     /// The same, after these resources.
@@ -64,13 +66,15 @@ impl Manager {
         resources: &LinuxResources,
         known: &LinuxResources,
     ) -> Result<Vec<String>> {
-        let mut plan = self.plan_on(resources, known)?;
+        let known = self.known_now(resources, known);
+        let resources = self.completed(resources, &known);
+        let mut plan = self.plan_on(&resources, &known)?;
         let Some(turn) = self.take_turn()? else { return Err(gone(self.main()?)) };
         let mut run = Run::new(self);
         run.keep_old_values(!self.config.flags.no_rollback);
         run.carry_out(&plan)?;
         drop(turn);
-        *self.lock() = resources::merge(known, resources);
+        *self.lock() = resources::merge(&known, &resources, self.target());
         plan.warnings.append(&mut run.warnings);
         Ok(self.warn(plan.warnings))
     }

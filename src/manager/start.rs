@@ -28,7 +28,10 @@ impl Manager {
         let wanted = set.unwrap_or(&self.config.resources);
         let new = LinuxResources::default();
         let Wanted { properties: limits, plan: knobs } = match set {
-            Some(resources) => self.wanted(on, resources, &new)?,
+            Some(resources) => {
+                let known = self.known_now(resources, &new);
+                self.wanted(on, &self.completed(resources, &known), &known)?
+            }
             None if unified => Wanted::default(),
             // What must be there before a process can enter; all of it files.
             None => Wanted {

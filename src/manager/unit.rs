@@ -1,6 +1,5 @@
 //! The systemd driver's side of a manager: its unit, and what the unit is told.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources};
@@ -138,8 +137,7 @@ impl Manager {
         known: &LinuxResources,
     ) -> Result<Wanted> {
         let flags = self.config.flags;
-        let known = self.bandwidth_now(r, known);
-        let facts = self.facts(on, r, &known)?;
+        let facts = self.facts(on, r, known)?;
         let mut properties = Vec::new();
         let mut warnings = Vec::new();
         let rules = r.devices().as_deref().filter(|_| !flags.skip_devices).unwrap_or_default();
@@ -162,34 +160,6 @@ impl Manager {
         plan.warnings.append(&mut warnings);
         self.config.flags.resource_options().check(&plan.warnings)?;
         Ok(Wanted { properties, plan })
-    }
-
-    /// v1 has quota and period in two files, systemd takes them together: the one that a call
-    /// leaves out is what the file says.
-    fn bandwidth_now<'k>(
-        &self,
-        r: &LinuxResources,
-        known: &'k LinuxResources,
-    ) -> Cow<'k, LinuxResources> {
-        let Some(cpu) = r.cpu() else { return Cow::Borrowed(known) };
-        let one = cpu.quota().is_some_and(|v| v != 0) != cpu.period().is_some_and(|v| v != 0);
-        if !one || !self.shared.is_live() || self.shared.host().find("cpu").is_none() {
-            return Cow::Borrowed(known);
-        }
-        let number = |file: &str| -> Option<i64> {
-            let text = self.read("cpu", file).ok()?;
-            String::from_utf8_lossy(&text).trim().parse().ok()
-        };
-        let mut now = known.clone();
-        let mut both = now.cpu().clone().unwrap_or_default();
-        if let Some(quota) = number("cpu.cfs_quota_us") {
-            both.set_quota(Some(quota));
-        }
-        if let Some(period) = number("cpu.cfs_period_us") {
-            both.set_period(u64::try_from(period).ok());
-        }
-        now.set_cpu(Some(both));
-        Cow::Owned(now)
     }
 
     pub(super) fn facts<'a>(

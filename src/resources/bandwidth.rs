@@ -2,7 +2,7 @@
 
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 
-use super::cpu::DEFAULT_PERIOD;
+use super::cpu::{set, unified, DEFAULT_PERIOD};
 use super::properties::{Draft, INFINITY};
 
 /// What systemd keeps 1 % as, in microseconds a second.
@@ -22,17 +22,25 @@ impl Bandwidth {
         Bandwidth { quota, period: period.max(1) }
     }
 
-    /// v2's one file takes both; v1's file that a call leaves out keeps what was known.
-    pub(super) fn of(cpu: &LinuxCpu, v1: bool, known: &LinuxResources) -> Option<Bandwidth> {
-        let (quota, period) = (cpu.quota().filter(|&v| v != 0), cpu.period().filter(|&v| v != 0));
+    /// Of a call; what it leaves out keeps what was known.
+    pub(super) fn of(cpu: &LinuxCpu, known: &LinuxResources) -> Option<Bandwidth> {
+        let (quota, period) = (set(cpu.quota()), set(cpu.period()));
         if quota.is_none() && period.is_none() {
             return None;
         }
-        let known = known.cpu().as_ref().filter(|_| v1);
-        let known_quota = || known.and_then(LinuxCpu::quota);
-        let known_period = || known.and_then(LinuxCpu::period).filter(|&v| v != 0);
-        let period = period.or_else(known_period).unwrap_or(DEFAULT_PERIOD);
-        Some(Bandwidth::new(quota.or_else(known_quota).unwrap_or(-1), period))
+        let known = Bandwidth::known(known).unwrap_or(Bandwidth::new(-1, DEFAULT_PERIOD));
+        Some(Bandwidth::new(quota.unwrap_or(known.quota), period.unwrap_or(known.period)))
+    }
+
+    /// As it was set before, by the map or by the fields; none when it was not.
+    pub(super) fn known(known: &LinuxResources) -> Option<Bandwidth> {
+        if let Some(text) = unified(known, "cpu.max") {
+            return Bandwidth::parse(text, DEFAULT_PERIOD);
+        }
+        let cpu = known.cpu().as_ref()?;
+        let (quota, period) = (set(cpu.quota()), set(cpu.period()));
+        (quota.is_some() || period.is_some())
+            .then(|| Bandwidth::new(quota.unwrap_or(-1), period.unwrap_or(DEFAULT_PERIOD)))
     }
 
     /// `QUOTA|max [PERIOD]`, the text of `cpu.max`.
@@ -45,6 +53,11 @@ impl Bandwidth {
         let period = words.next().map_or(Some(period), |p| p.parse().ok())?;
         let whole = words.next().is_none() && period > 0;
         whole.then_some(Bandwidth::new(quota, period))
+    }
+
+    /// Microseconds in each period; below 1 is no limit.
+    pub(super) fn quota(self) -> i64 {
+        self.quota
     }
 
     pub(super) fn period(self) -> u64 {

@@ -113,7 +113,7 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
             _ => {}
         },
     }
-    if let Some(bandwidth) = Bandwidth::of(cpu, version == Version::V1, out.facts.known) {
+    if let Some(bandwidth) = Bandwidth::of(cpu, out.facts.known) {
         bandwidth.properties(out);
     }
 }
@@ -125,27 +125,29 @@ pub(super) fn idle(out: &mut Draft<'_>) {
     }
 }
 
-/// No longer idle: the unit needs a weight again, the last one that was set, if any.
+/// No longer idle, and no weight was ever set: systemd's word for that.
 pub(super) fn busy(out: &mut Draft<'_>) {
     if is_idle(out.facts.known) && out.facts.version >= 252 {
-        let cpu = out.facts.known.cpu().as_ref();
-        let shares = cpu.and_then(|cpu| set(cpu.shares()));
-        out.number("CPUWeight", shares.map_or(INFINITY, weight_from_shares));
+        out.number("CPUWeight", INFINITY);
     }
 }
 
-/// By either of the two ways to say so.
-fn is_idle(known: &LinuxResources) -> bool {
-    let unified = known.unified().as_ref().and_then(|map| map.get("cpu.idle"));
-    let cpu = known.cpu().as_ref().and_then(LinuxCpu::idle);
-    cpu == Some(1) || unified.is_some_and(|v| v.trim() == "1")
+/// By either of the two ways to say so; the map has the last word.
+pub(super) fn is_idle(known: &LinuxResources) -> bool {
+    let by_field = || known.cpu().as_ref().and_then(LinuxCpu::idle) == Some(1);
+    unified(known, "cpu.idle").map_or_else(by_field, |idle| idle == "1")
+}
+
+/// A value of the `unified` map.
+pub(super) fn unified<'r>(r: &'r LinuxResources, file: &str) -> Option<&'r str> {
+    r.unified().as_ref()?.get(file).map(|value| value.trim())
 }
 
 /// See [`super::properties::rounded`].
 pub(super) fn round(r: &mut LinuxResources, target: Target<'_>, facts: Facts<'_>) {
     let v1 = !target.v2("cpu", "cpu");
     let Some(cpu) = r.cpu_mut() else { return };
-    let Some(bandwidth) = Bandwidth::of(cpu, v1, facts.known) else { return };
+    let Some(bandwidth) = Bandwidth::of(cpu, facts.known) else { return };
     let limited = bandwidth.rounded() > 0;
     // Before 242 systemd writes the default period, with a quota for that.
     let both = v1 && facts.version < 242 && bandwidth.period() != DEFAULT_PERIOD;
@@ -184,7 +186,7 @@ pub(super) fn plan_realtime(r: &LinuxResources, target: Target<'_>, out: &mut Pl
 }
 
 /// 0 means unset in every one of these fields.
-fn set<T: Default + PartialEq>(value: Option<T>) -> Option<T> {
+pub(super) fn set<T: Default + PartialEq>(value: Option<T>) -> Option<T> {
     value.filter(|v| *v != T::default())
 }
 

@@ -30,6 +30,9 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
     if kernel_limits(memory) {
         out.warn("kernel and kernelTCP memory limits no longer exist in the kernel; not applied");
     }
+    if memory.use_hierarchy() == Some(false) {
+        out.warn("memory without hierarchy no longer exists in the kernel; not applied");
+    }
     if target.v2("memory", "memory") {
         v2(memory, target, out)
     } else {
@@ -71,8 +74,8 @@ fn v1(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {
     if let Some(low) = memory.reservation().filter(|&v| v != 0) {
         out.write(target.write("memory", "memory.soft_limit_in_bytes", low)?);
     }
-    if memory.disable_oom_killer() == Some(true) {
-        out.write(target.write("memory", "memory.oom_control", 1)?);
+    if let Some(disable) = memory.disable_oom_killer() {
+        out.write(target.write("memory", "memory.oom_control", u8::from(disable))?);
     }
     match memory.swappiness() {
         // -1, as callers that mean "leave it" have it after conversion.

@@ -3,31 +3,39 @@
 use oci_spec::runtime::{LinuxMemory, LinuxResources};
 use serde_json::Value;
 
+use super::Target;
+
 /// `old`, with every field that `new` has: what is in force after `new` was set.
-pub fn merge(old: &LinuxResources, new: &LinuxResources) -> LinuxResources {
+pub fn merge(old: &LinuxResources, new: &LinuxResources, target: Target<'_>) -> LinuxResources {
     let overlaid = serde_json::to_value(old).and_then(|mut all| {
-        overlay(&mut all, serde_json::to_value(new)?, "");
+        let new = serde_json::to_value(new)?;
+        drop_other_names(&mut all, &new);
+        overlay(&mut all, new, "");
         serde_json::from_value(all)
     });
     // Both came from JSON, so both go through it again.
     let mut merged: LinuxResources = overlaid.unwrap_or_else(|_| new.clone());
+    swap(&mut merged, old, new, target);
+    merged
+}
+
+/// OCI counts memory and swap together; what they come to when the memory limit alone changes.
+fn swap(merged: &mut LinuxResources, old: &LinuxResources, new: &LinuxResources, at: Target<'_>) {
+    let (Some(memory), Some(new)) = (merged.memory_mut(), new.memory()) else { return };
     // Lifting the memory limit lifts the one on memory and swap: see resources/memory.rs.
     let lifts = |m: &LinuxMemory| m.limit() == Some(-1) && m.swap().unwrap_or(0) == 0;
-    if new.memory().as_ref().is_some_and(lifts) {
-        if let Some(memory) = merged.memory_mut() {
-            memory.set_swap(None);
-        }
+    if lifts(new) {
+        memory.set_swap(None);
     }
-    // v2 keeps what is left for swap; and what is known must stay something that can be set.
-    if let (Some(old), Some(new)) = (old.memory(), new.memory()) {
-        let limits = (old.limit().unwrap_or(0), old.swap().unwrap_or(0), new.limit().unwrap_or(0));
-        if let ((was @ 1.., swap @ 1.., limit @ 1..), None | Some(0)) = (limits, new.swap()) {
-            if let Some(memory) = merged.memory_mut().as_mut().filter(|_| limit > swap) {
-                memory.set_swap(Some(limit.saturating_add((swap - was).max(0))));
-            }
-        }
+    let Some(old) = old.memory() else { return };
+    let limits = (old.limit().unwrap_or(0), old.swap().unwrap_or(0), new.limit().unwrap_or(0));
+    let ((was @ 1.., swap @ 1.., limit @ 1..), None | Some(0)) = (limits, new.swap()) else {
+        return;
+    };
+    // v2 keeps what there is for swap alone; v1 the sum.
+    if at.v2("memory", "memory") {
+        memory.set_swap(Some(limit.saturating_add((swap - was).max(0))));
     }
-    merged
 }
 
 /// Fields of which 0 means "leave it": setting them to 0 writes nothing.
@@ -42,8 +50,40 @@ const UNSET: &[&str] = &[
     "/memory/swap",
     "/blockIO/weight",
     "/blockIO/leafWeight",
+    "/blockIO/weightDevice/weight",
+    "/blockIO/weightDevice/leafWeight",
     "/network/classID",
 ];
+
+/// Fields, and the file of the `unified` map that each of them writes, too.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("/cpu/shares", "cpu.weight"),
+    ("/cpu/shares", "cpu.weight.nice"),
+    ("/cpu/quota", "cpu.max"),
+    ("/cpu/period", "cpu.max"),
+    ("/cpu/burst", "cpu.max.burst"),
+    ("/cpu/idle", "cpu.idle"),
+    ("/cpu/cpus", "cpuset.cpus"),
+    ("/cpu/mems", "cpuset.mems"),
+    ("/memory/limit", "memory.max"),
+    ("/memory/swap", "memory.swap.max"),
+    ("/memory/reservation", "memory.low"),
+    ("/pids/limit", "pids.max"),
+];
+
+/// The map is written last and would have the last word, also over a field that was set since.
+fn drop_other_names(old: &mut Value, new: &Value) {
+    let Some(map) = old.get_mut("unified").and_then(Value::as_object_mut) else { return };
+    for (field, file) in OTHER_NAMES {
+        let is_unset = |v: &Value| v.is_null() || v == "" || *v == 0 && UNSET.contains(field);
+        if new.pointer(field).is_some_and(|v| !is_unset(v)) {
+            map.remove(*file);
+        }
+    }
+}
+
+/// Lists of which entries have several values, each to be left out.
+const IN_PARTS: &str = "/blockIO/weightDevice";
 
 fn overlay(old: &mut Value, new: Value, place: &str) {
     match (old, new) {
@@ -57,6 +97,7 @@ fn overlay(old: &mut Value, new: Value, place: &str) {
         (Value::Array(old), Value::Array(new)) if place != "/devices" => {
             for entry in new {
                 match old.iter_mut().find(|known| same(known, &entry)) {
+                    Some(known) if place == IN_PARTS => overlay(known, entry, place),
                     Some(known) => *known = entry,
                     None => old.push(entry),
                 }
@@ -74,42 +115,83 @@ fn same(a: &Value, b: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::merge;
-    use crate::resources::parse;
+    use crate::host::{Host, Sources};
+    use crate::resources::{parse, Target};
+
+    const V1: &str = "30 20 0:30 / /sys/fs/cgroup/memory rw - cgroup none rw,memory\n\
+                      31 20 0:31 / /sys/fs/cgroup/cpu rw - cgroup none rw,cpu\n";
+    const V2: &str = "30 20 0:30 / /sys/fs/cgroup rw - cgroup2 none rw\n";
+
+    fn check_on(mountinfo: &str, old: &str, new: &str, wanted: &str) {
+        let mountinfo = mountinfo.as_bytes();
+        let host = Host::parse(Sources { mountinfo, cgroup: b"0::/\n", ..Sources::default() });
+        let host = host.unwrap();
+        let read = |json: &str| parse::resources(json.as_bytes()).unwrap();
+        let found = super::merge(&read(old), &read(new), Target { host: &host, joined: &[0] });
+        assert_eq!(found, read(wanted), "{old} and {new}");
+    }
+
+    fn check(old: &str, new: &str, wanted: &str) {
+        check_on(V1, old, new, wanted);
+        check_on(V2, old, new, wanted);
+    }
 
     #[test]
     fn zero_is_unset_and_lists_grow() {
-        let read = |json: &str| parse::resources(json.as_bytes()).unwrap();
-        let old = read(
+        check(
             r#"{"cpu":{"shares":512},"pids":{"limit":7},
             "hugepageLimits":[{"pageSize":"2MB","limit":4}]}"#,
-        );
-        let new = read(
             r#"{"cpu":{"shares":0},"pids":{"limit":0},
             "hugepageLimits":[{"pageSize":"1GB","limit":2},{"pageSize":"2MB","limit":6}]}"#,
-        );
-        let wanted = read(
             r#"{"cpu":{"shares":512},"pids":{"limit":0},
             "hugepageLimits":[{"pageSize":"2MB","limit":6},{"pageSize":"1GB","limit":2}]}"#,
         );
-        assert_eq!(merge(&old, &new), wanted);
+    }
+
+    #[test]
+    fn a_device_keeps_the_weight_that_is_left_out() {
+        check(
+            r#"{"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":300}]}}"#,
+            r#"{"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":0,"leafWeight":50}]}}"#,
+            r#"{"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":300,"leafWeight":50}]}}"#,
+        );
     }
 
     #[test]
     fn no_memory_limit_is_no_swap_limit() {
-        let old = parse::resources(br#"{"memory":{"limit":5,"swap":7}}"#).unwrap();
-        let new = parse::resources(br#"{"memory":{"limit":-1}}"#).unwrap();
-        assert_eq!(merge(&old, &new), new);
+        let new = r#"{"memory":{"limit":-1}}"#;
+        check(r#"{"memory":{"limit":5,"swap":7}}"#, new, new);
+    }
+
+    #[test]
+    fn another_memory_limit_and_the_same_swap() {
+        let old = r#"{"memory":{"limit":1000,"swap":3000}}"#;
+        for (limit, swap) in [(2000, 4000), (500, 2500), (4000, 6000)] {
+            let new = format!(r#"{{"memory":{{"limit":{limit}}}}}"#);
+            let v2 = format!(r#"{{"memory":{{"limit":{limit},"swap":{swap}}}}}"#);
+            check_on(V2, old, &new, &v2);
+            let v1 = format!(r#"{{"memory":{{"limit":{limit},"swap":3000}}}}"#);
+            check_on(V1, old, &new, &v1);
+        }
     }
 
     #[test]
     fn an_update_keeps_what_it_leaves_out() {
-        let old =
-            parse::resources(br#"{"cpu":{"shares":2,"quota":5},"pids":{"limit":7}}"#).unwrap();
-        let new = parse::resources(br#"{"cpu":{"shares":3},"memory":{"limit":9}}"#).unwrap();
-        let wanted = parse::resources(
-            br#"{"cpu":{"shares":3,"quota":5},"pids":{"limit":7},"memory":{"limit":9}}"#,
+        check(
+            r#"{"cpu":{"shares":2,"quota":5},"pids":{"limit":7}}"#,
+            r#"{"cpu":{"shares":3},"memory":{"limit":9}}"#,
+            r#"{"cpu":{"shares":3,"quota":5},"pids":{"limit":7},"memory":{"limit":9}}"#,
         );
-        assert_eq!(merge(&old, &new), wanted.unwrap());
+    }
+
+    #[test]
+    fn a_field_replaces_the_file_of_the_map() {
+        check(
+            r#"{"cpu":{"shares":3},
+            "unified":{"memory.max":"100M","cpu.idle":"1","cpu.max":"5 10","pids.max":"7"}}"#,
+            r#"{"memory":{"limit":9},"cpu":{"idle":0,"quota":0},"unified":{"cpu.weight":"5"}}"#,
+            r#"{"memory":{"limit":9},"cpu":{"shares":3,"idle":0},
+            "unified":{"cpu.max":"5 10","pids.max":"7","cpu.weight":"5"}}"#,
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 mod bandwidth;
 mod before;
+mod completed;
 mod cpu;
 mod cpuset;
 mod hugetlb;
@@ -21,6 +22,7 @@ mod unified;
 mod unified_properties;
 
 pub use before::before;
+pub use completed::{completed, is_half};
 pub use cpu::weight_from_shares;
 pub use cpuset::file_name as cpuset_file;
 pub use io::weight_from_blkio;
@@ -134,10 +136,19 @@ pub fn plan(resources: &LinuxResources, target: Target<'_>, options: Options) ->
         rdma::plan(resources, target, &mut out)?;
     }
     unified::plan(resources, target, &mut out)?;
+    out.writes().try_for_each(whole)?;
     // What is only looked at comes before anything is written; the order stays otherwise.
     out.steps.sort_by_key(|step| !matches!(step, Step::CheckMemory { .. }));
     options.check(&out.warnings)?;
     Ok(out)
+}
+
+/// The kernel takes what it is written for a text that a NUL ends.
+fn whole(write: &Write) -> Result<()> {
+    if !write.value.contains('\0') {
+        return Ok(());
+    }
+    fail(Code::Value, format!("{} cannot be {:?}: it has a NUL", write.file, write.value))
 }
 
 impl Options {
@@ -165,7 +176,10 @@ pub fn plan_before_join(resources: &LinuxResources, target: Target<'_>) -> Resul
 /// A controller that the plan writes limits of, and that no threaded cgroup v2 has.
 pub fn needs_domain(plan: &Plan) -> Option<&'static str> {
     let domain = ["memory", "io", "hugetlb", "rdma"];
-    plan.writes().map(|w| w.controller).find(|controller| domain.contains(controller))
+    // Of the file: the map's writes have one controller for all.
+    let controller = |w: &Write| w.file.split('.').next().map(str::to_owned);
+    let written: Vec<String> = plan.writes().filter_map(controller).collect();
+    domain.into_iter().find(|name| written.iter().any(|w| w == name))
 }
 
 /// Device rules are not this version's to apply; not applying them in silence would give a

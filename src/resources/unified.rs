@@ -30,12 +30,20 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
                 format!("unified resource {key:?} must be in the form CONTROLLER.PARAMETER"),
             );
         }
-        let mut lines = value.split_inclusive('\n').peekable();
-        if lines.peek().is_none() {
-            out.write(Write::new(hierarchy, "unified", key.clone(), ""));
-        }
-        for line in lines {
-            out.write(Write::new(hierarchy, "unified", key.clone(), line));
+        // Of nothing the kernel is not even told: an empty line empties a cpuset.
+        let value = match value.as_str() {
+            "" if key.starts_with("cpuset.") => "\n",
+            "" => {
+                let text = format!("unified resource {key:?} is empty, which writes nothing");
+                return fail(Code::Value, text);
+            }
+            value => value,
+        };
+        for line in value.split_inclusive('\n') {
+            let write = Write::new(hierarchy, "unified", key.clone(), line);
+            // A burst above the new limit is refused, one above the old limit, too.
+            let burst = key == "cpu.max" && map.contains_key("cpu.max.burst");
+            out.write(write.retry_after("cpu.max.burst", burst));
         }
     }
     Ok(())

@@ -25,16 +25,18 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
     };
     let mut keys: Vec<(&str, &str)> = map.iter().map(|(k, v)| (k.as_str(), v.trim())).collect();
     keys.sort_unstable();
-    let idle = map.get("cpu.idle").is_some_and(|v| v.trim() == "1");
+    let idle = map.get("cpu.idle").map(|v| v.trim() == "1");
+    let stays_idle = idle.unwrap_or_else(|| cpu::is_idle(out.facts.known));
     for (key, value) in keys {
         match key {
             "cpu.idle" if value == "1" => cpu::idle(out),
-            "cpu.idle" if !map.contains_key("cpu.weight") => busy(out),
+            "cpu.idle" if !map.contains_key("cpu.weight") => cpu::busy(out),
             "cpu.max" => match Bandwidth::parse(value, period(out.facts.known)) {
                 Some(bandwidth) => bandwidth.properties(out),
                 None => return invalid(key, value),
             },
-            "cpu.weight" if !idle => out.number("CPUWeight", number(key, value)?),
+            // systemd would end idle for it, the kernel refuses it.
+            "cpu.weight" if !stays_idle => out.number("CPUWeight", number(key, value)?),
             "cpuset.cpus" => cpuset::property("cpuset.cpus", value, out)?,
             "cpuset.mems" => cpuset::property("cpuset.mems", value, out)?,
             "io.weight" => {
@@ -59,18 +61,6 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
         }
     }
     Ok(())
-}
-
-/// As [`cpu::busy`], also when the map made it idle.
-fn busy(out: &mut Draft<'_>) {
-    let known = out.facts.known.unified().as_ref();
-    let of = |key: &str| known.and_then(|map| map.get(key)).map(|v| v.trim());
-    if of("cpu.idle") == Some("1") && out.facts.version >= 252 {
-        let weight = of("cpu.weight").and_then(|v| v.parse().ok()).unwrap_or(INFINITY);
-        out.number("CPUWeight", weight);
-    } else {
-        cpu::busy(out);
-    }
 }
 
 /// `memory.oom.group` as `OOMPolicy`, which a unit can only be made with (scopes since systemd
@@ -116,12 +106,7 @@ pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
 
 /// The period that `cpu.max` keeps when it is written without one.
 fn period(known: &LinuxResources) -> u64 {
-    let map = known.unified().as_ref();
-    let unified = map
-        .and_then(|map| map.get("cpu.max"))
-        .and_then(|v| v.split_ascii_whitespace().nth(1)?.parse().ok());
-    let cpu = known.cpu().as_ref().and_then(oci_spec::runtime::LinuxCpu::period);
-    unified.or(cpu.filter(|&v| v != 0)).unwrap_or(cpu::DEFAULT_PERIOD)
+    Bandwidth::known(known).map_or(cpu::DEFAULT_PERIOD, Bandwidth::period)
 }
 
 fn number(key: &str, value: &str) -> Result<u64> {

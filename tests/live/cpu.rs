@@ -90,6 +90,58 @@ fn idle() {
     assert_eq!(error.code(), Code::Value);
 }
 
+fn weight_file() -> &'static str {
+    match on_v2("cpu", "cpu") {
+        true => "cpu.weight",
+        false => "cpu.shares",
+    }
+}
+
+#[test]
+fn the_shares_of_before_come_back_after_idle() {
+    let s = Sandbox::empty("{}");
+    need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
+    s.set(r#"{"cpu":{"shares":2000}}"#).unwrap();
+    let before = s.file(weight_file());
+    s.set(r#"{"cpu":{"idle":1}}"#).unwrap();
+    s.set(r#"{"cpu":{"idle":0}}"#).unwrap();
+    assert_eq!(s.file(weight_file()), before);
+}
+
+#[test]
+fn an_idle_that_is_undone_gives_the_shares_back() {
+    let s = Sandbox::empty("{}");
+    need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
+    s.set(r#"{"cpu":{"shares":2000}}"#).unwrap();
+    let before = s.file(weight_file());
+    // A quota below a millisecond is refused.
+    let error = s.set(r#"{"cpu":{"idle":1,"quota":1}}"#).unwrap_err();
+    assert_eq!((s.file("cpu.idle").as_str(), s.file(weight_file())), ("0", before), "{error}");
+}
+
+/// Whoever set the half that is left out.
+#[test]
+fn half_of_the_bandwidth_keeps_the_other() {
+    let s = Sandbox::empty("{}");
+    let now = || match on_v2("cpu", "cpu") {
+        true => s.file("cpu.max"),
+        false => format!("{} {}", s.file("cpu.cfs_quota_us"), s.file("cpu.cfs_period_us")),
+    };
+    s.set(r#"{"cpu":{"quota":50000,"period":50000}}"#).unwrap();
+    s.set(r#"{"cpu":{"period":80000}}"#).unwrap();
+    assert_eq!(now(), "50000 80000");
+    s.set(r#"{"cpu":{"quota":25000}}"#).unwrap();
+    assert_eq!(now(), "25000 80000");
+    let other = manager(&s.name, "{}");
+    let json = br#"{"cpu":{"period":40000}}"#;
+    other.set(&katacg::resources::parse::resources(json).unwrap()).unwrap();
+    assert_eq!(now(), "25000 40000");
+    s.set(r#"{"cpu":{"quota":-1}}"#).unwrap();
+    assert!(now().ends_with(" 40000"), "{}", now());
+    let known = s.manager.resources().cpu().clone().unwrap();
+    assert_eq!(known.quota(), Some(-1));
+}
+
 #[test]
 fn realtime() {
     if unified() {

@@ -1,5 +1,7 @@
 //! Block I/O: throttles and weights.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::fixture::*;
 
 /// A whole disk that the kernel knows.
@@ -69,28 +71,92 @@ fn weight() {
     assert!(s.file(file).split_whitespace().any(|w| w == wanted), "{}", s.file(file));
 }
 
-#[test]
-fn weight_of_a_device() {
-    need!(has("blkio", "io"), "no block I/O controller");
-    let s = Sandbox::empty("{}");
+/// One test at a time: with its scheduler a device loses its weights.
+static SCHEDULER: Mutex<()> = Mutex::new(());
+
+/// A loop device while it has BFQ as its scheduler.
+struct Scheduled {
+    /// `MAJOR:MINOR`.
+    number: String,
+    file: String,
+    before: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Scheduled {
+    /// Never one of the host's own disks.
+    fn new() -> Option<Scheduled> {
+        let turn = SCHEDULER.lock().unwrap_or_else(PoisonError::into_inner);
+        let disks = std::fs::read_dir("/sys/block").ok()?.flatten();
+        let mut loops = disks.filter(|d| d.file_name().to_string_lossy().starts_with("loop"));
+        let (number, file, before) = loops.find_map(|disk| {
+            let path = disk.path();
+            let file = path.join("queue/scheduler").to_str()?.to_owned();
+            let all = std::fs::read_to_string(&file).ok()?;
+            // "[none] mq-deadline bfq"
+            let before = all.split(['[', ']']).nth(1)?.to_owned();
+            std::fs::write(&file, "bfq").ok()?;
+            let number = std::fs::read_to_string(path.join("dev")).ok()?.trim().to_owned();
+            Some((number, file, before))
+        })?;
+        Some(Scheduled { number, file, before, _turn: turn })
+    }
+}
+
+impl Drop for Scheduled {
+    fn drop(&mut self) {
+        let _ = std::fs::write(&self.file, &self.before);
+    }
+}
+
+/// BFQ's file of a cgroup's weights of devices, and a device that has them.
+fn bfq(s: &Sandbox) -> Result<(&'static str, Scheduled), &'static str> {
     let file = match on_v2("blkio", "io") {
         true => "io.bfq.weight",
         false => "blkio.bfq.weight_device",
     };
-    need!(s.has_file(file), "no BFQ scheduler");
-    let schedulers =
-        |disk: &str| std::fs::read_to_string(format!("/sys/block/{disk}/queue/scheduler"));
-    let disks = std::fs::read_dir("/sys/block").unwrap().flatten();
-    let bfq = disks.map(|d| d.file_name().into_string().unwrap()).find(|d| {
-        schedulers(d).is_ok_and(|s| s.contains("bfq"))
-            && std::fs::write(format!("/sys/block/{d}/queue/scheduler"), "bfq").is_ok()
-    });
-    let Some(disk) = bfq else { skip!("no disk takes the BFQ scheduler") };
-    let number = std::fs::read_to_string(format!("/sys/block/{disk}/dev")).unwrap();
-    let (major, minor) = number.trim().split_once(':').unwrap();
-    let json = format!(
-        r#"{{"blockIO":{{"weightDevice":[{{"major":{major},"minor":{minor},"weight":300}}]}}}}"#
-    );
-    s.set(&json).unwrap();
-    assert!(s.file(file).contains(&format!("{} 300", number.trim())), "{}", s.file(file));
+    if !s.has_file(file) {
+        return Err("no BFQ scheduler");
+    }
+    let disk = Scheduled::new().ok_or("no loop device takes the BFQ scheduler")?;
+    Ok((file, disk))
+}
+
+fn weights(all: &str, disk: &Scheduled, weight: u16) -> String {
+    let (major, minor) = disk.number.split_once(':').unwrap();
+    format!(
+        r#"{{"blockIO":{{{all}"weightDevice":[{{"major":{major},"minor":{minor},"weight":{weight}}}]}}}}"#
+    )
+}
+
+#[test]
+fn weight_of_a_device() {
+    need!(has("blkio", "io"), "no block I/O controller");
+    let s = Sandbox::empty("{}");
+    let (file, disk) = match bfq(&s) {
+        Ok(found) => found,
+        Err(why) => skip!("{why}"),
+    };
+    s.set(&weights("", &disk, 300)).unwrap();
+    assert!(s.file(file).contains(&format!("{} 300", disk.number)), "{}", s.file(file));
+}
+
+/// The kernel gives every device the weight of all.
+#[test]
+fn a_weight_of_all_leaves_a_devices_own() {
+    need!(has("blkio", "io"), "no block I/O controller");
+    let s = Sandbox::empty("{}");
+    let (file, disk) = match bfq(&s) {
+        Ok(found) => found,
+        Err(why) => skip!("{why}"),
+    };
+    s.set(&weights("", &disk, 50)).unwrap();
+    s.set(r#"{"blockIO":{"weight":200}}"#).unwrap();
+    assert!(s.file(file).contains(&format!("{} 50", disk.number)), "{}", s.file(file));
+    // Both change, and a throttle of no device makes it fail: both are as before.
+    let fails = r#""weight":400,"throttleReadBpsDevice":[{"major":4095,"minor":77,"rate":1}],"#;
+    let error = s.set(&weights(fails, &disk, 300)).unwrap_err();
+    assert!(s.file(file).contains(&format!("{} 50", disk.number)), "{}: {error}", s.file(file));
+    let all = file.trim_end_matches("_device");
+    assert!(s.file(all).contains("200"), "{}: {error}", s.file(all));
 }

@@ -2,7 +2,7 @@
 //! legacy, a hybrid and a unified host. The tables beside this file are written from the rules (kernel
 //! documents, OCI specification, runc's library), not from what this library answers.
 //!
-//! A case has `resources`, and an outcome for each layout under `legacy`, `hybrid`, `unified`, or
+//! A case has `resources`, perhaps `known` ones that were set before, and an outcome for each layout under `legacy`, `hybrid`, `unified`, or
 //! under what several share: `v1` (legacy and hybrid), `v2` (hybrid and unified), `all`. An outcome
 //! is a list of steps, or `{"steps", "warnings"}`, or `{"error": code, "text"}`. Steps are
 //! `HIERARCHY: FILE=VALUE | or skip | or FILE=VALUE | again after FILE | read back`.
@@ -199,7 +199,10 @@ fn set_table(name: &str) {
             Ok(resources) => resources,
             Err(e) => return outcome(Err(e), &host),
         };
-        let manager = manager(host.clone(), config(case)).unwrap();
+        let known = case.get("known").map_or_else(|| "{}".to_owned(), Value::to_string);
+        let known = parse::resources(known.as_bytes()).unwrap();
+        let config = Config { resources: known, ..config(case) };
+        let manager = manager(host.clone(), config).unwrap();
         outcome(without_enable(manager.plan(&resources), &host), &host)
     });
 }
