@@ -44,7 +44,7 @@ func (r *runner) calls(p participant) (callCount, error) {
 			count.work += each
 		}
 	}
-	count.work -= float64(p.uncounted())
+	count.work -= float64(p.uncounted(r.stage.version))
 	return count, nil
 }
 

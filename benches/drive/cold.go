@@ -4,11 +4,15 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
-// bySelf is what the cold start is about: everybody is compared with it.
-const bySelf = "libkatacg, C, self"
+// What the cold start is about: on v1 and on v2 everybody is compared with one of these.
+const (
+	bySelf  = "libkatacg, C, self"
+	byBirth = "libkatacg, C, into"
+)
 
 // wantCold is how many times longer a peer is meant to take to join, at least.
 const wantCold = 15
@@ -41,15 +45,16 @@ func (p *page) cold(plan plan, res *results) {
 		"the child, the child's writes and its answer. The rest is making the cgroup and setting the "+
 		"limits. Where one call creates and attaches, that call is the joining, and the rest is "+
 		"setting. × is how many times as long as %q takes; meant: cold, each peer's joining "+
-		"≥ %d times.\n", plan.pause, bySelf, wantCold)
-	p.line("A start needs a process. It is there already and making it is not counted, as with runc, " +
-		"which makes its child first and lets it wait. But for \"self, fork\" and \"self, vfork\": " +
-		"they make a new child when the cgroup is ready, and that is counted as joining.\n")
+		"≥ %d times.\n", plan.pause, res.version.self, wantCold)
+	p.line("A start needs a process. It is there already and making it is not counted, as with runc, "+
+		"which makes its child first and lets it wait. But for %s: they make a new child when the "+
+		"cgroup is ready, and that is counted as joining.\n", strings.Join(makers(res.there), ", "))
 	p.header("", "joining is", "rest, µs", "joining, µs", "×", "start, µs", "middle half", "×",
 		"warm: rest, µs", "joining, µs", "×", "start, µs", "×")
 	own := func(all map[string]samples) (joined, start float64) {
-		values, _ := joining(all[bySelf])
-		return median(values), median(all[bySelf]["start"])
+		s := all[res.version.self]
+		values, _ := joining(s)
+		return median(values), median(s["start"])
 	}
 	for _, one := range res.there {
 		cells := []string{one.label}
@@ -73,6 +78,17 @@ func (p *page) cold(plan plan, res *results) {
 	p.unified(res)
 }
 
+// makers are those that make their process themselves.
+func makers(all []participant) []string {
+	var labels []string
+	for _, p := range all {
+		if p.makes() {
+			labels = append(labels, strconv.Quote(p.label))
+		}
+	}
+	return labels
+}
+
 // between are the quartiles.
 func between(values []float64, say func(float64) string) string {
 	return say(quantile(values, 0.25)) + "–" + say(quantile(values, 0.75))
@@ -84,8 +100,8 @@ func (p *page) unified(res *results) {
 	if len(born) == 0 {
 		return
 	}
-	p.line("On the cgroup2 mount, with no controller on, cold. Making the child and opening the " +
-		"cgroup's descriptors is counted for everybody.\n")
+	p.line("On the cgroup2 mount, with %s on, cold. Making the child and opening the cgroup's "+
+		"descriptors is counted for everybody.\n", res.controllers)
 	p.header("", "µs", "middle half", "×")
 	for _, way := range []struct{ name, what string }{
 		{"v2-born", "clone3 with CLONE_INTO_CGROUP and the library's descriptor"},
@@ -116,15 +132,20 @@ func measureUnified(p plan, r *runner, res *results) error {
 // unifiedSuffix keeps its name apart from the v1 cgroups': the library is to find it there alone.
 const unifiedSuffix = "-v2"
 
-// addUnified makes a cgroup on the cgroup2 mount too; why there is none is no failure.
-func (s *stage) addUnified(mountpoint string) error {
+// addUnified makes a cgroup on the cgroup2 mount too, and says which controllers it has; why there
+// is none is no failure.
+func (s *stage) addUnified(mountpoint string) (string, error) {
 	if mountpoint == "" {
-		return errors.New("cgroup2 is not mounted")
+		return "", errors.New("cgroup2 is not mounted")
 	}
 	path := mountpoint + s.name + unifiedSuffix
 	if err := os.Mkdir(path, 0o755); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "mkdir "))
+		return "", errors.New(strings.TrimPrefix(err.Error(), "mkdir "))
 	}
 	s.unified = path
-	return nil
+	controllers, err := words(path, "cgroup.controllers")
+	if len(controllers) == 0 {
+		return "no controller", err
+	}
+	return strings.Join(controllers, ", "), err
 }

@@ -15,14 +15,29 @@ import (
 type fact struct{ name, value string }
 
 func facts(m mounts) []fact {
-	return []fact{
+	all := []fact{
 		{"date", time.Now().UTC().Format("2006-01-02 15:04 MST")},
 		{"kernel", firstLine("/proc/sys/kernel/osrelease")},
 		{"processor", processor()},
 		{"cgroups", m.layout},
-		{"compilers", strings.Join([]string{said("cc", "--version"), said("rustc", "--version"),
-			said("go", "version")}, "; ")},
 	}
+	if compilers := compilers(); len(compilers) > 0 {
+		all = append(all, fact{"compilers", strings.Join(compilers, "; ")})
+	}
+	return all
+}
+
+// compilers are those that are there: none where the programs were only copied to.
+func compilers() []string {
+	var found []string
+	for _, command := range [][]string{{"cc", "--version"}, {"rustc", "--version"}, {"go", "version"}} {
+		out, err := exec.Command(command[0], command[1:]...).Output()
+		if err == nil {
+			line, _, _ := strings.Cut(string(out), "\n")
+			found = append(found, line)
+		}
+	}
+	return found
 }
 
 func load() string {
@@ -39,15 +54,6 @@ func firstLine(path string) string {
 		return "unknown"
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
-	return line
-}
-
-func said(program string, arguments ...string) string {
-	out, err := exec.Command(program, arguments...).Output()
-	if err != nil {
-		return program + " unknown"
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
 	return line
 }
 

@@ -24,19 +24,25 @@ type plan struct {
 	// root is the repository, builds where the programs are.
 	root, builds string
 	command      string
+	// cycleOnly leaves out what is not the life cycle, and the crowd beside it.
+	cycleOnly bool
 }
 
 // results are everything that was measured.
 type results struct {
 	facts              []fact
 	loads              [2]string
-	there, missing     []participant
+	version            *version
+	there              []participant
+	missing            []absent
 	versions           map[string]string
 	warm, cold, beside map[string]samples
 	calls              map[string]callCount
 	micro, into        samples
 	size               int64
 	sections, crates   []part
+	// controllers are those of the cgroup on the cgroup2 mount.
+	controllers string
 	// skipped says what could not be measured, and why.
 	skipped []string
 }
@@ -51,6 +57,7 @@ func main() {
 	flag.IntVar(&p.mounts, "mounts", 10000, "mounts beside the host's own")
 	flag.StringVar(&p.root, "root", ".", "the repository")
 	flag.StringVar(&p.command, "command", "", "the command to name in the report")
+	flag.BoolVar(&p.cycleOnly, "cycle-only", false, "the life cycle alone")
 	flag.Parse()
 	p.builds = filepath.Join(p.root, "build", "bench")
 	if err := run(p); err != nil {
@@ -73,7 +80,7 @@ func run(p plan) (err error) {
 		versions: versions(p.builds, filepath.Join(p.root, "benches", "peers", "Cargo.lock")),
 	}
 	res.loads[0] = load()
-	base, err := m.base()
+	version, base, err := m.place()
 	if err == nil && os.Geteuid() != 0 {
 		err = errors.New("only root can make cgroups there")
 	}
@@ -81,16 +88,18 @@ func run(p plan) (err error) {
 		res.skipped = append(res.skipped, "The life cycle was not measured: "+err.Error()+".")
 	} else {
 		var made *stage
-		made, err = newStage(base)
-		r.stage = made
+		made, err = newStage(version, base)
+		r.stage, res.version = made, version
 		defer func() { err = errors.Join(err, made.remove()) }()
 		if err != nil {
 			return err
 		}
-		if err := made.addUnified(m.unified); err != nil {
+		if res.controllers, err = made.addUnified(m.unified); err != nil {
 			res.skipped = append(res.skipped, "CLONE_INTO_CGROUP was not measured: "+err.Error()+".")
 		}
-		res.there, res.missing = r.built()
+		if res.there, res.missing, err = r.able(); err != nil {
+			return err
+		}
 	}
 	if err := measure(p, r, res); err != nil {
 		return err
@@ -121,31 +130,48 @@ func measure(p plan, r *runner, res *results) error {
 		if err := measureUnified(p, r, res); err != nil {
 			return err
 		}
-		for _, program := range inTurn([]string{"micro", "go/micro"}, round) {
-			found, err := r.lines(filepath.Join(p.builds, program), mountinfo)
-			if err != nil {
-				return err
-			}
-			res.micro.add(found)
+		if err := pure(p, r, res, round, mountinfo); err != nil {
+			return err
 		}
 	}
-	found, err := r.lines(filepath.Join(p.builds, "peak"), mountinfo)
-	if err != nil {
-		return err
-	}
-	res.micro.add(found)
 	if r.stage != nil {
 		if err := crowd(p, r, res, turns); err != nil {
 			return err
 		}
 		count(r, res)
 	}
+	if p.cycleOnly {
+		return nil
+	}
+	found, err := r.lines(filepath.Join(p.builds, "peak"), mountinfo)
+	if err != nil {
+		return err
+	}
+	res.micro.add(found)
 	return measureSize(p, res)
+}
+
+// pure measures the functions that make no cgroup.
+func pure(p plan, r *runner, res *results, round int, mountinfo string) error {
+	if p.cycleOnly {
+		return nil
+	}
+	for _, program := range inTurn([]string{"micro", "go/micro"}, round) {
+		found, err := r.lines(filepath.Join(p.builds, program), mountinfo)
+		if err != nil {
+			return err
+		}
+		res.micro.add(found)
+	}
+	return nil
 }
 
 // crowd measures again with many cgroups beside and many mounts. The stage's remove takes care of
 // the cgroups on failure, and the mounts end with their namespace.
 func crowd(p plan, r *runner, res *results, turns func(int) []participant) error {
+	if p.cycleOnly {
+		return nil
+	}
 	say("%d siblings in each hierarchy, %d mounts", p.siblings, p.mounts)
 	if err := r.stage.addSiblings(p.siblings); err != nil {
 		return err

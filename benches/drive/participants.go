@@ -21,6 +21,12 @@ type participant struct {
 	// mode, where the program has several.
 	mode string
 	note string
+	// on is the version that it is for; nil: both.
+	on *version
+	// noteV2, where it works in another way there.
+	noteV2 string
+	// peer: another library. When it cannot do all of the work, it is missing, and it is said why.
+	peer bool
 }
 
 var participants = []participant{
@@ -40,6 +46,8 @@ var participants = []participant{
 		label: bySelf, program: "self",
 		note: "The first, but the process joins by itself: a child that waits, as the process that " +
 			"the others move does, gets the descriptors through a socket, joins and answers.",
+		noteV2: "The first, but the process joins by itself: a child that waits gets the descriptor " +
+			"through a socket, joins and answers. On v2 that waits as being moved does.",
 	},
 	{
 		label: "libkatacg, C, self, fork", program: "self", mode: "fork",
@@ -52,49 +60,76 @@ var participants = []participant{
 			"inside; the exec that follows is not counted.",
 	},
 	{
+		label: byBirth, program: "self", mode: "into", on: v2,
+		note: "Create and set in one call, then a child that is born inside: clone3 with " +
+			"CLONE_INTO_CGROUP and the library's descriptor.",
+	},
+	{
 		label: "libkatacg, Go", program: "go/katacg",
 		note: "As the first, through cgo.",
 	},
 	{
-		label: "opencontainers/cgroups", program: "go/oc",
+		label: "opencontainers/cgroups", program: "go/oc", peer: true,
 		note: "Go, runc's. It gets the 8 paths; by itself it would join name=systemd and, on a " +
 			"hybrid host, cgroup2 as well.",
+		noteV2: "Go, runc's fs2 manager; it gets the path.",
 	},
 	{
-		label: "opencontainers/cgroups, apart", program: "go/oc", mode: "apart",
+		label: "opencontainers/cgroups, apart", program: "go/oc", mode: "apart", peer: true,
 		note: "The same with create (Apply of nobody), set and attach (AddPid) as a call each, " +
 			"which is not how runc uses it.",
 	},
 	{
-		label: "containerd/cgroups", program: "go/cc",
-		note: "Go, v1 package, with its list of hierarchies made once.",
+		label: "containerd/cgroups", program: "go/cc", peer: true,
+		note:   "Go, v1 package, with its list of hierarchies made once.",
+		noteV2: "Go, v2 package: NewManager, AddProc, Delete.",
 	},
 	{
-		label: "cgroups-rs", program: "cargo/release/cgroups-rs",
+		label: "cgroups-rs", program: "cargo/release/cgroups-rs", peer: true,
 		note: "Rust, its builder over v1 hierarchies, mounts read once.",
+		noteV2: "Rust, its builder over v2, with the controllers named that are needed; the weight is " +
+			"its caller's to know.",
 	},
 	{
-		label: "libcgroups", program: "cargo/release/youki",
+		label: "libcgroups", program: "cargo/release/youki", peer: true,
 		note: "Rust, youki's. It cannot leave out its default device rules, which the others do " +
 			"not write, and looks the mounts up anew each time.",
+		noteV2: "Rust, youki's v2 manager, without the feature that loads device programs.",
 	},
 }
 
+// says what it does on a version.
+func (p participant) says(v *version) string {
+	if v == v2 && p.noteV2 != "" {
+		return p.noteV2
+	}
+	return p.note
+}
+
+// makes tells whether making the process is part of its start.
+func (p participant) makes() bool { return p.program == "self" && p.mode != "" }
+
 // uncounted is how many system calls of a cycle get the process there and out again: it is moved
 // home from all hierarchies, or killed and waited for.
-func (p participant) uncounted() int {
+func (p participant) uncounted(v *version) int {
 	switch {
-	case p.label == bySelf:
+	case p.makes():
+		return 2
+	case p.program == "self":
 		// And made before.
 		return 4
-	case p.program == "self":
-		return 2
 	}
-	return len(subsystems)
+	return len(v.hierarchies)
 }
 
 // executes tells whether another program is part of a cycle, whose system calls would be counted.
 func (p participant) executes() bool { return p.mode == "vfork" }
+
+// absent is a participant that is not in the tables.
+type absent struct {
+	participant
+	why string
+}
 
 // samples are measurements by phase.
 type samples map[string][]float64
@@ -114,16 +149,26 @@ type runner struct {
 
 func (r *runner) path(p participant) string { return filepath.Join(r.builds, p.program) }
 
-// built tells which participants there are.
-func (r *runner) built() (there, missing []participant) {
+// able tells which participants there are that do all of the work.
+func (r *runner) able() (there []participant, missing []absent, err error) {
 	for _, p := range participants {
-		if _, err := os.Stat(r.path(p)); err == nil {
+		if p.on != nil && p.on != r.stage.version {
+			continue
+		}
+		if _, err := os.Stat(r.path(p)); err != nil {
+			missing = append(missing, absent{p, "it was not built"})
+			continue
+		}
+		switch _, err := r.cycles(p, 1, 0); {
+		case err == nil:
 			there = append(there, p)
-		} else {
-			missing = append(missing, p)
+		case p.peer && r.context.Err() == nil:
+			missing = append(missing, absent{p, err.Error()})
+		default:
+			return nil, nil, err
 		}
 	}
-	return there, missing
+	return there, missing, nil
 }
 
 func (r *runner) arguments(p participant, cycles, pauseMicroseconds int) []string {

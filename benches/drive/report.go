@@ -72,26 +72,32 @@ func write(p plan, res *results) error {
 		text.cold(p, res)
 		text.phases(res)
 	}
-	text.micro(res)
-	text.size(res)
+	if !p.cycleOnly {
+		text.micro(res)
+		text.size(res)
+	}
 	fmt.Print(text.String())
 	return os.WriteFile(filepath.Join(p.builds, "RESULTS.md"), []byte(text.String()), 0o644)
 }
 
 func (p *page) cycle(plan plan, res *results) {
-	p.line("## A sandbox's cgroup, from nothing to nothing, on v1\n")
-	p.line("8 hierarchies (%s): create, cpu shares, quota and period, memory, pids, cpuset cpus "+
-		"and mems, one process in; then destroy. What is checked before anything is counted: the "+
-		"process is in all 8, every value is what was wanted, all 8 are gone at the end. Moving "+
-		"the process out before destroy is not counted.\n", strings.Join(subsystems, ", "))
+	p.line("## A sandbox's cgroup, from nothing to nothing, on %s\n", res.version.name)
+	p.line("%s What is checked before anything is counted: %s. Moving the process out before destroy "+
+		"is not counted.\n", res.version.work, res.version.checks)
+	crowded := ""
+	columns := []string{"", "warm, µs", "of floor", "middle half", "start, µs", "destroy, µs",
+		"cold, ms", "middle half"}
+	if len(res.beside) > 0 {
+		crowded = fmt.Sprintf("Crowded: warm, with %d other cgroups beside it in each hierarchy and "+
+			"%d more mounts; meant: no more than 10 %% slower than the floor is then. ",
+			plan.siblings, plan.mounts)
+		columns = append(columns, "crowded, µs", "of floor")
+	}
 	p.line("Warm: %d cycles in a burst. Cold: %d ms of quiet before each cycle; the first move of a "+
 		"process then waits for an RCU grace period, whole ticks of the clock, whoever asks. "+
-		"Crowded: warm, with %d other cgroups beside it in each hierarchy and %d more mounts; "+
-		"meant: no more than 10 %% slower than the floor is then. System calls: for one cycle, "+
-		"under strace; after the + those with which the language's runtime looks after itself.\n",
-		plan.warm, plan.pause, plan.siblings, plan.mounts)
-	p.header("", "warm, µs", "of floor", "middle half", "start, µs", "destroy, µs", "cold, ms",
-		"middle half", "crowded, µs", "of floor", "system calls")
+		"%sSystem calls: for one cycle, under strace; after the + those with which the language's "+
+		"runtime looks after itself.\n", plan.warm, plan.pause, crowded)
+	p.header(append(columns, "system calls")...)
 	floor := func(all map[string]samples) float64 { return median(all["floor"]["cycle"]) }
 	for _, one := range res.there {
 		warm, cold, beside := res.warm[one.label], res.cold[one.label], res.beside[one.label]
@@ -99,20 +105,23 @@ func (p *page) cycle(plan plan, res *results) {
 		if count, known := res.calls[one.label]; known {
 			calls = fmt.Sprintf("%.0f + %.0f", count.work, count.runtime)
 		}
-		p.row(strings.TrimSpace(one.label+" "+res.versions[one.label]),
-			micros(median(warm["cycle"])), times(median(warm["cycle"])/floor(res.warm)),
+		cells := []string{strings.TrimSpace(one.label + " " + res.versions[one.label]),
+			micros(median(warm["cycle"])), times(median(warm["cycle"]) / floor(res.warm)),
 			between(warm["cycle"], micros),
 			micros(median(warm["start"])), micros(median(warm["destroy"])),
-			millis(median(cold["cycle"])), between(cold["cycle"], millis),
-			micros(median(beside["cycle"])), times(median(beside["cycle"])/floor(res.beside)),
-			calls)
+			millis(median(cold["cycle"])), between(cold["cycle"], millis)}
+		if len(res.beside) > 0 {
+			cells = append(cells, micros(median(beside["cycle"])),
+				times(median(beside["cycle"])/floor(res.beside)))
+		}
+		p.row(append(cells, calls)...)
 	}
 	p.line("")
 	for _, one := range res.there {
-		p.line("- %s: %s", one.label, one.note)
+		p.line("- %s: %s", one.label, one.says(res.version))
 	}
 	for _, one := range res.missing {
-		p.line("- %s: not measured, it was not built.", one.label)
+		p.line("- %s: not measured: %s.", one.label, one.why)
 	}
 	p.line("")
 }

@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
-
-var subsystems = []string{
-	"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids",
-}
 
 // mounts is what mountinfo says about cgroups.
 type mounts struct {
@@ -64,57 +61,109 @@ func readMounts() (mounts, error) {
 	return m, nil
 }
 
-// base is the directory that holds the 8 hierarchies, each called as its subsystem is: not all
-// peers can do with another layout.
-func (m mounts) base() (string, error) {
-	base := filepath.Dir(m.dirs["cpu"])
-	for _, subsystem := range subsystems {
-		if m.dirs[subsystem] != filepath.Join(base, subsystem) {
-			return "", fmt.Errorf("v1 %s is not mounted in a directory of its name", subsystem)
-		}
-	}
-	return base, nil
-}
-
 // stage is where the participants work: a cgroup in all hierarchies, with a child "home".
 type stage struct {
+	version    *version
 	base, name string
 	cpus, mems string
+	// enabled are the controllers that the root cgroup's children did not have before.
+	enabled []string
 	// unified is a cgroup on the cgroup2 mount, if there is one.
 	unified string
 }
 
 // newStage builds one. What it made when it failed is for remove, too.
-func newStage(base string) (*stage, error) {
-	s := &stage{base: base, name: fmt.Sprintf("/katacg-test-bench-%d", os.Getpid())}
-	values := map[string]string{}
-	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-		text, err := os.ReadFile(filepath.Join(base, "cpuset", file))
-		if err != nil {
+func newStage(v *version, base string) (*stage, error) {
+	s := &stage{version: v, base: base, name: fmt.Sprintf("/katacg-test-bench-%d", os.Getpid())}
+	for _, hierarchy := range v.hierarchies {
+		if err := os.Mkdir(s.dir(hierarchy), 0o755); err != nil {
 			return s, err
 		}
-		values[file] = strings.TrimSpace(string(text))
 	}
-	s.cpus, s.mems = values["cpuset.cpus"], values["cpuset.mems"]
-	for _, name := range []string{"", "home"} {
-		for _, subsystem := range subsystems {
-			if err := os.Mkdir(filepath.Join(s.dir(subsystem), name), 0o755); err != nil {
-				return s, err
-			}
-		}
-		// An empty cpuset takes no process, and its children can have nothing.
-		for file, value := range values {
-			path := filepath.Join(s.dir("cpuset"), name, file)
-			if err := os.WriteFile(path, []byte(value), 0); err != nil {
-				return s, err
-			}
+	prepare := s.prepareV1
+	if v == v2 {
+		prepare = s.prepareV2
+	}
+	if err := prepare(); err != nil {
+		return s, err
+	}
+	for _, hierarchy := range v.hierarchies {
+		if err := os.Mkdir(filepath.Join(s.dir(hierarchy), "home"), 0o755); err != nil {
+			return s, err
 		}
 	}
-	return s, nil
+	if v == v2 {
+		return s, nil
+	}
+	return s, s.fillCpuset("home")
 }
 
-func (s *stage) dir(subsystem string) string {
-	return filepath.Join(s.base, subsystem+s.name)
+// prepareV1 gives it the root's cpuset.
+func (s *stage) prepareV1() error {
+	for file, value := range map[string]*string{"cpuset.cpus": &s.cpus, "cpuset.mems": &s.mems} {
+		text, err := words(filepath.Join(s.base, "cpuset"), file)
+		if err != nil {
+			return err
+		}
+		*value = strings.Join(text, "")
+	}
+	return s.fillCpuset("")
+}
+
+// fillCpuset is for v1, where an empty cpuset takes no process, and its children can have nothing.
+func (s *stage) fillCpuset(child string) error {
+	for file, value := range map[string]string{"cpuset.cpus": s.cpus, "cpuset.mems": s.mems} {
+		path := filepath.Join(s.dir("cpuset"), child, file)
+		if err := os.WriteFile(path, []byte(value), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepareV2 turns all controllers on, so that no participant has to.
+func (s *stage) prepareV2() error {
+	all, err := words(s.base, "cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	before, err := words(s.base, subtreeControl)
+	if err != nil {
+		return err
+	}
+	for _, controller := range all {
+		if slices.Contains(before, controller) {
+			continue
+		}
+		if err := control(s.base, '+', controller); err != nil {
+			return err
+		}
+		s.enabled = append(s.enabled, controller)
+	}
+	for _, controller := range all {
+		if err := control(s.dir(""), '+', controller); err != nil {
+			return err
+		}
+	}
+	for file, value := range map[string]*string{"cpus": &s.cpus, "mems": &s.mems} {
+		text, err := words(s.dir(""), "cpuset."+file+".effective")
+		if err != nil {
+			return err
+		}
+		*value = strings.Join(text, "")
+	}
+	return nil
+}
+
+const subtreeControl = "cgroup.subtree_control"
+
+// control turns a controller on or off for a v2 cgroup's children.
+func control(dir string, sign byte, controller string) error {
+	return os.WriteFile(filepath.Join(dir, subtreeControl), []byte(string(sign)+controller), 0)
+}
+
+func (s *stage) dir(hierarchy string) string {
+	return filepath.Join(s.base, hierarchy+s.name)
 }
 
 // addSiblings makes n cgroups in every hierarchy beside those that are measured.
@@ -127,9 +176,9 @@ func (s *stage) removeSiblings(n int) error {
 }
 
 func (s *stage) siblings(n int, do func(string) error) error {
-	for _, subsystem := range subsystems {
+	for _, hierarchy := range s.version.hierarchies {
 		for i := range n {
-			if err := do(fmt.Sprintf("%s/sibling-%d", s.dir(subsystem), i)); err != nil {
+			if err := do(fmt.Sprintf("%s/sibling-%d", s.dir(hierarchy), i)); err != nil {
 				return err
 			}
 		}
@@ -143,18 +192,22 @@ func (s *stage) remove() error {
 	if s.unified != "" {
 		failed = rmdir(s.unified)
 	}
-	for _, subsystem := range subsystems {
-		entries, err := os.ReadDir(s.dir(subsystem))
+	for _, hierarchy := range s.version.hierarchies {
+		dir := s.dir(hierarchy)
+		entries, err := os.ReadDir(dir)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		failed = errors.Join(failed, err)
 		for _, entry := range entries {
 			if entry.IsDir() {
-				failed = errors.Join(failed, rmdir(filepath.Join(s.dir(subsystem), entry.Name())))
+				failed = errors.Join(failed, rmdir(filepath.Join(dir, entry.Name())))
 			}
 		}
-		failed = errors.Join(failed, rmdir(s.dir(subsystem)))
+		failed = errors.Join(failed, rmdir(dir))
+	}
+	for _, controller := range s.enabled {
+		failed = errors.Join(failed, control(s.base, '-', controller))
 	}
 	return failed
 }

@@ -13,9 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const bench_subsystems[SUBSYSTEMS] = {"cpu",     "cpuacct", "cpuset", "memory",
-                                                  "devices", "freezer", "blkio",  "pids"};
-
 struct record {
     const char *phase;
     uint64_t ns;
@@ -68,19 +65,19 @@ static pid_t sleeper(void) {
     _exit(1);
 }
 
-static void go_home(const int *homes, const char *pid) {
-    for (int i = 0; i < SUBSYSTEMS; i++)
+static void go_home(const struct bench *bench, const int *homes, const char *pid) {
+    for (int i = 0; i < bench->version.hierarchies; i++)
         if (write(homes[i], pid, strlen(pid)) < 0)
             bench_die("move home");
 }
 
-static void expect(const struct bench *bench, const char *subsystem, const char *name,
-                   const char *file, const char *wanted) {
+static void expect(const struct bench *bench, const char *name, struct bench_file file) {
     char path[512], text[256];
     int fd;
     ssize_t length;
 
-    snprintf(path, sizeof(path), "%s/%s%s/%s", bench->base, subsystem, name, file);
+    snprintf(path, sizeof(path), "%s%s%s/%s", bench->base, bench->version.hierarchy[file.hierarchy],
+             name, file.name);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
     if (length < 0)
@@ -88,8 +85,8 @@ static void expect(const struct bench *bench, const char *subsystem, const char 
     close(fd);
     text[length] = '\0';
     text[strcspn(text, "\n")] = '\0';
-    if (strcmp(text, wanted) != 0) {
-        fprintf(stderr, "%s is %s, not %s\n", path, text, wanted);
+    if (strcmp(text, file.value) != 0) {
+        fprintf(stderr, "%s is %s, not %s\n", path, text, file.value);
         exit(1);
     }
 }
@@ -99,23 +96,18 @@ static void verify(const struct bench *bench, const char *name) {
     char pid[16];
 
     snprintf(pid, sizeof(pid), "%d", (int)bench->pid);
-    for (int i = 0; i < SUBSYSTEMS; i++)
-        expect(bench, bench_subsystems[i], name, "cgroup.procs", pid);
-    expect(bench, "cpu", name, "cpu.shares", SHARES);
-    expect(bench, "cpu", name, "cpu.cfs_quota_us", QUOTA);
-    expect(bench, "cpu", name, "cpu.cfs_period_us", PERIOD);
-    expect(bench, "memory", name, "memory.limit_in_bytes", MEMORY);
-    expect(bench, "pids", name, "pids.max", PIDS);
-    expect(bench, "cpuset", name, "cpuset.cpus", bench->cpus);
-    expect(bench, "cpuset", name, "cpuset.mems", bench->mems);
+    for (int i = 0; i < bench->version.hierarchies; i++)
+        expect(bench, name, (struct bench_file){i, "cgroup.procs", pid});
+    for (int i = 0; i < bench->version.files; i++)
+        expect(bench, name, bench->version.file[i]);
 }
 
 static void verify_gone(const struct bench *bench, const char *name) {
     char path[512];
     struct stat st;
 
-    for (int i = 0; i < SUBSYSTEMS; i++) {
-        snprintf(path, sizeof(path), "%s/%s%s", bench->base, bench_subsystems[i], name);
+    for (int i = 0; i < bench->version.hierarchies; i++) {
+        snprintf(path, sizeof(path), "%s%s%s", bench->base, bench->version.hierarchy[i], name);
         if (stat(path, &st) == 0 || errno != ENOENT)
             bench_die(path);
     }
@@ -134,7 +126,7 @@ static void cycle(struct bench *bench, const struct participant *participant, co
     if (participant->leave)
         participant->leave(bench);
     else
-        go_home(homes, pid);
+        go_home(bench, homes, pid);
     leave = bench_now();
     participant->destroy(bench, name);
     end = bench_now();
@@ -147,7 +139,7 @@ static void cycle(struct bench *bench, const struct participant *participant, co
 
 int bench_main(int argc, char **argv, const struct participant *participant) {
     struct bench bench;
-    int homes[SUBSYSTEMS], cycles, pause_us;
+    int homes[BENCH_HIERARCHIES], cycles, pause_us;
     char path[512], name[256], pid[16];
     pid_t own = getpid(), idle;
 
@@ -156,7 +148,13 @@ int bench_main(int argc, char **argv, const struct participant *participant) {
                 argv[0]);
         return 2;
     }
-    bench = (struct bench){argv[1], argv[2], argv[3], argv[4], 0, 0};
+    bench = (struct bench){
+        .base = argv[1],
+        .version = bench_version_of(argv[1], argv[3], argv[4]),
+        .parent = argv[2],
+        .cpus = argv[3],
+        .mems = argv[4],
+    };
     cycles = atoi(argv[5]);
     pause_us = atoi(argv[6]);
     room = (size_t)cycles * 8;
@@ -166,14 +164,14 @@ int bench_main(int argc, char **argv, const struct participant *participant) {
 
     bench.pid = idle = sleeper();
     snprintf(pid, sizeof(pid), "%d", (int)bench.pid);
-    for (int i = 0; i < SUBSYSTEMS; i++) {
-        snprintf(path, sizeof(path), "%s/%s%s/home/cgroup.procs", bench.base, bench_subsystems[i],
-                 bench.parent);
+    for (int i = 0; i < bench.version.hierarchies; i++) {
+        snprintf(path, sizeof(path), "%s%s%s/home/cgroup.procs", bench.base,
+                 bench.version.hierarchy[i], bench.parent);
         homes[i] = open(path, O_WRONLY | O_CLOEXEC);
         if (homes[i] < 0)
             bench_die(path);
     }
-    go_home(homes, pid);
+    go_home(&bench, homes, pid);
     if (participant->setup)
         participant->setup(&bench);
 

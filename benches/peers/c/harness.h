@@ -6,21 +6,15 @@
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H
 
+#include "version.h"
+
 #include <stdint.h>
-
-#define SUBSYSTEMS 8
-#define SHARES "2048"
-#define QUOTA "150000"
-#define PERIOD "100000"
-#define MEMORY "268435456"
-#define PIDS "512"
-
-extern const char *const bench_subsystems[SUBSYSTEMS];
 
 /* Where to work, and with whom. */
 struct bench {
-    /* The directory of the hierarchies, which are called as their subsystems are. */
+    /* The directory of the hierarchies. */
     const char *base;
+    struct bench_version version;
     /* A cgroup that is there in all of them, "/name", with a child "home" for idle processes. */
     const char *parent;
     /* What the parent's cpuset has. */

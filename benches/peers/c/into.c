@@ -9,30 +9,18 @@
  *
  * Making the child is in all of them, opening the cgroup's descriptors too.
  */
-#include "harness.h"
+#include "sandbox.h"
 
 #include <fcntl.h>
-#include <katacg.h>
-#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct katacg_error err = KATACG_ERROR_INIT;
-static struct katacg_manager *manager;
 static const char *directory;
-
-static void check(const char *what, int result) {
-    if (result >= 0)
-        return;
-    fprintf(stderr, "%s: %s\n", what, err.message);
-    exit(1);
-}
 
 static pid_t parent_or_wait(pid_t child) {
     if (child < 0)
@@ -45,18 +33,7 @@ static pid_t parent_or_wait(pid_t child) {
 }
 
 static pid_t born(void) {
-    int fd = katacg_manager_dirfd(manager, &err);
-    struct clone_args arguments = {
-        .flags = CLONE_INTO_CGROUP,
-        .exit_signal = SIGCHLD,
-        .cgroup = (uint64_t)fd,
-    };
-    pid_t child;
-
-    check("dirfd", fd);
-    child = parent_or_wait((pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments)));
-    close(fd);
-    return child;
+    return parent_or_wait(sandbox_born());
 }
 
 static pid_t moved(void) {
@@ -75,7 +52,7 @@ static pid_t moved(void) {
 static pid_t by_library(void) {
     pid_t child = parent_or_wait(fork());
 
-    check("add", katacg_manager_add(manager, &child, 1, 0, NULL, &err));
+    sandbox_check("add", katacg_manager_add(sandbox, &child, 1, 0, NULL, &sandbox_err));
     return child;
 }
 
@@ -83,7 +60,7 @@ static pid_t by_library(void) {
 static void verify(pid_t child) {
     int32_t pids[2];
 
-    check("pids", katacg_manager_pids(manager, pids, 2, &err));
+    sandbox_check("pids", katacg_manager_pids(sandbox, pids, 2, &sandbox_err));
     if (pids[0] != child) {
         fprintf(stderr, "%d is not inside\n", (int)child);
         exit(1);
@@ -97,7 +74,6 @@ int main(int argc, char **argv) {
     } ways[] = {{"v2-born", born}, {"v2-moved", moved}, {"v2-library", by_library}};
     enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
-    struct katacg_host *host;
     useconds_t pause_us;
     int cycles;
 
@@ -111,8 +87,9 @@ int main(int argc, char **argv) {
     /* It is there in cgroup2 alone, so that is what the manager joins. */
     opts.flags = KATACG_MANAGER_SKIP_DEVICES | KATACG_MANAGER_EXISTING;
     opts.path = argv[1];
-    check("host", katacg_host_open(&host, &err));
-    check("manager", katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &manager, &err));
+    sandbox_check("host", katacg_host_open(&sandbox_host, &sandbox_err));
+    sandbox_check("manager", katacg_manager_new(sandbox_host, NULL, 0, &opts, sizeof(opts),
+                                                &sandbox, &sandbox_err));
     /* The first cycle of each is not counted. */
     for (int n = 0; n < (cycles + 1) * WAYS; n++) {
         uint64_t begin, end;
@@ -128,7 +105,7 @@ int main(int argc, char **argv) {
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
     }
-    katacg_manager_free(manager);
-    katacg_host_free(host);
+    katacg_manager_free(sandbox);
+    katacg_host_free(sandbox_host);
     return 0;
 }

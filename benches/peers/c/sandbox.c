@@ -1,9 +1,13 @@
 /* See sandbox.h. */
 #include "sandbox.h"
 
+#include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct katacg_error sandbox_err = KATACG_ERROR_INIT;
 struct katacg_host *sandbox_host;
@@ -31,9 +35,28 @@ void sandbox_new(const char *name, uint64_t flags) {
 
     opts.flags = KATACG_MANAGER_SKIP_DEVICES | flags;
     opts.path = name;
+    /* Of no meaning on v2. */
     opts.subsystems = "cpu,cpuacct,cpuset,memory,devices,freezer,blkio,pids";
     sandbox_check("manager", katacg_manager_new(sandbox_host, spec, strlen(spec), &opts,
                                                 sizeof(opts), &sandbox, &sandbox_err));
+}
+
+int32_t sandbox_born(void) {
+    int fd = katacg_manager_dirfd(sandbox, &sandbox_err);
+    struct clone_args arguments = {
+        .flags = CLONE_INTO_CGROUP,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)fd,
+    };
+    int32_t child;
+
+    sandbox_check("dirfd", fd);
+    child = (int32_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+    if (child < 0)
+        bench_die("clone3");
+    if (child > 0)
+        close(fd);
+    return child;
 }
 
 void sandbox_destroy(const struct bench *bench, const char *name) {

@@ -16,8 +16,11 @@ void sandbox_check(const char *what, int result);
 /* One host for the life of the process, and the resources as JSON. */
 void sandbox_setup(const struct bench *bench);
 
-/* A new manager of the 8 hierarchies. flags: KATACG_MANAGER_*. */
+/* A new manager of all the hierarchies. flags: KATACG_MANAGER_*. */
 void sandbox_new(const char *name, uint64_t flags);
+
+/* A child that is born in the manager's cgroup, on cgroup2: 0 in the child. */
+int32_t sandbox_born(void);
 
 void sandbox_destroy(const struct bench *bench, const char *name);
 

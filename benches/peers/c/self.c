@@ -1,11 +1,13 @@
 /*
- * libkatacg from C where the process joins by itself, without the wait of being moved. Modes:
+ * libkatacg from C where the process is not moved by others. On v1 it does not wait then, on v2
+ * only where it is born inside. Modes:
  *
  * ""       A child that is there already and waits, as the process that the others move is there;
  *          it gets the descriptors through a socket, joins and answers.
  * "fork"   A new child, which joins and answers. Making it is counted.
  * "vfork"  A new child in the caller's memory, as posix_spawn makes one, which joins and executes.
  *          Making it is counted, until it is inside: what comes next is exec.
+ * "into"   v2: a new child that is born inside (CLONE_INTO_CGROUP). Making it is counted.
  */
 #include "sandbox.h"
 
@@ -122,20 +124,24 @@ static void create(const char *name) {
     sandbox_new(name, 0);
     sandbox_check("create", katacg_manager_apply(sandbox, -1, KATACG_APPLY_SET, &sandbox_err));
     bench_phase("create+set");
-    sandbox_check("open",
-                  katacg_attach_open(sandbox, KATACG_ATTACH_V1_ONLY, &attach, &sandbox_err));
+}
+
+static void create_and_open(const struct bench *bench, const char *name) {
+    uint32_t flags = bench->version.unified ? 0 : KATACG_ATTACH_V1_ONLY;
+
+    create(name);
+    sandbox_check("open", katacg_attach_open(sandbox, flags, &attach, &sandbox_err));
 }
 
 static void start(struct bench *bench, const char *name) {
-    (void)bench;
-    create(name);
+    create_and_open(bench, name);
     send_attach();
     wait_for_answer();
     bench_phase("attach");
 }
 
 static void start_fork(struct bench *bench, const char *name) {
-    create(name);
+    create_and_open(bench, name);
     bench->pid = forked();
     if (bench->pid == 0)
         join_and_wait();
@@ -157,13 +163,24 @@ static int join_and_execute(void *unused) {
 }
 
 static void start_vfork(struct bench *bench, const char *name) {
-    create(name);
+    create_and_open(bench, name);
     inside = 0;
     bench->pid = clone(join_and_execute, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
     if (bench->pid < 0 || inside == 0)
         bench_die("clone");
     bench_phase_until("attach", inside);
     bench->inside = inside;
+}
+
+static void start_into(struct bench *bench, const char *name) {
+    create(name);
+    bench->pid = sandbox_born();
+    if (bench->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    bench_phase("attach");
 }
 
 static void leave(struct bench *bench) {
@@ -177,12 +194,18 @@ static void destroy(const struct bench *bench, const char *name) {
 }
 
 int main(int argc, char **argv) {
+    static const struct {
+        const char *mode;
+        void (*start)(struct bench *bench, const char *name);
+    } modes[] = {{"fork", start_fork}, {"vfork", start_vfork}, {"into", start_into}};
     const char *mode = argc > 7 ? argv[7] : "";
     struct participant participant = {setup, prepare, start, leave, destroy};
 
-    if (*mode) {
-        participant.prepare = NULL;
-        participant.start = strcmp(mode, "vfork") == 0 ? start_vfork : start_fork;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(mode, modes[i].mode) == 0) {
+            participant.prepare = NULL;
+            participant.start = modes[i].start;
+        }
     }
     return bench_main(argc, argv, &participant);
 }

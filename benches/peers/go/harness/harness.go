@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Subsystems are the hierarchies that every participant joins.
+// Subsystems are the hierarchies that every participant joins on v1.
 var Subsystems = []string{
 	"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids",
 }
@@ -27,12 +27,18 @@ const (
 	Period = 100000
 	Memory = 256 << 20
 	Pids   = 512
+
+	// weight is what the shares are on v2.
+	weight = 174
 )
 
 // Bench is where to work, and with whom.
 type Bench struct {
-	// Base is the directory of the hierarchies, which are called as their subsystems are.
+	// Base is the cgroup2 mount, or the directory of the v1 hierarchies, which are called as their
+	// subsystems are.
 	Base string
+	// Unified tells which.
+	Unified bool
 	// Parent is a cgroup that is there in all of them, with a child "home" for idle processes.
 	Parent string
 	// Cpus and Mems are what the parent's cpuset has.
@@ -42,6 +48,7 @@ type Bench struct {
 	// Mode is how this participant is to work, where it has several ways; "" if not said.
 	Mode string
 
+	version   version
 	records   []record
 	last      time.Time
 	recording bool
@@ -66,11 +73,11 @@ func (b *Bench) Phase(name string) {
 	b.last = now
 }
 
-// Paths are the directories of a cgroup by subsystem.
+// Paths are the directories of a cgroup by subsystem; on v2 there is one, by "".
 func (b *Bench) Paths(name string) map[string]string {
-	paths := make(map[string]string, len(Subsystems))
-	for _, subsystem := range Subsystems {
-		paths[subsystem] = b.Base + "/" + subsystem + name
+	paths := make(map[string]string, len(b.version.hierarchies))
+	for _, hierarchy := range b.version.hierarchies {
+		paths[hierarchy] = filepath.Join(b.Base, hierarchy) + name
 	}
 	return paths
 }
@@ -89,6 +96,7 @@ func run(setup func(b *Bench) (Participant, error)) error {
 		return fmt.Errorf("arguments: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS")
 	}
 	b := &Bench{Base: os.Args[1], Parent: os.Args[2], Cpus: os.Args[3], Mems: os.Args[4]}
+	b.setVersion()
 	cycles, err := strconv.Atoi(os.Args[5])
 	if err != nil {
 		return err
@@ -209,14 +217,9 @@ func (b *Bench) goHome(homes []int) error {
 // verify refuses a cycle that did not do the work: it has no business in a comparison.
 func (b *Bench) verify(name string) error {
 	paths := b.Paths(name)
-	wanted := map[string]string{
-		filepath.Join(paths["cpu"], "cpu.shares"):               strconv.Itoa(Shares),
-		filepath.Join(paths["cpu"], "cpu.cfs_quota_us"):         strconv.Itoa(Quota),
-		filepath.Join(paths["cpu"], "cpu.cfs_period_us"):        strconv.Itoa(Period),
-		filepath.Join(paths["memory"], "memory.limit_in_bytes"): strconv.Itoa(Memory),
-		filepath.Join(paths["pids"], "pids.max"):                strconv.Itoa(Pids),
-		filepath.Join(paths["cpuset"], "cpuset.cpus"):           b.Cpus,
-		filepath.Join(paths["cpuset"], "cpuset.mems"):           b.Mems,
+	wanted := map[string]string{}
+	for _, f := range b.version.files {
+		wanted[filepath.Join(paths[f.hierarchy], f.name)] = f.value
 	}
 	for _, path := range paths {
 		wanted[filepath.Join(path, "cgroup.procs")] = strconv.Itoa(b.Pid)

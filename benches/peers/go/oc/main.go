@@ -1,7 +1,7 @@
 // Participant opencontainers/cgroups: the library in runc.
 //
 // Left to itself it would also join name=systemd and, on a hybrid host, the cgroup2 mount. It gets
-// the 8 paths instead, as runc gives them when it loads a container, so that the work is the same.
+// the paths instead, as runc gives them when it loads a container, so that the work is the same.
 // SkipDevices would keep it out of the devices hierarchy altogether; without that, and without its
 // devices package, which is not imported, it joins and leaves the rules alone.
 //
@@ -24,6 +24,7 @@ func (p *participant) Start(b *harness.Bench, name string) error {
 	limit := int64(harness.Pids)
 	resources := &cgroups.Resources{
 		CpuShares:  harness.Shares,
+		CpuWeight:  cgroups.ConvertCPUSharesToCgroupV2Value(harness.Shares),
 		CpuQuota:   harness.Quota,
 		CpuPeriod:  harness.Period,
 		CpusetCpus: b.Cpus,

@@ -1,25 +1,33 @@
-//! Participant cgroups-rs: its builder over v1 hierarchies. The mounts are read once, the hierarchy
-//! that every build consumes is a copy.
+//! Participant cgroups-rs: its builder over v1 hierarchies or over v2. The mounts are read once, the
+//! hierarchy that every build consumes is a copy.
 
 use bench_harness::{
-    run, Bench, Participant, Result, MEMORY, PERIOD, PIDS, QUOTA, SHARES, SUBSYSTEMS,
+    run, Bench, Participant, Result, MEMORY, PERIOD, PIDS, QUOTA, SHARES, SUBSYSTEMS, WEIGHT,
 };
 use cgroups_rs::fs::cgroup_builder::CgroupBuilder;
-use cgroups_rs::fs::hierarchies::V1;
-use cgroups_rs::fs::{Cgroup, MaxValue};
+use cgroups_rs::fs::hierarchies::{V1, V2};
+use cgroups_rs::fs::{Cgroup, Hierarchy, MaxValue};
 use cgroups_rs::CgroupPid;
 
-struct CgroupsRs {
-    hierarchy: V1,
+/// What differs between v1 and v2.
+struct Version<H> {
+    hierarchy: H,
+    controllers: Vec<String>,
+    /// It writes what it gets; converting is the caller's.
+    shares: u64,
+}
+
+struct CgroupsRs<H> {
+    version: Version<H>,
     cgroup: Option<Cgroup>,
 }
 
-impl Participant for CgroupsRs {
+impl<H: Hierarchy + Clone + 'static> Participant for CgroupsRs<H> {
     fn start(&mut self, bench: &mut Bench, name: &str) -> Result<()> {
         let cgroup = CgroupBuilder::new(name.trim_start_matches('/'))
-            .set_specified_controllers(SUBSYSTEMS.map(str::to_owned).to_vec())
+            .set_specified_controllers(self.version.controllers.clone())
             .cpu()
-            .shares(SHARES)
+            .shares(self.version.shares)
             .quota(QUOTA)
             .period(PERIOD)
             .cpus(bench.cpus.clone())
@@ -31,7 +39,7 @@ impl Participant for CgroupsRs {
             .pid()
             .maximum_number_of_processes(MaxValue::Value(PIDS))
             .done()
-            .build(Box::new(self.hierarchy.clone()))?;
+            .build(Box::new(self.version.hierarchy.clone()))?;
         bench.phase("create+set");
         cgroup.add_task_by_tgid(CgroupPid::from(u64::from(bench.pid)))?;
         bench.phase("attach");
@@ -47,6 +55,21 @@ impl Participant for CgroupsRs {
     }
 }
 
+fn v1() -> Version<V1> {
+    let controllers = SUBSYSTEMS.map(str::to_owned).to_vec();
+    Version { hierarchy: V1::new(), controllers, shares: SHARES }
+}
+
+fn v2() -> Version<V2> {
+    let controllers = ["cpu", "cpuset", "memory", "pids"].map(str::to_owned).to_vec();
+    Version { hierarchy: V2::new(), controllers, shares: WEIGHT }
+}
+
 fn main() -> Result<()> {
-    run(|_| Ok(CgroupsRs { hierarchy: V1::new(), cgroup: None }))
+    run(|bench| -> Result<Box<dyn Participant>> {
+        Ok(match bench.unified() {
+            true => Box::new(CgroupsRs { version: v2(), cgroup: None }),
+            false => Box::new(CgroupsRs { version: v1(), cgroup: None }),
+        })
+    })
 }

@@ -1,18 +1,24 @@
 //! What every participant in Rust shares: the same work, measured in the same way and said in the
 //! same lines, as in `c/harness.h`.
 
+mod version;
+
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// The hierarchies that every participant joins.
+use version::Version;
+
+/// The hierarchies that every participant joins on v1.
 pub const SUBSYSTEMS: [&str; 8] =
     ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"];
 pub const SHARES: u64 = 2048;
+/// What the shares are on v2.
+pub const WEIGHT: u64 = 174;
 pub const QUOTA: i64 = 150_000;
 pub const PERIOD: u64 = 100_000;
 pub const MEMORY: i64 = 256 << 20;
@@ -27,9 +33,20 @@ pub trait Participant {
     fn destroy(&mut self, name: &str) -> Result<()>;
 }
 
+impl Participant for Box<dyn Participant> {
+    fn start(&mut self, bench: &mut Bench, name: &str) -> Result<()> {
+        self.as_mut().start(bench, name)
+    }
+
+    fn destroy(&mut self, name: &str) -> Result<()> {
+        self.as_mut().destroy(name)
+    }
+}
+
 /// Where to work, and with whom.
 pub struct Bench {
-    /// The directory of the hierarchies, which are called as their subsystems are.
+    /// The cgroup2 mount, or the directory of the v1 hierarchies, which are called as their
+    /// subsystems are.
     pub base: String,
     /// A cgroup that is there in all of them, with a child `home` for idle processes.
     pub parent: String,
@@ -38,6 +55,7 @@ pub struct Bench {
     pub mems: String,
     /// The process that is moved in.
     pub pid: u32,
+    version: Version,
     records: Vec<(&'static str, Duration)>,
     last: Instant,
     recording: bool,
@@ -80,6 +98,7 @@ pub fn run<P: Participant>(setup: impl FnOnce(&Bench) -> Result<P>) -> Result<()
     let pause = Duration::from_micros(pause.parse()?);
     let sleeper = Sleeper::start()?;
     let mut bench = Bench {
+        version: Version::of(base, cpus, mems),
         base: base.clone(),
         parent: parent.clone(),
         cpus: cpus.clone(),
@@ -91,7 +110,7 @@ pub fn run<P: Participant>(setup: impl FnOnce(&Bench) -> Result<P>) -> Result<()
     };
     let mut homes = Vec::new();
     for path in bench.paths(&format!("{parent}/home")) {
-        homes.push(OpenOptions::new().write(true).open(format!("{path}/cgroup.procs"))?);
+        homes.push(OpenOptions::new().write(true).open(path.join("cgroup.procs"))?);
     }
     bench.go_home(&mut homes)?;
     let mut participant = setup(&bench)?;
@@ -120,8 +139,17 @@ impl Bench {
         self.last = now;
     }
 
-    fn paths(&self, name: &str) -> [String; 8] {
-        SUBSYSTEMS.map(|subsystem| format!("{}/{subsystem}{name}", self.base))
+    /// Whether the base is the cgroup2 mount.
+    pub fn unified(&self) -> bool {
+        self.version.unified
+    }
+
+    fn path(&self, hierarchy: &str, name: &str) -> PathBuf {
+        Path::new(&self.base).join(hierarchy).join(name.trim_start_matches('/'))
+    }
+
+    fn paths(&self, name: &str) -> Vec<PathBuf> {
+        self.version.hierarchies.iter().map(|hierarchy| self.path(hierarchy, name)).collect()
     }
 
     fn cycle(
@@ -144,8 +172,8 @@ impl Bench {
         self.record("start", started);
         self.record("destroy", destroyed);
         self.record("cycle", started + destroyed);
-        match self.paths(name).iter().find(|path| !self.recording && Path::new(path).exists()) {
-            Some(path) => Err(format!("{path} is still there").into()),
+        match self.paths(name).iter().find(|path| !self.recording && path.exists()) {
+            Some(path) => Err(format!("{} is still there", path.display()).into()),
             None => Ok(()),
         }
     }
@@ -167,22 +195,19 @@ impl Bench {
 
     /// A cycle that did not do the work has no business in a comparison.
     fn verify(&self, name: &str) -> Result<()> {
-        let expect = |subsystem: &str, file: &str, wanted: &str| {
-            let path = format!("{}/{subsystem}{name}/{file}", self.base);
+        let expect = |hierarchy: &str, file: &str, wanted: &str| {
+            let path = self.path(hierarchy, name).join(file);
             match fs::read_to_string(&path)?.trim() {
                 found if found == wanted => Ok(()),
-                found => Err(Box::<dyn Error>::from(format!("{path} is {found}, not {wanted}"))),
+                found => Err(Box::<dyn Error>::from(format!(
+                    "{} is {found}, not {wanted}",
+                    path.display()
+                ))),
             }
         };
-        for subsystem in SUBSYSTEMS {
-            expect(subsystem, "cgroup.procs", &self.pid.to_string())?;
+        for hierarchy in &self.version.hierarchies {
+            expect(hierarchy, "cgroup.procs", &self.pid.to_string())?;
         }
-        expect("cpu", "cpu.shares", &SHARES.to_string())?;
-        expect("cpu", "cpu.cfs_quota_us", &QUOTA.to_string())?;
-        expect("cpu", "cpu.cfs_period_us", &PERIOD.to_string())?;
-        expect("memory", "memory.limit_in_bytes", &MEMORY.to_string())?;
-        expect("pids", "pids.max", &PIDS.to_string())?;
-        expect("cpuset", "cpuset.cpus", &self.cpus)?;
-        expect("cpuset", "cpuset.mems", &self.mems)
+        self.version.files.iter().try_for_each(|f| expect(f.hierarchy, f.file, &f.value))
     }
 }

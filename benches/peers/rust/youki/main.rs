@@ -1,22 +1,26 @@
-//! Participant libcgroups: the library in youki. It joins all the controllers that it knows and
+//! Participant libcgroups: the library in youki. On v1 it joins all the controllers that it knows and
 //! finds, and always writes its default device rules; neither can be turned off.
 
 use bench_harness::{run, Bench, Participant, Result, MEMORY, PERIOD, PIDS, QUOTA, SHARES};
-use libcgroups::common::{CgroupManager, ControllerOpt};
-use libcgroups::v1::Manager;
+use libcgroups::common::{AnyCgroupManager, CgroupManager, ControllerOpt};
+use libcgroups::{v1, v2};
 use nix::unistd::Pid;
 use oci_spec::runtime::{
     LinuxCpuBuilder, LinuxMemoryBuilder, LinuxPidsBuilder, LinuxResources, LinuxResourcesBuilder,
 };
 
 struct Youki {
+    unified: bool,
     resources: LinuxResources,
-    manager: Option<Manager>,
+    manager: Option<AnyCgroupManager>,
 }
 
 impl Participant for Youki {
     fn start(&mut self, bench: &mut Bench, name: &str) -> Result<()> {
-        let manager = Manager::new(name.as_ref())?;
+        let manager = match self.unified {
+            true => v2::manager::Manager::new((&bench.base).into(), name.into())?.any(),
+            false => v1::manager::Manager::new(name.as_ref())?.any(),
+        };
         bench.phase("new");
         // In youki's order: this makes the directories as well.
         manager.add_task(Pid::from_raw(i32::try_from(bench.pid)?))?;
@@ -54,6 +58,6 @@ fn main() -> Result<()> {
             .memory(LinuxMemoryBuilder::default().limit(MEMORY).build()?)
             .pids(LinuxPidsBuilder::default().limit(PIDS).build()?)
             .build()?;
-        Ok(Youki { resources, manager: None })
+        Ok(Youki { unified: bench.unified(), resources, manager: None })
     })
 }
