@@ -6,6 +6,9 @@ use rustix::io::Errno;
 use super::Cgroup;
 use crate::error::{Error, Result};
 
+/// How often levels are made while somebody else removes them.
+const TRIES: u32 = 5;
+
 /// Lengths of the path's prefixes whose directories did not exist before, shortest first: what
 /// a rollback removes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,12 +27,30 @@ impl<'t> Cgroup<'t> {
             Err(Errno::NOENT) => {}
             Err(e) => return Err(Error::system("mkdir", &self.absolute(""), e)),
         }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.create_levels(created) {
+                // Somebody has removed a level that was there a moment ago.
+                Err((_, Errno::NOENT)) if tries < TRIES => {}
+                Err((end, e)) => {
+                    return Err(Error::system("mkdir", &self.prefix(end).absolute(""), e))
+                }
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    /// From above; the length of the path that could not be made.
+    fn create_levels(&self, created: &mut Created) -> std::result::Result<(), (usize, Errno)> {
         let slashes = self.path.iter().enumerate().filter(|(_, &b)| b == b'/').map(|(i, _)| i);
         for end in slashes.chain([self.path.len()]) {
             match self.mkdir(end) {
+                // Also one that was removed since it was made.
+                Ok(()) if created.0.contains(&end) => {}
                 Ok(()) => created.0.push(end),
                 Err(Errno::EXIST) => {}
-                Err(e) => return Err(Error::system("mkdir", &self.prefix(end).absolute(""), e)),
+                Err(e) => return Err((end, e)),
             }
         }
         Ok(())

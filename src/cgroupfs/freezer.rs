@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
@@ -24,24 +25,55 @@ pub enum Freezer {
 
 /// v1: FREEZING can last for ever when a frozen task holds up another one (runc#2774); a short
 /// thaw lets it through.
-const V1_TRIES: u32 = 1000;
 const V1_THAW_EVERY: u32 = 50;
+/// v1 has nothing to wait on: it is looked at, often at first, then every so often.
+const V1_FIRST: Duration = Duration::from_micros(25);
+const V1_LATER: Duration = Duration::from_millis(1);
+
+/// The way to thaw what was frozen, open already: it works when no more files can be opened.
+#[derive(Debug)]
+pub struct Thaw {
+    control: OwnedFd,
+    version: Version,
+}
+
+impl Thaw {
+    /// Lets all tasks run.
+    pub fn thaw(&self) -> std::result::Result<(), Errno> {
+        let word: &[u8] = match self.version {
+            Version::V1 => b"THAWED",
+            Version::V2 => b"0",
+        };
+        write_all(&self.control, word)
+    }
+}
 
 impl Cgroup<'_> {
     /// Freezes all tasks of the cgroup and below. After the deadline, or when it fails, the
     /// cgroup is thawed again.
-    pub fn freeze(&self, version: Version, deadline: Duration) -> Result<()> {
+    pub fn freeze(&self, version: Version, deadline: Duration) -> Result<Thaw> {
         let now = Instant::now();
         // A deadline beyond the clock's end is a day, which is none.
         let end = now.checked_add(deadline).unwrap_or(now + Duration::from_secs(86_400));
+        let (file, flags) = match version {
+            Version::V1 => ("freezer.state", OFlags::RDWR),
+            Version::V2 => ("cgroup.freeze", OFlags::WRONLY),
+        };
+        let control = self.open(file, flags).map_err(|e| {
+            let error = Error::system("open", &self.absolute(file), e);
+            match e == Errno::NOENT && version == Version::V2 {
+                true => error.advice("kernels before 5.2 have no v2 freezer"),
+                false => error,
+            }
+        })?;
+        let thaw = Thaw { control, version };
         let result = match version {
-            // At first often, then so that the tries last for the whole time.
-            Version::V1 => self.freeze_v1(end, deadline / V1_TRIES),
-            Version::V2 => self.freeze_v2(end),
+            Version::V1 => self.freeze_v1(&thaw, end),
+            Version::V2 => self.freeze_v2(&thaw, end),
         };
         match result {
-            Ok(()) => Ok(()),
-            Err(e) => match self.thaw(version) {
+            Ok(()) => Ok(thaw),
+            Err(e) => match thaw.thaw() {
                 Ok(()) => Err(e),
                 Err(thaw) => Err(e.advice(format!("and it could not be thawed: {thaw}"))),
             },
@@ -53,6 +85,14 @@ impl Cgroup<'_> {
         match version {
             Version::V1 => self.write("freezer.state", b"THAWED"),
             Version::V2 => self.write("cgroup.freeze", b"0"),
+        }
+    }
+
+    /// Whether tasks in it are held, by itself or by an ancestor.
+    pub fn is_frozen(&self, version: Version) -> Result<bool> {
+        match version {
+            Version::V1 => Ok(!self.read("freezer.state")?.starts_with(b"THAWED")),
+            Version::V2 => Ok(self.keyed("cgroup.events", "frozen")? == Some(1)),
         }
     }
 
@@ -77,46 +117,45 @@ impl Cgroup<'_> {
         })
     }
 
-    fn freeze_v1(&self, end: Instant, pause: Duration) -> Result<()> {
-        for attempt in 1..=V1_TRIES {
-            self.write("freezer.state", b"FROZEN")?;
+    fn freeze_v1(&self, thaw: &Thaw, end: Instant) -> Result<()> {
+        let write = |word: &[u8]| {
+            let failed = |e| Error::write(&self.absolute("freezer.state"), word, e);
+            write_all(&thaw.control, word).map_err(failed)
+        };
+        for attempt in 1u32.. {
+            write(b"FROZEN")?;
             // Each read makes the kernel look again.
-            let state = self.read("freezer.state")?;
+            let mut buffer = [0u8; 32];
+            let length = rustix::io::pread(&thaw.control, &mut buffer, 0)
+                .map_err(|e| Error::system("read", &self.absolute("freezer.state"), e))?;
+            let state = buffer.get(..length).unwrap_or_default();
             if state.starts_with(b"FROZEN") {
                 return Ok(());
             }
             if !state.starts_with(b"FREEZING") {
-                let text = format!("freezer.state is {:?}", String::from_utf8_lossy(&state));
+                let text = format!("freezer.state is {:?}", String::from_utf8_lossy(state));
                 return fail(Code::System, text);
             }
-            if Instant::now() >= end {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 break;
             }
             if attempt % V1_THAW_EVERY == 0 {
-                self.write("freezer.state", b"THAWED")?;
+                write(b"THAWED")?;
                 std::thread::sleep(Duration::from_millis(10));
             } else {
-                let short = Duration::from_micros(25);
-                let pause = if attempt < V1_THAW_EVERY { short } else { pause.max(short) };
-                std::thread::sleep(pause.min(end.saturating_duration_since(Instant::now())));
+                let pause = if attempt < V1_THAW_EVERY { V1_FIRST } else { V1_LATER };
+                std::thread::sleep(pause.min(left));
             }
         }
         Err(self.not_frozen())
     }
 
-    fn freeze_v2(&self, end: Instant) -> Result<()> {
+    fn freeze_v2(&self, thaw: &Thaw, end: Instant) -> Result<()> {
         // Opened before the request: the notification cannot be missed.
         let failed = |e: Errno| Error::system("open", &self.absolute("cgroup.events"), e);
         let events = self.open("cgroup.events", OFlags::RDONLY).map_err(failed)?;
-        let control = self.open("cgroup.freeze", OFlags::WRONLY).map_err(|e| {
-            let error = Error::system("open", &self.absolute("cgroup.freeze"), e);
-            if e == Errno::NOENT {
-                error.advice("kernels before 5.2 have no v2 freezer")
-            } else {
-                error
-            }
-        })?;
-        write_all(&control, b"1")
+        write_all(&thaw.control, b"1")
             .map_err(|e| Error::write(&self.absolute("cgroup.freeze"), b"1", e))?;
         loop {
             let mut buffer = [0u8; 256];

@@ -13,7 +13,7 @@ mod trees;
 mod v2;
 
 pub use create::Created;
-pub use freezer::Freezer;
+pub use freezer::{Freezer, Thaw};
 pub use procs::parse_ids;
 pub use remove::PATIENCE;
 pub use trees::Trees;

@@ -29,11 +29,14 @@ impl Cgroup<'_> {
         }
         let mut pause = Duration::from_millis(1);
         loop {
-            // Again each time: a process on its way out can still make a child.
+            // Again each time: a process on its way out can still make a child. One that stays is
+            // no reason to leave its siblings.
+            let mut left = Ok(());
             for child in self.children()? {
                 let path = self.child(&child);
-                Cgroup { tree: self.tree, path: &path }.remove(end)?;
+                left = left.and(Cgroup { tree: self.tree, path: &path }.remove(end));
             }
+            left?;
             let errno = match self.rmdir() {
                 Ok(()) | Err(Errno::NOENT) => return Ok(()),
                 Err(errno) => errno,

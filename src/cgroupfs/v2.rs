@@ -12,20 +12,20 @@ use crate::error::{Code, Error, Result};
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
 impl Cgroup<'_> {
-    /// Turns on, in all the cgroup's ancestors, every controller that the mount has, or those of
-    /// `only` alone. One that
-    /// cannot be turned on (processes inside an ancestor: EBUSY; realtime tasks below: EINVAL;
-    /// not delegated to us) is left: the write of a limit that needs it says so.
+    /// Turns on, in all the cgroup's ancestors, every controller that the mount has, or
+    /// `only_needed`. One that cannot be turned on (processes inside an ancestor: EBUSY; realtime
+    /// tasks below: EINVAL; not delegated to us) is left: the write of a limit that needs it says so.
     ///
     /// What was turned on is told to `done`: the length of the ancestor's path, the controllers.
     pub fn enable_controllers(
         &self,
-        only: Option<&[String]>,
+        needed: &[String],
+        only_needed: bool,
         done: &mut Vec<(usize, Vec<String>)>,
     ) -> Result<()> {
         let root = self.prefix(0);
         let mut wanted = root.words("cgroup.controllers")?;
-        wanted.retain(|c| only.is_none_or(|only| only.contains(c)));
+        wanted.retain(|c| !only_needed || needed.contains(c));
         let missing = |cgroup: Cgroup<'_>| -> Result<Vec<String>> {
             let on = cgroup.words("cgroup.subtree_control")?;
             Ok(wanted.iter().filter(|c| !on.contains(c)).cloned().collect())
@@ -36,11 +36,18 @@ impl Cgroup<'_> {
             return Ok(());
         }
         for level in self.ancestors() {
-            let wanted = missing(level)?;
+            let mut wanted = missing(level)?;
             // Together, or else one by one; who needs what stays off will say so.
-            if level.control('+', &wanted).is_ok() {
-                done.push((level.len(), wanted));
-                continue;
+            match level.control('+', &wanted) {
+                Ok(()) => {
+                    done.push((level.len(), wanted));
+                    continue;
+                }
+                // Processes inside. Those that threads can share could be turned on all the same, which
+                // makes it a threaded subtree, and whose it is could use no others any more: only
+                // for who cannot do without.
+                Err(e) if e.is(Errno::BUSY) => wanted.retain(|c| needed.contains(c)),
+                Err(_) => {}
             }
             // Somebody may have made it below a threaded cgroup and left it "domain invalid".
             level.settle_between();

@@ -1,11 +1,14 @@
 //! Creating the cgroup and moving a process in.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
 use oci_spec::runtime::LinuxResources;
 
 use super::{Manager, Run};
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
-use crate::plan::{Kind, Plan, Step, Write};
+use crate::plan::{Kind, Plan, Step};
 use crate::resources;
 
 /// The pid that stands for nobody: create, and move no process.
@@ -13,11 +16,6 @@ pub const NOBODY: i32 = -1;
 
 /// How often a cgroup that somebody removes while it is being filled is made again.
 const TRIES: u32 = 5;
-
-fn vanished(error: &crate::Error) -> bool {
-    use rustix::io::Errno;
-    error.code() == Code::Deleted || error.is(Errno::NOENT) || error.is(Errno::NODEV)
-}
 
 /// What an apply came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,9 +55,7 @@ impl Manager {
             out.steps.push(Step::Create { hierarchy: joined.hierarchy });
         }
         let limits = self.limits(wanted);
-        for hierarchy in self.to_enable(&limits) {
-            out.steps.push(Step::Enable { hierarchy });
-        }
+        out.steps.extend(self.to_enable(&limits));
         if let Some(joined) = self.each().next().filter(|_| unified) {
             let domain = resources::needs_domain(&limits);
             out.steps.push(Step::SettleType { hierarchy: joined.hierarchy, domain });
@@ -98,21 +94,23 @@ impl Manager {
         v2.map(|j| Step::Delegate { hierarchy: j.hierarchy, uid, gid }).collect()
     }
 
-    /// The v2 hierarchies in which controllers must be turned on: a unified host's always, so
-    /// that there are statistics too; a hybrid host's when a limit needs it, since whoever runs
-    /// that host does not expect controllers there.
-    pub(super) fn to_enable(&self, limits: &Plan) -> Vec<usize> {
-        let v2 = self.each().filter(|j| self.version(j) == Version::V2).map(|j| j.hierarchy);
-        let mut v2: Vec<usize> = v2.collect();
-        if !self.shared.host().is_unified() {
-            let has = |w: &Write| {
-                let facts = self.shared.host().hierarchies.get(w.hierarchy);
-                let name = w.file.split('.').next();
-                facts.is_some_and(|h| h.controllers.iter().any(|c| Some(c.as_str()) == name))
-            };
-            v2.retain(|h| limits.writes().any(|w| w.hierarchy == *h && has(w)));
-        }
-        v2
+    /// Turning controllers on in v2 hierarchies: in a unified host's always, so that there are
+    /// statistics too; in a hybrid host's when a limit needs it, since whoever runs that host does
+    /// not expect controllers there.
+    pub(super) fn to_enable(&self, limits: &Plan) -> impl Iterator<Item = Step> {
+        let unified = self.shared.host().is_unified();
+        let v2 = self.each().filter(|j| self.version(j) == Version::V2);
+        let steps = v2.map(|j| {
+            let facts = self.shared.host().hierarchies.get(j.hierarchy);
+            let has = |name: &String| facts.is_some_and(|h| h.controllers.contains(name));
+            let writes = limits.writes().filter(|w| w.hierarchy == j.hierarchy);
+            let names = writes.filter_map(|w| w.file.split('.').next()).map(str::to_owned);
+            let needed: BTreeSet<String> = names.filter(|name| unified || has(name)).collect();
+            Step::Enable { hierarchy: j.hierarchy, needed: needed.into_iter().collect() }
+        });
+        let wanted =
+            |step: &Step| matches!(step, Step::Enable { needed, .. } if !needed.is_empty());
+        steps.filter(|step| unified || wanted(step)).collect::<Vec<_>>().into_iter()
     }
 
     /// The limits alone: whatever else is wrong with the resources is [`Manager::plan`]'s to say.
@@ -140,37 +138,34 @@ impl Manager {
         if let Some(on) = &self.unit {
             return self.start(on, pid, set);
         }
+        let _one_at_a_time = self.one_at_a_time();
         let known = self.resources();
         let mut tries = 0;
         // Made again after each hierarchy that a rootless caller has to go without.
         loop {
             tries += 1;
             let mut plan = self.plan_apply(pid, set.then_some(&known))?;
-            let _one_at_a_time = self.one_at_a_time();
             let mut run = Run::new(self);
             if pid != NOBODY {
+                self.not_frozen_for(&[pid])?;
                 run.remember(Kind::Process, &[pid])?;
             }
-            // A cgroup that is there already is set as set does it: in turn, and undone.
+            // A cgroup that is there already, or a part of it, is set as set does it: in turn, and
+            // undone.
             let writes = plan.writes().next().is_some();
-            let _turn = match writes.then(|| self.take_turn()) {
-                Some(Err(e)) => return Err(e),
-                Some(Ok(Some(turn))) => {
-                    run.keep_old_values(!self.config.flags.no_rollback);
-                    Some(turn)
-                }
-                _ => None,
-            };
+            let _turn = if writes { self.take_turn()? } else { None };
+            run.keep_old_values(writes && !self.config.flags.no_rollback);
             let done = run.carry_out(&plan).and_then(|()| run.verify());
             match done {
                 Ok(()) => {
                     plan.warnings.append(&mut run.warnings);
+                    self.proved.store(true, Ordering::Relaxed);
                     let dropped = self.hierarchies.len() - self.each().count();
                     return Ok(Applied { warnings: self.warn(plan.warnings), dropped });
                 }
                 // Somebody takes empty cgroups away (systemd does, on v1, of those that it does
                 // not know); this one was there a moment ago.
-                Err(e) if tries < TRIES && run.made() && vanished(&e) => {}
+                Err(e) if tries < TRIES && run.made() && e.code() == Code::Deleted => {}
                 Err(e) => self.drop_or(e, run.failed_in(), &known)?,
             }
         }

@@ -7,11 +7,11 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::keep::takes_one_number;
-use super::knob::{check_memory, explain, gone};
+use super::knob::{check_memory, explain, gone, gone_or};
 use super::told::Told;
 use super::{cpuset, Manager};
 use crate::cgroupfs::{Cgroup, Created};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::host::{self, Version};
 use crate::plan::{Kind, Missing, Plan, Step, Write};
 use crate::resources;
@@ -112,10 +112,23 @@ impl<'m> Run<'m> {
         for step in &plan.steps {
             if let Err(e) = self.step(step, plan) {
                 self.failed_in = step.hierarchy();
+                let e = self.or_gone(step, e);
                 return Err(self.undo(e));
             }
         }
         Ok(())
+    }
+
+    /// The error of a step that needs the cgroup, when that is no more.
+    fn or_gone(&self, step: &Step, error: Error) -> Error {
+        let needs = match step {
+            Step::Create { .. } | Step::CreateBelow { .. } => None,
+            step => step.hierarchy(),
+        };
+        match needs.map(|hierarchy| self.cgroup(hierarchy)) {
+            Some(Ok(cgroup)) => gone_or(cgroup, error),
+            _ => error,
+        }
     }
 
     /// That every cgroup in which nothing was opened is a directory of its hierarchy: not a file
@@ -142,7 +155,7 @@ impl<'m> Run<'m> {
                 self.entered.push(*hierarchy);
                 self.make(*hierarchy, b"")
             }
-            Step::Enable { hierarchy } => {
+            Step::Enable { hierarchy, needed } => {
                 // Levels that were made below a threaded cgroup take no controller before.
                 for (_, path, created) in self.created.iter().filter(|(h, _, _)| h == hierarchy) {
                     let cgroup = self.manager.shared.cgroup(*hierarchy, path)?;
@@ -151,13 +164,10 @@ impl<'m> Run<'m> {
                     }
                 }
                 // On systemd's ground only what is needed: it turns the rest off again.
-                let controller = |w: &'_ Write| w.file.split('.').next().map(str::to_owned);
-                let writes = plan.writes().filter(|w| w.hierarchy == *hierarchy);
-                let only: Option<Vec<String>> =
-                    self.manager.unit.as_ref().map(|_| writes.filter_map(controller).collect());
+                let only_needed = self.manager.unit.is_some();
                 let mut enabled = Vec::new();
                 let cgroup = self.cgroup(*hierarchy)?;
-                let result = cgroup.enable_controllers(only.as_deref(), &mut enabled);
+                let result = cgroup.enable_controllers(needed, only_needed, &mut enabled);
                 self.enabled
                     .extend(enabled.into_iter().map(|(end, names)| (*hierarchy, end, names)));
                 result
@@ -175,7 +185,7 @@ impl<'m> Run<'m> {
                     .filter(|&end| *threaded && path.get(end).is_none_or(|&next| next == b'/'));
                 // From above: one that is no thread of ours would be a subtree's root itself.
                 for end in levels {
-                    cgroup.prefix(end).write("cgroup.type", b"threaded")?;
+                    self.make_threaded(*hierarchy, cgroup.prefix(end))?;
                 }
                 Ok(())
             }
@@ -216,6 +226,20 @@ impl<'m> Run<'m> {
             self.created.push((hierarchy, path.into_owned(), created));
         }
         result
+    }
+
+    /// Only what this call made: there is no way back.
+    fn make_threaded(&self, hierarchy: usize, cgroup: Cgroup<'_>) -> Result<()> {
+        let mut made = self.created.iter().filter(|(h, _, _)| *h == hierarchy);
+        if made.any(|(_, _, created)| created.0.contains(&cgroup.len())) {
+            return cgroup.write("cgroup.type", b"threaded");
+        }
+        let found = cgroup.words("cgroup.type")?.join(" ");
+        if found == "threaded" {
+            return Ok(());
+        }
+        let text = [&cgroup.absolute("")[..], b" is there and is ", found.as_bytes()].concat();
+        Err(Error::new(Code::Unsupported, text).advice("threads alone need a threaded cgroup"))
     }
 
     fn is_v1_cpuset(&self, hierarchy: usize) -> bool {

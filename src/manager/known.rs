@@ -33,7 +33,7 @@ impl Manager {
     }
 
     fn has_v2_bandwidth(&self) -> bool {
-        self.shared.host().is_unified()
+        self.target().v2("cpu", "cpu")
     }
 
     /// Quota (-1: no limit) and period in microseconds.

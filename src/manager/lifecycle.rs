@@ -1,6 +1,7 @@
 //! Freezing, killing, removing.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -8,7 +9,7 @@ use rustix::process::{kill_process, Pid, Signal};
 
 use super::knob::gone_or;
 use super::{Joined, Manager};
-use crate::cgroupfs::{Cgroup, Freezer, PATIENCE};
+use crate::cgroupfs::{Cgroup, Freezer, Thaw, PATIENCE};
 use crate::error::{fail, Code, Error, Result};
 use crate::host::Version;
 
@@ -47,11 +48,18 @@ impl Manager {
     /// Freezes all processes of the cgroup and below; waits until they are, up to the deadline.
     /// When it fails the cgroup is thawed.
     pub fn freeze(&self, deadline: Duration) -> Result<()> {
+        self.hold(deadline).map(drop)
+    }
+
+    /// The same; what it gives can thaw the cgroup when nothing else can be opened any more.
+    pub(super) fn hold(&self, deadline: Duration) -> Result<Thaw> {
         self.not_the_root()?;
         let (cgroup, version) = self.freezer_cgroup()?;
         let (mut inside, own) = (false, own_pid());
+        // Of a threaded cgroup these are threads.
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
         let mut look = |cgroup: Cgroup<'_>| {
-            inside |= cgroup.pids()?.contains(&own);
+            inside |= cgroup.pids()?.iter().any(|id| [own, thread].contains(id));
             Ok(())
         };
         cgroup.walk(&mut look).map_err(|e| gone_or(cgroup, e))?;
@@ -62,6 +70,20 @@ impl Manager {
             );
         }
         cgroup.freeze(version, deadline).map_err(|e| gone_or(cgroup, e))
+    }
+
+    /// Who enters a frozen cgroup stops in the call that moves it, with half of the hierarchies done.
+    pub(super) fn not_frozen_for(&self, ids: &[i32]) -> Result<()> {
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        if !ids.iter().any(|id| [own_pid(), thread].contains(id)) {
+            return Ok(());
+        }
+        let Ok((cgroup, version)) = self.freezer_cgroup() else { return Ok(()) };
+        match cgroup.is_frozen(version) {
+            // Of an ancestor, too. One that is not there yet is not frozen.
+            Ok(true) => fail(Code::Argument, "the caller would freeze: the cgroup is frozen"),
+            _ => Ok(()),
+        }
     }
 
     /// Lets them run again (those that no frozen ancestor holds).
@@ -94,18 +116,26 @@ impl Manager {
                 Err(e) => return Err(gone_or(cgroup, e)),
             }
         }
-        let was_frozen = matches!(self.freezer_state(), Ok(Freezer::Frozen | Freezer::Freezing));
-        // Without a freezer, or past its deadline, several passes catch those that fork.
-        let frozen = was_frozen || self.freeze(KILL_FREEZE).is_ok();
-        let result = self.signal_all(signal, frozen);
-        let thawed = match signal == Signal::KILL {
-            true => self.thaw_all(),
-            false if frozen && !was_frozen => self.thaw(),
-            false => Ok(()),
+        let was = self.freezer_state().unwrap_or(Freezer::Thawed);
+        // Without a freezer, or past its deadline, several passes catch those that fork; so do those
+        // of a cgroup that somebody else is freezing.
+        let held = match was {
+            Freezer::Thawed => self.hold(KILL_FREEZE).ok(),
+            _ => None,
+        };
+        let still = held.is_some() || was == Freezer::Frozen;
+        let result = self.signal_all(signal, still);
+        let thawed = match (signal == Signal::KILL, &held) {
+            (true, _) => self.thaw_all(),
+            (false, Some(_)) => self.thaw(),
+            (false, None) => Ok(()),
         };
         match thawed {
             // With its last process a unit's cgroup goes away.
-            Err(e) if e.code() != Code::Deleted && frozen => result.and(Err(e)),
+            Err(e) if e.code() != Code::Deleted && still => {
+                let _ = held.map(|held| held.thaw());
+                result.and(Err(e))
+            }
             _ => result,
         }
     }
@@ -169,10 +199,21 @@ impl Manager {
         let end = Instant::now() + PATIENCE;
         let mut first: Option<Error> = None;
         let mut left: Vec<String> = Vec::new();
+        let proved = self.proved.load(Ordering::Relaxed);
         for joined in self.each() {
-            let cgroup = self.shared.cgroup(joined.hierarchy, &joined.path)?;
-            if let Err(e) = cgroup.remove(end) {
-                left.push(String::from_utf8_lossy(&cgroup.absolute("")).into_owned());
+            let place = self.shared.cgroup(joined.hierarchy, &joined.path);
+            let removed = place.and_then(|cgroup| {
+                // rmdir follows what is mounted on the way, which opening does not. Whoever made the
+                // cgroup has opened it.
+                if proved || cgroup.exists()? {
+                    cgroup.remove(end)?;
+                }
+                Ok(())
+            });
+            if let Err(e) = removed {
+                let path = self.shared.cgroup(joined.hierarchy, &joined.path);
+                let path = path.map_or_else(|_| joined.path.clone(), |c| c.absolute(""));
+                left.push(String::from_utf8_lossy(&path).into_owned());
                 first.get_or_insert(e);
             }
         }

@@ -64,6 +64,8 @@ pub struct Manager {
     place: bool,
     /// Hierarchies in which a rootless caller could not make the cgroup.
     dropped: Vec<AtomicBool>,
+    /// Its directories are known to be the hierarchies' own, with nothing mounted on the way.
+    proved: AtomicBool,
     log: AtomicI32,
 }
 
@@ -141,6 +143,7 @@ impl Manager {
             busy: Mutex::default(),
             place: false,
             dropped,
+            proved: AtomicBool::new(false),
             log: AtomicI32::new(log::NOBODY),
         }
     }

@@ -12,6 +12,13 @@ pub(super) fn value(file: &str, written: &str, old: &str) -> Option<String> {
         old.lines().find(|line| line.split_whitespace().next() == Some(key)).map(str::to_owned)
     };
     match file {
+        // These are told what to do, not what to be.
+        _ if file.starts_with("cgroup.")
+            && !matches!(file, "cgroup.freeze" | "cgroup.max.depth")
+            && file != "cgroup.max.descendants" =>
+        {
+            None
+        }
         // "oom_kill_disable 0" and two lines that cannot be written.
         "memory.oom_control" => {
             line("oom_kill_disable")?.split_whitespace().nth(1).map(str::to_owned)
@@ -96,6 +103,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_is_said() {
+        check("cgroup.subtree_control", "+cpu", "", None);
         check("misc.unknown", "a 1", "a 2\nb 3\n", None);
         check("rdma.max", "gone hca_handle=1", "", None);
     }

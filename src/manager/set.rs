@@ -32,11 +32,11 @@ impl Manager {
         let mut plan = self.knobs(resources)?;
         if !self.shared.host().is_unified() {
             // Apply left controllers off that no limit needed.
-            let enable = self.to_enable(&plan).into_iter();
+            let enable: Vec<Step> = self.to_enable(&plan).collect();
             // Behind the checks, which come before anything is written.
             let check = |step: &&Step| matches!(step, Step::CheckMemory { .. });
             let at = plan.steps.iter().take_while(check).count();
-            plan.steps.splice(at..at, enable.map(|hierarchy| Step::Enable { hierarchy }));
+            plan.steps.splice(at..at, enable);
         }
         Ok(plan)
     }
@@ -66,10 +66,11 @@ impl Manager {
         resources: &LinuxResources,
         known: &LinuxResources,
     ) -> Result<Vec<String>> {
+        // Before anything is read that somebody else may be about to write.
+        let Some(turn) = self.take_turn()? else { return Err(gone(self.main()?)) };
         let known = self.known_now(resources, known);
         let resources = self.completed(resources, &known);
         let mut plan = self.plan_on(&resources, &known)?;
-        let Some(turn) = self.take_turn()? else { return Err(gone(self.main()?)) };
         let mut run = Run::new(self);
         run.keep_old_values(!self.config.flags.no_rollback);
         run.carry_out(&plan)?;

@@ -1,5 +1,7 @@
 //! Making a unit, and ending it.
 
+use std::sync::atomic::Ordering;
+
 use oci_spec::runtime::LinuxResources;
 
 use super::unit::{OnSystemd, Wanted};
@@ -77,8 +79,7 @@ impl Manager {
         if unified && !knobs.writes().any(|write| !is_systemds(write)) {
             return Vec::new();
         }
-        let hierarchies = self.to_enable(knobs).into_iter();
-        hierarchies.map(|hierarchy| Step::Enable { hierarchy }).collect()
+        self.to_enable(knobs).collect()
     }
 
     fn is_hybrid_v2(&self, joined: &Joined) -> bool {
@@ -132,6 +133,7 @@ impl Manager {
         }
         run.carry_out(&rest)?;
         run.verify()?;
+        self.proved.store(true, Ordering::Relaxed);
         plan.warnings.append(&mut run.warnings);
         Ok(Applied { warnings: self.warn(plan.warnings), dropped: 0 })
     }

@@ -9,7 +9,7 @@ use super::execute::Run;
 use super::seen::{Name, Seen, State};
 use super::unit::OnSystemd;
 use super::{restore, Manager};
-use crate::cgroupfs::Freezer;
+use crate::cgroupfs::{Freezer, Thaw};
 use crate::error::{fail, Code, Error, Result};
 use crate::host;
 use crate::kata::gopath;
@@ -48,6 +48,7 @@ pub(super) struct Told {
     ahead: BTreeMap<Name, Option<OwnedFd>>,
     /// This call froze the cgroup, and when; it has, at some time.
     since: Option<Instant>,
+    held: Option<Thaw>,
     froze: bool,
 }
 
@@ -263,9 +264,10 @@ impl Run<'_> {
         if self.manager.freezer_state()? != Freezer::Thawed {
             return Ok(());
         }
-        match self.manager.freeze(FREEZE) {
-            Ok(()) => {
+        match self.manager.hold(FREEZE) {
+            Ok(held) => {
                 (self.told.since, self.told.froze) = (Some(Instant::now()), true);
+                self.told.held = Some(held);
                 Ok(())
             }
             Err(e) if e.code() == Code::Argument => {
@@ -277,10 +279,16 @@ impl Run<'_> {
     }
 
     pub(super) fn let_go(&mut self) -> Result<()> {
-        if self.told.since.is_some() {
-            self.manager.thaw()?;
-            self.told.since = None;
+        if self.told.since.is_none() {
+            return Ok(());
         }
+        if let Err(e) = self.manager.thaw() {
+            // What is open already needs no descriptor.
+            if self.told.held.as_ref().is_none_or(|held| held.thaw().is_err()) {
+                return Err(e);
+            }
+        }
+        (self.told.since, self.told.held) = (None, None);
         Ok(())
     }
 

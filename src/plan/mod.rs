@@ -131,6 +131,8 @@ pub enum Step {
     Enable {
         /// Index into [`Host::hierarchies`].
         hierarchy: usize,
+        /// Those that limits need.
+        needed: Vec<String>,
     },
     /// v2: bring a cgroup below a threaded one into a type that takes processes.
     SettleType {
@@ -217,7 +219,7 @@ impl Step {
     pub fn hierarchy(&self) -> Option<usize> {
         match self {
             Step::Create { hierarchy }
-            | Step::Enable { hierarchy }
+            | Step::Enable { hierarchy, .. }
             | Step::SettleType { hierarchy, .. }
             | Step::CreateBelow { hierarchy, .. }
             | Step::Delegate { hierarchy, .. }

@@ -31,7 +31,7 @@ fn step_text(step: &Step, host: &Host) -> [String; 4] {
     };
     match step {
         Step::Create { hierarchy } => row("create", at(hierarchy), "", String::new()),
-        Step::Enable { hierarchy } => {
+        Step::Enable { hierarchy, .. } => {
             row("enable", at(hierarchy), "cgroup.subtree_control", String::new())
         }
         Step::SettleType { hierarchy, domain } => {

@@ -48,7 +48,7 @@ pub struct Target<'a> {
 impl Target<'_> {
     /// Whether a resource goes to v2 files. Not all of a hybrid host is v1: what no v1 hierarchy
     /// has (memory and cpuset on kernels built without their v1 side) cgroup2 may have.
-    fn v2(&self, v1_name: &str, v2_name: &str) -> bool {
+    pub fn v2(&self, v1_name: &str, v2_name: &str) -> bool {
         let v1_has = || self.host.find(v1_name).is_some();
         self.host.is_unified() || !v1_has() && self.host.cgroup2_with(v2_name).is_some()
     }

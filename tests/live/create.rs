@@ -154,15 +154,36 @@ fn a_controller_that_an_ancestor_cannot_turn_on_is_named() {
     s.manager.apply(pid, false).unwrap();
     let below = manager(&format!("{}/below", s.name), r#"{"memory":{"limit":67108864}}"#);
     let error = below.apply(NOBODY, true).unwrap_err();
-    // The controllers that threads can share were turned on, which makes it a threaded subtree.
-    assert_eq!(error.code(), Code::Unsupported, "{error}");
-    let text = error.to_string();
-    assert!(text.contains("memory limit") && text.contains("domain invalid"), "{text}");
+    assert_eq!(error.code(), Code::Controller, "{error}");
+    assert!(error.to_string().contains("controller memory is not available here"), "{error}");
     assert!(!below.exists().unwrap());
-    // The failed call left the parent as it was.
     let read = |file| fs::read_to_string(s.dir("").join(file)).unwrap();
     assert_eq!(read("cgroup.subtree_control").trim(), "");
     assert_eq!(read("cgroup.type").trim(), "domain");
+    // With a limit of one that threads can share as well: that is turned on, and off again.
+    let both = r#"{"memory":{"limit":67108864},"pids":{"limit":9}}"#;
+    let below = manager(&format!("{}/below", s.name), both);
+    let error = below.apply(NOBODY, true).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("memory limit") && text.contains("domain invalid"), "{text}");
+    assert_eq!(read("cgroup.subtree_control").trim(), "");
+    assert_eq!(read("cgroup.type").trim(), "domain");
+}
+
+/// Whoever has processes there could turn no domain controller on any more.
+#[test]
+fn a_level_with_processes_stays_a_domain() {
+    need!(unified(), "cgroup v1 has no subtree_control");
+    let mut s = Sandbox::planned("", "{}");
+    let pid = s.child();
+    s.manager.apply(pid, false).unwrap();
+    let below = manager(&format!("{}/below", s.name), "{}");
+    below.apply(NOBODY, false).unwrap();
+    let read = |file| fs::read_to_string(s.dir("").join(file)).unwrap();
+    assert_eq!(read("cgroup.type").trim(), "domain");
+    assert_eq!(read("cgroup.subtree_control").trim(), "");
+    below.destroy().unwrap();
 }
 
 #[test]
@@ -234,12 +255,17 @@ fn something_mounted_over_a_cgroup_is_not_entered() {
             mount_change("/", private).unwrap();
             mount_bind(&outside, &place).unwrap();
             let leaf = manager(&format!("{name}/over/leaf"), "{}");
-            leaf.apply(NOBODY, false).unwrap_err()
+            let applied = leaf.apply(NOBODY, false).unwrap_err();
+            assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something was left outside");
+            fs::create_dir(outside.join("leaf")).unwrap();
+            [applied, leaf.destroy().unwrap_err()]
         }
     });
-    let error = thread.join().unwrap();
-    assert_eq!(error.sys_errno(), Some(rustix::io::Errno::XDEV), "{error}");
-    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something was left outside");
+    for error in thread.join().unwrap() {
+        assert_eq!(error.sys_errno(), Some(rustix::io::Errno::XDEV), "{error}");
+    }
+    // Nobody's cgroup, and not ours to remove.
+    fs::remove_dir(outside.join("leaf")).unwrap();
     fs::remove_dir(&outside).unwrap();
 }
 

@@ -139,7 +139,8 @@ fn a_read_only_mount_with_nothing_there() {
 
 #[test]
 fn what_vanished_is_said_to_be_deleted() {
-    let s = Sandbox::empty("{}");
+    let mut s = Sandbox::empty("{}");
+    let child = s.child();
     s.manager.destroy().unwrap();
     let codes = [
         s.manager.pids().unwrap_err().code(),
@@ -148,7 +149,24 @@ fn what_vanished_is_said_to_be_deleted() {
         s.manager.freezer_state().unwrap_err().code(),
         s.set(r#"{"pids":{"limit":5}}"#).unwrap_err().code(),
         s.manager.read("pids", "pids.max").unwrap_err().code(),
+        s.manager.add(&[child], Add::default()).unwrap_err().code(),
+        s.manager.add(&[child], Add { threads: true, ..Add::default() }).unwrap_err().code(),
     ];
-    assert_eq!(codes, [Code::Deleted; 6]);
+    assert_eq!(codes, [Code::Deleted; 8]);
     assert!(fs::metadata(s.dir("pids")).is_err());
+}
+
+/// A child that is in use is no reason to leave its siblings.
+#[test]
+fn what_is_empty_goes() {
+    let mut s = Sandbox::empty("{}");
+    let pid = s.child();
+    let child = |name: &str| manager(&format!("{}/{name}", s.name), "{}");
+    let all = ["a", "b", "c"].map(child);
+    all.iter().for_each(|child| drop(child.apply(NOBODY, false).unwrap()));
+    all[1].add(&[pid], Add::default()).unwrap();
+    let error = s.manager.destroy().unwrap_err();
+    assert_eq!(error.code(), Code::Busy, "{error}");
+    let left: Vec<bool> = all.iter().map(|child| child.exists().unwrap()).collect();
+    assert_eq!(left, [false, true, false]);
 }

@@ -1,7 +1,8 @@
 //! A sandbox of a test's own: a cgroup, a child in it, and everything removed at the end.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
@@ -188,9 +189,22 @@ impl Sandbox {
     }
 }
 
+/// Thaws it and all below it: who is frozen does not die on v1, and would be waited for for ever.
+fn thaw(at: &Path) {
+    let _ = fs::write(at.join("freezer.state"), "THAWED");
+    let _ = fs::write(at.join("cgroup.freeze"), "0");
+    for below in fs::read_dir(at).into_iter().flatten().flatten() {
+        if below.file_type().is_ok_and(|kind| kind.is_dir()) {
+            thaw(&below.path());
+        }
+    }
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let _ = self.manager.thaw();
+        for (_, path) in manager(&self.name, "{}").paths() {
+            thaw(Path::new(std::ffi::OsStr::from_bytes(&path)));
+        }
         self.end_children();
         let left = manager(&self.name, "{}");
         if let Err(e) = left.destroy() {

@@ -10,6 +10,8 @@ const FAILS: &str = r#"{"cpu":{"shares":4096,"quota":70000,"period":100000},"pid
 const BEFORE: &str = r#"{"cpu":{"shares":512,"quota":30000,"period":50000},"pids":{"limit":7},
     "memory":{"limit":67108864,"reservation":33554432}}"#;
 
+const ROUNDS: usize = 40;
+
 fn values(s: &Sandbox) -> Vec<String> {
     let files: &[&str] = match unified() {
         true => &["cpu.weight", "cpu.max", "pids.max", "memory.max", "memory.low"],
@@ -80,20 +82,78 @@ fn two_handles_end_in_one_of_the_two_results() {
             values(&s)
         })
         .collect();
+    // Both at once, and a look when both have ended; again and again.
+    let turn = std::sync::Arc::new(std::sync::Barrier::new(3));
     let threads: Vec<_> = settings
         .into_iter()
         .map(|json| {
             let own = manager(&s.name, "{}");
             let resources = katacg::resources::parse::resources(json.as_bytes()).unwrap();
+            let turn = turn.clone();
             std::thread::spawn(move || {
-                for _ in 0..50 {
-                    own.set(&resources).unwrap();
+                for _ in 0..ROUNDS {
+                    turn.wait();
+                    let done = own.set(&resources);
+                    turn.wait();
+                    done.unwrap();
                 }
             })
         })
         .collect();
+    let mut mixed = Vec::new();
+    for _ in 0..ROUNDS {
+        turn.wait();
+        turn.wait();
+        let found = values(&s);
+        if !results.contains(&found) {
+            mixed.push(found);
+        }
+    }
     for thread in threads {
         thread.join().unwrap();
     }
-    assert!(results.contains(&values(&s)), "{:?} is neither of {results:?}", values(&s));
+    assert!(mixed.is_empty(), "{mixed:?} are neither of {results:?}");
+}
+
+/// Two that each say half of a knob: both halves are in force, whoever was first.
+#[test]
+fn two_handles_with_half_a_knob_each() {
+    let s = Sandbox::empty("{}");
+    for _ in 0..ROUNDS {
+        s.set(r#"{"cpu":{"quota":30000,"period":50000}}"#).unwrap();
+        let halves = [r#"{"cpu":{"quota":20000}}"#, r#"{"cpu":{"period":80000}}"#];
+        let turn = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let threads = halves.map(|json| {
+            let own = manager(&s.name, "{}");
+            let resources = katacg::resources::parse::resources(json.as_bytes()).unwrap();
+            let turn = turn.clone();
+            std::thread::spawn(move || {
+                turn.wait();
+                own.set(&resources).map(drop)
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+        let found = match on_v2("cpu", "cpu") {
+            true => s.file("cpu.max"),
+            false => format!("{} {}", s.file("cpu.cfs_quota_us"), s.file("cpu.cfs_period_us")),
+        };
+        assert_eq!(found, "20000 80000");
+    }
+}
+
+/// What cannot be put back is said: nobody knows what an unknown file of many lines was like.
+#[test]
+fn what_could_not_be_restored_is_said() {
+    need!(unified(), "v1 has no file of ours whose old value cannot be told");
+    let s = Sandbox::empty("{}");
+    // Keys in order of name: the first is told what to do and has no value, the second is refused.
+    let error = s
+        .set(r#"{"pids":{"limit":8},"unified":{"cgroup.subtree_control":"+pids","pids.max":"x"}}"#)
+        .unwrap_err();
+    let text = error.to_string();
+    let (restored, lost) = text.split_once("could not be undone: ").unwrap_or((&text, ""));
+    assert!(restored.contains("restored: pids.max"), "{text}");
+    assert!(lost.contains("cgroup.subtree_control (its old value is not known)"), "{text}");
 }
