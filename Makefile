@@ -18,7 +18,8 @@ STATIC := $(BUILD)/libkatacg.a
 PCS := $(BUILD)/katacg.pc $(BUILD)/katacg-uninstalled.pc
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
 
-# What Rust's standard library needs in a static link (rustc --print native-static-libs).
+# What Rust's standard library needs in a static link (rustc --print native-static-libs). libgcc_s is
+# the compiler's to add, which has another one for programs that are static as a whole.
 PRIVATE_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 WARN := -std=c99 -D_GNU_SOURCE -pedantic-errors -Wall -Wextra -Werror
 RUST_SOURCES := $(shell find src -name '*.rs') Cargo.toml Cargo.lock
@@ -54,7 +55,7 @@ Name: katacg
 Description: Control groups for container runtimes
 Version: $(VERSION)
 Libs: -L$${libdir} -lkatacg
-Libs.private: $(PRIVATE_LIBS)
+Libs.private: $(filter-out -lgcc_s,$(PRIVATE_LIBS))
 Cflags: -I$${includedir}
 endef
 export PC_INSTALLED = $(call PC,$(PREFIX),$(LIBDIR),$(INCLUDEDIR))
@@ -125,6 +126,7 @@ bench: all
 
 bench-lab: all
 	benches/lab/run
+	benches/lab/v2
 
 lab:
 	tests/lab/build

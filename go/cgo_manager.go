@@ -77,7 +77,7 @@ func managerNew(
 	if err != nil {
 		return managerHandle{}, err
 	}
-	subsystems, err := optional(op, "options.Subsystems", strings.Join(options.Subsystems, ","))
+	subsystems, err := joined(op, "options.Subsystems", options.Subsystems)
 	if err != nil {
 		return managerHandle{}, err
 	}
@@ -118,6 +118,14 @@ func optional(op, name, s string) ([]byte, error) {
 	return cstring(nil, op, name, s)
 }
 
+// joined is NULL for nil, which is all; no subsystem at all is "".
+func joined(op, name string, subsystems []string) ([]byte, error) {
+	if subsystems == nil {
+		return nil, nil
+	}
+	return cstring(nil, op, name, strings.Join(subsystems, ","))
+}
+
 func managerLoad(op string, host hostHandle, state []byte) (managerHandle, error) {
 	var m managerHandle
 	var e C.struct_katacg_error
@@ -126,9 +134,9 @@ func managerLoad(op string, host hostHandle, state []byte) (managerHandle, error
 }
 
 func cgroupNew(
-	op string, host hostHandle, subsystems, path string, resources []byte,
+	op string, host hostHandle, subsystems []string, path string, resources []byte,
 ) (managerHandle, error) {
-	s, err := cstring(nil, op, "subsystems", subsystems)
+	s, err := joined(op, "subsystems", subsystems)
 	if err != nil {
 		return managerHandle{}, err
 	}
@@ -143,8 +151,10 @@ func cgroupNew(
 	return m, check(op, n, &e)
 }
 
-func cgroupLoad(op string, host hostHandle, subsystems, path string) (managerHandle, error) {
-	s, err := cstring(nil, op, "subsystems", subsystems)
+func cgroupLoad(
+	op string, host hostHandle, subsystems []string, path string,
+) (managerHandle, error) {
+	s, err := joined(op, "subsystems", subsystems)
 	if err != nil {
 		return managerHandle{}, err
 	}

@@ -114,7 +114,8 @@ func TestKill(t *testing.T) {
 }
 
 func TestOOMKills(t *testing.T) {
-	_, m, _ := box(t)
+	host, m, _ := box(t)
+	needsMemory(t, host)
 	if kills, err := m.OOMKills(); err != nil || kills != 0 {
 		t.Errorf("before: %d, %v", kills, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 )
 
@@ -107,7 +106,7 @@ type ManagerOptions struct {
 	Flags ManagerFlags
 	// Path is the cgroup, instead of the specification's cgroupsPath. "": as that says.
 	Path string
-	// Subsystems to join on v1 ("cpu", "name=systemd"). None: all that are mounted.
+	// Subsystems to join on v1 ("cpu", "name=systemd"). Nil: all that are mounted.
 	Subsystems []string
 	// Log is where warnings are written, a line each; the manager keeps it from being
 	// collected, but closing it is the caller's. nil: no warnings.
@@ -165,7 +164,8 @@ type Manager struct {
 
 // NewManager makes a manager for a cgroup. Nothing is created yet. Host nil is this host; spec is
 // an OCI specification's linux object, or a whole config.json, of which cgroupsPath, resources and,
-// for a unit, annotations org.systemd.property.NAME are used, or empty.
+// for a unit, annotations org.systemd.property.NAME are used, or nil. No bytes
+// that are not nil, as of a file that was cut off, are an error.
 //
 // A path "slice:prefix:name" is a unit of systemd's (see [ManagerOptions].Driver). The system's systemd
 // is not asked anything here; a user's is, where its units are.
@@ -194,12 +194,13 @@ func LoadManager(host *Host, state []byte) (*Manager, error) {
 
 // NewCgroup makes a cgroup on some subsystems and sets its resources, as cgroups.New of containerd's
 // library does in Kata's flows. Host as for [NewManager]; each of the subsystems must be mounted, and
-// none means all that are; resources is an OCI linux.resources object, or nil. Device rules are left
+// nil means all that are (an empty list, as [Subsystems] gives it for a set of which the host has
+// nothing, is an error on v1); resources is an OCI linux.resources object, or nil. Device rules are left
 // alone. When it fails, nothing was made.
 func NewCgroup(host *Host, subsystems []string, path string, resources []byte) (*Manager, error) {
 	const op = "NewCgroup"
 	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
-		return cgroupNew(op, h, strings.Join(subsystems, ","), path, resources)
+		return cgroupNew(op, h, subsystems, path, resources)
 	})
 }
 
@@ -209,7 +210,7 @@ func NewCgroup(host *Host, subsystems []string, path string, resources []byte) (
 func LoadCgroup(host *Host, subsystems []string, path string) (*Manager, error) {
 	const op = "LoadCgroup"
 	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
-		return cgroupLoad(op, h, strings.Join(subsystems, ","), path)
+		return cgroupLoad(op, h, subsystems, path)
 	})
 }
 

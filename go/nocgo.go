@@ -61,11 +61,11 @@ func managerLoad(op string, _ hostHandle, _ []byte) (managerHandle, error) {
 	return managerHandle{}, noCgo(op)
 }
 
-func cgroupNew(op string, _ hostHandle, _, _ string, _ []byte) (managerHandle, error) {
+func cgroupNew(op string, _ hostHandle, _ []string, _ string, _ []byte) (managerHandle, error) {
 	return managerHandle{}, noCgo(op)
 }
 
-func cgroupLoad(op string, _ hostHandle, _, _ string) (managerHandle, error) {
+func cgroupLoad(op string, _ hostHandle, _ []string, _ string) (managerHandle, error) {
 	return managerHandle{}, noCgo(op)
 }
 

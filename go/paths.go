@@ -154,9 +154,10 @@ func ValidateCPU(cpu []byte) ([]byte, error) { return cpuText("ValidateCPU", cpu
 // realtime values, all CPUs and memory nodes; then as [ValidateCPU].
 func AggregateCPU(cpus []byte) ([]byte, error) { return cpuText("AggregateCPU", cpus, true) }
 
+// list is not nil, also when it is empty: nil means all elsewhere.
 func list(text string) []string {
 	if text == "" {
-		return nil
+		return []string{}
 	}
 	return strings.Split(text, ",")
 }

@@ -141,7 +141,7 @@ func TestSystemdOptions(t *testing.T) {
 			katacg.ManagerOptions{Path: unitPath}, katacg.ErrValue,
 		},
 	} {
-		if m, err := katacg.NewManager(c.host, []byte(c.spec), &c.options); !errors.Is(err, c.want) || m != nil {
+		if m, err := katacg.NewManager(c.host, specOf(c.spec), &c.options); !errors.Is(err, c.want) || m != nil {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}

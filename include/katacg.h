@@ -384,7 +384,7 @@ struct katacg_manager_opts {
   const char *path;
   /**
    * v1: comma-separated subsystems to join ("cpu,memory,name=systemd"; "systemd" means the
-   * last), each of which must be mounted. NULL: all that are mounted, among which devices must be.
+   * last), each of which must be mounted; "" is -EINVAL. NULL: all that are mounted, among which devices must be.
    * A unit is in systemd's own hierarchies whatever this says. Not used on a unified host, where
    * there is one hierarchy.
    */
@@ -823,18 +823,20 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
 /**
  * A manager for a cgroup. Nothing is created yet.
  *
- * host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
+ * host: the host to work on; NULL reads this one for this manager alone, which then has its own
+ * descriptors and its own connections to systemd: who has many managers opens one host for all.
+ * spec_json, spec_len: an OCI specification's
  * linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of
  * systemd's, annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec
  * is seconds; those that would put processes into the unit, move it or tie other units to it are
- * errors); NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none.
+ * errors); NULL and 0: none (no bytes at some address are no JSON). opts, opts_size: see struct katacg_manager_opts; NULL and 0: none.
  * out: the new handle; NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with
  * line and column; KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the
  * form that opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation
  * that is no property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is
  * not unified, or whose bus nothing names; opts.bus_address has nothing but other transports),
  * -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices controller on a v1 host, unless
- * KATACG_MANAGER_SKIP_DEVICES, or none of those that opts.subsystems names; KATACG_ERR_DELETED:
+ * KATACG_MANAGER_SKIP_DEVICES, or not each of those that opts.subsystems names; KATACG_ERR_DELETED:
  * with KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's
  * systemd is not asked anything here; a user's is, where its units are: then also the errors of
  * systemd that katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be
@@ -903,8 +905,10 @@ void katacg_manager_free(struct katacg_manager *manager);
  * it does not know a property; a device rule that it cannot express), -EINVAL
  * (KATACG_ERR_ARGUMENT: it refuses a value; the environment's bus address is none), and
  * -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2)
- * gave), and KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNRESET (the
- * connection was lost twice). Threads: any. Fork: safe, unless another thread was in a call on
+ * gave), and KATACG_ERR_SYSTEM: -EIO (the job failed or was canceled; an answer that makes no
+ * sense), -EACCES (only root may, on the system's bus), -ECONNRESET (the connection was lost twice),
+ * -ESHUTDOWN (the unit is masked, or the system goes down), -ENOBUFS, -ENOMEM (the bus's limits),
+ * and what else an error of systemd's is called after. Threads: any. Fork: safe, unless another thread was in a call on
  * this handle.
  */
 KATACG_MUST_USE
@@ -1287,13 +1291,15 @@ int katacg_attach_open(const struct katacg_manager *manager,
 /**
  * The calling process joins, when it has one thread, as a child between fork and exec has (of a
  * process with more threads, on v1 only the calling one moves). Async-signal-safe: it does nothing
- * but write(2), allocates nothing, takes no lock, and leaves errno alone. It does not wait for the
- * kernel's RCU grace period, as moving a process from outside does, where only v1 is joined.
+ * but write(2), allocates nothing, takes no lock, and leaves errno as it was. It does not wait for the
+ * kernel's RCU grace period, as moving a process from outside does, where only v1 is joined. Whoever joins a frozen
+ * cgroup stops there until it is thawed.
  *
  * attach: from katacg_attach_open; NULL is -EINVAL. Returns: 0. Errors: what write(2) gives, at the
  * first hierarchy that refuses; those before it are joined. Threads: any. Fork: made for it.
  */
-KATACG_MUST_USE int katacg_attach_self(const struct katacg_attach *attach);
+KATACG_MUST_USE
+int katacg_attach_self(const struct katacg_attach *attach);
 
 /**
  * Closes what katacg_attach_open opened. Async-signal-safe.
@@ -1323,11 +1329,13 @@ int katacg_manager_dirfd(const struct katacg_manager *manager,
  * _move_to for MoveTo, _destroy for Delete, _parent for the parent.
  *
  * host: as for katacg_manager_new. subsystems: comma-separated, as katacg_subsystems gives them;
- * each must be mounted; "" means all that are; not used on a unified host. path: the cgroup's.
- * resources_json, len: an OCI linux.resources object; NULL and 0: none; device rules are left
- * alone. out: the new handle; NULL there on failure, and then nothing was made. Returns: 0.
- * Errors: as katacg_manager_new and katacg_manager_apply. Ownership: free it with
- * katacg_manager_free. Threads: any. Fork: safe.
+ * each must be mounted; NULL means all that are; "" (a set of which this host has nothing) is -EINVAL
+ * (KATACG_ERR_ARGUMENT); not used on a unified host. path: the cgroup's; a slice of systemd's
+ * can be made so, a scope is made with a process (-EOPNOTSUPP, KATACG_ERR_UNSUPPORTED:
+ * katacg_manager_new and katacg_manager_apply do that). resources_json, len: an OCI linux.resources
+ * object; NULL and 0: none; device rules are left alone. out: the new handle; NULL there on failure,
+ * and then nothing was made. Returns: 0. Errors: those, and as katacg_manager_new and
+ * katacg_manager_apply. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_cgroup_new(const struct katacg_host *host,

@@ -73,10 +73,29 @@ pub unsafe extern "C" fn katacg_attach_open(
     }
 }
 
+/// errno as it was, when this goes: between fork and exec, or in a signal handler, it is somebody
+/// else's. On some architectures a system call goes through the C library, which sets it.
+struct Errno(c_int);
+
+impl Errno {
+    fn kept() -> Errno {
+        // SAFETY: the calling thread's own errno, which is always there.
+        Errno(unsafe { *libc::__errno_location() })
+    }
+}
+
+impl Drop for Errno {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = self.0 }
+    }
+}
+
 /// The calling process joins, when it has one thread, as a child between fork and exec has (of a
 /// process with more threads, on v1 only the calling one moves). Async-signal-safe: it does nothing
-/// but write(2), allocates nothing, takes no lock, and leaves errno alone. It does not wait for the
-/// kernel's RCU grace period, as moving a process from outside does, where only v1 is joined.
+/// but write(2), allocates nothing, takes no lock, and leaves errno as it was. It does not wait for the
+/// kernel's RCU grace period, as moving a process from outside does, where only v1 is joined. Whoever joins a frozen
+/// cgroup stops there until it is thawed.
 ///
 /// attach: from katacg_attach_open; NULL is -EINVAL. Returns: 0. Errors: what write(2) gives, at the
 /// first hierarchy that refuses; those before it are joined. Threads: any. Fork: made for it.
@@ -87,6 +106,7 @@ pub unsafe extern "C" fn katacg_attach_self(attach: *const katacg_attach) -> c_i
     // SAFETY: the header asks for a structure that katacg_attach_open filled, or NULL.
     let Some(attach) = (unsafe { attach.as_ref() }) else { return -libc::EINVAL };
     let count = usize::try_from(attach.count).unwrap_or(0);
+    let _errno = Errno::kept();
     for &raw in attach.fds.iter().take(count) {
         if raw < 0 {
             return -libc::EBADF;
@@ -111,6 +131,7 @@ pub unsafe extern "C" fn katacg_attach_close(attach: *mut katacg_attach) {
     let Some(attach) = (unsafe { attach.as_mut() }) else { return };
     let count = usize::try_from(attach.count).unwrap_or(0);
     attach.count = 0;
+    let _errno = Errno::kept();
     for raw in attach.fds.iter_mut().take(count).filter(|raw| **raw >= 0) {
         // SAFETY: katacg_attach_open gave this descriptor away, and nobody else closes it.
         unsafe { rustix::io::close(*raw) };

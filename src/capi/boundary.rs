@@ -33,16 +33,22 @@ fn quiet() {
     }));
 }
 
-/// Runs `body`; turns its error, or its panic, into `-errno` and a filled `err`.
-pub(super) unsafe fn guard(err: *mut katacg_error, body: impl FnOnce() -> Result<c_int>) -> c_int {
+/// Runs `body`; a panic ends here, and prints nothing.
+fn caught<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
     quiet();
     let outer = GUARDED.with(|g| g.replace(true));
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    let result = catch_unwind(AssertUnwindSafe(body));
+    GUARDED.with(|g| g.set(outer));
+    result
+}
+
+/// Runs `body`; turns its error, or its panic, into `-errno` and a filled `err`.
+pub(super) unsafe fn guard(err: *mut katacg_error, body: impl FnOnce() -> Result<c_int>) -> c_int {
+    let result = caught(|| {
         #[cfg(test)]
         assert!(!INJECT.with(Cell::take), "injected");
         body()
-    }));
-    GUARDED.with(|g| g.set(outer));
+    });
     let error = match result {
         Ok(Ok(value)) => return value,
         Ok(Err(error)) => error,
@@ -132,7 +138,7 @@ pub(super) unsafe fn free<T>(pointer: *mut T) {
     // SAFETY: the header asks for a handle that `give` gave and that is not used again.
     let value = unsafe { Box::from_raw(pointer) };
     // A panic in a destructor must not reach C either.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    let _ = caught(|| drop(value));
 }
 
 /// snprintf's rules: the length without NUL is returned, and as much as fits is written,

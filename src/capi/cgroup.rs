@@ -2,20 +2,25 @@
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{bytes, check_out, give, guard, name, text};
+use super::boundary::{bytes, check_out, give, guard, text};
 use super::error::katacg_error;
 use super::host::katacg_host;
-use super::manager::{katacg_manager, shared};
-use crate::error::Result;
-use crate::manager::{Config, Flags, Manager, NOBODY};
+use super::manager::{katacg_manager, list, shared};
+use crate::error::{fail, Code, Result};
+use crate::manager::{Config, Flags, Manager, Shared, NOBODY};
 use crate::resources::parse;
 
-unsafe fn config(subsystems: *const c_char, path: *const c_char) -> Result<Config> {
+unsafe fn config(
+    shared: &Shared,
+    subsystems: *const c_char,
+    path: *const c_char,
+) -> Result<Config> {
     // SAFETY: the caller's pointers, as the functions' comments ask.
-    let (list, path) = unsafe { (name(subsystems, "subsystems")?, text(path, "path")?) };
+    let (subsystems, path) =
+        unsafe { (list(subsystems, "subsystems", shared)?, text(path, "path")?) };
     Ok(Config {
         path: path.to_vec(),
-        subsystems: list.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
+        subsystems,
         // Kata's sandboxes have no device rules here; see katacg_manager_new for those that do.
         flags: Flags { skip_devices: true, ..Flags::default() },
         ..Config::default()
@@ -27,11 +32,13 @@ unsafe fn config(subsystems: *const c_char, path: *const c_char) -> Result<Confi
 /// _move_to for MoveTo, _destroy for Delete, _parent for the parent.
 ///
 /// host: as for katacg_manager_new. subsystems: comma-separated, as katacg_subsystems gives them;
-/// each must be mounted; "" means all that are; not used on a unified host. path: the cgroup's.
-/// resources_json, len: an OCI linux.resources object; NULL and 0: none; device rules are left
-/// alone. out: the new handle; NULL there on failure, and then nothing was made. Returns: 0.
-/// Errors: as katacg_manager_new and katacg_manager_apply. Ownership: free it with
-/// katacg_manager_free. Threads: any. Fork: safe.
+/// each must be mounted; NULL means all that are; "" (a set of which this host has nothing) is -EINVAL
+/// (KATACG_ERR_ARGUMENT); not used on a unified host. path: the cgroup's; a slice of systemd's
+/// can be made so, a scope is made with a process (-EOPNOTSUPP, KATACG_ERR_UNSUPPORTED:
+/// katacg_manager_new and katacg_manager_apply do that). resources_json, len: an OCI linux.resources
+/// object; NULL and 0: none; device rules are left alone. out: the new handle; NULL there on failure,
+/// and then nothing was made. Returns: 0. Errors: those, and as katacg_manager_new and
+/// katacg_manager_apply. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_cgroup_new(
@@ -47,12 +54,19 @@ pub unsafe extern "C" fn katacg_cgroup_new(
     unsafe {
         guard(err, || {
             check_out(out)?;
-            let mut config = config(subsystems, path)?;
-            let json = bytes(resources_json, len, "resources_json")?;
-            if !json.is_empty() {
-                config.resources = parse::resources(json)?;
+            let shared = shared(host)?;
+            let mut config = config(&shared, subsystems, path)?;
+            if !(resources_json.is_null() && len == 0) {
+                config.resources = parse::resources(bytes(resources_json, len, "resources_json")?)?;
             }
-            let manager = Manager::new(shared(host)?, config)?;
+            let manager = Manager::new(shared, config)?;
+            if manager.is_scope() {
+                return fail(
+                    Code::Unsupported,
+                    "a scope is made with a process: use katacg_manager_new, and \
+                     katacg_manager_apply with the process and KATACG_APPLY_SET",
+                );
+            }
             manager.apply(NOBODY, true)?;
             Ok(give(out, katacg_manager(manager)))
         })
@@ -78,9 +92,10 @@ pub unsafe extern "C" fn katacg_cgroup_load(
     unsafe {
         guard(err, || {
             check_out(out)?;
-            let mut config = config(subsystems, path)?;
+            let shared = shared(host)?;
+            let mut config = config(&shared, subsystems, path)?;
             config.flags.existing = true;
-            Ok(give(out, katacg_manager(Manager::new(shared(host)?, config)?)))
+            Ok(give(out, katacg_manager(Manager::new(shared, config)?)))
         })
     }
 }

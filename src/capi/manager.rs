@@ -15,7 +15,7 @@ use super::options::{
     KATACG_MANAGER_DELEGATE, KATACG_MANAGER_EXISTING, KATACG_MANAGER_NO_ROLLBACK,
     KATACG_MANAGER_SKIP_DEVICES, KATACG_MANAGER_STRICT,
 };
-use crate::error::{fail, Code, Result};
+use crate::error::{fail, Code, Error, Result};
 use crate::manager::{Config, Driver, Flags, Log, Manager, Shared, SystemdConfig};
 use crate::resources::parse;
 use crate::systemd::Bus;
@@ -39,6 +39,21 @@ pub(super) unsafe fn shared(host: *const katacg_host) -> Result<Arc<Shared>> {
         Some(host) => Ok(Arc::clone(&host.0)),
         None => Ok(Arc::new(Shared::read()?)),
     }
+}
+
+/// Subsystems to join; NULL: all. An empty list is none, which is never what all are.
+pub(super) unsafe fn list(list: *const c_char, what: &str, shared: &Shared) -> Result<Vec<String>> {
+    if list.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: not NULL, and the header asks for a NUL-terminated string.
+    let names = unsafe { name(list, what) }?.split(',').filter(|s| !s.is_empty());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    if names.is_empty() && !shared.host().is_unified() {
+        let text = format!("{what} is empty: there is no hierarchy to join");
+        return Err(Error::new(Code::Argument, text).advice("NULL means all that are mounted"));
+    }
+    Ok(names)
 }
 
 pub(super) fn log(fd: i32, level: u32) -> Result<Option<Log>> {
@@ -91,7 +106,11 @@ unsafe fn systemd(
     Ok(SystemdConfig { bus, address, version, annotations })
 }
 
-unsafe fn config(spec: &[u8], opts: &katacg_manager_opts) -> Result<Config> {
+unsafe fn config(
+    shared: &Shared,
+    spec: Option<&[u8]>,
+    opts: &katacg_manager_opts,
+) -> Result<Config> {
     let known = KATACG_MANAGER_SKIP_DEVICES
         | KATACG_MANAGER_STRICT
         | KATACG_MANAGER_NO_ROLLBACK
@@ -99,16 +118,11 @@ unsafe fn config(spec: &[u8], opts: &katacg_manager_opts) -> Result<Config> {
         | KATACG_MANAGER_DELEGATE;
     check_flags(opts.flags, known)?;
     let has = |flag| opts.flags & flag != 0;
-    let spec = if spec.is_empty() { parse::Linux::default() } else { parse::spec(spec)? };
+    let spec = spec.map_or_else(|| Ok(parse::Linux::default()), parse::spec)?;
     // SAFETY: the caller's pointers, as katacg_manager_new's comment asks.
     let (path, implicit) = unsafe { path(spec.cgroups_path, opts) }?;
-    let subsystems = if opts.subsystems.is_null() {
-        Vec::new()
-    } else {
-        // SAFETY: as above.
-        let list = unsafe { name(opts.subsystems, "opts.subsystems") }?;
-        list.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect()
-    };
+    // SAFETY: as above.
+    let subsystems = unsafe { list(opts.subsystems, "opts.subsystems", shared) }?;
     let driver = match opts.driver {
         KATACG_DRIVER_AUTO => Driver::Auto,
         KATACG_DRIVER_CGROUPFS => Driver::Cgroupfs,
@@ -146,18 +160,20 @@ unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Resul
 
 /// A manager for a cgroup. Nothing is created yet.
 ///
-/// host: the host to work on; NULL reads this one. spec_json, spec_len: an OCI specification's
+/// host: the host to work on; NULL reads this one for this manager alone, which then has its own
+/// descriptors and its own connections to systemd: who has many managers opens one host for all.
+/// spec_json, spec_len: an OCI specification's
 /// linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of
 /// systemd's, annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec
 /// is seconds; those that would put processes into the unit, move it or tie other units to it are
-/// errors); NULL and 0: none. opts, opts_size: see struct katacg_manager_opts; NULL and 0: none.
+/// errors); NULL and 0: none (no bytes at some address are no JSON). opts, opts_size: see struct katacg_manager_opts; NULL and 0: none.
 /// out: the new handle; NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with
 /// line and column; KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the
 /// form that opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation
 /// that is no property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is
 /// not unified, or whose bus nothing names; opts.bus_address has nothing but other transports),
 /// -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices controller on a v1 host, unless
-/// KATACG_MANAGER_SKIP_DEVICES, or none of those that opts.subsystems names; KATACG_ERR_DELETED:
+/// KATACG_MANAGER_SKIP_DEVICES, or not each of those that opts.subsystems names; KATACG_ERR_DELETED:
 /// with KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's
 /// systemd is not asked anything here; a user's is, where its units are: then also the errors of
 /// systemd that katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be
@@ -178,9 +194,12 @@ pub unsafe extern "C" fn katacg_manager_new(
         guard(err, || {
             check_out(out)?;
             let opts = options::read(opts, opts_size)?;
-            let config = config(bytes(spec_json, spec_len, "spec_json")?, &opts)?;
+            let none = spec_json.is_null() && spec_len == 0;
+            let spec = bytes(spec_json, spec_len, "spec_json")?;
             let log = log(opts.log_fd, opts.log_level)?;
-            Ok(give(out, katacg_manager(Manager::new(shared(host)?, config)?.with_log(log))))
+            let shared = shared(host)?;
+            let config = config(&shared, (!none).then_some(spec), &opts)?;
+            Ok(give(out, katacg_manager(Manager::new(shared, config)?.with_log(log))))
         })
     }
 }
@@ -250,8 +269,10 @@ pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
 /// it does not know a property; a device rule that it cannot express), -EINVAL
 /// (KATACG_ERR_ARGUMENT: it refuses a value; the environment's bus address is none), and
 /// -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2)
-/// gave), and KATACG_ERR_SYSTEM: -EACCES (only root may, on the system's bus), -ECONNRESET (the
-/// connection was lost twice). Threads: any. Fork: safe, unless another thread was in a call on
+/// gave), and KATACG_ERR_SYSTEM: -EIO (the job failed or was canceled; an answer that makes no
+/// sense), -EACCES (only root may, on the system's bus), -ECONNRESET (the connection was lost twice),
+/// -ESHUTDOWN (the unit is masked, or the system goes down), -ENOBUFS, -ENOMEM (the bus's limits),
+/// and what else an error of systemd's is called after. Threads: any. Fork: safe, unless another thread was in a call on
 /// this handle.
 #[no_mangle]
 #[must_use]

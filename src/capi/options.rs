@@ -56,7 +56,7 @@ pub struct katacg_manager_opts {
     /// The cgroup, instead of the specification's cgroupsPath. NULL: as the specification says.
     pub path: *const c_char,
     /// v1: comma-separated subsystems to join ("cpu,memory,name=systemd"; "systemd" means the
-    /// last), each of which must be mounted. NULL: all that are mounted, among which devices must be.
+    /// last), each of which must be mounted; "" is -EINVAL. NULL: all that are mounted, among which devices must be.
     /// A unit is in systemd's own hierarchies whatever this says. Not used on a unified host, where
     /// there is one hierarchy.
     pub subsystems: *const c_char,

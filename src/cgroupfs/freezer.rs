@@ -88,14 +88,6 @@ impl Cgroup<'_> {
         }
     }
 
-    /// Whether tasks in it are held, by itself or by an ancestor.
-    pub fn is_frozen(&self, version: Version) -> Result<bool> {
-        match version {
-            Version::V1 => Ok(!self.read("freezer.state")?.starts_with(b"THAWED")),
-            Version::V2 => Ok(self.keyed("cgroup.events", "frozen")? == Some(1)),
-        }
-    }
-
     /// The cgroup's own state.
     pub fn freezer(&self, version: Version) -> Result<Freezer> {
         let (asked, arrived) = match version {

@@ -32,6 +32,7 @@ impl Manager {
     /// nobody is inside, then move the process in one burst (the first move after a quiet
     /// moment waits for an RCU grace period, the next ones do not).
     pub fn plan_apply(&self, pid: i32, set: Option<&LinuxResources>) -> Result<Plan> {
+        self.not_the_root()?;
         if pid != NOBODY && pid < 1 {
             return fail(Code::Argument, format!("{pid} is not a pid; -1 moves nobody"));
         }
@@ -75,7 +76,15 @@ impl Manager {
         }
         // Last: a call that fails gives nothing away.
         out.steps.extend(self.delegate());
+        out.warnings.extend(self.no_owner());
+        self.config.flags.resource_options().check(&out.warnings)?;
         Ok(out)
+    }
+
+    /// Where nobody is given anything.
+    pub(super) fn no_owner(&self) -> Option<String> {
+        let nowhere = self.config.owner.is_some() && self.delegate().is_empty();
+        nowhere.then(|| "a cgroup of v1 is not given to an owner; not applied".to_owned())
     }
 
     /// Fills what the writes leave empty of a v1 cpuset.
@@ -147,7 +156,6 @@ impl Manager {
             let mut plan = self.plan_apply(pid, set.then_some(&known))?;
             let mut run = Run::new(self);
             if pid != NOBODY {
-                self.not_frozen_for(&[pid])?;
                 run.remember(Kind::Process, &[pid])?;
             }
             // A cgroup that is there already, or a part of it, is set as set does it: in turn, and

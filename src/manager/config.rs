@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oci_spec::runtime::LinuxResources;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{fail, Code, Error, Result};
 use crate::kata::path::{self, Rules};
 use crate::kata::{gopath, strict};
 use crate::resources::Options;
@@ -112,9 +112,16 @@ impl Config {
         if self.path.contains(&0) {
             return refuse(&self.path, "it has a NUL byte");
         }
-        if self.is_systemd()? {
-            let rules = Rules { systemd: true, strict: true, ..Rules::default() };
-            return if self.flags.strict { strict::check(&self.path, rules) } else { Ok(()) };
+        if let Some((uid, gid)) = self.owner.filter(|&(uid, gid)| uid == !0 || gid == !0) {
+            // chown(2) takes it for "as it is".
+            return fail(Code::Argument, format!("owner {uid}:{gid} is no user and group"));
+        }
+        let systemd = self.is_systemd()?;
+        if self.flags.strict {
+            strict::check(&self.path, Rules { systemd, strict: true, ..Rules::default() })?;
+        }
+        if systemd {
+            return Ok(());
         }
         // Dropping the hierarchy's root, or the caller's own cgroup, is never what is meant.
         if matches!(self.clean_path().as_slice(), b"/" | b"." | b"") {

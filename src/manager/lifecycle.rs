@@ -48,7 +48,20 @@ impl Manager {
     /// Freezes all processes of the cgroup and below; waits until they are, up to the deadline.
     /// When it fails the cgroup is thawed.
     pub fn freeze(&self, deadline: Duration) -> Result<()> {
-        self.hold(deadline).map(drop)
+        self.wants_frozen.store(true, Ordering::SeqCst);
+        let done = self.hold(deadline).map(drop);
+        if done.is_err() {
+            self.wants_frozen.store(false, Ordering::SeqCst);
+        }
+        done
+    }
+
+    /// Lets go what was frozen in passing, unless the caller has asked for it since.
+    pub(super) fn let_run(&self) -> Result<()> {
+        match self.wants_frozen.load(Ordering::SeqCst) {
+            true => Ok(()),
+            false => self.thaw(),
+        }
     }
 
     /// The same; what it gives can thaw the cgroup when nothing else can be opened any more.
@@ -72,23 +85,10 @@ impl Manager {
         cgroup.freeze(version, deadline).map_err(|e| gone_or(cgroup, e))
     }
 
-    /// Who enters a frozen cgroup stops in the call that moves it, with half of the hierarchies done.
-    pub(super) fn not_frozen_for(&self, ids: &[i32]) -> Result<()> {
-        let thread = rustix::thread::gettid().as_raw_nonzero().get();
-        if !ids.iter().any(|id| [own_pid(), thread].contains(id)) {
-            return Ok(());
-        }
-        let Ok((cgroup, version)) = self.freezer_cgroup() else { return Ok(()) };
-        match cgroup.is_frozen(version) {
-            // Of an ancestor, too. One that is not there yet is not frozen.
-            Ok(true) => fail(Code::Argument, "the caller would freeze: the cgroup is frozen"),
-            _ => Ok(()),
-        }
-    }
-
     /// Lets them run again (those that no frozen ancestor holds).
     pub fn thaw(&self) -> Result<()> {
         self.not_the_root()?;
+        self.wants_frozen.store(false, Ordering::SeqCst);
         let (cgroup, version) = self.freezer_cgroup()?;
         cgroup.thaw(version).map_err(|e| gone_or(cgroup, e))
     }
@@ -127,7 +127,7 @@ impl Manager {
         let result = self.signal_all(signal, still);
         let thawed = match (signal == Signal::KILL, &held) {
             (true, _) => self.thaw_all(),
-            (false, Some(_)) => self.thaw(),
+            (false, Some(_)) => self.let_run(),
             (false, None) => Ok(()),
         };
         match thawed {

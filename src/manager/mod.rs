@@ -41,7 +41,7 @@ pub use members::Add;
 pub use shared::Shared;
 
 use crate::cgroupfs::{Cgroup, Trees};
-use crate::error::{fail, Code, Result};
+use crate::error::{fail, Code, Error, Result};
 use crate::resources::Target;
 use execute::Run;
 use unit::OnSystemd;
@@ -64,6 +64,8 @@ pub struct Manager {
     place: bool,
     /// Hierarchies in which a rootless caller could not make the cgroup.
     dropped: Vec<AtomicBool>,
+    /// The caller wants it frozen: what was frozen in passing stays so.
+    wants_frozen: AtomicBool,
     /// Its directories are known to be the hierarchies' own, with nothing mounted on the way.
     proved: AtomicBool,
     log: AtomicI32,
@@ -143,6 +145,7 @@ impl Manager {
             busy: Mutex::default(),
             place: false,
             dropped,
+            wants_frozen: AtomicBool::new(false),
             proved: AtomicBool::new(false),
             log: AtomicI32::new(log::NOBODY),
         }
@@ -180,6 +183,11 @@ impl Manager {
         self.unit.as_ref().filter(|_| !self.place).map(|on| on.unit.name.as_str())
     }
 
+    /// Whether it is a scope of systemd's, which cannot be made without a process.
+    pub fn is_scope(&self) -> bool {
+        self.unit.as_ref().is_some_and(|on| !on.unit.is_slice())
+    }
+
     /// How it was configured.
     pub fn config(&self) -> &Config {
         &self.config
@@ -202,7 +210,13 @@ impl Manager {
     pub fn path(&self, subsystem: &str) -> Result<Vec<u8>> {
         self.find(subsystem)
             .and_then(|j| self.absolute(j))
-            .ok_or_else(|| self.shared.host().no_such_controller(subsystem))
+            .ok_or_else(|| self.not_joined(subsystem))
+    }
+
+    fn not_joined(&self, subsystem: &str) -> Error {
+        let names: Vec<&str> = self.joined.iter().map(|j| j.subsystem.as_str()).collect();
+        Error::new(Code::NotMounted, format!("the cgroup is in no hierarchy with {subsystem}"))
+            .advice(format!("it is in: {}", names.join(" ")))
     }
 
     /// Where a subsystem's files are. On a hybrid host that is cgroup2 for what no v1 hierarchy
@@ -273,7 +287,7 @@ impl Manager {
             return fail(Code::Argument, format!("{file:?} is not the name of a cgroup file"));
         }
         let Some(joined) = self.find(subsystem) else {
-            return Err(self.shared.host().no_such_controller(subsystem));
+            return Err(self.not_joined(subsystem));
         };
         self.shared.cgroup(joined.hierarchy, &joined.path)
     }

@@ -19,6 +19,7 @@ const WAIT: Duration = Duration::from_secs(2);
 impl Manager {
     /// What [`Manager::set`] would do; touches nothing.
     pub fn plan(&self, resources: &LinuxResources) -> Result<Plan> {
+        self.not_the_root()?;
         let known = self.resources();
         let known = self.known_now(resources, &known);
         self.plan_on(&self.completed(resources, &known), &known)
@@ -67,7 +68,12 @@ impl Manager {
         known: &LinuxResources,
     ) -> Result<Vec<String>> {
         // Before anything is read that somebody else may be about to write.
-        let Some(turn) = self.take_turn()? else { return Err(gone(self.main()?)) };
+        let turn = self.take_turn();
+        if !matches!(turn, Ok(Some(_))) {
+            // What is wrong with the resources is said first.
+            self.plan_on(resources, known)?;
+        }
+        let Some(turn) = turn? else { return Err(gone(self.main()?)) };
         let known = self.known_now(resources, known);
         let resources = self.completed(resources, &known);
         let mut plan = self.plan_on(&resources, &known)?;

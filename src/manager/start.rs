@@ -45,6 +45,7 @@ impl Manager {
         let mut properties = on.unit.creation(u32::try_from(pid).ok(), unified);
         properties.extend_from_slice(on.user_properties());
         properties.extend(self.at_creation(on, wanted, &mut warnings)?);
+        warnings.extend(self.no_owner());
         self.config.flags.resource_options().check(&warnings)?;
 
         let check = |step: &Step| matches!(step, Step::CheckMemory { .. });

@@ -15,6 +15,7 @@ use super::unit::OnSystemd;
 use super::{join, Config, Driver, Flags, Manager, Shared, SystemdConfig};
 use crate::error::{fail, Code, Error, Result};
 use crate::kata::path;
+use crate::resources::parse;
 use crate::systemd::Bus;
 
 const VERSION: u32 = 1;
@@ -47,8 +48,9 @@ struct State {
     /// A directory although its path has a unit's form: [`Driver::AutoK0`] chose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     literal: bool,
+    /// As [`parse::resources`] reads it, which knows more than its type does.
     #[serde(default)]
-    resources: LinuxResources,
+    resources: serde_json::Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bus: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,7 +152,8 @@ impl Manager {
             implicit: self.config.implicit,
             owner: self.config.owner,
             literal: self.unit.is_none() && self.config.driver == Driver::AutoK0,
-            resources: self.resources(),
+            resources: serde_json::to_value(self.resources())
+                .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?,
             bus: self.unit.as_ref().map(|on| {
                 let user = on.bus == Bus::User;
                 if user { "user" } else { "system" }.to_owned()
@@ -184,10 +187,16 @@ impl Manager {
             return fail(Code::Unsupported, text);
         }
         let (driver, systemd) = (state.driver()?, state.systemd()?);
+        let resources = match &state.resources {
+            serde_json::Value::Null => LinuxResources::default(),
+            saved => {
+                parse::resources(saved.to_string().as_bytes()).map_err(|e| e.context("state"))?
+            }
+        };
         let config = Config {
             path: state.path.bytes()?,
             subsystems: state.subsystems,
-            resources: state.resources,
+            resources,
             flags: Flags {
                 skip_devices: state.skip_devices,
                 strict: state.strict,

@@ -282,7 +282,7 @@ impl Run<'_> {
         if self.told.since.is_none() {
             return Ok(());
         }
-        if let Err(e) = self.manager.thaw() {
+        if let Err(e) = self.manager.let_run() {
             // What is open already needs no descriptor.
             if self.told.held.as_ref().is_none_or(|held| held.thaw().is_err()) {
                 return Err(e);

@@ -96,12 +96,12 @@ static void managers(void) {
     NO_HANDLE(struct katacg_manager, katacg_manager_new(host, NULL, 1, NULL, 0, &out, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_new(host, NULL, 0, NULL, 32, &out, e));
     REFUSED(katacg_cgroup_new(host, "cpu", "/a", NULL, 0, NULL, e));
-    NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, NULL, "/a", NULL, 0, &out, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, "", "/a", NULL, 0, &out, e));
     NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, "cpu", NULL, NULL, 0, &out, e));
     NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, "cpu", "/a", NULL, 1, &out, e));
     NO_HANDLE(struct katacg_manager, katacg_cgroup_new(host, "nonsense", "/a", NULL, 0, &out, e));
     REFUSED(katacg_cgroup_load(host, "cpu", "/a", NULL, e));
-    NO_HANDLE(struct katacg_manager, katacg_cgroup_load(host, NULL, "/a", &out, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_load(host, "", "/a", &out, e));
     NO_HANDLE(struct katacg_manager, katacg_cgroup_load(host, "cpu", NULL, &out, e));
     REFUSED(katacg_manager_load(host, state, 2, NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_load(host, NULL, 2, &out, e));
@@ -246,6 +246,16 @@ static void flags(void) {
     opts.name = NULL;
     opts.path = "/katacg-test-paper/a";
     opts.subsystems = "cpu,nonsense";
+    NO_HANDLE(struct katacg_manager,
+              katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
+    /* None are not all. */
+    opts.subsystems = "";
+    NO_HANDLE(struct katacg_manager,
+              katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
+    opts.subsystems = NULL;
+    /* chown(2) would leave it as it is. */
+    opts.flags = KATACG_MANAGER_DELEGATE;
+    opts.owner_uid = UINT32_MAX;
     NO_HANDLE(struct katacg_manager,
               katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
 }

@@ -166,6 +166,9 @@ static void nul_bytes(void) {
     struct katacg_manager *out;
     struct katacg_error err;
 
+    /* A file that was cut off before its first byte. */
+    CHECK_ERROR(katacg_manager_new(host, "", 0, NULL, 0, &out, clear(&err)), -EINVAL, &err,
+                KATACG_ERR_JSON, "line 1 column 0");
     CHECK_ERROR(exactly(cpu, after, 3, &err), -EINVAL, &err, KATACG_ERR_JSON, "line 1 column 3");
     CHECK_ERROR(exactly(resources, after, 3, &err), -EINVAL, &err, KATACG_ERR_JSON, "column");
     CHECK_ERROR(exactly(spec, after, 3, &err), -EINVAL, &err, KATACG_ERR_JSON, "column");

@@ -320,7 +320,7 @@ static void flows(void) {
     CHECK(count_there(cgroup) == 2, "in %d", count_there(cgroup));
     CHECK(strcmp(knob("pids", cgroup, "pids.max"), "17") == 0, "%s",
           knob("pids", cgroup, "pids.max"));
-    CHECK(katacg_cgroup_load(NULL, "", cgroup, &loaded, clear(&err)) == 0, "%s", err.message);
+    CHECK(katacg_cgroup_load(NULL, NULL, cgroup, &loaded, clear(&err)) == 0, "%s", err.message);
     CHECK(katacg_manager_paths(manager, paths, sizeof(paths), clear(&err)) > 0 &&
               katacg_manager_paths(loaded, again, sizeof(again), clear(&err)) > 0 &&
               strcmp(paths, again) == 0,

@@ -37,6 +37,7 @@ static void refused(void) {
         {"//.//", -EINVAL, KATACG_ERR_PATH},
         {"/a/../..", -EINVAL, KATACG_ERR_PATH},
     };
+    static const char *const strict[] = {"/a/../../b", "/a\nb", "kubepods-burstable.slice:cri:a"};
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *manager;
     size_t i;
@@ -45,6 +46,14 @@ static void refused(void) {
         opts.path = bad[i].path;
         CHECK_ERROR(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)),
                     bad[i].result, &err, bad[i].code, NULL);
+    }
+    /* Kata's strict list holds for directories, too. */
+    opts.flags = KATACG_MANAGER_STRICT;
+    opts.driver = KATACG_DRIVER_AUTO_K0;
+    for (i = 0; i < sizeof(strict) / sizeof(strict[0]); i++) {
+        opts.path = strict[i];
+        CHECK_ERROR(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)),
+                    -EINVAL, &err, KATACG_ERR_PATH, NULL);
     }
     /* Neither a path in the options nor in a specification. */
     CHECK_ERROR(katacg_manager_new(NULL, NULL, 0, NULL, 0, &manager, clear(&err)), -EINVAL, &err,

@@ -4,8 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use katacg::cgroupfs::Freezer;
-use katacg::manager::{Add, NOBODY};
-use katacg::Code;
+use katacg::manager::NOBODY;
 
 use crate::fixture::*;
 
@@ -88,19 +87,4 @@ fn nobody_freezes_himself() {
     let pid = s.helper("freezes-itself");
     // It ends by itself, when it was refused.
     eventually("refused", || s.ended(pid));
-}
-
-/// It would stop in the middle of the call.
-#[test]
-fn nobody_enters_a_frozen_cgroup_by_himself() {
-    need!(unified() || has("freezer", ""), "no freezer");
-    let s = Sandbox::new("{}");
-    s.manager.freeze(LONG).unwrap();
-    let own = i32::try_from(std::process::id()).unwrap();
-    let errors = [s.manager.add(&[own], Add::default()), s.manager.apply(own, false).map(drop)];
-    s.manager.thaw().unwrap();
-    for error in errors {
-        let error = error.unwrap_err();
-        assert_eq!(error.code(), Code::Argument, "{error}");
-    }
 }

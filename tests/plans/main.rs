@@ -295,6 +295,18 @@ fn systemd_is_a_name_of_the_named_hierarchy() {
     }
 }
 
+/// Saved by another library, or by this one: resources mean the same as they do elsewhere.
+#[test]
+fn resources_of_a_state() {
+    let state = r#"{"version":1,"driver":"cgroupfs","path":"/x",
+        "resources":{"pids":{},"memory":{"limit":5,"swappiness":-1}}}"#;
+    let host = host("legacy");
+    let shared = Arc::new(Shared::new(Trees::new(host.clone())));
+    let loaded = Manager::load(shared, state.as_bytes()).unwrap();
+    let plan = outcome(loaded.plan(&loaded.resources()), &host);
+    assert_eq!(plan["steps"], serde_json::json!(["memory: memory.limit_in_bytes=5"]));
+}
+
 /// They say where a write goes, under which controller, and all that the executor will do with it.
 #[test]
 fn the_printed_forms() {
