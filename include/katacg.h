@@ -902,7 +902,8 @@ void katacg_manager_free(struct katacg_manager *manager);
  * those of katacg_manager_set; -EINVAL (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY:
  * a unit of the name is active; one that failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT:
  * no answer within 25 s, or the job did not end within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED:
- * it does not know a property; a device rule that it cannot express), -EINVAL
+ * it does not know a property; a device rule that it cannot express; it is in another PID
+ * namespace, where the process's number is somebody else's), -EINVAL
  * (KATACG_ERR_ARGUMENT: it refuses a value; the environment's bus address is none), and
  * -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2)
  * gave), and KATACG_ERR_SYSTEM: -EIO (the job failed or was canceled; an answer that makes no
@@ -1079,8 +1080,8 @@ int katacg_manager_write(const struct katacg_manager *manager,
 /**
  * Moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
  * those that were are put back. Processes are moved into a unit of a user's systemd by that, which may
- * where the user may not (AttachProcessesToUnit, systemd 238); one that it does not find, as of
- * another PID namespace, is an error.
+ * where the user may not (AttachProcessesToUnit, systemd 238); a systemd of another
+ * PID namespace is not asked (-EOPNOTSUPP, KATACG_ERR_UNSUPPORTED).
  *
  * ids, ids_len: process ids, or thread ids with KATACG_ADD_THREADS (v2: threads move within one
  * threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL

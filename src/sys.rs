@@ -40,6 +40,35 @@ pub(crate) fn read_file(path: &str) -> Result<Vec<u8>> {
     read_to_end(&fd, 64 * 1024).map_err(failed("read"))
 }
 
+/// Whether the process has more rights than who started it (AT_SECURE), whose environment says
+/// nothing then.
+#[allow(unsafe_code)]
+pub(crate) fn is_privileged_for_another() -> bool {
+    // SAFETY: it only looks at what the kernel gave the process at its start.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Whether the process that listens at the other end of a unix socket is of no PID namespace that the
+/// caller sees into: the kernel gives it the number 0 then. Numbers of processes mean others to it.
+#[allow(unsafe_code)]
+pub(crate) fn is_peer_elsewhere(fd: impl AsFd) -> bool {
+    use std::os::fd::AsRawFd;
+    let mut peer = libc::ucred { pid: -1, uid: 0, gid: 0 };
+    let Ok(mut size) = libc::socklen_t::try_from(size_of::<libc::ucred>()) else { return false };
+    // SAFETY: an open socket, and a place of that size for what the option gives. rustix's type for
+    // it has no way to say 0.
+    let done = unsafe {
+        libc::getsockopt(
+            fd.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut size,
+        )
+    };
+    done == 0 && peer.pid == 0
+}
+
 /// CLOCK_MONOTONIC, which `Instant` is of but does not tell; systemd's timestamps are of it.
 ///
 /// Through libc: rustix reads the vDSO by itself, in which valgrind sees invalid reads.

@@ -266,7 +266,8 @@ pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
 /// those of katacg_manager_set; -EINVAL (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY:
 /// a unit of the name is active; one that failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT:
 /// no answer within 25 s, or the job did not end within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED:
-/// it does not know a property; a device rule that it cannot express), -EINVAL
+/// it does not know a property; a device rule that it cannot express; it is in another PID
+/// namespace, where the process's number is somebody else's), -EINVAL
 /// (KATACG_ERR_ARGUMENT: it refuses a value; the environment's bus address is none), and
 /// -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2)
 /// gave), and KATACG_ERR_SYSTEM: -EIO (the job failed or was canceled; an answer that makes no

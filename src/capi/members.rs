@@ -16,8 +16,8 @@ pub const KATACG_ADD_CREATE: u32 = 2;
 
 /// Moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
 /// those that were are put back. Processes are moved into a unit of a user's systemd by that, which may
-/// where the user may not (AttachProcessesToUnit, systemd 238); one that it does not find, as of
-/// another PID namespace, is an error.
+/// where the user may not (AttachProcessesToUnit, systemd 238); a systemd of another
+/// PID namespace is not asked (-EOPNOTSUPP, KATACG_ERR_UNSUPPORTED).
 ///
 /// ids, ids_len: process ids, or thread ids with KATACG_ADD_THREADS (v2: threads move within one
 /// threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL

@@ -200,7 +200,7 @@ impl<'m> Run<'m> {
                 self.start_unit(unit, properties, resources)
             }
             Step::SetProperties { unit, properties } => self.set_properties(unit, properties, plan),
-            Step::Freeze => self.hold_still(),
+            Step::Freeze => self.hold_still_for(plan),
             Step::Thaw => self.let_go(),
             Step::Write(write) => self.write(write),
             Step::Attach { hierarchy, kind, ids, below } => {

@@ -15,19 +15,44 @@ impl Manager {
         r: &LinuxResources,
         known: &'k LinuxResources,
     ) -> Cow<'k, LinuxResources> {
+        let known = self.idle_now(r, known);
         let half = r.cpu().as_ref().is_some_and(resources::is_half);
         let limit = r.unified().as_ref().and_then(|map| map.get("cpu.max"));
         let no_period = limit.is_some_and(|v| v.split_ascii_whitespace().count() == 1);
         // Without systemd the kernel itself keeps the other half, but for a v2 field's.
         let needed = half && self.has_v2_bandwidth() || self.unit.is_some() && (half || no_period);
         let now = (needed && self.shared.is_live()).then(|| self.bandwidth_now()).flatten();
-        let Some((quota, period)) = now else { return Cow::Borrowed(known) };
-        let mut known = known.clone();
+        let Some((quota, period)) = now else { return known };
+        let mut known = known.into_owned();
         let mut cpu = known.cpu().clone().unwrap_or_default();
         cpu.set_quota(Some(quota)).set_period(Some(period));
         known.set_cpu(Some(cpu));
         if let Some(map) = known.unified_mut() {
             map.remove("cpu.max");
+        }
+        Cow::Owned(known)
+    }
+
+    /// Whether it is idle decides what systemd is told of a change of that.
+    fn idle_now<'k>(
+        &self,
+        r: &LinuxResources,
+        known: &'k LinuxResources,
+    ) -> Cow<'k, LinuxResources> {
+        let field = r.cpu().as_ref().is_some_and(|cpu| cpu.idle().is_some());
+        let map = r.unified().as_ref();
+        let map =
+            map.is_some_and(|map| map.contains_key("cpu.idle") || map.contains_key("cpu.weight"));
+        if self.unit.is_none() || !self.shared.is_live() || !(field || map) {
+            return Cow::Borrowed(known);
+        }
+        let Ok(text) = self.read("cpu", "cpu.idle") else { return Cow::Borrowed(known) };
+        let mut known = known.clone();
+        let mut cpu = known.cpu().clone().unwrap_or_default();
+        cpu.set_idle(String::from_utf8_lossy(&text).trim().parse().ok());
+        known.set_cpu(Some(cpu));
+        if let Some(map) = known.unified_mut() {
+            map.remove("cpu.idle");
         }
         Cow::Owned(known)
     }

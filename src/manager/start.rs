@@ -94,11 +94,15 @@ impl Manager {
         wanted: &LinuxResources,
         warnings: &mut Vec<String>,
     ) -> Result<Vec<Property>> {
-        // A slice has none of them.
-        if wanted.unified().is_none() || on.unit.is_slice() {
+        if wanted.unified().is_none() {
             return Ok(Vec::new());
         }
         let known = LinuxResources::default();
+        // A slice has none of them.
+        if on.unit.is_slice() {
+            warnings.append(&mut self.too_late(wanted, &known));
+            return Ok(Vec::new());
+        }
         let facts = self.facts(on, wanted, &known)?;
         let mut created = resources::at_creation(wanted, self.target(), facts);
         warnings.append(&mut created.warnings);
@@ -128,7 +132,7 @@ impl Manager {
             run.carry_out(&rest)?;
             let mut warnings = self.set_known(&known, &known).map_err(|e| run.undo(e))?;
             // Nobody knows with what it was made.
-            let late = self.too_late(on, &known, &LinuxResources::default());
+            let late = self.too_late(&known, &LinuxResources::default());
             warnings.extend(self.warn(late));
             return Ok(Applied { warnings, dropped: 0 });
         }

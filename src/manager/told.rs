@@ -13,7 +13,7 @@ use crate::cgroupfs::{Freezer, Thaw};
 use crate::error::{fail, Code, Error, Result};
 use crate::host;
 use crate::kata::gopath;
-use crate::plan::{Kind, Missing, Plan, Write};
+use crate::plan::{Kind, Missing, Plan, Step, Write};
 use crate::resources;
 use crate::systemd::{Property, Started, Value};
 
@@ -39,6 +39,8 @@ pub(super) struct Told {
     started: bool,
     /// The unit was there.
     existed: bool,
+    /// What there was before has been looked at.
+    looked: bool,
     /// It changed the unit, or may have.
     changed: bool,
     /// What puts the change back, and what cannot be.
@@ -148,16 +150,7 @@ impl Run<'_> {
         properties: &[Property],
         plan: &Plan,
     ) -> Result<()> {
-        if self.keep {
-            let seen = Seen::new(self.manager);
-            let mut written = Vec::new();
-            for write in plan.writes() {
-                written.extend(self.read_ahead(&seen, write));
-            }
-            self.keep_properties(&seen, properties)?;
-            // systemd knows nothing yet: what cannot be read now could not be put back later.
-            self.told.ahead = seen.into_open(&written)?;
-        }
+        self.look_ahead(properties, plan)?;
         let limit = self.told.time_left();
         let done = on(self.manager)?.client.set(unit, properties, limit);
         self.told.changed = done.as_ref().map_or_else(Error::is_uncertain, |()| true);
@@ -167,6 +160,22 @@ impl Run<'_> {
             self.told.ahead.clear();
         }
         done
+    }
+
+    /// Once, and while everybody still runs.
+    fn look_ahead(&mut self, properties: &[Property], plan: &Plan) -> Result<()> {
+        if !self.keep || std::mem::replace(&mut self.told.looked, true) {
+            return Ok(());
+        }
+        let seen = Seen::new(self.manager);
+        let mut written = Vec::new();
+        for write in plan.writes() {
+            written.extend(self.read_ahead(&seen, write));
+        }
+        self.keep_properties(&seen, properties)?;
+        // systemd knows nothing yet: what cannot be read now could not be put back later.
+        self.told.ahead = seen.into_open(&written)?;
+        Ok(())
     }
 
     /// What the properties were, by the files that they stand for.
@@ -260,7 +269,17 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn hold_still(&mut self) -> Result<()> {
+    /// Everybody, after what can be done before: systemd may be slow to say what there was.
+    pub(super) fn hold_still_for(&mut self, plan: &Plan) -> Result<()> {
+        for step in &plan.steps {
+            if let Step::SetProperties { properties, .. } = step {
+                self.look_ahead(properties, plan)?;
+            }
+        }
+        self.hold_still()
+    }
+
+    fn hold_still(&mut self) -> Result<()> {
         if self.manager.freezer_state()? != Freezer::Thawed {
             return Ok(());
         }

@@ -199,11 +199,16 @@ impl Manager {
         known: &LinuxResources,
     ) -> Result<Plan> {
         let Wanted { properties, mut plan } = self.wanted(on, r, known)?;
-        plan.warnings.append(&mut self.too_late(on, r, known));
+        plan.warnings.append(&mut self.too_late(r, known));
+        plan.warnings.extend(self.not_held(r));
         self.config.flags.resource_options().check(&plan.warnings)?;
         let check = |step: &Step| matches!(step, Step::CheckMemory { .. });
         let turn_on = self.turn_on(&plan);
-        let (mut steps, writes): (Vec<Step>, Vec<Step>) = plan.steps.into_iter().partition(check);
+        let (mut steps, mut writes): (Vec<Step>, Vec<Step>) =
+            plan.steps.into_iter().partition(check);
+        if !properties.is_empty() {
+            writes.extend(self.written_again(on, r, known)?);
+        }
         let still = !properties.is_empty() && self.holds_still(on, r, known);
         steps.extend(still.then_some(Step::Freeze));
         // An empty call would only cost a round trip.
@@ -216,18 +221,38 @@ impl Manager {
         Ok(Plan { steps, warnings: plan.warnings })
     }
 
-    /// Warnings of what the unit, which is there, can only have in a file.
-    pub(super) fn too_late(
+    /// Files of before that any change of the unit undoes.
+    fn written_again(
         &self,
         on: &OnSystemd,
         r: &LinuxResources,
         known: &LinuxResources,
-    ) -> Vec<String> {
-        if on.unit.is_slice() {
-            return Vec::new();
-        }
+    ) -> Result<Vec<Step>> {
+        let mut facts = self.facts(on, r, known)?;
+        // v2's are properties, or files of the map.
+        let weighs = known.block_io().is_some() && !self.shared.host().is_unified();
+        facts.bfq = weighs && self.shared.is_live() && self.has_bfq();
+        let again = resources::overwritten(known, r, self.target(), facts);
+        let options = Options { skip_devices: true, strict: false };
+        let plan = resources::plan(&again, self.target(), options)?;
+        Ok(plan.steps)
+    }
+
+    /// Warnings of what the unit, which is there, can only have in a file.
+    pub(super) fn too_late(&self, r: &LinuxResources, known: &LinuxResources) -> Vec<String> {
         let facts = Facts { version: 0, known, bfq: false };
         resources::too_late(r, self.target(), facts)
+    }
+
+    /// Rules that change while everybody runs on, who may be denied what they have for a moment.
+    fn not_held(&self, r: &LinuxResources) -> Option<String> {
+        let rules = r.devices().as_ref().is_some_and(|d| !d.is_empty());
+        let changes = rules && !self.config.flags.skip_devices && !self.shared.host().is_unified();
+        (changes && self.find("freezer").is_none()).then(|| {
+            "device rules change without a freeze, since the cgroup has no freezer: processes may \
+             be denied a device for a moment"
+                .to_owned()
+        })
     }
 
     /// v1: systemd denies a unit with device rules everything for a moment, at every change. Not a

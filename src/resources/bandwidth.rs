@@ -76,7 +76,8 @@ impl Bandwidth {
     /// The quota that systemd writes for that.
     pub(super) fn rounded(self) -> i64 {
         let Some(per_second) = self.per_second() else { return self.quota };
-        let quota = u128::from(per_second) * u128::from(self.period) / u128::from(SECOND);
+        // Never below what was asked for: the kernel takes no less than a millisecond.
+        let quota = (u128::from(per_second) * u128::from(self.period)).div_ceil(u128::from(SECOND));
         i64::try_from(quota).unwrap_or(self.quota)
     }
 

@@ -13,6 +13,7 @@ mod io;
 mod memory;
 mod merge;
 mod network;
+mod overwritten;
 pub mod parse;
 mod pids;
 mod properties;
@@ -28,6 +29,7 @@ pub use cpuset::file_name as cpuset_file;
 pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
+pub use overwritten::overwritten;
 pub use properties::{at_creation, properties, rounded, too_late, unset, Facts, Properties};
 
 use oci_spec::runtime::LinuxResources;

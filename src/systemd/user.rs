@@ -36,8 +36,9 @@ pub fn user_properties<'a>(
     Ok(out.into_iter().map(|(name, (value, _))| Property::new(name, value)).collect())
 }
 
-/// What is not a container's to say: which processes are in the unit, where it is, and which other
-/// units live and die with it. `PIDs` adds to the caller's; a `Slice` would win over it.
+/// What is not a container's to say: which processes are in the unit, where and whose it is, which
+/// other units live and die with it (also by the names of old, which systemd still takes), and what
+/// becomes of the host when it ends. `PIDs` adds to the caller's; a `Slice` would win over it.
 const REFUSED: &[&str] = &[
     "PIDs",
     "PIDFDs",
@@ -46,6 +47,24 @@ const REFUSED: &[&str] = &[
     "Delegate",
     "DelegateControllers",
     "DelegateSubgroup",
+    "User",
+    "Group",
+    "AddRef",
+    "RefuseManualStart",
+    "RefuseManualStop",
+    "SuccessAction",
+    "FailureAction",
+    "JobTimeoutAction",
+    "StartLimitAction",
+    "RebootArgument",
+    "JobTimeoutRebootArgument",
+    "RequiresOverridable",
+    "RequisiteOverridable",
+    "BindTo",
+    "PropagatesReloadTo",
+    "PropagateReloadTo",
+    "ReloadPropagatedFrom",
+    "PropagateReloadFrom",
     "Wants",
     "Requires",
     "Requisite",

@@ -113,6 +113,8 @@ pub fn in_a_pid_namespace() {
     let pid = i32::try_from(child.id()).unwrap();
     let was = home_of(pid);
     let error = s.manager.add(&[pid], katacg::manager::Add::default()).unwrap_err();
+    assert_eq!(error.code(), katacg::Code::Unsupported, "{error}");
+    assert!(error.to_string().contains("another PID namespace"), "{error}");
     assert_eq!(home_of(pid), was, "{error}");
     child.kill().unwrap();
     child.wait().unwrap();
@@ -120,8 +122,8 @@ pub fn in_a_pid_namespace() {
     std::mem::forget(s);
 }
 
-/// systemd moves processes by number, which only it and its namespace have in common with us: what
-/// has not arrived is an error, whatever systemd says.
+/// systemd moves processes by number, which only it and its namespace have in common with us: it is
+/// not asked for one of another namespace.
 #[test]
 fn in_a_pid_namespace_of_ones_own() {
     need_systemd!();
@@ -138,6 +140,8 @@ fn in_a_pid_namespace_of_ones_own() {
     unshare.env("KATACG_TEST_UNIT", &unit).env("KATACG_TEST_PATH", &path);
     crate::helper::run(unshare);
     assert!(alive(pid));
+    // Nobody of that number was moved either.
+    assert_eq!(s.manager.pids().unwrap(), [pid]);
     s.end();
 }
 

@@ -146,6 +146,21 @@ fn the_oom_killer_is_counted() {
     s.end();
 }
 
+/// At any change of a unit systemd writes all that it knows of, as it knows it.
+#[test]
+fn a_change_leaves_what_systemd_was_never_told() {
+    need_systemd!();
+    need!(unified(), "v1 has no unified map");
+    let mut s = Sandbox::new(r#"{"unified":{"cpu.weight.nice":"-5","memory.oom.group":"1"}}"#);
+    let now = || [s.file("cpu.weight.nice"), s.file("memory.oom.group")];
+    assert_eq!(now(), ["-5", "1"]);
+    s.set(r#"{"pids":{"limit":30}}"#).unwrap();
+    assert_eq!(now(), ["-5", "1"]);
+    s.set(r#"{"cpu":{"shares":2000}}"#).unwrap();
+    assert_eq!(s.file("cpu.weight"), "170");
+    s.end();
+}
+
 #[test]
 fn a_unit_that_systemd_collected() {
     need_systemd!();

@@ -111,6 +111,9 @@ pub(in crate::systemd) fn user() -> Result<Vec<Endpoint>> {
 
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Option<Vec<u8>> {
+    if crate::sys::is_privileged_for_another() {
+        return None;
+    }
     std::env::var_os(name).map(OsString::into_vec).filter(|value| !value.is_empty())
 }
 

@@ -182,6 +182,11 @@ impl Connection {
         (!self.signals.is_empty()).then(|| self.signals.remove(0))
     }
 
+    /// Whether systemd takes the number of a process for that of another one.
+    pub fn is_elsewhere(&self) -> bool {
+        self.socket.is_elsewhere()
+    }
+
     /// Whether signals cannot come, because the bus refused to pass them on.
     pub fn is_deaf(&self) -> bool {
         self.deaf

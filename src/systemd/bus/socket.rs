@@ -44,6 +44,11 @@ impl Socket {
         }
     }
 
+    /// See [`crate::sys::is_peer_elsewhere`].
+    pub fn is_elsewhere(&self) -> bool {
+        crate::sys::is_peer_elsewhere(&self.fd)
+    }
+
     /// All of it. Never SIGPIPE: the caller's dispositions are not ours to rely on.
     pub fn write_all(&self, mut bytes: &[u8], deadline: Deadline) -> Outcome<()> {
         while !bytes.is_empty() {

@@ -5,7 +5,7 @@ use zbus::zvariant::Value as Wire;
 use super::error;
 use super::name;
 use super::talk::{Step, Talk};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::systemd::bus::{from_wire, text, to_wire, Answer, Connection, Fault, Method, Outcome};
 use crate::systemd::{Property, Value};
 
@@ -32,6 +32,16 @@ pub(super) fn wire(properties: &[Property]) -> Result<Vec<(&str, Wire<'_>)>> {
     properties.iter().map(|p| Ok((text(&p.name)?, to_wire(&p.value)?))).collect()
 }
 
+/// That the numbers of processes mean the same to systemd: it would move somebody else's.
+pub(super) fn known_here(connection: &Connection) -> Outcome<()> {
+    if !connection.is_elsewhere() {
+        return Ok(());
+    }
+    let text = "systemd is in another PID namespace, where these numbers are other processes'";
+    let error = Error::new(Code::Unsupported, text);
+    Err(Fault::Failed(error.advice("do it in the PID namespace that systemd is in")))
+}
+
 /// Has systemd forget that a unit failed, so that nothing is left of it; without an answer.
 pub(super) fn reset_failed(connection: &mut Connection, unit: &str) -> Outcome<u32> {
     connection.push(manager("ResetFailedUnit"), &unit, Answer::None)
@@ -53,6 +63,7 @@ impl Talk<'_> {
         let unit = self.asked.subject;
         let below = text(below).map_err(|e| self.error(e.into()))?;
         self.run(|Step { connection, answer, .. }| {
+            known_here(connection)?;
             let body = (unit, below, pids);
             connection.call(manager("AttachProcessesToUnit"), &body, answer)
         })

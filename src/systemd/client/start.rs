@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::is;
 use super::job::{state, End, Job};
 use super::name;
-use super::requests::{manager, reset_failed, wire};
+use super::requests::{known_here, manager, reset_failed, wire};
 use super::talk::{Step, Talk};
 use super::Started;
 use crate::error::{Code, Error, Result};
@@ -83,7 +83,11 @@ impl Talk<'_> {
         let rule = name::job_removed(unit);
         let deadline = self.deadline;
         let mut accepted = false;
+        let names_processes = properties.iter().any(|(name, _)| *name == "PIDs");
         let attempt = self.run(|mut step| {
+            if names_processes {
+                known_here(step.connection)?;
+            }
             // Both go out at once. The bus works in order, so that it passes the signal on even
             // if the job is done at once; whoever starts a job is sent its end without a
             // Subscribe (systemd 209 and later).
