@@ -32,6 +32,20 @@ pub(crate) fn read_to_end(fd: impl AsFd, start: usize) -> std::result::Result<Ve
     }
 }
 
+/// The whole of a file that the kernel makes at the first read: less than there is room for is its end,
+/// which need not be asked for.
+pub(crate) fn read_at_once(fd: impl AsFd) -> std::result::Result<Vec<u8>, Errno> {
+    let mut text = Vec::new();
+    let mut buffer = [0u8; 2048];
+    loop {
+        let length = rustix::io::retry_on_intr(|| rustix::io::read(&fd, &mut buffer[..]))?;
+        text.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        if length < buffer.len() {
+            return Ok(text);
+        }
+    }
+}
+
 /// A file of /proc or /sys that is no cgroup's, to its end.
 pub(crate) fn read_file(path: &str) -> Result<Vec<u8>> {
     let failed = |what| move |e| Error::system(what, path.as_bytes(), e);

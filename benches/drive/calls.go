@@ -23,10 +23,10 @@ type callCount struct {
 	work, runtime float64
 }
 
-// calls counts them as the difference of a long and a short run: start and end cancel out.
-func (r *runner) calls(p participant) (callCount, error) {
-	// Long enough for the process that is moved to have started in both.
-	const short, long = 100, 200
+// calls counts them as the difference of a long and a short run: start and end cancel out. The short
+// one is long enough for the process that is moved to have started in both.
+func (r *runner) calls(p participant, short int) (callCount, error) {
+	long := 2 * short
 	few, err := r.strace(p, short)
 	if err != nil {
 		return callCount{}, err
@@ -37,7 +37,7 @@ func (r *runner) calls(p participant) (callCount, error) {
 	}
 	var count callCount
 	for name, n := range many {
-		each := float64(n-few[name]) / (long - short)
+		each := float64(n-few[name]) / float64(long-short)
 		if ofRuntimes[name] {
 			count.runtime += each
 		} else {

@@ -42,10 +42,10 @@ func (p *page) cold(plan plan, res *results) {
 	p.line("Start is everything from nothing until the process is inside and limited, without "+
 		"destroy; cold, after %d ms of quiet, and warm. Joining is the part of it that gets the "+
 		"process in: the call that moves it, or, by itself, opening the descriptors, handing them to "+
-		"the child, the child's writes and its answer. The rest is making the cgroup and setting the "+
-		"limits. Where one call creates and attaches, that call is the joining, and the rest is "+
-		"setting. × is how many times as long as %q takes; meant: cold, each peer's joining "+
-		"≥ %d times.\n", plan.pause, res.version.self, wantCold)
+		"the child, the child's writes and its answer, or making a child that is born inside. The rest "+
+		"is making the cgroup and setting the limits. Where one call creates and attaches, that call "+
+		"is the joining, and the rest is setting. × is how many times as long as %q takes; meant: "+
+		"cold, each peer's joining ≥ %d times.\n", plan.pause, res.version.self, wantCold)
 	p.line("A start needs a process. It is there already and making it is not counted, as with runc, "+
 		"which makes its child first and lets it wait. But for %s: they make a new child when the "+
 		"cgroup is ready, and that is counted as joining.\n", strings.Join(makers(res.there), ", "))

@@ -18,7 +18,7 @@ import (
 
 // plan is how much is measured.
 type plan struct {
-	rounds, warm, cold, siblings, mounts int
+	rounds, warm, cold, traced, siblings, mounts int
 	// pause lets the kernel's grace period for process moves run out: the next one waits again.
 	pause int
 	// root is the repository, builds where the programs are.
@@ -52,6 +52,7 @@ func main() {
 	flag.IntVar(&p.rounds, "rounds", 20, "how often everything is done")
 	flag.IntVar(&p.warm, "warm", 60, "cycles in a burst")
 	flag.IntVar(&p.cold, "cold", 6, "cycles with a pause before each")
+	flag.IntVar(&p.traced, "traced", 100, "cycles, and twice as many, whose system calls are counted")
 	flag.IntVar(&p.pause, "pause", 50, "milliseconds of pause")
 	flag.IntVar(&p.siblings, "siblings", 5000, "cgroups beside those that are measured")
 	flag.IntVar(&p.mounts, "mounts", 10000, "mounts beside the host's own")
@@ -138,7 +139,7 @@ func measure(p plan, r *runner, res *results) error {
 		if err := crowd(p, r, res, turns); err != nil {
 			return err
 		}
-		count(r, res)
+		count(p, r, res)
 	}
 	if p.cycleOnly {
 		return nil
@@ -189,13 +190,13 @@ func crowd(p plan, r *runner, res *results, turns func(int) []participant) error
 	return errors.Join(err, r.stage.removeSiblings(p.siblings))
 }
 
-func count(r *runner, res *results) {
+func count(p plan, r *runner, res *results) {
 	say("counting system calls")
 	for _, one := range res.there {
 		if one.executes() {
 			continue
 		}
-		count, err := r.calls(one)
+		count, err := r.calls(one, p.traced)
 		if err != nil {
 			res.skipped = append(res.skipped, "System calls were not counted: "+err.Error()+".")
 			return

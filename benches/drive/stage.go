@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -75,91 +74,14 @@ type stage struct {
 // newStage builds one. What it made when it failed is for remove, too.
 func newStage(v *version, base string) (*stage, error) {
 	s := &stage{version: v, base: base, name: fmt.Sprintf("/katacg-test-bench-%d", os.Getpid())}
-	for _, hierarchy := range v.hierarchies {
-		if err := os.Mkdir(s.dir(hierarchy), 0o755); err != nil {
-			return s, err
+	for _, name := range []string{"", "home"} {
+		for _, hierarchy := range v.hierarchies {
+			if err := os.Mkdir(filepath.Join(s.dir(hierarchy), name), 0o755); err != nil {
+				return s, err
+			}
 		}
 	}
-	prepare := s.prepareV1
-	if v == v2 {
-		prepare = s.prepareV2
-	}
-	if err := prepare(); err != nil {
-		return s, err
-	}
-	for _, hierarchy := range v.hierarchies {
-		if err := os.Mkdir(filepath.Join(s.dir(hierarchy), "home"), 0o755); err != nil {
-			return s, err
-		}
-	}
-	if v == v2 {
-		return s, nil
-	}
-	return s, s.fillCpuset("home")
-}
-
-// prepareV1 gives it the root's cpuset.
-func (s *stage) prepareV1() error {
-	for file, value := range map[string]*string{"cpuset.cpus": &s.cpus, "cpuset.mems": &s.mems} {
-		text, err := words(filepath.Join(s.base, "cpuset"), file)
-		if err != nil {
-			return err
-		}
-		*value = strings.Join(text, "")
-	}
-	return s.fillCpuset("")
-}
-
-// fillCpuset is for v1, where an empty cpuset takes no process, and its children can have nothing.
-func (s *stage) fillCpuset(child string) error {
-	for file, value := range map[string]string{"cpuset.cpus": s.cpus, "cpuset.mems": s.mems} {
-		path := filepath.Join(s.dir("cpuset"), child, file)
-		if err := os.WriteFile(path, []byte(value), 0); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// prepareV2 turns all controllers on, so that no participant has to.
-func (s *stage) prepareV2() error {
-	all, err := words(s.base, "cgroup.controllers")
-	if err != nil {
-		return err
-	}
-	before, err := words(s.base, subtreeControl)
-	if err != nil {
-		return err
-	}
-	for _, controller := range all {
-		if slices.Contains(before, controller) {
-			continue
-		}
-		if err := control(s.base, '+', controller); err != nil {
-			return err
-		}
-		s.enabled = append(s.enabled, controller)
-	}
-	for _, controller := range all {
-		if err := control(s.dir(""), '+', controller); err != nil {
-			return err
-		}
-	}
-	for file, value := range map[string]*string{"cpus": &s.cpus, "mems": &s.mems} {
-		text, err := words(s.dir(""), "cpuset."+file+".effective")
-		if err != nil {
-			return err
-		}
-		*value = strings.Join(text, "")
-	}
-	return nil
-}
-
-const subtreeControl = "cgroup.subtree_control"
-
-// control turns a controller on or off for a v2 cgroup's children.
-func control(dir string, sign byte, controller string) error {
-	return os.WriteFile(filepath.Join(dir, subtreeControl), []byte(string(sign)+controller), 0)
+	return s, v.prepare(s)
 }
 
 func (s *stage) dir(hierarchy string) string {

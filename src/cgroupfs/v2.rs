@@ -7,33 +7,35 @@ use rustix::io::Errno;
 
 use super::Cgroup;
 use crate::error::{Code, Error, Result};
+use crate::host::DOMAIN_CONTROLLERS;
+use crate::sys::read_at_once;
 
 /// Files that go to the owner of a delegated cgroup, where the kernel has no list of them.
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
 impl Cgroup<'_> {
-    /// Turns on, in all the cgroup's ancestors, every controller that the mount has, or
-    /// `only_needed`. One that cannot be turned on (processes inside an ancestor: EBUSY; realtime
+    /// Turns on, in all the cgroup's ancestors, `all` the mount's controllers, or the `needed` ones
+    /// alone where there are no others in `all`. One that cannot be turned on (processes inside an ancestor: EBUSY; realtime
     /// tasks below: EINVAL; not delegated to us) is left: the write of a limit that needs it says so.
     ///
     /// What was turned on is told to `done`: the length of the ancestor's path, the controllers.
+    /// Returns whether the cgroup is known to be a domain by that.
     pub fn enable_controllers(
         &self,
         needed: &[String],
-        only_needed: bool,
+        all: &[String],
         done: &mut Vec<(usize, Vec<String>)>,
-    ) -> Result<()> {
-        let root = self.prefix(0);
-        let mut wanted = root.words("cgroup.controllers")?;
-        wanted.retain(|c| !only_needed || needed.contains(c));
+    ) -> Result<bool> {
+        let wanted = all;
         let missing = |cgroup: Cgroup<'_>| -> Result<Vec<String>> {
             let on = cgroup.words("cgroup.subtree_control")?;
             Ok(wanted.iter().filter(|c| !on.contains(c)).cloned().collect())
         };
         // Usually the ancestors have long been prepared; the nearest one tells.
-        let Some(parent) = self.parent() else { return Ok(()) };
+        let Some(parent) = self.parent() else { return Ok(true) };
         if missing(parent)?.is_empty() {
-            return Ok(());
+            // With one of these on, the kernel lets nothing below be threaded.
+            return Ok(wanted.iter().any(|c| DOMAIN_CONTROLLERS.contains(&c.as_str())));
         }
         for level in self.ancestors() {
             let mut wanted = missing(level)?;
@@ -54,7 +56,7 @@ impl Cgroup<'_> {
             let on = |c: &String| level.control('+', std::slice::from_ref(c)).is_ok();
             done.push((level.len(), wanted.into_iter().filter(on).collect()));
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Turns controllers on (`+`) or off (`-`) for the children.
@@ -127,7 +129,9 @@ impl Cgroup<'_> {
 
     /// A file's words.
     pub fn words(&self, file: &str) -> Result<Vec<String>> {
-        let text = self.read(file)?;
+        let failed = |what| move |e| Error::system(what, &self.absolute(file), e);
+        let fd = self.open(file, OFlags::RDONLY).map_err(failed("open"))?;
+        let text = read_at_once(&fd).map_err(failed("read"))?;
         Ok(String::from_utf8_lossy(&text).split_whitespace().map(str::to_owned).collect())
     }
 

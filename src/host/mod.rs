@@ -222,6 +222,9 @@ fn words(text: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(text).split_whitespace().map(str::to_owned).collect()
 }
 
+/// Controllers of v2 that no threaded cgroup has, nor the root of a threaded subtree for its children.
+pub const DOMAIN_CONTROLLERS: &[&str] = &["memory", "io", "hugetlb", "rdma"];
+
 /// The controllers of /proc/self/cgroup, each with this process's cgroup.
 pub(crate) type Own = BTreeMap<String, Vec<u8>>;
 
@@ -236,16 +239,7 @@ pub(crate) fn own_text(id: i32) -> Result<Vec<u8>> {
     let failed = |what, e| Error::system(what, path.as_bytes(), e);
     let fd = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| failed("open", e))?;
-    // The kernel makes the whole text at the first read; less than there is room for is the end.
-    let mut text = Vec::new();
-    let mut buffer = [0u8; 2048];
-    loop {
-        let length = rustix::io::read(&fd, &mut buffer).map_err(|e| failed("read", e))?;
-        text.extend_from_slice(buffer.get(..length).unwrap_or_default());
-        if length < buffer.len() {
-            return Ok(text);
-        }
-    }
+    crate::sys::read_at_once(&fd).map_err(|e| failed("read", e))
 }
 
 /// Threads of a process that are elsewhere than the process is, whose text is given, and theirs.

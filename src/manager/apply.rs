@@ -1,5 +1,6 @@
 //! Creating the cgroup and moving a process in.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
@@ -51,11 +52,14 @@ impl Manager {
             None => resources::plan_before_join(&self.resources(), self.target())?,
         };
         let mut out = Plan::default();
-        let wanted = set.unwrap_or(&self.config.resources);
         for joined in self.each() {
             out.steps.push(Step::Create { hierarchy: joined.hierarchy });
         }
-        let limits = self.limits(wanted);
+        // What is not set now will be.
+        let limits = match set {
+            Some(_) => Cow::Borrowed(&knobs),
+            None => Cow::Owned(self.limits(&self.config.resources)),
+        };
         out.steps.extend(self.to_enable(&limits));
         if let Some(joined) = self.each().next().filter(|_| unified) {
             let domain = resources::needs_domain(&limits);
@@ -161,9 +165,20 @@ impl Manager {
             // A cgroup that is there already, or a part of it, is set as set does it: in turn, and
             // undone.
             let writes = plan.writes().next().is_some();
-            let _turn = if writes { self.take_turn()? } else { None };
             run.keep_old_values(writes && !self.config.flags.no_rollback);
-            let done = run.carry_out(&plan).and_then(|()| run.verify());
+            let create = |step: &&Step| matches!(step, Step::Create { .. });
+            let at = plan.steps.iter().take_while(create).count();
+            let rest = Plan { steps: plan.steps.split_off(at), warnings: Vec::new() };
+            let mut turn = None;
+            let done = run
+                .carry_out(&plan)
+                .and_then(|()| {
+                    if writes && !run.has_made_all() {
+                        turn = self.take_turn().map_err(|e| run.undo(e))?;
+                    }
+                    run.carry_out(&rest)
+                })
+                .and_then(|()| run.verify());
             match done {
                 Ok(()) => {
                     plan.warnings.append(&mut run.warnings);

@@ -41,6 +41,8 @@ pub(super) struct Run<'m> {
     /// The hierarchy of the step that failed.
     failed_in: Option<usize>,
     made: bool,
+    /// The cgroup2 cgroup can only be a domain.
+    is_domain: bool,
     pub(super) told: Told,
     /// What had no effect after all.
     pub(super) warnings: Vec<String>,
@@ -63,6 +65,7 @@ impl<'m> Run<'m> {
             old: Vec::new(),
             failed_in: None,
             made: false,
+            is_domain: false,
             told: Told::default(),
             warnings: Vec::new(),
         }
@@ -76,6 +79,16 @@ impl<'m> Run<'m> {
     /// Whether it made a directory.
     pub(super) fn made(&self) -> bool {
         self.made
+    }
+
+    /// Whether the cgroup is this call's own in every hierarchy.
+    pub(super) fn has_made_all(&self) -> bool {
+        self.manager.each().all(|j| {
+            let own = |(h, path, made): &(usize, Vec<u8>, Created)| {
+                *h == j.hierarchy && made.0.last() == Some(&path.len())
+            };
+            self.created.iter().any(own)
+        })
     }
 
     /// In which hierarchy a step failed.
@@ -164,14 +177,19 @@ impl<'m> Run<'m> {
                     }
                 }
                 // On systemd's ground only what is needed: it turns the rest off again.
+                let facts = self.manager.shared.host().hierarchies.get(*hierarchy);
+                let mut all = facts.map_or_else(Vec::new, |h| h.controllers.clone());
                 let only_needed = self.manager.unit.is_some();
+                all.retain(|c| !only_needed || needed.contains(c));
                 let mut enabled = Vec::new();
                 let cgroup = self.cgroup(*hierarchy)?;
-                let result = cgroup.enable_controllers(needed, only_needed, &mut enabled);
+                let result = cgroup.enable_controllers(needed, &all, &mut enabled);
                 self.enabled
                     .extend(enabled.into_iter().map(|(end, names)| (*hierarchy, end, names)));
-                result
+                self.is_domain = result?;
+                Ok(())
             }
+            Step::SettleType { .. } if self.is_domain => Ok(()),
             Step::SettleType { hierarchy, domain } => self.cgroup(*hierarchy)?.settle_type(*domain),
             Step::CreateBelow { hierarchy, below, threaded } => {
                 self.make(*hierarchy, below)?;

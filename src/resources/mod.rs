@@ -35,7 +35,7 @@ pub use properties::{at_creation, properties, rounded, too_late, unset, Facts, P
 use oci_spec::runtime::LinuxResources;
 
 use crate::error::{fail, Code, Error, Result};
-use crate::host::{Host, Version};
+use crate::host::{Host, Version, DOMAIN_CONTROLLERS};
 use crate::plan::{Plan, Step, Write};
 
 /// Where a manager's cgroup is: which hierarchies it has joined.
@@ -177,11 +177,10 @@ pub fn plan_before_join(resources: &LinuxResources, target: Target<'_>) -> Resul
 
 /// A controller that the plan writes limits of, and that no threaded cgroup v2 has.
 pub fn needs_domain(plan: &Plan) -> Option<&'static str> {
-    let domain = ["memory", "io", "hugetlb", "rdma"];
     // Of the file: the map's writes have one controller for all.
     let controller = |w: &Write| w.file.split('.').next().map(str::to_owned);
     let written: Vec<String> = plan.writes().filter_map(controller).collect();
-    domain.into_iter().find(|name| written.iter().any(|w| w == name))
+    DOMAIN_CONTROLLERS.iter().copied().find(|name| written.iter().any(|w| w == name))
 }
 
 /// Device rules are not this version's to apply; not applying them in silence would give a
