@@ -282,8 +282,8 @@
 #define KATACG_PLAN_TEXT 1
 
 /**
- * katacg_manager_plan: what katacg_manager_apply does (creating, knobs, nobody moved), instead
- * of what katacg_manager_set does.
+ * katacg_manager_plan: what katacg_manager_apply does with KATACG_APPLY_SET (creating, knobs, nobody
+ * moved), instead of what katacg_manager_set does.
  */
 #define KATACG_PLAN_APPLY 2
 
@@ -733,7 +733,8 @@ KATACG_MUST_USE int katacg_host_open(struct katacg_host **out, struct katacg_err
 /**
  * A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
  * counts as root, and a hybrid host's cgroup2 mount as one without controllers. Plans of units need
- * opts.systemd_version; without it this host's systemd is asked.
+ * opts.systemd_version; without it this host's systemd is asked. Everything but plans, paths and states
+ * is done for real, where the text says that the mounts are.
  *
  * mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
  * /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
@@ -955,7 +956,10 @@ int katacg_manager_set(const struct katacg_manager *manager,
  *
  * resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
  * as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
- * "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}; of systemd
+ * "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}, with "hierarchy", and
+ * where there are such "controller", "file", "value", "if_missing" ("skip", "warn", or the write that is
+ * done instead), "retry_after" (a file after which it is tried once more), "read_back" (true), "limit" and
+ * "swap" (of check: what memory.current must be below); of systemd
  * {"op":"start","unit":U,"properties":[[NAME,VALUE],...],"resources":[...]}, {"op":"property","unit":U,
  * "properties":[...]}, "freeze" and "thaw", with values as GVariant text. Text: a line a step, fields
  * separated by tabs: operation, controller, file, value; of systemd operation, "systemd", unit,
@@ -1232,8 +1236,8 @@ int katacg_manager_kill(const struct katacg_manager *manager,
 /**
  * How many processes of the cgroup the OOM killer has killed.
  *
- * out: the number. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP
- * (KATACG_ERR_CONTROLLER: no memory controller; KATACG_ERR_UNSUPPORTED: the kernel does not count),
+ * out: the number; not written on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such
+ * cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no memory controller; KATACG_ERR_UNSUPPORTED: the kernel does not count),
  * what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
  * any. Fork: safe.
  */

@@ -40,7 +40,8 @@ var participants = []participant{
 	},
 	{
 		label: "libkatacg, C, apart", program: "katacg", mode: "apart",
-		note: "The same with create, set and attach as a call each.",
+		note: "The same with create, set and attach as a call each, and, as the peers do it, without " +
+			"keeping old values (KATACG_MANAGER_NO_ROLLBACK).",
 	},
 	{
 		label: bySelf, program: "self",

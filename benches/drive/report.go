@@ -89,7 +89,8 @@ func (p *page) cycle(plan plan, res *results) {
 		"cold, ms", "middle half"}
 	if len(res.beside) > 0 {
 		crowded = fmt.Sprintf("Crowded: warm, with %d other cgroups beside it in each hierarchy and "+
-			"%d more mounts; meant: no more than 10 %% slower than the floor is then. ",
+			"%d more mounts; the kernel itself takes longer then, so meant is: no more than 10 %% slower than "+
+			"the floor is then. ",
 			plan.siblings, plan.mounts)
 		columns = append(columns, "crowded, µs", "of floor")
 	}

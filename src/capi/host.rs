@@ -47,7 +47,8 @@ pub unsafe extern "C" fn katacg_host_open(
 
 /// A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
 /// counts as root, and a hybrid host's cgroup2 mount as one without controllers. Plans of units need
-/// opts.systemd_version; without it this host's systemd is asked.
+/// opts.systemd_version; without it this host's systemd is asked. Everything but plans, paths and states
+/// is done for real, where the text says that the mounts are.
 ///
 /// mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
 /// /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT

@@ -115,8 +115,8 @@ pub unsafe extern "C" fn katacg_manager_kill(
 
 /// How many processes of the cgroup the OOM killer has killed.
 ///
-/// out: the number. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP
-/// (KATACG_ERR_CONTROLLER: no memory controller; KATACG_ERR_UNSUPPORTED: the kernel does not count),
+/// out: the number; not written on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such
+/// cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no memory controller; KATACG_ERR_UNSUPPORTED: the kernel does not count),
 /// what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
 /// any. Fork: safe.
 #[no_mangle]

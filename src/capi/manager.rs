@@ -24,8 +24,8 @@ use crate::systemd::Bus;
 pub const KATACG_APPLY_SET: u32 = 1;
 /// katacg_manager_plan: lines of tab-separated fields instead of JSON.
 pub const KATACG_PLAN_TEXT: u32 = 1;
-/// katacg_manager_plan: what katacg_manager_apply does (creating, knobs, nobody moved), instead
-/// of what katacg_manager_set does.
+/// katacg_manager_plan: what katacg_manager_apply does with KATACG_APPLY_SET (creating, knobs, nobody
+/// moved), instead of what katacg_manager_set does.
 pub const KATACG_PLAN_APPLY: u32 = 2;
 
 /// A manager: one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
@@ -340,7 +340,10 @@ pub unsafe extern "C" fn katacg_manager_set(
 ///
 /// resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
 /// as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
-/// "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}; of systemd
+/// "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}, with "hierarchy", and
+/// where there are such "controller", "file", "value", "if_missing" ("skip", "warn", or the write that is
+/// done instead), "retry_after" (a file after which it is tried once more), "read_back" (true), "limit" and
+/// "swap" (of check: what memory.current must be below); of systemd
 /// {"op":"start","unit":U,"properties":[[NAME,VALUE],...],"resources":[...]}, {"op":"property","unit":U,
 /// "properties":[...]}, "freeze" and "thaw", with values as GVariant text. Text: a line a step, fields
 /// separated by tabs: operation, controller, file, value; of systemd operation, "systemd", unit,

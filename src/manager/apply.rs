@@ -160,7 +160,7 @@ impl Manager {
             let mut plan = self.plan_apply(pid, set.then_some(&known))?;
             let mut run = Run::new(self);
             if pid != NOBODY {
-                run.remember(Kind::Process, &[pid])?;
+                run.find(&plan, pid)?;
             }
             // A cgroup that is there already, or a part of it, is set as set does it: in turn, and
             // undone.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::process::{test_kill_process, Pid};
 
 use super::keep::takes_one_number;
 use super::knob::{check_memory, explain, gone, gone_or};
@@ -96,6 +97,22 @@ impl<'m> Run<'m> {
         self.failed_in
     }
 
+    /// That a process is there, where no failure can come after it has moved: then nobody needs to
+    /// know where it was.
+    pub(super) fn find(&mut self, plan: &Plan, id: i32) -> Result<()> {
+        let attach = |step: &Step| matches!(step, Step::Attach { .. });
+        let moves = plan.steps.iter().filter(|step| attach(step)).count();
+        if moves != 1 || !plan.steps.last().is_some_and(attach) {
+            return self.remember(Kind::Process, &[id]);
+        }
+        let Some(pid) = Pid::from_raw(id) else { return Ok(()) };
+        match test_kill_process(pid) {
+            Err(Errno::SRCH) => Err(not_there(id)),
+            // Somebody else's.
+            _ => Ok(()),
+        }
+    }
+
     /// Notes where tasks are, so that they can be put back. An id that is gone ends here,
     /// before anything is made.
     pub(super) fn remember(&mut self, kind: Kind, ids: &[i32]) -> Result<()> {
@@ -109,10 +126,7 @@ impl<'m> Run<'m> {
                     }
                     self.origin.insert(id, text);
                 }
-                Err(e) if e.is(Errno::NOENT) || e.is(Errno::SRCH) => {
-                    let id = id.to_string();
-                    return Err(Error::system("find process", id.as_bytes(), Errno::SRCH));
-                }
+                Err(e) if e.is(Errno::NOENT) || e.is(Errno::SRCH) => return Err(not_there(id)),
                 // /proc mounted hidepid, or not at all: the kernel still lets it be moved.
                 Err(_) => {}
             }
@@ -180,9 +194,13 @@ impl<'m> Run<'m> {
                 let facts = self.manager.shared.host().hierarchies.get(*hierarchy);
                 let mut all = facts.map_or_else(Vec::new, |h| h.controllers.clone());
                 let only_needed = self.manager.unit.is_some();
+                let cgroup = self.cgroup(*hierarchy)?;
+                if all.is_empty() {
+                    // A host from text does not know.
+                    all = cgroup.prefix(0).words("cgroup.controllers")?;
+                }
                 all.retain(|c| !only_needed || needed.contains(c));
                 let mut enabled = Vec::new();
-                let cgroup = self.cgroup(*hierarchy)?;
                 let result = cgroup.enable_controllers(needed, &all, &mut enabled);
                 self.enabled
                     .extend(enabled.into_iter().map(|(end, names)| (*hierarchy, end, names)));
@@ -332,4 +350,8 @@ impl<'m> Run<'m> {
         };
         [of("cpuset.cpus"), of("cpuset.mems")]
     }
+}
+
+fn not_there(id: i32) -> Error {
+    Error::system("find process", id.to_string().as_bytes(), Errno::SRCH)
 }

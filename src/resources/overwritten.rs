@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxResources};
+use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxResources, LinuxWeightDevice};
 
 use super::cpu::{self, DEFAULT_PERIOD};
 use super::{Facts, Target};
@@ -56,11 +56,42 @@ pub fn overwritten(
     }
     // v1: it scales BFQ's weights once more, and has none for devices.
     if let Some(io) = known.block_io().as_ref().filter(|_| facts.bfq && !target.host.is_unified()) {
+        let new = r.block_io().clone().unwrap_or_default();
         let mut again = LinuxBlockIo::default();
-        let new = r.block_io().as_ref();
-        again.set_weight(io.weight().filter(|_| new.is_none_or(|new| new.weight().is_none())));
-        again.set_weight_device(io.weight_device().clone());
+        again.set_weight(io.weight().filter(|_| new.weight().is_none()));
+        let mut devices = io.weight_device().clone().unwrap_or_default();
+        let id = |d: &LinuxWeightDevice| (d.major(), d.minor());
+        devices.retain(|d| !new.weight_device().iter().flatten().any(|new| id(new) == id(d)));
+        again.set_weight_device(Some(devices));
         out.set_block_io(Some(again));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Host, Sources};
+    use crate::resources::parse;
+
+    #[test]
+    fn weights_of_bfq_on_v1() {
+        let mountinfo = b"30 20 0:30 / /sys/fs/cgroup/blkio rw - cgroup none rw,blkio\n";
+        let host = Host::parse(Sources { mountinfo, cgroup: b"1:blkio:/\n", ..Sources::default() });
+        let host = host.unwrap();
+        let target = Target { host: &host, joined: &[0] };
+        let read = |json: &str| parse::resources(json.as_bytes()).unwrap();
+        let known = read(
+            r#"{"blockIO":{"weight":200,"weightDevice":[{"major":7,"minor":0,"weight":300},
+            {"major":7,"minor":1,"weight":400}]}}"#,
+        );
+        let facts = Facts { version: 252, known: &known, bfq: true };
+        let new = read(r#"{"blockIO":{"weightDevice":[{"major":7,"minor":0,"weight":77}]}}"#);
+        let wanted = read(
+            r#"{"blockIO":{"weight":200,"weightDevice":[{"major":7,"minor":1,"weight":400}]}}"#,
+        );
+        assert_eq!(overwritten(&known, &new, target, facts), wanted);
+        let facts = Facts { bfq: false, ..facts };
+        assert_eq!(overwritten(&known, &new, target, facts), LinuxResources::default());
+    }
 }
