@@ -71,6 +71,11 @@ func TestFreezeNothing(t *testing.T) {
 		"Freeze": m.Freeze(time.Second), "Thaw": m.Thaw(), "FreezerState": stateErr,
 		"Kill": m.Kill(syscall.SIGKILL), "OOMKills": oomErr, "OpenAttach": attachErr,
 	} {
+		// A host without that controller says so first.
+		_, noMemory := host.Mountpoint("memory")
+		if name == "OOMKills" && noMemory != nil && errors.Is(err, katacg.ErrController) {
+			continue
+		}
 		if !errors.Is(err, katacg.ErrDeleted) || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -192,7 +192,7 @@ func TestAddThreads(t *testing.T) {
 		}
 	} else {
 		// A hybrid host's cgroup2 moves no single thread.
-		options.Subsystems = []string{"cpu", "cpuset"}
+		options.Subsystems = []string{"cpu", "pids"}
 		vcpu = newManager(t, host, "", options)
 		apply(t, vcpu, katacg.Nobody)
 		before = cgroups(t, pid)

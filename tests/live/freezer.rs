@@ -34,6 +34,8 @@ fn a_frozen_process_stands_still() {
         stat.rsplit_once(')').unwrap().1.split_whitespace().nth(11).unwrap().to_owned()
     };
     s.manager.freeze(LONG).unwrap();
+    // What it had used up to then is counted when it has left its processor.
+    std::thread::sleep(Duration::from_millis(100));
     let before = ticks();
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(ticks(), before);

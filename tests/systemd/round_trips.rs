@@ -20,7 +20,7 @@ struct Between {
     socket: PathBuf,
     said: Arc<Mutex<Vec<u8>>>,
     connections: Arc<AtomicUsize>,
-    /// Nothing more is passed on to the bus.
+    /// No change of a unit is passed on to the bus any more.
     silent: Arc<AtomicBool>,
 }
 
@@ -44,7 +44,9 @@ impl Between {
                 let (said, silent) = (Arc::clone(&said), Arc::clone(&silent));
                 let hear = move |bytes: &[u8]| {
                     said.lock().unwrap().extend(bytes);
-                    !silent.load(Ordering::SeqCst)
+                    let change = b"SetUnitProperties";
+                    let changes = bytes.windows(change.len()).any(|part| part == change);
+                    !(changes && silent.load(Ordering::SeqCst))
                 };
                 std::thread::spawn(move || pass(from, to, hear));
                 std::thread::spawn(move || pass(bus, client, |_| true));
