@@ -25,10 +25,10 @@ pub enum Freezer {
 
 /// v1: FREEZING can last for ever when a frozen task holds up another one (runc#2774); a short
 /// thaw lets it through.
-const V1_THAW_EVERY: u32 = 50;
+const V1_THAW_EVERY: u64 = 50;
 /// v1 has nothing to wait on: it is looked at, often at first, then every so often.
 const V1_FIRST: Duration = Duration::from_micros(25);
-const V1_LATER: Duration = Duration::from_millis(1);
+const V1_LATER: Duration = Duration::from_millis(5);
 
 /// The way to thaw what was frozen, open already: it works when no more files can be opened.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Cgroup<'_> {
             let failed = |e| Error::write(&self.absolute("freezer.state"), word, e);
             write_all(&thaw.control, word).map_err(failed)
         };
-        for attempt in 1u32.. {
+        for attempt in 1u64.. {
             write(b"FROZEN")?;
             // Each read makes the kernel look again.
             let mut buffer = [0u8; 32];

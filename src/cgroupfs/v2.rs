@@ -14,8 +14,8 @@ use crate::sys::read_at_once;
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
 impl Cgroup<'_> {
-    /// Turns on, in all the cgroup's ancestors, `all` the mount's controllers, or the `needed` ones
-    /// alone where there are no others in `all`. One that cannot be turned on (processes inside an ancestor: EBUSY; realtime
+    /// Turns on, in all the cgroup's ancestors, the `wanted` controllers; `needed` are those of them
+    /// that limits need. One that cannot be turned on (processes inside an ancestor: EBUSY; realtime
     /// tasks below: EINVAL; not delegated to us) is left: the write of a limit that needs it says so.
     ///
     /// What was turned on is told to `done`: the length of the ancestor's path, the controllers.
@@ -23,10 +23,9 @@ impl Cgroup<'_> {
     pub fn enable_controllers(
         &self,
         needed: &[String],
-        all: &[String],
+        wanted: &[String],
         done: &mut Vec<(usize, Vec<String>)>,
     ) -> Result<bool> {
-        let wanted = all;
         let missing = |cgroup: Cgroup<'_>| -> Result<Vec<String>> {
             let on = cgroup.words("cgroup.subtree_control")?;
             Ok(wanted.iter().filter(|c| !on.contains(c)).cloned().collect())

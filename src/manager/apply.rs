@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use oci_spec::runtime::LinuxResources;
 
-use super::{Manager, Run};
+use super::{Joined, Manager, Run};
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
 use crate::plan::{Kind, Plan, Step};
@@ -110,20 +110,20 @@ impl Manager {
     /// Turning controllers on in v2 hierarchies: in a unified host's always, so that there are
     /// statistics too; in a hybrid host's when a limit needs it, since whoever runs that host does
     /// not expect controllers there.
-    pub(super) fn to_enable(&self, limits: &Plan) -> impl Iterator<Item = Step> {
+    pub(super) fn to_enable(&self, limits: &Plan) -> Vec<Step> {
         let unified = self.shared.host().is_unified();
         let v2 = self.each().filter(|j| self.version(j) == Version::V2);
-        let steps = v2.map(|j| {
+        let step = |j: &Joined| {
             let facts = self.shared.host().hierarchies.get(j.hierarchy);
             let has = |name: &String| facts.is_some_and(|h| h.controllers.contains(name));
             let writes = limits.writes().filter(|w| w.hierarchy == j.hierarchy);
             let names = writes.filter_map(|w| w.file.split('.').next()).map(str::to_owned);
             let needed: BTreeSet<String> = names.filter(|name| unified || has(name)).collect();
-            Step::Enable { hierarchy: j.hierarchy, needed: needed.into_iter().collect() }
-        });
-        let wanted =
-            |step: &Step| matches!(step, Step::Enable { needed, .. } if !needed.is_empty());
-        steps.filter(|step| unified || wanted(step)).collect::<Vec<_>>().into_iter()
+            let needed: Vec<String> = needed.into_iter().collect();
+            let any = unified || !needed.is_empty();
+            any.then_some(Step::Enable { hierarchy: j.hierarchy, needed })
+        };
+        v2.filter_map(step).collect()
     }
 
     /// The limits alone: whatever else is wrong with the resources is [`Manager::plan`]'s to say.

@@ -192,16 +192,16 @@ impl<'m> Run<'m> {
                 }
                 // On systemd's ground only what is needed: it turns the rest off again.
                 let facts = self.manager.shared.host().hierarchies.get(*hierarchy);
-                let mut all = facts.map_or_else(Vec::new, |h| h.controllers.clone());
+                let mut wanted = facts.map_or_else(Vec::new, |h| h.controllers.clone());
                 let only_needed = self.manager.unit.is_some();
                 let cgroup = self.cgroup(*hierarchy)?;
-                if all.is_empty() {
+                if wanted.is_empty() {
                     // A host from text does not know.
-                    all = cgroup.prefix(0).words("cgroup.controllers")?;
+                    wanted = cgroup.prefix(0).words("cgroup.controllers")?;
                 }
-                all.retain(|c| !only_needed || needed.contains(c));
+                wanted.retain(|c| !only_needed || needed.contains(c));
                 let mut enabled = Vec::new();
-                let result = cgroup.enable_controllers(needed, &all, &mut enabled);
+                let result = cgroup.enable_controllers(needed, &wanted, &mut enabled);
                 self.enabled
                     .extend(enabled.into_iter().map(|(end, names)| (*hierarchy, end, names)));
                 self.is_domain = result?;

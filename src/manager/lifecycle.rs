@@ -48,19 +48,27 @@ impl Manager {
     /// Freezes all processes of the cgroup and below; waits until they are, up to the deadline.
     /// When it fails the cgroup is thawed.
     pub fn freeze(&self, deadline: Duration) -> Result<()> {
-        self.wants_frozen.store(true, Ordering::SeqCst);
+        let before = self.wants_frozen.swap(true, Ordering::SeqCst);
         let done = self.hold(deadline).map(drop);
-        if done.is_err() {
-            self.wants_frozen.store(false, Ordering::SeqCst);
+        if let Err(e) = &done {
+            // A call that is refused changes nothing; one that failed has thawed it.
+            let still = before && e.code() == Code::Argument;
+            self.wants_frozen.store(still, Ordering::SeqCst);
         }
         done
     }
 
-    /// Lets go what was frozen in passing, unless the caller has asked for it since.
+    /// Lets go what was frozen in passing, unless the caller has asked for it since: also at that
+    /// very moment, when it was found frozen and nothing left to do.
     pub(super) fn let_run(&self) -> Result<()> {
-        match self.wants_frozen.load(Ordering::SeqCst) {
-            true => Ok(()),
-            false => self.thaw(),
+        let wanted = || self.wants_frozen.load(Ordering::SeqCst);
+        if wanted() {
+            return Ok(());
+        }
+        self.thaw_now()?;
+        match wanted() {
+            true => self.hold(KILL_FREEZE).map(drop),
+            false => Ok(()),
         }
     }
 
@@ -89,6 +97,10 @@ impl Manager {
     pub fn thaw(&self) -> Result<()> {
         self.not_the_root()?;
         self.wants_frozen.store(false, Ordering::SeqCst);
+        self.thaw_now()
+    }
+
+    fn thaw_now(&self) -> Result<()> {
         let (cgroup, version) = self.freezer_cgroup()?;
         cgroup.thaw(version).map_err(|e| gone_or(cgroup, e))
     }

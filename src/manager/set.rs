@@ -33,7 +33,7 @@ impl Manager {
         let mut plan = self.knobs(resources)?;
         if !self.shared.host().is_unified() {
             // Apply left controllers off that no limit needed.
-            let enable: Vec<Step> = self.to_enable(&plan).collect();
+            let enable = self.to_enable(&plan);
             // Behind the checks, which come before anything is written.
             let check = |step: &&Step| matches!(step, Step::CheckMemory { .. });
             let at = plan.steps.iter().take_while(check).count();

@@ -80,7 +80,7 @@ impl Manager {
         if unified && !knobs.writes().any(|write| !is_systemds(write)) {
             return Vec::new();
         }
-        self.to_enable(knobs).collect()
+        self.to_enable(knobs)
     }
 
     fn is_hybrid_v2(&self, joined: &Joined) -> bool {
