@@ -249,7 +249,7 @@ func TestNobodyListens(t *testing.T) {
 	if _, err := katacg.NewManager(host, nil, &options); !errors.Is(err, katacg.ErrArgument) {
 		t.Errorf("no address: %v", err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second { // one answer is waited for longer
 		t.Errorf("it took %v", took)
 	}
 }

@@ -238,7 +238,8 @@ static void nobody_listens(void) {
     CHECK(strcmp(before, after) == 0, "the process was in\n%sand is in\n%s", before, after);
     if (!none)
         CHECK(count_there(cgroup) == 0, "%d directories are left", count_there(cgroup));
-    CHECK(seconds() - begin < (is_watched() ? 20 : 2), "it took %.1f s", seconds() - begin);
+    /* Two of some forty calls that wait for an answer would take more. */
+    CHECK(seconds() - begin < 30, "it took %.1f s", seconds() - begin);
     end_child(child);
     katacg_host_free(host);
 }

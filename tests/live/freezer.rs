@@ -35,8 +35,12 @@ fn a_frozen_process_stands_still() {
     };
     s.manager.freeze(LONG).unwrap();
     // What it had used up to then is counted when it has left its processor.
-    std::thread::sleep(Duration::from_millis(100));
-    let before = ticks();
+    let mut before = String::new();
+    eventually("counted", || {
+        before = ticks();
+        std::thread::sleep(Duration::from_millis(100));
+        ticks() == before
+    });
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(ticks(), before);
     s.manager.thaw().unwrap();

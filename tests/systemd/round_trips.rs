@@ -239,7 +239,7 @@ fn nobody_is_frozen_for_long() {
         longest
     });
     // The rest is a slow machine's.
-    let promised = Duration::from_millis(2500)..Duration::from_millis(5500);
+    let promised = Duration::from_millis(2500)..Duration::from_millis(12000);
     assert!(promised.contains(&frozen), "frozen for {frozen:?}");
     between.silent.store(false, Ordering::SeqCst);
     s.end();

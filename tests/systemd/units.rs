@@ -119,7 +119,8 @@ fn a_unit_that_failed_is_no_obstacle() {
 fn a_unit_of_ours_that_failed_is_destroyed() {
     need_systemd!();
     let mut s = Sandbox::changed(r#"{"pids":{"limit":20}}"#, |config| {
-        config.systemd = annotated(&[("org.systemd.property.RuntimeMaxSec", "1")]);
+        // Long enough for the start of a slow machine.
+        config.systemd = annotated(&[("org.systemd.property.RuntimeMaxSec", "8")]);
     });
     let pid = s.start();
     eventually("failed", || s.property("ActiveState") == "failed");
