@@ -46,7 +46,10 @@ impl Run<'_> {
         // A value that the kernel changed was written all the same.
         if result.as_ref().map_or_else(|e| e.code() == Code::Clamped, |()| true) {
             match old {
-                Some(old) => self.keep_value(write, &old, along),
+                Some(old) => {
+                    let old = String::from_utf8_lossy(&old);
+                    self.keep_value(write, restore::value(&write.file, &write.value, &old), along);
+                }
                 None => self.old.push((write.clone(), None)),
             }
         }
@@ -54,16 +57,20 @@ impl Run<'_> {
     }
 
     /// Keeps the old value of a file that is about to be written.
-    pub(super) fn remember_value(&mut self, cgroup: Cgroup<'_>, write: &Write, old: &[u8]) {
+    pub(super) fn remember_value(
+        &mut self,
+        cgroup: Cgroup<'_>,
+        write: &Write,
+        old: Option<String>,
+    ) {
         self.keep_value(write, old, &along(cgroup, write));
     }
 
     /// Undone in reverse: what changes along with a file comes back after the file.
-    fn keep_value(&mut self, write: &Write, old: &[u8], along: &[Write]) {
+    fn keep_value(&mut self, write: &Write, old: Option<String>, along: &[Write]) {
         let kept = along.iter().map(|other| (other.clone(), Some(other.value.clone())));
         self.old.extend(kept);
-        let value = restore::value(&write.file, &write.value, &String::from_utf8_lossy(old));
-        self.old.push((write.clone(), value));
+        self.old.push((write.clone(), old));
     }
 
     /// What was asked for is not in force: a warning, or, when strict, an error.

@@ -1,6 +1,5 @@
 //! Carrying out the steps that systemd takes part in, and undoing them.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rustix::fd::OwnedFd;
@@ -47,7 +46,7 @@ pub(super) struct Told {
     before: Vec<Property>,
     lost: Vec<String>,
     /// Files that were looked at before that; open, where they were there.
-    ahead: BTreeMap<Name, Option<OwnedFd>>,
+    ahead: Vec<(Name, Option<OwnedFd>)>,
     /// This call froze the cgroup, and when; it has, at some time.
     since: Option<Instant>,
     held: Option<Thaw>,
@@ -181,13 +180,17 @@ impl Run<'_> {
     /// What the properties were, by the files that they stand for.
     fn keep_properties(&mut self, seen: &Seen<'_>, properties: &[Property]) -> Result<()> {
         let unified = self.manager.shared.host().is_unified();
-        let read = |file: &str| {
+        let read = |file: &'static str| {
+            // No v1 kernel has it.
+            if file == "cpu.max" && !unified {
+                return None;
+            }
             let controller = file.split('.').next().unwrap_or_default();
             let joined = self.manager.find(if unified { "" } else { controller })?;
-            match seen.read(joined.hierarchy, file) {
-                State::Says(text) => Some(String::from_utf8_lossy(&text).trim().to_owned()),
+            seen.look(joined.hierarchy, file.into(), |state| match state {
+                State::Says(text) => Some(String::from_utf8_lossy(text).trim().to_owned()),
                 State::Absent | State::Unreadable => None,
-            }
+            })
         };
         let mut before = Vec::new();
         let mut devices = false;
@@ -245,26 +248,33 @@ impl Run<'_> {
 
     /// Keeps the old value of a file that systemd may write; its name, also where it is not there.
     fn read_ahead(&mut self, seen: &Seen<'_>, write: &Write) -> Option<Name> {
-        match (seen.read(write.hierarchy, &write.file), &write.missing) {
-            (State::Absent, Missing::Instead(other)) => return self.read_ahead(seen, other),
-            _ if !is_systemds(write) => return None,
-            (State::Says(old), _) => {
-                let cgroup = self.cgroup(write.hierarchy).ok()?;
+        let found =
+            seen.look(write.hierarchy, write.file.clone(), |state| match (state, &write.missing) {
+                (State::Absent, Missing::Instead(other)) => Err(other),
+                (State::Unreadable, _) => Ok(false),
+                _ if !is_systemds(write) => Ok(false),
+                (State::Absent, _) => Ok(true),
                 // One that cannot be told is noted when it is written.
-                restore::value(&write.file, &write.value, &String::from_utf8_lossy(&old))?;
-                self.remember_value(cgroup, write, &old);
-            }
-            (State::Absent, _) => {}
-            (State::Unreadable, _) => return None,
+                (State::Says(old), _) => {
+                    let old =
+                        restore::value(&write.file, &write.value, &String::from_utf8_lossy(old));
+                    let cgroup = old.as_ref().and_then(|_| self.cgroup(write.hierarchy).ok());
+                    cgroup.inspect(|cgroup| self.remember_value(*cgroup, write, old));
+                    Ok(cgroup.is_some())
+                }
+            });
+        match found {
+            Err(other) => self.read_ahead(seen, other),
+            Ok(seen) => seen.then(|| (write.hierarchy, write.file.clone())),
         }
-        Some((write.hierarchy, write.file.to_string()))
     }
 
     /// How a file was before systemd was told.
     pub(super) fn before(&self, write: &Write) -> Before<'_> {
-        match self.told.ahead.get(&(write.hierarchy, write.file.to_string())) {
-            Some(Some(fd)) => Before::Open(fd),
-            Some(None) => Before::Absent,
+        let same = |name: &Name| name.0 == write.hierarchy && name.1 == write.file;
+        match self.told.ahead.iter().find(|(name, _)| same(name)) {
+            Some((_, Some(fd))) => Before::Open(fd),
+            Some((_, None)) => Before::Absent,
             None => Before::Unseen,
         }
     }

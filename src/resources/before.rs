@@ -11,14 +11,15 @@ use crate::systemd::{bits, Value};
 const V1_UNLIMITED: u64 = 1 << 62;
 
 /// The value; none for a property that has no file, or whose file cannot be read.
-pub fn before(property: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
-    let number = |file: &str| match read(file)?.as_str() {
+pub fn before(property: &str, read: &dyn Fn(&'static str) -> Option<String>) -> Option<Value> {
+    let number = |file: &'static str| match read(file)?.as_str() {
         "max" => Some(INFINITY),
         text => text.parse().ok(),
     };
     // Of several lines the first, of which the last word: "default 100".
-    let weight = |file: &str| read(file)?.lines().next()?.split(' ').next_back()?.parse().ok();
-    let mask = |file: &str| match read(file)?.as_str() {
+    let weight =
+        |file: &'static str| read(file)?.lines().next()?.split(' ').next_back()?.parse().ok();
+    let mask = |file: &'static str| match read(file)?.as_str() {
         "" => Some(Value::bytes(&[])),
         list => bits(list).ok().map(|mask| Value::bytes(&mask)),
     };
@@ -64,8 +65,8 @@ pub fn before(property: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<V
 
 /// Lines `MAJOR:MINOR WEIGHT`; with none of them, the empty list that clears systemd's.
 fn devices(
-    file: &str,
-    read: &dyn Fn(&str) -> Option<String>,
+    file: &'static str,
+    read: &dyn Fn(&'static str) -> Option<String>,
     scale: impl Fn(u64) -> u64,
 ) -> Option<Value> {
     let text = read(file)?;
@@ -77,7 +78,7 @@ fn devices(
     Some(Value::Array("(st)".to_owned(), entries.collect()))
 }
 
-fn bandwidth(read: &dyn Fn(&str) -> Option<String>) -> Option<Bandwidth> {
+fn bandwidth(read: &dyn Fn(&'static str) -> Option<String>) -> Option<Bandwidth> {
     if let Some(text) = read("cpu.max") {
         return Bandwidth::parse(&text, DEFAULT_PERIOD);
     }

@@ -1,20 +1,14 @@
 //! Resources on top of resources.
 
 use oci_spec::runtime::{LinuxMemory, LinuxResources};
-use serde_json::Value;
 
+use super::overlay::overlay;
 use super::Target;
 
 /// `old`, with every field that `new` has: what is in force after `new` was set.
 pub fn merge(old: &LinuxResources, new: &LinuxResources, target: Target<'_>) -> LinuxResources {
-    let overlaid = serde_json::to_value(old).and_then(|mut all| {
-        let new = serde_json::to_value(new)?;
-        drop_other_names(&mut all, &new);
-        overlay(&mut all, new, "");
-        serde_json::from_value(all)
-    });
-    // Both came from JSON, so both go through it again.
-    let mut merged: LinuxResources = overlaid.unwrap_or_else(|_| new.clone());
+    let mut merged = old.clone();
+    overlay(&mut merged, new);
     swap(&mut merged, old, new, target);
     merged
 }
@@ -36,81 +30,6 @@ fn swap(merged: &mut LinuxResources, old: &LinuxResources, new: &LinuxResources,
     if at.v2("memory", "memory") {
         memory.set_swap(Some(limit.saturating_add((swap - was).max(0))));
     }
-}
-
-/// Fields of which 0 means "leave it": setting them to 0 writes nothing.
-const UNSET: &[&str] = &[
-    "/cpu/shares",
-    "/cpu/quota",
-    "/cpu/period",
-    "/cpu/realtimeRuntime",
-    "/cpu/realtimePeriod",
-    "/memory/limit",
-    "/memory/reservation",
-    "/memory/swap",
-    "/blockIO/weight",
-    "/blockIO/leafWeight",
-    "/blockIO/weightDevice/weight",
-    "/blockIO/weightDevice/leafWeight",
-    "/network/classID",
-];
-
-/// Fields, and the file of the `unified` map that each of them writes, too.
-const OTHER_NAMES: &[(&str, &str)] = &[
-    ("/cpu/shares", "cpu.weight"),
-    ("/cpu/shares", "cpu.weight.nice"),
-    ("/cpu/quota", "cpu.max"),
-    ("/cpu/period", "cpu.max"),
-    ("/cpu/burst", "cpu.max.burst"),
-    ("/cpu/idle", "cpu.idle"),
-    ("/cpu/cpus", "cpuset.cpus"),
-    ("/cpu/mems", "cpuset.mems"),
-    ("/memory/limit", "memory.max"),
-    ("/memory/swap", "memory.swap.max"),
-    ("/memory/reservation", "memory.low"),
-    ("/pids/limit", "pids.max"),
-];
-
-/// The map is written last and would have the last word, also over a field that was set since.
-fn drop_other_names(old: &mut Value, new: &Value) {
-    let Some(map) = old.get_mut("unified").and_then(Value::as_object_mut) else { return };
-    for (field, file) in OTHER_NAMES {
-        let is_unset = |v: &Value| v.is_null() || v == "" || *v == 0 && UNSET.contains(field);
-        if new.pointer(field).is_some_and(|v| !is_unset(v)) {
-            map.remove(*file);
-        }
-    }
-}
-
-/// Lists of which entries have several values, each to be left out.
-const IN_PARTS: &str = "/blockIO/weightDevice";
-
-fn overlay(old: &mut Value, new: Value, place: &str) {
-    match (old, new) {
-        (Value::Object(old), Value::Object(new)) => {
-            for (key, value) in new {
-                let place = format!("{place}/{key}");
-                overlay(old.entry(key).or_insert(Value::Null), value, &place);
-            }
-        }
-        // Lists of devices, page sizes and interfaces: an entry replaces the one for the same.
-        (Value::Array(old), Value::Array(new)) if place != "/devices" => {
-            for entry in new {
-                match old.iter_mut().find(|known| same(known, &entry)) {
-                    Some(known) if place == IN_PARTS => overlay(known, entry, place),
-                    Some(known) => *known = entry,
-                    None => old.push(entry),
-                }
-            }
-        }
-        (_, new) if new == 0 && UNSET.contains(&place) => {}
-        (old, new) => *old = new,
-    }
-}
-
-/// Whether two list entries are about the same thing.
-fn same(a: &Value, b: &Value) -> bool {
-    ["pageSize", "major", "minor", "name"].into_iter().all(|key| a.get(key) == b.get(key))
 }
 
 #[cfg(test)]

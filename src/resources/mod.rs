@@ -13,6 +13,7 @@ mod io;
 mod memory;
 mod merge;
 mod network;
+mod overlay;
 mod overwritten;
 pub mod parse;
 mod pids;

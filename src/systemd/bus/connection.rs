@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use serde::Serialize;
-use zbus::message::{Flags, Message, Type};
+use zbus::message::Type;
 use zbus::zvariant::DynamicType;
 
 use super::address::Endpoint;
 use super::message::{self, Incoming, FIXED};
 use super::socket::Socket;
-use super::{auth, Deadline, Fault, Outcome};
+use super::{auth, outgoing, Deadline, Fault, Outcome};
 use crate::error::{Code, Error};
 
 /// A method to call.
@@ -119,10 +119,9 @@ impl Connection {
         answer: Answer,
     ) -> Outcome<u32> {
         let serial = self.serial;
-        let message = build(method, body, answer, serial)
+        outgoing::call(&mut self.output, method, body, answer, serial)
             .map_err(|e| Error::new(Code::Argument, format!("message {}: {e}", method.name)))?;
         self.serial = serial.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.output.extend_from_slice(message.data());
         Ok(serial.get())
     }
 
@@ -251,23 +250,4 @@ impl Connection {
             self.socket.read_more(&mut self.input, deadline)?;
         }
     }
-}
-
-fn build<B: Serialize + DynamicType>(
-    method: Method<'_>,
-    body: &B,
-    answer: Answer,
-    serial: NonZeroU32,
-) -> zbus::Result<Message> {
-    let message = Message::method_call(method.path, method.name)?
-        .destination(method.to)?
-        .interface(method.interface)?
-        .serial(serial)
-        // Neither the bus nor systemd is there to be started by us.
-        .with_flags(Flags::NoAutoStart)?;
-    match answer {
-        Answer::Wanted => message,
-        Answer::None => message.with_flags(Flags::NoReplyExpected)?,
-    }
-    .build(body)
 }

@@ -8,6 +8,7 @@ mod convert;
 mod deadline;
 mod fault;
 mod message;
+mod outgoing;
 mod socket;
 
 pub(super) use connection::{Answer, Connection, Method};
