@@ -60,7 +60,7 @@ func (d Driver) String() string {
 type Bus uint32
 
 const (
-	// BusAuto: the user's without root, else the system's.
+	// BusAuto: the user's without root (a system container's root is root), else the system's.
 	BusAuto Bus = 0
 	// BusSystem: PID 1's systemd.
 	BusSystem Bus = 1

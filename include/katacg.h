@@ -257,7 +257,8 @@
 #define KATACG_DRIVER_AUTO_K0 3
 
 /**
- * opts.bus: the user's without root, else the system's.
+ * opts.bus: the user's without root, else the system's. Root of a user namespace counts as a user,
+ * unless the namespace was booted with a systemd of its own (a system container).
  */
 #define KATACG_BUS_AUTO 0
 

@@ -58,14 +58,17 @@ impl Manager {
         self.not_the_root()?;
         let _one_at_a_time = self.one_at_a_time();
         let known = self.resources();
-        self.set_known(resources, &known)
+        self.set_known(resources, &known, &mut Run::new(self), &Plan::default())
     }
 
-    /// The same, for who has seen to that nobody else does.
+    /// The same as a part of a call that does more, `then` before the next one has its turn. For who
+    /// has seen to that no other thread does it.
     pub(super) fn set_known(
         &self,
         resources: &LinuxResources,
         known: &LinuxResources,
+        run: &mut Run<'_>,
+        then: &Plan,
     ) -> Result<Vec<String>> {
         // Before anything is read that somebody else may be about to write.
         let turn = self.take_turn();
@@ -77,9 +80,9 @@ impl Manager {
         let known = self.known_now(resources, known);
         let resources = self.completed(resources, &known);
         let mut plan = self.plan_on(&resources, &known)?;
-        let mut run = Run::new(self);
         run.keep_old_values(!self.config.flags.no_rollback);
         run.carry_out(&plan)?;
+        run.carry_out(then)?;
         drop(turn);
         *self.lock() = resources::merge(&known, &resources, self.target());
         plan.warnings.append(&mut run.warnings);

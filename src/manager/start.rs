@@ -129,8 +129,13 @@ impl Manager {
         if run.existed() && set {
             // The files are set's to write, and controllers its to turn on.
             rest.steps.retain(|step| !matches!(step, Step::Write(_) | Step::Enable { .. }));
-            run.carry_out(&rest)?;
-            let mut warnings = self.set_known(&known, &known).map_err(|e| run.undo(e))?;
+            // Nobody enters before the limits are in force.
+            let last = |step: &Step| matches!(step, Step::Attach { .. } | Step::Delegate { .. });
+            let (last, first): (Vec<Step>, Vec<Step>) = rest.steps.into_iter().partition(last);
+            run.carry_out(&Plan { steps: first, warnings: Vec::new() })?;
+            let last = Plan { steps: last, warnings: Vec::new() };
+            let set = self.set_known(&known, &known, &mut run, &last);
+            let mut warnings = set.map_err(|e| run.undo(e))?;
             // Nobody knows with what it was made.
             let late = self.too_late(&known, &LinuxResources::default());
             warnings.extend(self.warn(late));

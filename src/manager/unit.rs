@@ -43,6 +43,7 @@ impl OnSystemd {
         }
         let SystemdConfig { bus, address, version, annotations } = &config.systemd;
         let bus = bus.unwrap_or(match shared.host().rootless {
+            true if shared.is_live() && has_own_systemd() => Bus::System,
             true => Bus::User,
             false => Bus::System,
         });
@@ -125,6 +126,14 @@ impl OnSystemd {
     pub(super) fn user_properties(&self) -> &[Property] {
         &self.user
     }
+}
+
+/// Root of a user namespace in which systemd has been started as the first process, as in a system
+/// container. Who only took a namespace for himself sees the host's systemd belong to nobody.
+fn has_own_systemd() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let booted = || std::fs::metadata("/run/systemd/system").is_ok_and(|dir| dir.uid() == 0);
+    rustix::process::geteuid().is_root() && booted()
 }
 
 impl Manager {

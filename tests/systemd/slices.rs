@@ -94,6 +94,28 @@ fn a_process_in_a_slice() {
     s.end();
 }
 
+/// One that is there gets the limits, then the process; when that cannot be moved, the old limits.
+#[test]
+fn who_cannot_enter_a_slice_changes_nothing() {
+    need_systemd!();
+    need!(root(), "only root may try to move the kernel's own");
+    let (mut s, _) = slice(r#"{"pids":{"limit":20},"cpu":{"shares":2000}}"#);
+    s.manager.apply(NOBODY, true).unwrap();
+    let weight = if unified() { ("CPUWeight", "170") } else { ("CPUShares", "2000") };
+    let was = [("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20"), weight];
+    s.check("made", &was);
+    let json = r#"{"pids":{"limit":30},"cpu":{"shares":100}}"#;
+    let again = Manager::new(s.shared.clone(), config(&format!("::{}", s.unit), json)).unwrap();
+    // kthreadd stays where it is.
+    let error = again.apply(2, true).unwrap_err();
+    assert!(error.to_string().contains("cgroup.procs"), "{error}");
+    assert!(error.to_string().contains("restored: "), "{error}");
+    s.check("undone", &was);
+    again.apply(NOBODY, true).unwrap();
+    s.check("set", &[("TasksMax", "30"), ("pids.max", "30")]);
+    s.end();
+}
+
 /// systemd made it, for what is in it; what systemd does not manage is made all the same.
 #[test]
 fn a_slice_that_is_there_for_somebody_else() {

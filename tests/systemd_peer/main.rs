@@ -6,6 +6,7 @@ mod peer;
 mod process;
 mod reconnect;
 mod requests;
+mod session;
 mod start;
 mod stop;
 

@@ -109,6 +109,16 @@ pub(in crate::systemd) fn user() -> Result<Vec<Endpoint>> {
     }
 }
 
+/// Whether the bus of the user's systemd is the one that this systemd is on: another bus of the
+/// user's (of dbus-run-session, say) has none.
+pub(in crate::systemd) fn user_has_systemd() -> bool {
+    let Some(mut directory) = variable("XDG_RUNTIME_DIR") else { return false };
+    let own = Endpoint::Path([&directory[..], b"/bus"].concat());
+    directory.extend_from_slice(b"/systemd/private");
+    let there = std::fs::metadata(OsString::from_vec(directory)).is_ok();
+    there && user().is_ok_and(|sockets| sockets.contains(&own))
+}
+
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Option<Vec<u8>> {
     if crate::sys::is_privileged_for_another() {

@@ -78,8 +78,8 @@ impl Socket {
                 Ok(0) => return Err(lost(Errno::CONNRESET)),
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(errno @ (Errno::PIPE | Errno::CONNRESET)) => return Err(lost(errno)),
-                Err(e) => return Err(Fault::system("read from", e)),
+                // Whatever it is: what was sent may be carried out.
+                Err(errno) => return Err(lost(errno)),
             }
         }
     }
@@ -103,7 +103,10 @@ impl Socket {
                 Ok(0) if late => return Err(Fault::Silent { seconds: deadline.seconds() }),
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => return Ok(()),
-                Err(e) => return Err(Fault::system("wait for", e)),
+                Err(errno) => {
+                    let sent = what == PollFlags::IN;
+                    return Err(Fault::Lost { sent, errno, when: "while it was waited for" });
+                }
             }
         }
     }

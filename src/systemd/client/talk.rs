@@ -142,9 +142,7 @@ impl<'a> Talk<'a> {
     fn expected(&self) -> bool {
         let booted = || match (&self.systemd.address, self.systemd.bus) {
             (None, super::Bus::System) => std::fs::metadata("/run/systemd/system").is_ok(),
-            (None, super::Bus::User) => std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|run| {
-                std::fs::metadata(std::path::Path::new(&run).join("systemd/private")).is_ok()
-            }),
+            (None, super::Bus::User) => super::address::user_has_systemd(),
             (Some(_), _) => false,
         };
         self.remade || self.systemd.has_met() || booted()
