@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use katacg::manager::{Add, Manager, Shared};
+use katacg::manager::{Add, Manager, Shared, NOBODY};
 use katacg::resources::parse;
 use katacg::systemd::{Bus, Systemd};
 use rustix::process::Signal;
@@ -13,26 +13,54 @@ use crate::fixture::*;
 /// How many calls a life has.
 const CALLS: usize = 6;
 
+/// What lives.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Scope,
+    /// One with device rules: on v1 everybody is frozen while they change, and what there was is
+    /// asked for.
+    Ruled,
+    Slice,
+}
+
 /// The calls of a life one by one, on one connection as long as nobody closes it.
 struct Life {
+    kind: Kind,
+    /// After how many calls it is disturbed.
+    gap: usize,
     sandbox: Sandbox,
     done: usize,
 }
 
 impl Life {
-    fn new(calls: usize) -> Life {
-        let mut life = Life { sandbox: Sandbox::planned(r#"{"pids":{"limit":20}}"#), done: 0 };
-        (0..calls).for_each(|_| life.next());
+    fn new(kind: Kind, gap: usize) -> Life {
+        let limit = r#"{"pids":{"limit":20}}"#;
+        let sandbox = match kind {
+            Kind::Scope => Sandbox::planned(limit),
+            Kind::Ruled => Sandbox::planned(&rules(limit, 3)),
+            Kind::Slice => {
+                let unit = format!("katacg{}.slice", name());
+                Sandbox::with(&unit, config(&format!("::{unit}"), limit))
+            }
+        };
+        let mut life = Life { kind, gap, sandbox, done: 0 };
+        (0..gap).for_each(|_| life.next());
         life
     }
 
     fn next(&mut self) {
         let s = &mut self.sandbox;
+        let slice = self.kind == Kind::Slice;
+        let limits = r#"{"pids":{"limit":30},"cpu":{"shares":2000}}"#;
         match self.done {
             // Asks for the version.
             0 => drop(s.manager.plan_apply(1, Some(&s.manager.resources())).unwrap()),
+            1 if slice => drop(s.manager.apply(NOBODY, true).unwrap()),
             1 => drop(s.start()),
-            2 => drop(s.set(r#"{"pids":{"limit":30},"cpu":{"shares":2000}}"#).unwrap()),
+            2 if self.kind == Kind::Ruled => drop(s.set(&rules(limits, 5)).unwrap()),
+            2 => drop(s.set(limits).unwrap()),
+            // For whoever makes it sure that it is there.
+            3 if slice => drop(s.manager.apply(NOBODY, true).unwrap()),
             3 => {
                 let late = s.child();
                 s.manager.add(&[late], Add::default()).unwrap();
@@ -47,32 +75,57 @@ impl Life {
     }
 
     /// As far as the fourth.
-    fn has_two_processes(&mut self) -> bool {
+    fn is_full(&mut self) -> bool {
         while self.done < 4 {
             self.next();
         }
         self.done == 4
     }
+
+    /// What is in force then.
+    fn wanted(&self) -> Vec<(&'static str, &'static str)> {
+        let mut wanted = match unified() {
+            true => vec![("CPUWeight", "170"), ("cpu.weight", "170")],
+            false => vec![("CPUShares", "2000"), ("cpu.shares", "2000")],
+        };
+        wanted.extend([("TasksMax", "30"), ("pids.max", "30")]);
+        if self.kind == Kind::Ruled {
+            wanted.extend([("DevicePolicy", "strict"), ("DeviceAllow", "/dev/char/1:5 rw")]);
+        }
+        wanted
+    }
+}
+
+/// With a rule that allows one device of the memory's.
+fn rules(json: &str, minor: u8) -> String {
+    let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
+    value["devices"] = serde_json::json!([
+        {"allow": false, "access": "rwm"},
+        {"allow": true, "type": "c", "major": 1, "minor": minor, "access": "rw"}
+    ]);
+    value.to_string()
 }
 
 /// One life for each gap between two calls, so that one disturbance falls into all gaps.
 fn between_any_two_calls(what: &str, disturb: impl Fn()) {
-    let mut lives: Vec<Life> = (0..CALLS).map(Life::new).collect();
+    let mut lives: Vec<Life> = (0..CALLS).map(|gap| Life::new(Kind::Scope, gap)).collect();
+    // Where they differ.
+    lives.extend((1..4).map(|gap| Life::new(Kind::Slice, gap)));
+    if root() {
+        lives.extend((1..4).map(|gap| Life::new(Kind::Ruled, gap)));
+    }
     disturb();
     let full: Vec<&Life> =
-        lives.iter_mut().filter_map(|life| life.has_two_processes().then_some(&*life)).collect();
+        lives.iter_mut().filter_map(|life| life.is_full().then_some(&*life)).collect();
     let units: Vec<&str> = full.iter().map(|life| &*life.sandbox.unit).collect();
-    let (weight, file) = match unified() {
-        true => (("CPUWeight", "170"), ("cpu.weight", "170")),
-        false => (("CPUShares", "2000"), ("cpu.shares", "2000")),
-    };
-    let all = properties(&units, &["TasksMax", weight.0]);
-    for (gap, life) in full.into_iter().enumerate() {
-        let s = &life.sandbox;
-        let wanted = [("TasksMax", "30"), ("pids.max", "30"), weight, file];
-        let wrong = differences(s, &all[&s.unit], &wanted);
+    let names = ["TasksMax", "CPUWeight", "CPUShares", "DevicePolicy", "DeviceAllow"];
+    let all = properties(&units, &names);
+    for life in full {
+        let (gap, s) = (life.gap, &life.sandbox);
+        let wrong = differences(s, &all[&s.unit], &life.wanted());
         assert_eq!(wrong, [""; 0], "{what} after {gap} calls");
-        assert_eq!(s.manager.pids().unwrap().len(), 2, "{what} after {gap} calls");
+        let inside = if life.kind == Kind::Slice { 0 } else { 2 };
+        assert_eq!(s.manager.pids().unwrap().len(), inside, "{what} after {gap} calls");
     }
     for mut life in lives {
         while life.done < CALLS {
