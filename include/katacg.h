@@ -204,6 +204,7 @@
  * host without the devices controller is no error then. Without this flag rules are applied by the
  * system's systemd (opts.driver), are an error where this library makes the cgroup, and are NOT
  * applied by a user's systemd, which cannot: that is a warning, with KATACG_MANAGER_STRICT an error.
+ * So it is in a user namespace, where nobody says whether systemd could.
  */
 #define KATACG_MANAGER_SKIP_DEVICES 1
 
@@ -215,7 +216,8 @@
 #define KATACG_MANAGER_STRICT 2
 
 /**
- * A failed katacg_manager_set leaves what it had written: saves reading each value first.
+ * A failed katacg_manager_set, or apply to a unit that is there, leaves what it had written: saves
+ * reading each value first.
  */
 #define KATACG_MANAGER_NO_ROLLBACK 4
 

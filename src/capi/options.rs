@@ -9,13 +9,15 @@ use crate::error::{fail, Code, Result};
 /// host without the devices controller is no error then. Without this flag rules are applied by the
 /// system's systemd (opts.driver), are an error where this library makes the cgroup, and are NOT
 /// applied by a user's systemd, which cannot: that is a warning, with KATACG_MANAGER_STRICT an error.
+/// So it is in a user namespace, where nobody says whether systemd could.
 pub const KATACG_MANAGER_SKIP_DEVICES: u64 = 1;
 /// What would be a warning is an error: a value that this layout has no file for or that systemd has
 /// no property for, a systemd path that katacg_path_validate's strict rules refuse, and the
 /// hierarchies' root as a parent or as a place to move processes to.
 pub const KATACG_MANAGER_STRICT: u64 = 2;
 
-/// A failed katacg_manager_set leaves what it had written: saves reading each value first.
+/// A failed katacg_manager_set, or apply to a unit that is there, leaves what it had written: saves
+/// reading each value first.
 pub const KATACG_MANAGER_NO_ROLLBACK: u64 = 4;
 /// Join only the hierarchies in which the cgroup is there already; -ENOENT (KATACG_ERR_DELETED)
 /// when it is in none.

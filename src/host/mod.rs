@@ -96,6 +96,8 @@ pub struct Host {
     pub hierarchies: Vec<Hierarchy>,
     /// Neither real root nor a user namespace that maps everybody.
     pub rootless: bool,
+    /// In a user namespace that does not map everybody.
+    pub in_user_namespace: bool,
 }
 
 /// Raw material for [`Host::parse`].
@@ -151,8 +153,9 @@ impl Host {
                 "no cgroup file system in mountinfo; mount cgroup2 on /sys/fs/cgroup",
             );
         }
-        let rootless = sources.euid != 0 || in_user_namespace(sources.uid_map);
-        Ok(Host { layout, hierarchies, rootless })
+        let in_user_namespace = in_user_namespace(sources.uid_map);
+        let rootless = sources.euid != 0 || in_user_namespace;
+        Ok(Host { layout, hierarchies, rootless, in_user_namespace })
     }
 
     /// Whether the host is unified.

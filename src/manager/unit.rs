@@ -17,6 +17,8 @@ use crate::systemd::{
 };
 
 const NO_DEVICES: &str = "a user's systemd has no way to";
+const DEVICES_PERHAPS: &str =
+    "device rules are perhaps not in force: a systemd in a user namespace may load no BPF program";
 
 /// A unit and the systemd that has it.
 #[derive(Debug)]
@@ -129,11 +131,14 @@ impl OnSystemd {
 }
 
 /// Root of a user namespace in which systemd has been started as the first process, as in a system
-/// container. Who only took a namespace for himself sees the host's systemd belong to nobody.
+/// container. Who only took a namespace for himself sees the host's systemd belong to nobody; the
+/// directory that sd_booted(3) looks at some images have without a systemd.
 fn has_own_systemd() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let booted = || std::fs::metadata("/run/systemd/system").is_ok_and(|dir| dir.uid() == 0);
-    rustix::process::geteuid().is_root() && booted()
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let own = |socket: std::fs::Metadata| socket.file_type().is_socket() && socket.uid() == 0;
+    rustix::process::geteuid().is_root()
+        && std::fs::metadata("/run/systemd/system").is_ok()
+        && std::fs::metadata("/run/systemd/private").is_ok_and(own)
 }
 
 impl Manager {
@@ -152,7 +157,12 @@ impl Manager {
         let rules = r.devices().as_deref().filter(|_| !flags.skip_devices).unwrap_or_default();
         match on.bus {
             _ if rules.is_empty() => {}
-            Bus::System => warnings = device_properties(rules, facts.version, &mut properties)?,
+            Bus::System => {
+                warnings = device_properties(rules, facts.version, &mut properties)?;
+                // Whether it is this namespace's systemd or the host's nobody says.
+                let of_whom = self.shared.host().in_user_namespace;
+                warnings.extend(of_whom.then(|| DEVICES_PERHAPS.to_owned()));
+            }
             // It may load no BPF program, and says nothing.
             Bus::User if flags.strict => {
                 return fail(Code::Unsupported, format!("device rules: {NO_DEVICES}"))

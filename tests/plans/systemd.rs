@@ -2,10 +2,11 @@
 //! resources that were set before), and with `pid` it is about apply. Device rules are in force
 //! unless the flags skip them.
 
-use katacg::manager::{Config, SystemdConfig};
+use katacg::manager::{Config, Flags, SystemdConfig};
 use katacg::plan::Step;
 use katacg::resources::parse;
-use katacg::systemd::Property;
+use katacg::systemd::{Bus, Property};
+use katacg::Code;
 use serde_json::Value;
 
 use super::{config, host, manager, outcome, table};
@@ -60,4 +61,35 @@ fn systemd() {
         };
         outcome(plan, &host)
     });
+}
+
+/// A system container's systemd takes them and can do nothing with them; the host's, for who is only
+/// in a namespace, can.
+#[test]
+fn device_rules_in_a_user_namespace() {
+    let mut host = host("unified");
+    (host.rootless, host.in_user_namespace) = (true, true);
+    for strict in [false, true] {
+        let config = Config {
+            path: "kata.slice:p:x".into(),
+            flags: Flags { strict, ..Flags::default() },
+            systemd: SystemdConfig {
+                bus: Some(Bus::System),
+                version: Some(257),
+                ..SystemdConfig::default()
+            },
+            ..Config::default()
+        };
+        let manager = manager(host.clone(), config).unwrap();
+        let rules = br#"{"devices":[{"allow":false,"access":"rwm"}]}"#;
+        match manager.plan(&parse::resources(rules).unwrap()) {
+            Ok(plan) if !strict => {
+                assert!(plan.warnings.iter().any(|w| w.contains("user namespace")), "{plan:?}");
+                let told = plan.steps.iter().filter_map(step_text);
+                assert!(told.collect::<String>().contains("DevicePolicy='strict'"), "{plan:?}");
+            }
+            Err(e) if strict => assert_eq!(e.code(), Code::Unsupported, "{e}"),
+            other => panic!("strict {strict}: {other:?}"),
+        }
+    }
 }

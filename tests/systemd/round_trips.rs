@@ -221,26 +221,32 @@ fn nobody_is_frozen_for_long() {
     s.start();
     between.silent.store(true, Ordering::SeqCst);
     let state = s.dir("freezer").join("freezer.state");
-    let frozen = std::thread::scope(|scope| {
-        let set = scope.spawn(|| s.set(&rules(5)).unwrap_err());
-        let mut frozen: Option<Instant> = None;
-        let mut longest = Duration::ZERO;
-        while !set.is_finished() {
-            let now = std::fs::read_to_string(&state).unwrap();
-            frozen = match now.trim() {
-                "THAWED" => None,
-                _ => frozen.or_else(|| Some(Instant::now())),
-            };
-            longest = longest.max(frozen.map_or(Duration::ZERO, |since| since.elapsed()));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let error = set.join().unwrap();
-        assert_eq!(error.code(), katacg::Code::Timeout, "{error}");
-        longest
-    });
-    // The rest is a slow machine's.
-    let promised = Duration::from_millis(2500)..Duration::from_millis(12000);
-    assert!(promised.contains(&frozen), "frozen for {frozen:?}");
+    let try_once = || {
+        std::thread::scope(|scope| {
+            let set = scope.spawn(|| s.set(&rules(5)).unwrap_err());
+            let mut frozen: Option<Instant> = None;
+            let mut longest = Duration::ZERO;
+            while !set.is_finished() {
+                let now = std::fs::read_to_string(&state).unwrap();
+                frozen = match now.trim() {
+                    "THAWED" => None,
+                    _ => frozen.or_else(|| Some(Instant::now())),
+                };
+                longest = longest.max(frozen.map_or(Duration::ZERO, |since| since.elapsed()));
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let error = set.join().unwrap();
+            assert_eq!(error.code(), katacg::Code::Timeout, "{error}");
+            longest
+        })
+    };
+    // A slow machine may add to it, but not each time as much as another call would.
+    let promised = Duration::from_millis(2500)..Duration::from_millis(5500);
+    let mut tries = Vec::new();
+    while tries.len() < 3 && !tries.last().is_some_and(|frozen| promised.contains(frozen)) {
+        tries.push(try_once());
+    }
+    assert!(tries.last().is_some_and(|frozen| promised.contains(frozen)), "frozen for {tries:?}");
     between.silent.store(false, Ordering::SeqCst);
     s.end();
 }

@@ -99,6 +99,8 @@ fn a_process_in_a_slice() {
 fn who_cannot_enter_a_slice_changes_nothing() {
     need_systemd!();
     need!(root(), "only root may try to move the kernel's own");
+    let name = std::fs::read_to_string("/proc/2/comm").unwrap_or_default();
+    need!(name == "kthreadd\n", "no process that cannot be moved");
     let (mut s, _) = slice(r#"{"pids":{"limit":20},"cpu":{"shares":2000}}"#);
     s.manager.apply(NOBODY, true).unwrap();
     let weight = if unified() { ("CPUWeight", "170") } else { ("CPUShares", "2000") };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use katacg::systemd::{Bus, Systemd};
@@ -72,9 +73,10 @@ fn a_bus_of_somebody_elses() {
 #[test]
 fn a_bus_of_the_users() {
     let runtime = Runtime::new("own");
-    let refused = AtomicUsize::new(0);
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refused);
     let script = move |call: &super::peer::Call, out: &mut super::peer::Out| {
-        if refused.fetch_add(1, Ordering::SeqCst) > 3 {
+        if count.fetch_add(1, Ordering::SeqCst) > 3 {
             return Then::Usual;
         }
         out.error(call, NOBODY, "no");
@@ -84,6 +86,7 @@ fn a_bus_of_the_users() {
     let (said, _) = runtime.set(None);
     assert!(said.contains("it is set"), "{said}");
     // The same by its address.
+    refused.store(0, Ordering::SeqCst);
     let (said, _) = runtime.set(Some(&peer));
     assert!(said.contains("it is set"), "{said}");
 }

@@ -5,6 +5,8 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use crate::bytes::Lossless;
 use crate::error::{fail, Code, Result};
@@ -83,13 +85,14 @@ fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+const SYSTEM_BUS: &str = "/run/dbus/system_bus_socket";
+const OLD_SYSTEM_BUS: &str = "/var/run/dbus/system_bus_socket";
+
 /// The system bus: what the environment says, else where the D-Bus specification has it.
 pub(in crate::systemd) fn system() -> Result<Vec<Endpoint>> {
     match variable("DBUS_SYSTEM_BUS_ADDRESS") {
         Some(address) => parse(&address).map_err(|e| e.context("DBUS_SYSTEM_BUS_ADDRESS")),
-        None => Ok(["/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket"]
-            .map(|path| Endpoint::Path(path.into()))
-            .to_vec()),
+        None => Ok([SYSTEM_BUS, OLD_SYSTEM_BUS].map(|path| Endpoint::Path(path.into())).to_vec()),
     }
 }
 
@@ -109,14 +112,33 @@ pub(in crate::systemd) fn user() -> Result<Vec<Endpoint>> {
     }
 }
 
-/// Whether the bus of the user's systemd is the one that this systemd is on: another bus of the
-/// user's (of dbus-run-session, say) has none.
+/// Whether the user's bus is the one that his systemd is on, and he has one: another bus of his (of
+/// dbus-run-session, say) has no systemd.
 pub(in crate::systemd) fn user_has_systemd() -> bool {
-    let Some(mut directory) = variable("XDG_RUNTIME_DIR") else { return false };
-    let own = Endpoint::Path([&directory[..], b"/bus"].concat());
-    directory.extend_from_slice(b"/systemd/private");
-    let there = std::fs::metadata(OsString::from_vec(directory)).is_ok();
-    there && user().is_ok_and(|sockets| sockets.contains(&own))
+    let Some(run) = variable("XDG_RUNTIME_DIR").map(OsString::from_vec).map(PathBuf::from) else {
+        return false;
+    };
+    run.join("systemd/private").exists() && is_among(&run.join("bus"), user())
+}
+
+/// The same of the system's bus and PID 1.
+pub(in crate::systemd) fn system_has_systemd() -> bool {
+    let buses = [SYSTEM_BUS, OLD_SYSTEM_BUS].map(Path::new);
+    Path::new("/run/systemd/system").exists() && buses.iter().any(|bus| is_among(bus, system()))
+}
+
+/// By its name, also while it is not there; or by another one of the same socket.
+fn is_among(socket: &Path, endpoints: Result<Vec<Endpoint>>) -> bool {
+    let number = |path: &Path| std::fs::metadata(path).map(|at| (at.dev(), at.ino())).ok();
+    let same = |path: Vec<u8>| {
+        let path = PathBuf::from(OsString::from_vec(path));
+        path == socket || number(&path).is_some_and(|n| number(socket) == Some(n))
+    };
+    let paths = endpoints.into_iter().flatten().filter_map(|endpoint| match endpoint {
+        Endpoint::Path(path) => Some(path),
+        Endpoint::Abstract(_) => None,
+    });
+    paths.into_iter().any(same)
 }
 
 /// A variable that is set and not empty.

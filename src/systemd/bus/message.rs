@@ -9,7 +9,7 @@ use super::{Fault, Outcome, Remote};
 /// Up to the length of the header's fields.
 pub(super) const FIXED: usize = 16;
 /// The D-Bus specification's limits.
-const LONGEST: usize = 128 * 1024 * 1024;
+pub(super) const LONGEST: usize = 128 * 1024 * 1024;
 const LONGEST_FIELDS: usize = 64 * 1024 * 1024;
 
 /// A message from the bus, of a kind that somebody may want.

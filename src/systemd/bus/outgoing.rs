@@ -10,6 +10,7 @@ use serde::Serialize;
 use zbus::zvariant::serialized::Context;
 use zbus::zvariant::{self, DynamicType, Endian};
 
+use super::message::LONGEST;
 use super::{Answer, Method};
 
 /// A call, and neither the bus nor systemd is there to be started by it.
@@ -45,6 +46,9 @@ pub(super) fn call<B: Serialize + DynamicType>(
         Answer::Wanted => NO_AUTO_START,
         Answer::None => NO_AUTO_START | NO_REPLY_EXPECTED,
     };
+    if body.len() + fields.len() + 24 > LONGEST {
+        return Err(zvariant::Error::OutOfBounds);
+    }
     let lengths = (length(body.len())?, length(fields.len())?);
     out.reserve(16 + fields.len() + 8 + body.len());
     out.extend_from_slice(&[b'l', CALL, flags, 1]);
@@ -103,6 +107,15 @@ mod tests {
         let mut found = b"before".to_vec();
         call(&mut found, method, body, answer, serial).unwrap();
         assert_eq!(&found[6..], &message.build(body).unwrap().data()[..]);
+    }
+
+    #[test]
+    fn what_is_too_long() {
+        let method = Method { to: "a.b", path: "/", interface: "a.b.Manager", name: "Hello" };
+        let text = "x".repeat(LONGEST);
+        let mut out = Vec::new();
+        call(&mut out, method, &text, Answer::Wanted, NonZeroU32::MIN).unwrap_err();
+        assert!(out.is_empty());
     }
 
     #[test]

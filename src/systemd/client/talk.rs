@@ -141,7 +141,7 @@ impl<'a> Talk<'a> {
     /// not answer now is being restarted.
     fn expected(&self) -> bool {
         let booted = || match (&self.systemd.address, self.systemd.bus) {
-            (None, super::Bus::System) => std::fs::metadata("/run/systemd/system").is_ok(),
+            (None, super::Bus::System) => super::address::system_has_systemd(),
             (None, super::Bus::User) => super::address::user_has_systemd(),
             (Some(_), _) => false,
         };
