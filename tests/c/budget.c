@@ -1,7 +1,7 @@
 /*
  * Operations whose system calls are counted from outside: a getppid() before and one after each,
- * in the order of budgets.txt, or of budgets-v2.txt on a unified host. Everything is done once before
- * it is counted, so that what the C library asks of the kernel for memory is not in it.
+ * in the order of budgets.txt, or of budgets-v2.txt on a unified host. Everything is done once
+ * before it is counted, so that what the C library asks of the kernel for memory is not in it.
  */
 #include "cgroups.h"
 
@@ -117,7 +117,7 @@ int main(void) {
     }
     unified = mount_count == 1 && mounts[0].v2;
     if (!unified && (!mount_of("cpuacct") || !mount_of("blkio") || !mount_of("devices") ||
-        !mount_of("freezer") || mount_of("cpu") == mount_of("cpuacct"))) {
+                     !mount_of("freezer") || mount_of("cpu") == mount_of("cpuacct"))) {
         puts("the budgets are for eight v1 hierarchies with a controller each");
         return SKIPPED;
     }
