@@ -260,7 +260,7 @@
 
 /**
  * opts.bus: the user's without root, else the system's. Root of a user namespace counts as a user,
- * unless the namespace was booted with a systemd of its own (a system container).
+ * unless PID 1's systemd is root's there as well: in a system container, and for the host's own root.
  */
 #define KATACG_BUS_AUTO 0
 

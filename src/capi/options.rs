@@ -41,7 +41,7 @@ pub const KATACG_DRIVER_SYSTEMD: u32 = 2;
 pub const KATACG_DRIVER_AUTO_K0: u32 = 3;
 
 /// opts.bus: the user's without root, else the system's. Root of a user namespace counts as a user,
-/// unless the namespace was booted with a systemd of its own (a system container).
+/// unless PID 1's systemd is root's there as well: in a system container, and for the host's own root.
 pub const KATACG_BUS_AUTO: u32 = 0;
 /// opts.bus: PID 1's systemd.
 pub const KATACG_BUS_SYSTEM: u32 = 1;

@@ -1,7 +1,7 @@
 //! Messages that go out: calls of methods, which are all that this side sends.
 //!
 //! The header is put together here and the body is encoded once: zbus's builder goes through both
-//! twice and copies what it has, which was a third of what a call cost. That the bytes are the same
+//! twice and copies what it has, which was a quarter of what a set cost. That the bytes are the same
 //! is tested.
 
 use std::num::NonZeroU32;
