@@ -1,8 +1,8 @@
 //! Opening a path that cannot leave the hierarchy.
 //!
-//! openat2(2) does it in one call, and the kernel answers for it. Where that is missing, on
-//! kernels before 5.6 and under seccomp filters that do not know it, the path is walked one part
-//! at a time and the result must lie on the hierarchy's own device.
+//! openat2(2) does it in one call, and the kernel guarantees it. Kernels before 5.6 and some seccomp
+//! filters lack openat2; there the path is walked one component at a time, and each component must
+//! lie on the hierarchy's own device.
 
 use std::ffi::CStr;
 
@@ -10,30 +10,37 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{fstat, openat, openat2, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::Tree;
-
-/// A concurrent rename makes the kernel ask for another try; nobody renames for ever.
+/// Attempts of openat2, which fails with EAGAIN during a concurrent rename.
 const TRIES: usize = 64;
 
-/// Opens `path` (relative, no `..`) below the hierarchy. Never creates a file.
-pub fn open(tree: &Tree, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+/// The directory that nothing may leave.
+#[derive(Clone, Copy)]
+pub struct Root<'a> {
+    /// Its descriptor.
+    pub fd: &'a OwnedFd,
+    /// Device number of its file system.
+    pub device: u64,
+}
+
+/// Opens `path`, which is relative and has no `..`, below the root. Never creates a file.
+pub fn open(root: Root<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH
         | ResolveFlags::NO_MAGICLINKS
         | ResolveFlags::NO_SYMLINKS
         | ResolveFlags::NO_XDEV;
     for _ in 0..TRIES {
-        match openat2(tree.fd(), path, flags, Mode::empty(), resolve) {
+        match openat2(root.fd, path, flags, Mode::empty(), resolve) {
             Err(Errno::AGAIN | Errno::INTR) => {}
-            // EPERM is what old seccomp filters answer; a real one comes again below.
-            Err(Errno::NOSYS | Errno::PERM) => return walk(tree, path.to_bytes(), flags),
+            // Old seccomp filters answer EPERM. A real EPERM comes again from the walk.
+            Err(Errno::NOSYS | Errno::PERM) => return walk(root, path.to_bytes(), flags),
             other => return other,
         }
     }
     Err(Errno::AGAIN)
 }
 
-/// The same without openat2.
-pub fn walk(tree: &Tree, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+/// Does the same without openat2.
+pub fn walk(root: Root<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut parts = path.split(|&b| b == b'/').filter(|part| !part.is_empty()).peekable();
     let mut at: Option<OwnedFd> = None;
     while let Some(part) = parts.next() {
@@ -43,14 +50,14 @@ pub fn walk(tree: &Tree, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         let last = parts.peek().is_none();
         let how = if last { flags } else { OFlags::PATH | OFlags::DIRECTORY };
         let how = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = at.as_ref().unwrap_or(tree.fd());
+        let dir = at.as_ref().unwrap_or(root.fd);
         let next = openat(dir, part, how, Mode::empty())?;
         let stat = fstat(&next)?;
-        // O_PATH opens a symbolic link itself; a cgroup file system has none to offer.
+        // O_PATH opens a symbolic link itself. Cgroup file systems have no symbolic links.
         if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink() {
             return Err(Errno::LOOP);
         }
-        if stat.st_dev != tree.device() {
+        if stat.st_dev != root.device {
             return Err(Errno::XDEV);
         }
         at = Some(next);
@@ -68,24 +75,20 @@ mod tests {
 
     use super::*;
 
-    /// Any directory does: what a cgroup file system does not have by itself can be put there.
-    fn tree(root: &Path) -> Tree {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = openat(CWD, root, flags, Mode::empty()).unwrap();
-        let device = fstat(&fd).unwrap().st_dev;
-        Tree { fd, mountpoint: Vec::new(), device }
-    }
-
-    /// By openat2, and on foot.
+    /// Opens `path` below `root` with openat2 and by walking. Any directory does as a root: links can
+    /// be put there, which a cgroup file system does not have.
     fn both(root: &Path, path: &str, flags: OFlags) -> [Result<(), Errno>; 2] {
-        let (tree, text) = (tree(root), CString::new(path).unwrap());
-        [open(&tree, &text, flags).map(drop), walk(&tree, path.as_bytes(), flags).map(drop)]
+        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = openat(CWD, root, directory, Mode::empty()).unwrap();
+        let root = Root { fd: &fd, device: fstat(&fd).unwrap().st_dev };
+        let text = CString::new(path).unwrap();
+        [open(root, &text, flags).map(drop), walk(root, path.as_bytes(), flags).map(drop)]
     }
 
     struct Place(PathBuf);
 
     impl Place {
-        /// `a/b/file`, `out` that leads to `/`, `a/in` that leads to `b`, `a/link` to the file.
+        /// Makes `a/b/file`, and links: `out` to `/`, `a/in` to `b`, `a/link` to the file.
         fn new(name: &str) -> Place {
             let root = std::env::temp_dir().join(format!("katacg-{}-{name}", std::process::id()));
             std::fs::create_dir_all(root.join("a/b")).unwrap();
@@ -106,7 +109,7 @@ mod tests {
     const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
     #[test]
-    fn what_lies_beneath() {
+    fn opens_files_and_directories_below_the_root() {
         let place = Place::new("beneath");
         assert_eq!(both(&place.0, "a/b/file", OFlags::RDWR), [Ok(()); 2]);
         assert_eq!(both(&place.0, "a//b/", DIRECTORY), [Ok(()); 2]);
@@ -114,16 +117,16 @@ mod tests {
         assert_eq!(both(&place.0, "a/b/file/c", OFlags::RDONLY), [Err(Errno::NOTDIR); 2]);
     }
 
-    /// Wherever in the path it stands, wherever it leads, and also when only it is asked for.
+    /// Rejects symbolic links in any path component, including the last.
     #[test]
-    fn no_symbolic_link_is_followed() {
+    fn refuses_symbolic_links() {
         let place = Place::new("links");
         for path in ["out", "out/proc", "a/in", "a/in/file", "a/link"] {
             for flags in [OFlags::RDONLY, OFlags::WRONLY, OFlags::PATH] {
                 for (result, way) in
-                    both(&place.0, path, flags).into_iter().zip(["openat2", "on foot"])
+                    both(&place.0, path, flags).into_iter().zip(["openat2", "walk"])
                 {
-                    // A link in the middle is no directory to who walks without following.
+                    // A walk that does not follow links sees a link in the middle as no directory.
                     let refused = matches!(result, Err(Errno::LOOP | Errno::NOTDIR));
                     assert!(refused, "{path}, {flags:?}, {way}: {result:?}");
                 }
@@ -132,16 +135,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_out() {
+    fn refuses_dots_that_lead_out() {
         let place = Place::new("dots");
         for path in ["..", "a/../..", "a/b/../../../"] {
             assert_eq!(both(&place.0, path, DIRECTORY), [Err(Errno::XDEV); 2], "{path}");
         }
     }
 
-    /// Another file system is mounted there: a bind mount of one looks the same.
+    /// /proc is another file system; a bind mount of one looks the same.
     #[test]
-    fn no_mount_is_entered() {
+    fn refuses_another_mount() {
         let root = Path::new("/");
         assert_eq!(both(root, "proc", DIRECTORY), [Err(Errno::XDEV); 2]);
         assert_eq!(both(root, "proc/version", OFlags::RDONLY), [Err(Errno::XDEV); 2]);

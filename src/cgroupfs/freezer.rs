@@ -7,14 +7,14 @@ use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::Cgroup;
+use super::cgroup::Cgroup;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::Version;
 use crate::sys::write_all;
 
 /// A cgroup's own state; that of an ancestor is not its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freezer {
+pub enum FreezerState {
     /// Running.
     Thawed,
     /// Asked to freeze; some task has not arrived.
@@ -51,10 +51,11 @@ impl Thaw {
 impl Cgroup<'_> {
     /// Freezes all tasks of the cgroup and below. After the deadline, or when it fails, the
     /// cgroup is thawed again.
-    pub fn freeze(&self, version: Version, deadline: Duration) -> Result<Thaw> {
+    pub fn freeze(&self, timeout: Duration) -> Result<Thaw> {
+        let version = self.version();
         let now = Instant::now();
-        // A deadline beyond the clock's end is a day, which is none.
-        let end = now.checked_add(deadline).unwrap_or(now + Duration::from_secs(86_400));
+        // A timeout beyond the clock's range becomes a day.
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
         let (file, flags) = match version {
             Version::V1 => ("freezer.state", OFlags::RDWR),
             Version::V2 => ("cgroup.freeze", OFlags::WRONLY),
@@ -68,8 +69,8 @@ impl Cgroup<'_> {
         })?;
         let thaw = Thaw { control, version };
         let result = match version {
-            Version::V1 => self.freeze_v1(&thaw, end),
-            Version::V2 => self.freeze_v2(&thaw, end),
+            Version::V1 => self.freeze_v1(&thaw, deadline),
+            Version::V2 => self.freeze_v2(&thaw, deadline),
         };
         match result {
             Ok(()) => Ok(thaw),
@@ -81,16 +82,16 @@ impl Cgroup<'_> {
     }
 
     /// Lets all tasks run. One call, no waiting: tasks need not be waited for.
-    pub fn thaw(&self, version: Version) -> Result<()> {
-        match version {
+    pub fn thaw(&self) -> Result<()> {
+        match self.version() {
             Version::V1 => self.write("freezer.state", b"THAWED"),
             Version::V2 => self.write("cgroup.freeze", b"0"),
         }
     }
 
     /// The cgroup's own state.
-    pub fn freezer(&self, version: Version) -> Result<Freezer> {
-        let (asked, arrived) = match version {
+    pub fn freezer_state(&self) -> Result<FreezerState> {
+        let (asked, arrived) = match self.version() {
             Version::V1 => {
                 // freezer.state also tells of a frozen ancestor; this does not.
                 let own = self.read("freezer.self_freezing")?;
@@ -98,18 +99,18 @@ impl Cgroup<'_> {
             }
             Version::V2 => {
                 let own = self.read("cgroup.freeze")?;
-                let frozen = self.keyed("cgroup.events", "frozen")? == Some(1);
+                let frozen = self.flat_keyed("cgroup.events", "frozen")? == Some(1);
                 (own.first() == Some(&b'1'), frozen)
             }
         };
         Ok(match (asked, arrived) {
-            (false, _) => Freezer::Thawed,
-            (true, false) => Freezer::Freezing,
-            (true, true) => Freezer::Frozen,
+            (false, _) => FreezerState::Thawed,
+            (true, false) => FreezerState::Freezing,
+            (true, true) => FreezerState::Frozen,
         })
     }
 
-    fn freeze_v1(&self, thaw: &Thaw, end: Instant) -> Result<()> {
+    fn freeze_v1(&self, thaw: &Thaw, deadline: Instant) -> Result<()> {
         let write = |word: &[u8]| {
             let failed = |e| Error::write(&self.absolute("freezer.state"), word, e);
             write_all(&thaw.control, word).map_err(failed)
@@ -128,7 +129,7 @@ impl Cgroup<'_> {
                 let text = format!("freezer.state is {:?}", String::from_utf8_lossy(state));
                 return fail(Code::System, text);
             }
-            let left = end.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
@@ -143,7 +144,7 @@ impl Cgroup<'_> {
         Err(self.not_frozen())
     }
 
-    fn freeze_v2(&self, thaw: &Thaw, end: Instant) -> Result<()> {
+    fn freeze_v2(&self, thaw: &Thaw, deadline: Instant) -> Result<()> {
         // Opened before the request: the notification cannot be missed.
         let failed = |e: Errno| Error::system("open", &self.absolute("cgroup.events"), e);
         let events = self.open("cgroup.events", OFlags::RDONLY).map_err(failed)?;
@@ -157,7 +158,7 @@ impl Cgroup<'_> {
             if text.split(|&b| b == b'\n').any(|line| line == b"frozen 1") {
                 return Ok(());
             }
-            let left = end.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(self.not_frozen());
             }

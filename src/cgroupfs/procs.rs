@@ -6,10 +6,10 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::Cgroup;
-use crate::error::{fail, Code, Error, Result};
-use crate::host::Version;
-use crate::plan::Kind;
+use super::cgroup::Cgroup;
+use super::parse::parse_ids;
+use crate::error::{Error, Result};
+use crate::plan::TaskKind;
 use crate::sys::write_all;
 
 /// A task that is still being forked (TASK_NEW) cannot be moved: EINVAL, for a moment.
@@ -21,12 +21,11 @@ impl Cgroup<'_> {
     /// told to `moved` at once.
     pub fn attach(
         &self,
-        version: Version,
-        kind: Kind,
+        kind: TaskKind,
         ids: &[i32],
         mut moved: impl FnMut(i32),
     ) -> Result<()> {
-        let file = kind.file(version);
+        let file = kind.file(self.version());
         let failed = |e| Error::system("open", &self.absolute(file), e);
         let fd = self.open(file, OFlags::WRONLY).map_err(failed)?;
         for &id in ids {
@@ -95,8 +94,8 @@ impl Cgroup<'_> {
     }
 
     /// The threads in it.
-    pub fn threads(&self, version: Version) -> Result<Vec<i32>> {
-        parse_ids(&self.read(Kind::Thread.file(version))?)
+    pub fn threads(&self) -> Result<Vec<i32>> {
+        parse_ids(&self.read(TaskKind::Thread.file(self.version()))?)
     }
 
     /// What `list` gives for it and for every cgroup below. One that vanishes below is passed
@@ -105,8 +104,7 @@ impl Cgroup<'_> {
         list(*self)?;
         for name in self.children()? {
             let path = self.child(&name);
-            let child = Cgroup { tree: self.tree, path: &path };
-            match child.walk(list) {
+            match self.hierarchy().cgroup(&path).walk(list) {
                 Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
                 other => other?,
             }
@@ -116,23 +114,11 @@ impl Cgroup<'_> {
 
     /// The path of the child with this name.
     pub(super) fn child(&self, name: &[u8]) -> Vec<u8> {
-        let mut path = self.path.to_vec();
+        let mut path = self.path().to_vec();
         if !path.is_empty() {
             path.push(b'/');
         }
         path.extend_from_slice(name);
         path
     }
-}
-
-/// Lines of decimal numbers. A task of another pid namespace reads as 0 on v2, which names nobody:
-/// it is left out.
-pub fn parse_ids(text: &[u8]) -> Result<Vec<i32>> {
-    let text = String::from_utf8_lossy(text);
-    let parse = |field: &str| match field.parse() {
-        Ok(id) => Ok(id),
-        Err(_) => fail(Code::System, format!("read a list of tasks: {field:?} is not a number")),
-    };
-    let ids: Result<Vec<i32>> = text.split_ascii_whitespace().map(parse).collect();
-    Ok(ids?.into_iter().filter(|id| *id != 0).collect())
 }

@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 use rustix::fs::{statat, unlinkat, AtFlags, Dir, FileType, OFlags};
 use rustix::io::Errno;
 
-use super::Cgroup;
+use super::cgroup::Cgroup;
 use crate::error::{Code, Error, Result};
 
 /// A process that was killed leaves its cgroup a moment later: how long a whole removal waits.
-pub const PATIENCE: Duration = Duration::from_secs(1);
+pub const REMOVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Cgroup<'_> {
     /// Removes the cgroup with its children, deepest first. One that is gone already counts as
     /// removed; so does one that never was, on a read-only mount. While processes are ending it
-    /// tries again, with doubling pauses, until `end`.
+    /// tries again, with doubling pauses, until `deadline`.
     ///
     /// Errors: [`Code::Busy`] when processes are still inside then.
-    pub fn remove(&self, end: Instant) -> Result<()> {
-        if self.path.is_empty() {
+    pub fn remove(&self, deadline: Instant) -> Result<()> {
+        if self.path().is_empty() {
             // Everybody's cgroups are below the root: not one of them may be touched.
             return Err(Error::system("rmdir", &self.absolute(""), Errno::BUSY));
         }
@@ -34,7 +34,7 @@ impl Cgroup<'_> {
             let mut left = Ok(());
             for child in self.children()? {
                 let path = self.child(&child);
-                left = left.and(Cgroup { tree: self.tree, path: &path }.remove(end));
+                left = left.and(self.hierarchy().cgroup(&path).remove(deadline));
             }
             left?;
             let errno = match self.rmdir() {
@@ -48,7 +48,7 @@ impl Cgroup<'_> {
             if errno != Errno::BUSY {
                 return Err(error());
             }
-            let left = end.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(error().with_code(Code::Busy).advice(self.what_is_left()));
             }
@@ -59,11 +59,11 @@ impl Cgroup<'_> {
 
     /// Removes the directory itself, once.
     pub fn rmdir(&self) -> std::result::Result<(), Errno> {
-        if self.path.is_empty() {
+        if self.path().is_empty() {
             // The mount: nobody means that.
             return Err(Errno::BUSY);
         }
-        rustix::io::retry_on_intr(|| unlinkat(self.tree.fd(), self.path, AtFlags::REMOVEDIR))
+        rustix::io::retry_on_intr(|| unlinkat(self.hierarchy().fd(), self.path(), AtFlags::REMOVEDIR))
     }
 
     /// Names of the cgroups right below; none when the cgroup does not exist.
@@ -94,8 +94,8 @@ impl Cgroup<'_> {
     /// Without a look at its files: kernfs counts a directory's directories among its links, so
     /// that one with the two of its own has none.
     fn is_leaf(&self) -> bool {
-        let stat = statat(self.tree.fd(), self.path, AtFlags::SYMLINK_NOFOLLOW);
-        stat.is_ok_and(|s| s.st_nlink == 2 && s.st_dev == self.tree.device())
+        let stat = statat(self.hierarchy().fd(), self.path(), AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|s| s.st_nlink == 2 && s.st_dev == self.hierarchy().device())
     }
 
     fn what_is_left(&self) -> String {

@@ -5,10 +5,9 @@
 use rustix::fs::{chownat, AtFlags, Gid, OFlags, Uid};
 use rustix::io::Errno;
 
-use super::Cgroup;
+use super::cgroup::Cgroup;
 use crate::error::{Code, Error, Result};
-use crate::host::DOMAIN_CONTROLLERS;
-use crate::sys::read_at_once;
+use crate::host::controllers;
 
 /// Files that go to the owner of a delegated cgroup, where the kernel has no list of them.
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
@@ -34,14 +33,14 @@ impl Cgroup<'_> {
         let Some(parent) = self.parent() else { return Ok(true) };
         if missing(parent)?.is_empty() {
             // With one of these on, the kernel lets nothing below be threaded.
-            return Ok(wanted.iter().any(|c| DOMAIN_CONTROLLERS.contains(&c.as_str())));
+            return Ok(controllers::domain_only().any(|name| wanted.iter().any(|c| c == name)));
         }
         for level in self.ancestors() {
             let mut wanted = missing(level)?;
             // Together, or else one by one; who needs what stays off will say so.
             match level.control('+', &wanted) {
                 Ok(()) => {
-                    done.push((level.len(), wanted));
+                    done.push((level.path().len(), wanted));
                     continue;
                 }
                 // Processes inside. Those that threads can share could be turned on all the same, which
@@ -53,7 +52,7 @@ impl Cgroup<'_> {
             // Somebody may have made it below a threaded cgroup and left it "domain invalid".
             level.settle_between();
             let on = |c: &String| level.control('+', std::slice::from_ref(c)).is_ok();
-            done.push((level.len(), wanted.into_iter().filter(on).collect()));
+            done.push((level.path().len(), wanted.into_iter().filter(on).collect()));
         }
         Ok(false)
     }
@@ -124,23 +123,5 @@ impl Cgroup<'_> {
             chownat(&fd, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).map_err(failed)?;
         }
         Ok(())
-    }
-
-    /// A file's words.
-    pub fn words(&self, file: &str) -> Result<Vec<String>> {
-        let failed = |what| move |e| Error::system(what, &self.absolute(file), e);
-        let fd = self.open(file, OFlags::RDONLY).map_err(failed("open"))?;
-        let text = read_at_once(&fd).map_err(failed("read"))?;
-        Ok(String::from_utf8_lossy(&text).split_whitespace().map(str::to_owned).collect())
-    }
-
-    /// The value of `key` in a file of `key value` lines.
-    pub fn keyed(&self, file: &str, key: &str) -> Result<Option<u64>> {
-        let text = self.read(file)?;
-        let text = String::from_utf8_lossy(&text);
-        Ok(text.lines().find_map(|line| {
-            let (name, value) = line.split_once(' ')?;
-            (name == key).then(|| value.trim().parse().ok())?
-        }))
     }
 }

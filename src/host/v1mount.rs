@@ -1,6 +1,6 @@
 //! K0's lookup of the directory that holds the v1 hierarchies.
 //!
-//! It differs from reading mountinfo properly (see [`super::Host`]) in ways that callers may
+//! It differs from reading mountinfo properly (see [`super::HostInfo`]) in ways that callers may
 //! depend on: the first line of type `cgroup` decides, wherever it is mounted, and a line
 //! without the ` - ` separator is read from its third byte on. Unlike the original, no line
 //! ends the process, none is too long, and escapes are decoded.
@@ -10,7 +10,7 @@ use memchr::memmem;
 use super::mountinfo::{lines, unescape};
 use crate::bytes::Lossless;
 use crate::error::{fail, Code, Error, Result};
-use crate::kata::gopath;
+use crate::path::lexical;
 
 /// The parent directory of the first v1 mount in a mountinfo.
 pub fn find(mountinfo: &[u8]) -> Result<Vec<u8>> {
@@ -44,7 +44,7 @@ fn first(mountinfo: &[u8], types: &[&[u8]]) -> Result<Vec<u8>> {
             let shown = Lossless(line.get(..300).unwrap_or(line));
             return fail(Code::NotMounted, format!("found no mount point in {shown}"));
         };
-        return Ok(gopath::dir(&unescape(mountpoint)));
+        return Ok(lexical::dir(&unescape(mountpoint)));
     }
     Err(Error::new(Code::NotMounted, "cgroups: cgroup mountpoint does not exist"))
 }

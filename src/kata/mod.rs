@@ -1,9 +1,10 @@
-//! Kata's own rules: path names, subsystem sets, CPU sanity. Pure, but for one `lstat` a
-//! subsystem; source: kata-containers/runtime, virtcontainers/cgroups.go and its successors.
+//! Kata's own rules: path names, subsystem sets, CPU sanity.
+//!
+//! Pure, except for one `lstat` per subsystem in [`subsystems`].
+//! Source: kata-containers/runtime, virtcontainers/cgroups.go and its successors.
 
 pub mod cpu;
-pub mod gopath;
 pub mod path;
-pub mod slice;
+pub mod rules;
 pub mod strict;
 pub mod subsystems;

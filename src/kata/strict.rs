@@ -3,8 +3,9 @@
 //! `""`, `.`, `/` and `..` all collapse onto a cgroup that is shared with every other sandbox
 //! that was started the same way; deleting one drains the others.
 
-use super::path::{self, Rules};
+use super::rules::{is_systemd, is_systemd_slice, Rules};
 use crate::error::{Code, Error, Result};
+use crate::path::slice::split_triple;
 
 /// The kernel's NAME_MAX is 255; `kata_` is put before the name.
 const NAME_LIMIT: usize = 250;
@@ -21,7 +22,7 @@ pub fn check(path: &[u8], rules: Rules) -> Result<()> {
     if path.iter().any(|&b| b < 0x20 || b == 0x7f) {
         return refuse(path, "it has a control byte; use printable names");
     }
-    let looks_like_triple = path::is_systemd(path) || path::is_systemd_slice(path);
+    let looks_like_triple = is_systemd(path) || is_systemd_slice(path);
     match (rules.systemd, looks_like_triple) {
         (false, true) => refuse(path, "it is a systemd path, but systemd is not asked for"),
         (false, false) => check_file_path(path),
@@ -43,7 +44,7 @@ fn check_triple(path: &[u8]) -> Result<()> {
             return refuse(path, "a name is longer than 250 bytes");
         }
     }
-    match path::split_triple(path) {
+    match split_triple(path) {
         Some([_, _, b""]) => refuse(path, "the systemd path has no name"),
         _ => Ok(()),
     }

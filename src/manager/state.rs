@@ -11,10 +11,13 @@ use std::sync::Arc;
 use oci_spec::runtime::LinuxResources;
 use serde::{Deserialize, Serialize};
 
-use super::unit::OnSystemd;
-use super::{join, Config, Driver, Flags, Manager, Shared, SystemdConfig};
+use super::core::Manager;
+use crate::config::{Config, DriverKind, Flags, SystemdConfig};
+use crate::driver::Driver;
 use crate::error::{fail, Code, Error, Result};
-use crate::kata::path;
+use crate::host_handle::Host;
+use crate::kata::rules;
+use crate::placement::Placement;
 use crate::resources::parse;
 use crate::systemd::Bus;
 
@@ -45,7 +48,7 @@ struct State {
     implicit: bool,
     #[serde(default)]
     owner: Option<(u32, u32)>,
-    /// A directory although its path has a unit's form: [`Driver::AutoK0`] chose.
+    /// A directory although its path has a unit's form: [`DriverKind::AutoK0`] chose.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     literal: bool,
     /// As [`parse::resources`] reads it, which knows more than its type does.
@@ -64,14 +67,14 @@ struct State {
 
 impl State {
     /// The driver that made it; nothing else may go on with it.
-    fn driver(&self) -> Result<Driver> {
+    fn driver(&self) -> Result<DriverKind> {
         match self.driver.as_str() {
             // With a path that is K0's own kind it is no state of that driver.
-            CGROUPFS if self.literal && !path::is_systemd(&self.path.bytes()?) => {
-                Ok(Driver::AutoK0)
+            CGROUPFS if self.literal && !rules::is_systemd(&self.path.bytes()?) => {
+                Ok(DriverKind::AutoK0)
             }
-            CGROUPFS => Ok(Driver::Cgroupfs),
-            SYSTEMD => Ok(Driver::Systemd),
+            CGROUPFS => Ok(DriverKind::Cgroupfs),
+            SYSTEMD => Ok(DriverKind::Systemd),
             other => {
                 let text = format!("state is of driver {other:?}; known: {CGROUPFS} {SYSTEMD}");
                 fail(Code::Unsupported, text)
@@ -92,6 +95,37 @@ impl State {
             version: None,
             annotations: self.annotations.clone(),
         })
+    }
+}
+
+impl State {
+    fn config(&self) -> Result<Config> {
+        let resources = match &self.resources {
+            serde_json::Value::Null => LinuxResources::default(),
+            saved => {
+                parse::resources(saved.to_string().as_bytes()).map_err(|e| e.context("state"))?
+            }
+        };
+        Ok(Config {
+            path: self.path.bytes()?,
+            subsystems: self.subsystems.clone(),
+            resources,
+            flags: Flags {
+                skip_devices: self.skip_devices,
+                strict: self.strict,
+                no_rollback: self.no_rollback,
+                existing: false,
+            },
+            implicit: self.implicit,
+            owner: self.owner,
+            driver: self.driver()?,
+            systemd: self.systemd()?,
+        })
+    }
+
+    /// The saved directories, by subsystem.
+    fn paths(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        self.paths.iter().map(|(key, path)| Ok((key.clone(), path.bytes()?))).collect()
     }
 }
 
@@ -141,25 +175,25 @@ impl Manager {
         let flags = self.config.flags;
         let state = State {
             version: VERSION,
-            driver: if self.unit.is_some() { SYSTEMD } else { CGROUPFS }.to_owned(),
+            driver: if self.driver.unit().is_some() { SYSTEMD } else { CGROUPFS }.to_owned(),
             path: Text::new(&self.config.path),
             paths: self.paths().map(|(key, path)| (key.to_owned(), Text::new(&path))).collect(),
             subsystems: self.config.subsystems.clone(),
             skip_devices: flags.skip_devices,
             strict: flags.strict,
             no_rollback: flags.no_rollback,
-            nowhere: self.each().next().is_none(),
+            nowhere: self.placement.live().next().is_none(),
             implicit: self.config.implicit,
             owner: self.config.owner,
-            literal: self.unit.is_none() && self.config.driver == Driver::AutoK0,
+            literal: self.driver.unit().is_none() && self.config.driver == DriverKind::AutoK0,
             resources: serde_json::to_value(self.resources())
                 .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?,
-            bus: self.unit.as_ref().map(|on| {
-                let user = on.bus == Bus::User;
+            bus: self.driver.unit().map(|unit| {
+                let user = unit.bus == Bus::User;
                 if user { "user" } else { "system" }.to_owned()
             }),
             bus_address: self.config.systemd.address.clone(),
-            place: self.place,
+            place: self.move_target_only,
             annotations: self.config.systemd.annotations.clone(),
         };
         serde_json::to_string(&state)
@@ -179,56 +213,28 @@ impl Manager {
     /// Errors: JSON that is not a state ([`Code::Json`]); one of a newer version or of another
     /// driver ([`Code::Unsupported`]); saved paths that are not below today's mounts
     /// ([`Code::Path`], [`Code::NotMounted`]).
-    pub fn load(shared: Arc<Shared>, json: &[u8]) -> Result<Manager> {
+    pub fn load(host: Arc<Host>, json: &[u8]) -> Result<Manager> {
         let state: State = serde_json::from_slice(json)
             .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?;
         if state.version > VERSION {
             let text = format!("state has version {}, this library reads {VERSION}", state.version);
             return fail(Code::Unsupported, text);
         }
-        let (driver, systemd) = (state.driver()?, state.systemd()?);
-        let resources = match &state.resources {
-            serde_json::Value::Null => LinuxResources::default(),
-            saved => {
-                parse::resources(saved.to_string().as_bytes()).map_err(|e| e.context("state"))?
+        let (config, paths) = (state.config()?, state.paths()?);
+        let mut manager = if paths.is_empty() {
+            let manager = Manager::new(host, config)?;
+            if state.nowhere {
+                manager.placement.drop_all();
             }
+            manager
+        } else {
+            config.check()?;
+            let driver = Driver::new(&host, &config)?;
+            let placement = Placement::from_paths(Arc::clone(host.hierarchies().info()), &paths)?;
+            driver.check_sites(&placement)?;
+            Manager::assemble(host, config, driver, placement)
         };
-        let config = Config {
-            path: state.path.bytes()?,
-            subsystems: state.subsystems,
-            resources,
-            flags: Flags {
-                skip_devices: state.skip_devices,
-                strict: state.strict,
-                no_rollback: state.no_rollback,
-                existing: false,
-            },
-            implicit: state.implicit,
-            owner: state.owner,
-            driver,
-            systemd,
-        };
-        if state.paths.is_empty() {
-            let mut manager = Manager::new(shared, config)?;
-            for &hierarchy in manager.hierarchies.iter().filter(|_| state.nowhere) {
-                manager.drop_hierarchy(hierarchy);
-            }
-            manager.place = state.place;
-            return Ok(manager);
-        }
-        config.check()?;
-        let unit = OnSystemd::new(&shared, &config)?;
-        let paths: Vec<(String, Vec<u8>)> = state
-            .paths
-            .into_iter()
-            .map(|(key, path)| Ok((key, path.bytes()?)))
-            .collect::<Result<_>>()?;
-        let joined = join::from_paths(shared.host(), &paths)?;
-        if let Some(unit) = &unit {
-            unit.check_places(&shared, &joined)?;
-        }
-        let mut manager = Manager::assemble(shared, config, joined, unit);
-        manager.place = state.place;
+        manager.move_target_only = state.place;
         Ok(manager)
     }
 }

@@ -2,19 +2,20 @@
 
 use serde_json::{json, Value};
 
-use super::{Missing, Plan, Step, Write};
-use crate::host::{Host, Version};
+use super::step::{Plan, Step};
+use super::write::{Missing, Write};
+use crate::host::{HierarchyId, HostInfo, Version};
 use crate::systemd::Property;
 
 impl Plan {
-    /// The plan as JSON: `{"steps":[{"op":…}],"warnings":[…]}`.
-    pub fn to_json(&self, host: &Host) -> Value {
+    /// Returns the plan as JSON: `{"steps":[{"op":…}],"warnings":[…]}`.
+    pub fn to_json(&self, host: &HostInfo) -> Value {
         let steps: Vec<Value> = self.steps.iter().map(|step| step_json(step, host)).collect();
         json!({ "steps": steps, "warnings": self.warnings })
     }
 
-    /// One line a step, fields separated by tabs: operation, controller, file, value.
-    pub fn to_text(&self, host: &Host) -> String {
+    /// Returns one line per step: operation, controller, file and value, separated by tabs.
+    pub fn to_text(&self, host: &HostInfo) -> String {
         let mut out = String::new();
         for step in &self.steps {
             let [operation, controller, file, value] = step_text(step, host);
@@ -24,8 +25,8 @@ impl Plan {
     }
 }
 
-fn step_text(step: &Step, host: &Host) -> [String; 4] {
-    let at = |hierarchy: &usize| label(host, *hierarchy);
+fn step_text(step: &Step, host: &HostInfo) -> [String; 4] {
+    let at = |hierarchy: &HierarchyId| label(host, *hierarchy);
     let row = |operation: &str, controller: String, file: &str, value: String| {
         [operation.to_owned(), controller, file.to_owned(), value]
     };
@@ -38,9 +39,9 @@ fn step_text(step: &Step, host: &Host) -> [String; 4] {
             let kind = if domain.is_some() { "domain" } else { "any" };
             row("settle", at(hierarchy), "cgroup.type", kind.to_owned())
         }
-        Step::CreateBelow { hierarchy, below, threaded } => {
-            let below = String::from_utf8_lossy(below);
-            row("create", at(hierarchy), &below, if *threaded { "threaded" } else { "" }.to_owned())
+        Step::CreateSubcgroup { hierarchy, subcgroup, threaded } => {
+            let kind = if *threaded { "threaded" } else { "" };
+            row("create", at(hierarchy), &String::from_utf8_lossy(subcgroup), kind.to_owned())
         }
         Step::Delegate { hierarchy, uid, gid } => {
             row("delegate", at(hierarchy), "", format!("{uid}:{gid}"))
@@ -61,41 +62,52 @@ fn step_text(step: &Step, host: &Host) -> [String; 4] {
         }
         Step::Freeze => row("freeze", "freezer".to_owned(), "", String::new()),
         Step::Thaw => row("thaw", "freezer".to_owned(), "", String::new()),
-        // A value of several lines stays on one: it is for people to read.
+        // People read this: a value of several lines stays on one line.
         Step::Write(w) => {
             row("write", w.controller.to_owned(), &w.file, w.value.replace('\n', "\\n"))
         }
-        Step::Attach { hierarchy, kind, ids, below } => {
-            let version = host.hierarchies.get(*hierarchy).map_or(Version::V1, |h| h.version);
+        Step::Attach { hierarchy, kind, ids, subcgroup } => {
+            let version = host.hierarchy(*hierarchy).map_or(Version::V1, |h| h.version);
             let file = kind.file(version);
-            let file = match below.as_slice() {
+            let file = match subcgroup.as_slice() {
                 b"" => file.to_owned(),
-                below => format!("{}/{file}", String::from_utf8_lossy(below)),
+                subcgroup => format!("{}/{file}", String::from_utf8_lossy(subcgroup)),
             };
-            let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
-            row("attach", at(hierarchy), &file, ids.join(" "))
+            row("attach", at(hierarchy), &file, numbers(ids))
+        }
+        Step::AttachUnit { unit, ids, subcgroup } => {
+            let at = match subcgroup.as_slice() {
+                b"" => unit.clone(),
+                subcgroup => format!("{unit}/{}", String::from_utf8_lossy(subcgroup)),
+            };
+            row("attach", systemd(), &at, numbers(ids))
         }
     }
+}
+
+fn numbers(ids: &[i32]) -> String {
+    let ids: Vec<String> = ids.iter().map(i32::to_string).collect();
+    ids.join(" ")
 }
 
 fn systemd() -> String {
     "systemd".to_owned()
 }
 
-/// `NAME=VALUE` with the values as GVariant text.
+/// Returns `NAME=VALUE` pairs, the values as GVariant text.
 fn listed(properties: &[Property]) -> String {
     let properties: Vec<String> = properties.iter().map(Property::to_string).collect();
     properties.join(" ")
 }
 
-fn label(host: &Host, hierarchy: usize) -> String {
-    match host.hierarchies.get(hierarchy) {
+fn label(host: &HostInfo, hierarchy: HierarchyId) -> String {
+    match host.hierarchy(hierarchy) {
         Some(h) if h.version == Version::V1 => h.controllers.join(","),
         _ => "cgroup2".to_owned(),
     }
 }
 
-/// The files of the cgroup itself that are filled; those of ancestors always are.
+/// Returns the cgroup's own cpuset files that are filled. Empty ancestors are always filled.
 fn inherited(cpus: bool, mems: bool) -> Vec<&'static str> {
     [(cpus, "cpuset.cpus"), (mems, "cpuset.mems")]
         .into_iter()
@@ -103,8 +115,8 @@ fn inherited(cpus: bool, mems: bool) -> Vec<&'static str> {
         .collect()
 }
 
-/// As [`step_text`], by name; a write and a check have more to tell.
-fn step_json(step: &Step, host: &Host) -> Value {
+/// Returns a step as an object. A write and a check have more fields than [`step_text`] shows.
+fn step_json(step: &Step, host: &HostInfo) -> Value {
     let [operation, controller, file, value] = step_text(step, host);
     let mut out = match step {
         Step::Write(write) => write_json(write, host),
@@ -137,7 +149,7 @@ fn pairs(properties: &[Property]) -> Vec<Value> {
     properties.iter().map(|p| json!([p.name, p.value.to_string()])).collect()
 }
 
-fn write_json(write: &Write, host: &Host) -> Value {
+fn write_json(write: &Write, host: &HostInfo) -> Value {
     let mut out = json!({
         "hierarchy": label(host, write.hierarchy), "controller": write.controller,
         "file": write.file, "value": write.value,

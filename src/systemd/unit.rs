@@ -2,7 +2,7 @@
 
 use super::value::{Property, Value};
 use crate::error::{Code, Error, Result};
-use crate::kata::{path, slice};
+use crate::path::{lexical, slice};
 
 /// systemd's limit of a unit's name.
 const NAME_LIMIT: usize = 255;
@@ -31,7 +31,7 @@ impl Unit {
             let text: [&[u8]; 4] = [b"systemd path '", shown, b"' refused: ", why.as_bytes()];
             Err(Error::new(Code::Path, text.concat()))
         };
-        let Some([slice, prefix, name]) = path::split_triple(path) else {
+        let Some([slice, prefix, name]) = slice::split_triple(path) else {
             return refuse("expected to be of form 'slice:prefix:name'");
         };
         let name = match (prefix, name) {
@@ -58,7 +58,7 @@ impl Unit {
         let cgroup = match is_slice(&name) {
             // systemd places a slice by its name alone.
             true => slice::expand(name.as_bytes())?,
-            false => crate::kata::gopath::join(&[&inside, name.as_bytes()]),
+            false => lexical::join(&[&inside, name.as_bytes()]),
         };
         if cgroup == b"/" {
             return refuse("the root slice is shared by all");

@@ -1,0 +1,190 @@
+//! An open hierarchy, and one cgroup below it.
+
+use std::ffi::CString;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{fstatfs, Mode, OFlags, CWD};
+use rustix::io::Errno;
+
+use super::beneath::{self, Root};
+use crate::error::{fail, Code, Error, Result};
+use crate::host::{Hierarchy, Version};
+use crate::sys::{read_to_end, write_all};
+
+/// linux/magic.h
+const CGROUP_SUPER_MAGIC: u64 = 0x0027_e0eb;
+const CGROUP2_SUPER_MAGIC: u64 = 0x6367_7270;
+
+/// An open hierarchy: the directory descriptor that every cgroup is reached through.
+#[derive(Debug)]
+pub struct OpenHierarchy {
+    fd: OwnedFd,
+    mountpoint: Vec<u8>,
+    device: u64,
+    version: Version,
+}
+
+impl OpenHierarchy {
+    /// Opens a hierarchy's mountpoint.
+    ///
+    /// Errors: it is not a cgroup file system of the hierarchy's version ([`Code::NotMounted`]).
+    pub fn open(hierarchy: &Hierarchy) -> Result<OpenHierarchy> {
+        let failed = |what| move |e| Error::system(what, &hierarchy.mountpoint, e);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(CWD, &hierarchy.mountpoint[..], flags, Mode::empty())
+            .map_err(failed("open"))?;
+        let wanted = match hierarchy.version {
+            Version::V1 => CGROUP_SUPER_MAGIC,
+            Version::V2 => CGROUP2_SUPER_MAGIC,
+        };
+        let found = fstatfs(&fd).map_err(failed("statfs"))?.f_type;
+        if u64::try_from(found).ok() != Some(wanted) {
+            return fail(
+                Code::NotMounted,
+                format!(
+                    "{} is not the cgroup file system that mountinfo named; read the host again",
+                    String::from_utf8_lossy(&hierarchy.mountpoint)
+                ),
+            );
+        }
+        let device = rustix::fs::fstat(&fd).map_err(failed("stat"))?.st_dev;
+        Ok(OpenHierarchy {
+            fd,
+            mountpoint: hierarchy.mountpoint.clone(),
+            device,
+            version: hierarchy.version,
+        })
+    }
+
+    /// Returns the cgroup at a path below the mountpoint. The path is clean, without a leading slash.
+    pub fn cgroup<'t>(&'t self, path: &'t [u8]) -> Cgroup<'t> {
+        Cgroup { hierarchy: self, path }
+    }
+
+    /// The directory descriptor (O_PATH).
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// The device number of the file system.
+    pub(super) fn device(&self) -> u64 {
+        self.device
+    }
+}
+
+/// One cgroup of a hierarchy, by its path. It need not exist.
+///
+/// A cgroup has no descriptor of its own: a path below the hierarchy's descriptor costs no system
+/// call to keep.
+#[derive(Clone, Copy, Debug)]
+pub struct Cgroup<'t> {
+    hierarchy: &'t OpenHierarchy,
+    path: &'t [u8],
+}
+
+impl<'t> Cgroup<'t> {
+    /// The hierarchy's version.
+    pub fn version(&self) -> Version {
+        self.hierarchy.version
+    }
+
+    /// The path below the mountpoint.
+    pub(crate) fn path(&self) -> &'t [u8] {
+        self.path
+    }
+
+    /// The open hierarchy.
+    pub(super) fn hierarchy(&self) -> &'t OpenHierarchy {
+        self.hierarchy
+    }
+
+    /// Returns the ancestor whose path is the first `end` bytes of this cgroup's path.
+    #[must_use]
+    pub fn prefix(&self, end: usize) -> Cgroup<'t> {
+        Cgroup { hierarchy: self.hierarchy, path: self.path.get(..end).unwrap_or(self.path) }
+    }
+
+    /// Returns the parent; None for the hierarchy's root.
+    pub fn parent(&self) -> Option<Cgroup<'t>> {
+        if self.path.is_empty() {
+            return None;
+        }
+        let end = self.path.iter().rposition(|&b| b == b'/').unwrap_or(0);
+        Some(self.prefix(end))
+    }
+
+    /// Returns the ancestors, from the hierarchy's root down.
+    pub fn ancestors(&self) -> impl Iterator<Item = Cgroup<'t>> + use<'t> {
+        let this = *self;
+        let slashes = this.path.iter().enumerate().filter(|(_, &b)| b == b'/').map(|(i, _)| i);
+        let root = (!this.path.is_empty()).then_some(0);
+        root.into_iter().chain(slashes).map(move |end| this.prefix(end))
+    }
+
+    /// Whether it is `other`, of the same hierarchy, or below it.
+    pub(crate) fn is_in(&self, other: Cgroup<'_>) -> bool {
+        let rest = self.path.strip_prefix(other.path);
+        rest.is_some_and(|rest| rest.is_empty() || other.path.is_empty() || rest.starts_with(b"/"))
+    }
+
+    /// Returns the path of a file from the hierarchy's root, for the kernel.
+    fn file_path(&self, file: &str) -> std::result::Result<CString, Errno> {
+        let slash = !self.path.is_empty() && !file.is_empty();
+        // Room for the zero byte, too: every file that is opened costs one allocation here.
+        let length = self.path.len() + usize::from(slash) + file.len();
+        let mut out = Vec::with_capacity(length.max(1) + 1);
+        out.extend_from_slice(self.path);
+        if slash {
+            out.push(b'/');
+        }
+        out.extend_from_slice(file.as_bytes());
+        if out.is_empty() {
+            out.push(b'.');
+        }
+        CString::new(out).map_err(|_| Errno::INVAL)
+    }
+
+    /// Returns the absolute path of one of its files, for messages; of its directory with `""`.
+    pub fn absolute(&self, file: &str) -> Vec<u8> {
+        let mut out = self.hierarchy.mountpoint.clone();
+        for part in [self.path, file.as_bytes()] {
+            if !part.is_empty() {
+                if out.last() != Some(&b'/') {
+                    out.push(b'/');
+                }
+                out.extend_from_slice(part);
+            }
+        }
+        out
+    }
+
+    /// Opens one of its files; its directory with `""`.
+    pub fn open(&self, file: &str, flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
+        let root = Root { fd: &self.hierarchy.fd, device: self.hierarchy.device };
+        beneath::open(root, &self.file_path(file)?, flags | OFlags::CLOEXEC)
+    }
+
+    /// Whether its directory exists.
+    pub fn exists(&self) -> Result<bool> {
+        match self.open("", OFlags::PATH | OFlags::DIRECTORY) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(e) => Err(Error::system("open", &self.absolute(""), e)),
+        }
+    }
+
+    /// Reads a whole file.
+    pub fn read(&self, file: &str) -> Result<Vec<u8>> {
+        let fd = self
+            .open(file, OFlags::RDONLY)
+            .map_err(|e| Error::system("open", &self.absolute(file), e))?;
+        read_to_end(&fd, 4096).map_err(|e| Error::system("read", &self.absolute(file), e))
+    }
+
+    /// Writes a value in one `write(2)`: interface files take whole values.
+    pub fn write(&self, file: &str, value: &[u8]) -> Result<()> {
+        let failed = |e| Error::write(&self.absolute(file), value, e);
+        let fd = self.open(file, OFlags::WRONLY).map_err(failed)?;
+        write_all(&fd, value).map_err(failed)
+    }
+}

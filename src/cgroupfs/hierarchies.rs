@@ -1,0 +1,59 @@
+//! The host's hierarchies, opened when first needed.
+
+use std::sync::{Arc, OnceLock};
+
+use super::cgroup::{Cgroup, OpenHierarchy};
+use crate::error::{Code, Error, Result};
+use crate::host::{HierarchyId, HostInfo, Version};
+
+/// A host's facts and its open hierarchies. Any number of managers share them.
+#[derive(Debug)]
+pub struct Hierarchies {
+    info: Arc<HostInfo>,
+    open: Vec<OnceLock<OpenHierarchy>>,
+}
+
+impl Hierarchies {
+    /// Opens nothing yet.
+    pub fn new(info: HostInfo) -> Hierarchies {
+        let open = info.hierarchies.iter().map(|_| OnceLock::new()).collect();
+        Hierarchies { info: Arc::new(info), open }
+    }
+
+    /// Reads this host, with the controllers of the cgroup2 mount. A mount whose controllers cannot
+    /// be read has none for us.
+    pub fn read() -> Result<Hierarchies> {
+        let mut info = HostInfo::read()?;
+        for hierarchy in info.hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
+            let words = |open: OpenHierarchy| open.cgroup(b"").words("cgroup.controllers");
+            hierarchy.controllers =
+                OpenHierarchy::open(hierarchy).and_then(words).unwrap_or_default();
+        }
+        Ok(Hierarchies::new(info))
+    }
+
+    /// The host's facts.
+    pub fn info(&self) -> &Arc<HostInfo> {
+        &self.info
+    }
+
+    /// Returns a hierarchy; opens it the first time.
+    fn get(&self, id: HierarchyId) -> Result<&OpenHierarchy> {
+        let (Some(hierarchy), Some(cell)) = (self.info.hierarchy(id), self.open.get(id.index()))
+        else {
+            return Err(Error::new(Code::Argument, format!("no hierarchy {}", id.index())));
+        };
+        if let Some(open) = cell.get() {
+            return Ok(open);
+        }
+        // Opened outside the cell: a fork in the meantime leaves nothing locked. When two threads
+        // open at once, the later one's descriptor is closed.
+        let open = OpenHierarchy::open(hierarchy)?;
+        Ok(cell.get_or_init(|| open))
+    }
+
+    /// Returns the cgroup at a path below a hierarchy's mountpoint.
+    pub fn cgroup<'t>(&'t self, id: HierarchyId, path: &'t [u8]) -> Result<Cgroup<'t>> {
+        Ok(self.get(id)?.cgroup(path))
+    }
+}

@@ -1,0 +1,135 @@
+//! One knob: writing it, and explaining why it would not take a value.
+
+use rustix::fd::OwnedFd;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::cgroup::Cgroup;
+use crate::error::{Code, Error, Result};
+use crate::plan::Write;
+use crate::sys::write_all;
+
+/// Writes; reads first when the old value is wanted, and afterwards where the kernel is known to
+/// take another value in silence.
+pub(crate) fn put(
+    cgroup: Cgroup<'_>,
+    write: &Write,
+    old: Option<&mut Option<Vec<u8>>>,
+) -> Result<()> {
+    let failed = |e| Error::write(&cgroup.absolute(&write.file), write.value.as_bytes(), e);
+    let reads = write.exact || old.is_some();
+    let flags = if reads { OFlags::RDWR } else { OFlags::WRONLY };
+    let opened = match cgroup.open(&write.file, flags) {
+        // A file that can only be written has no old value.
+        Err(Errno::ACCESS | Errno::INVAL) if reads && !write.exact => {
+            cgroup.open(&write.file, OFlags::WRONLY)
+        }
+        other => other,
+    };
+    let fd = opened.map_err(failed)?;
+    if let Some(old) = old {
+        *old = read(&fd).ok();
+    }
+    put_open(cgroup, write, &fd)
+}
+
+/// Writes to a knob that is open.
+pub(crate) fn put_open(cgroup: Cgroup<'_>, write: &Write, fd: &OwnedFd) -> Result<()> {
+    write_all(fd, write.value.as_bytes())
+        .map_err(|e| Error::write(&cgroup.absolute(&write.file), write.value.as_bytes(), e))?;
+    if write.exact {
+        clamped(write, String::from_utf8_lossy(&read(fd).unwrap_or_default()).trim())?;
+    }
+    Ok(())
+}
+
+/// A knob to write later, and what it says now.
+pub(crate) fn open(cgroup: Cgroup<'_>, file: &str) -> Result<(OwnedFd, Vec<u8>)> {
+    let failed = |what| move |e| Error::system(what, &cgroup.absolute(file), e);
+    let fd = match cgroup.open(file, OFlags::RDWR) {
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::INVAL) => {
+            cgroup.open(file, OFlags::RDONLY)
+        }
+        other => other,
+    };
+    let fd = fd.map_err(failed("open"))?;
+    let text = read(&fd).map_err(failed("read"))?;
+    Ok((fd, text))
+}
+
+/// The value, which the kernel gives whole if there is room. Where the descriptor is does not
+/// change: a write after it is at the start.
+fn read(fd: &OwnedFd) -> std::result::Result<Vec<u8>, Errno> {
+    let mut out = Vec::new();
+    let mut buffer = [0u8; 256];
+    loop {
+        let offset = u64::try_from(out.len()).unwrap_or(u64::MAX);
+        let length = rustix::io::pread(fd, &mut buffer, offset)?;
+        out.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        // Less than there was room for: the end.
+        if length < buffer.len() {
+            return Ok(out);
+        }
+    }
+}
+
+/// runc's words for a value that the kernel clamped.
+fn clamped(write: &Write, took: &str) -> Result<()> {
+    let (Ok(asked), Ok(took)) = (write.value.parse::<u64>(), took.parse::<u64>()) else {
+        return Ok(());
+    };
+    let which = match asked.cmp(&took) {
+        std::cmp::Ordering::Equal => return Ok(()),
+        std::cmp::Ordering::Greater => "maximum",
+        std::cmp::Ordering::Less => "minimum",
+    };
+    let name = write.file.replace('.', "-");
+    Err(Error::new(Code::Clamped, format!("the {which} allowed {name} is {took}, not {asked}")))
+}
+
+/// Adds to a failed write what the caller needs to know.
+pub(crate) fn explain(cgroup: Cgroup<'_>, write: &Write, error: Error) -> Error {
+    if error.is(Errno::BUSY) && write.controller == "memory" {
+        let number =
+            |file| cgroup.read(file).ok().map(|t| String::from_utf8_lossy(&t).trim().to_owned());
+        let usage = number("memory.usage_in_bytes").unwrap_or_default();
+        let peak = number("memory.max_usage_in_bytes").unwrap_or_default();
+        return error.context(format!(
+            "unable to set memory limit to {} (current usage: {usage}, peak usage: {peak})",
+            write.value
+        ));
+    }
+    if error.is(Errno::NOENT) || error.is(Errno::PERM) || error.is(Errno::ACCESS) {
+        let controller = write.file.split('.').next().unwrap_or_default();
+        if let Ok(available) = cgroup.read("cgroup.controllers") {
+            let available = String::from_utf8_lossy(&available).trim().to_owned();
+            if controller != "cgroup" && !available.split(' ').any(|c| c == controller) {
+                return error
+                    .with_code(Code::Controller)
+                    .advice(format!("controller {controller} is not available here"))
+                    .advice(format!("available: {available}"));
+            }
+        } else if error.is(Errno::NOENT) {
+            return error.advice("this kernel does not have the file");
+        }
+    }
+    if error.is(Errno::NODEV) && !cgroup.exists().unwrap_or(true) {
+        return deleted(cgroup);
+    }
+    error
+}
+
+/// The same error, unless it comes of the whole cgroup's being gone.
+pub(crate) fn deleted_or(cgroup: Cgroup<'_>, error: Error) -> Error {
+    let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
+    if missing && !cgroup.exists().unwrap_or(true) {
+        return deleted(cgroup);
+    }
+    error
+}
+
+pub(crate) fn deleted(cgroup: Cgroup<'_>) -> Error {
+    Error::system("open", &cgroup.absolute(""), Errno::NOENT)
+        .with_code(Code::Deleted)
+        .advice("the cgroup does not exist; apply first")
+}

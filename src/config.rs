@@ -1,0 +1,144 @@
+//! What a manager is made from.
+
+use std::collections::BTreeMap;
+
+use oci_spec::runtime::LinuxResources;
+
+use crate::error::{fail, Code, Error, Result};
+use crate::kata::rules::{is_systemd, is_systemd_slice, Rules};
+use crate::kata::strict;
+use crate::path::{lexical, slice};
+use crate::resources::Options;
+use crate::systemd::Bus;
+
+/// Switches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Leave device rules alone; a v1 host without the devices controller is no error then.
+    pub skip_devices: bool,
+    /// What a layout has no file for is an error, where it would be a warning.
+    pub strict: bool,
+    /// A failed set leaves what it had written: saves reading each value first.
+    pub no_rollback: bool,
+    /// Join only hierarchies in which the cgroup is there already; none is an error.
+    pub existing: bool,
+}
+
+impl Flags {
+    pub(crate) fn resource_options(self) -> Options {
+        Options { skip_devices: self.skip_devices, strict: self.strict }
+    }
+}
+
+/// Who makes the cgroup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DriverKind {
+    /// systemd for `slice:prefix:name` by any generation's rule (an empty slice is the default
+    /// one), else this library.
+    #[default]
+    Auto,
+    /// As Kata's Go code of January 2020 chose, which takes a slice with a dash for a directory.
+    AutoK0,
+    /// This library, in the cgroup file system. A systemd path is an error.
+    Cgroupfs,
+    /// systemd, over D-Bus. A path of another form is an error.
+    Systemd,
+}
+
+/// Which systemd, and what it is told besides resources.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SystemdConfig {
+    /// PID 1's or the user's; none: the user's without root, else PID 1's.
+    pub bus: Option<Bus>,
+    /// D-Bus address; none: the bus's own.
+    pub address: Option<String>,
+    /// Its version; none: it is asked.
+    pub version: Option<u32>,
+    /// OCI annotations, of which `org.systemd.property.NAME` are the unit's.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A manager's configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// The cgroup, from the hierarchies' roots when it starts with `/`, else below (v1) or
+    /// beside (v2) the caller's own.
+    pub path: Vec<u8>,
+    /// v1: the subsystems to join; empty means all that runc's library joins.
+    pub subsystems: Vec<String>,
+    /// The resources that apply uses and that a set without any sets.
+    pub resources: LinuxResources,
+    /// Switches.
+    pub flags: Flags,
+    /// Nobody asked for this path (it was made from a name): a rootless caller that may not
+    /// create it goes without, as long as no limits are asked for.
+    pub implicit: bool,
+    /// The user and group that the cgroup is delegated to.
+    pub owner: Option<(u32, u32)>,
+    /// Who makes the cgroup.
+    pub driver: DriverKind,
+    /// For the systemd driver.
+    pub systemd: SystemdConfig,
+}
+
+impl Config {
+    /// Whether systemd makes the cgroup.
+    ///
+    /// Errors: the path's form is not that of the driver that was asked for. Going on with the
+    /// other one would leak the unit, or take a unit's name for a directory (kata runtime#2182).
+    pub fn is_systemd(&self) -> Result<bool> {
+        let k0 = is_systemd(&self.path);
+        let triple = slice::split_triple(&self.path);
+        let named = |[slice, _, name]: [&[u8]; 3]| slice.is_empty() && !name.is_empty();
+        let by_slice = is_systemd_slice(&self.path) || triple.is_some_and(named);
+        // `/kata/a.slice:b:c` is K0's no-constraints path: a directory.
+        let form = k0 || by_slice && !self.path.starts_with(b"/");
+        match self.driver {
+            DriverKind::Auto => Ok(form),
+            DriverKind::AutoK0 => Ok(k0),
+            DriverKind::Systemd if triple.is_some() => Ok(true),
+            DriverKind::Systemd => refuse(
+                &self.path,
+                "malformed systemd path: expected to be of form 'slice:prefix:name'",
+            ),
+            DriverKind::Cgroupfs if form => {
+                refuse(&self.path, "it is a systemd path, and the cgroupfs driver is asked for")
+            }
+            DriverKind::Cgroupfs => Ok(false),
+        }
+    }
+
+    /// Refuses what cannot be managed.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.path.contains(&0) {
+            return refuse(&self.path, "it has a NUL byte");
+        }
+        if let Some((uid, gid)) = self.owner.filter(|&(uid, gid)| uid == !0 || gid == !0) {
+            // chown(2) takes it for "as it is".
+            return fail(Code::Argument, format!("owner {uid}:{gid} is no user and group"));
+        }
+        let systemd = self.is_systemd()?;
+        if self.flags.strict {
+            strict::check(&self.path, Rules { systemd, strict: true, ..Rules::default() })?;
+        }
+        if systemd {
+            return Ok(());
+        }
+        // Dropping the hierarchy's root, or the caller's own cgroup, is never what is meant.
+        if matches!(self.clean_path().as_slice(), b"/" | b"." | b"") {
+            return refuse(&self.path, "it has no name of its own");
+        }
+        Ok(())
+    }
+
+    /// The path, cleaned so that `..` cannot lead out (as runc's CleanPath).
+    pub fn clean_path(&self) -> Vec<u8> {
+        lexical::clean_confined(&self.path)
+    }
+}
+
+fn refuse<T>(path: &[u8], why: &str) -> Result<T> {
+    let shown = path.get(..128).unwrap_or(path);
+    let text: [&[u8]; 4] = [b"cgroup path '", shown, b"' refused: ", why.as_bytes()];
+    Err(Error::new(Code::Path, text.concat()))
+}

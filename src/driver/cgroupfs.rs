@@ -1,0 +1,65 @@
+//! The cgroupfs driver: this library creates the directories.
+//!
+//! The order costs least: create all directories, write files while no process is inside, then move
+//! the process in one burst. The first write to a cgroup.procs after a quiet moment waits for an RCU
+//! grace period; the next ones do not.
+
+use std::borrow::Cow;
+
+use oci_spec::runtime::LinuxResources;
+
+use super::context::{Context, Phases};
+use crate::error::Result;
+use crate::plan::{Plan, Step};
+use crate::resources;
+
+/// Plans an apply. With `set`, the cgroup gets these resources; without, only what a process needs to
+/// enter.
+pub fn plan_apply(
+    context: Context<'_>,
+    pid: Option<i32>,
+    set: Option<&LinuxResources>,
+) -> Result<Phases> {
+    let placement = context.placement;
+    let unified = placement.is_unified();
+    let plan = match set {
+        Some(resources) => context.writes_of(resources)?,
+        None if unified => Plan::default(),
+        None => resources::plan_before_join(context.own, placement)?,
+    };
+    // Limits that are not set now will be set later.
+    let limits = match set {
+        Some(_) => Cow::Borrowed(&plan),
+        None => Cow::Owned(context.limits_of(&context.config.resources)),
+    };
+    let mut fill = context.enable(&limits.steps, false);
+    if let Some(site) = placement.live().next().filter(|_| unified) {
+        let domain = resources::needs_domain(&limits);
+        fill.push(Step::SettleType { hierarchy: site.id, domain });
+    }
+    fill.extend(context.inherit_cpuset(&plan.steps));
+    fill.extend(plan.steps);
+    let mut enter = Vec::new();
+    if let Some(pid) = pid {
+        enter.extend(placement.live().map(|site| Context::attach(site, pid)));
+    }
+    // Delegation comes last: a call that fails gives nothing away.
+    enter.extend(context.delegate());
+    let mut warnings = plan.warnings;
+    warnings.extend(context.no_delegation_warning());
+    context.config.flags.resource_options().check(&warnings)?;
+    let make = placement.live().map(Context::create).collect();
+    Ok(Phases { make, fill, enter, warnings })
+}
+
+/// Plans a set.
+pub fn plan_set(context: Context<'_>, resources: &LinuxResources) -> Result<Plan> {
+    let mut plan = context.writes_of(resources)?;
+    if !context.placement.is_unified() {
+        // Apply left controllers disabled that no limit needed.
+        let enable = context.enable(&plan.steps, false);
+        let at = plan.steps.iter().take_while(|step| step.is_check()).count();
+        plan.steps.splice(at..at, enable);
+    }
+    Ok(plan)
+}

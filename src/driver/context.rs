@@ -1,0 +1,123 @@
+//! What both drivers plan from, and the steps that they share.
+
+use std::collections::BTreeSet;
+
+use oci_spec::runtime::LinuxResources;
+
+use crate::config::Config;
+use crate::host::{HierarchyId, Version};
+use crate::host_handle::Host;
+use crate::placement::{Placement, Site};
+use crate::plan::{writes, Plan, Step, TaskKind};
+use crate::resources;
+
+/// What a plan depends on besides the resources.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// Where the cgroup is.
+    pub placement: &'a Placement,
+    /// How the manager was configured.
+    pub config: &'a Config,
+    /// The manager's resources: those that were set last, or that it was made with.
+    pub own: &'a LinuxResources,
+    /// The resources in force before the call, as far as the call depends on them.
+    pub known: &'a LinuxResources,
+}
+
+/// The three parts of an apply. The printed plan is their concatenation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phases {
+    /// Creates the cgroup.
+    pub make: Vec<Step>,
+    /// Sets limits while no process is inside.
+    pub fill: Vec<Step>,
+    /// Moves the process in.
+    pub enter: Vec<Step>,
+    /// What has no effect on this host.
+    pub warnings: Vec<String>,
+}
+
+impl Phases {
+    /// Returns all steps in order.
+    pub fn steps(&self) -> Vec<Step> {
+        [&self.make[..], &self.fill, &self.enter].concat()
+    }
+}
+
+impl Context<'_> {
+    /// Returns the writes of these resources, and nothing else.
+    pub fn writes_of(&self, resources: &LinuxResources) -> crate::error::Result<Plan> {
+        resources::plan(resources, self.placement, self.config.flags.resource_options())
+    }
+
+    /// Returns the limits that these resources come to on v2. What is wrong with the resources is
+    /// for [`Context::writes_of`] to say.
+    pub fn limits_of(&self, resources: &LinuxResources) -> Plan {
+        if self.placement.live().all(|site| site.version == Version::V1) {
+            // Only v2 has controllers to enable and types to settle.
+            return Plan::default();
+        }
+        let options = resources::Options { skip_devices: true, strict: false };
+        resources::plan(resources, self.placement, options).unwrap_or_default()
+    }
+
+    /// Returns a step that creates the cgroup at a site.
+    pub fn create(site: &Site) -> Step {
+        Step::Create { hierarchy: site.id }
+    }
+
+    /// Returns a step that moves a process in at a site.
+    pub fn attach(site: &Site, pid: i32) -> Step {
+        let (hierarchy, ids, subcgroup) = (site.id, vec![pid], Vec::new());
+        Step::Attach { hierarchy, kind: TaskKind::Process, ids, subcgroup }
+    }
+
+    /// Returns the steps that enable controllers in v2 hierarchies.
+    ///
+    /// A unified host gets them always, so that there are statistics, too. A hybrid host gets them
+    /// when a limit needs them: its owner does not expect controllers there.
+    pub fn enable(&self, limits: &[Step], only_needed: bool) -> Vec<Step> {
+        let unified = self.placement.is_unified();
+        let v2 = self.placement.live().filter(|site| site.version == Version::V2);
+        let step = |site: &Site| {
+            let hierarchy = self.placement.info().hierarchy(site.id);
+            let has = |name: &String| hierarchy.is_some_and(|h| h.controllers.contains(name));
+            let here = writes(limits).filter(|write| write.hierarchy == site.id);
+            let names = here.map(|write| write.file_controller().to_owned());
+            let needed: BTreeSet<String> = names.filter(|name| unified || has(name)).collect();
+            let needed: Vec<String> = needed.into_iter().collect();
+            let any = unified || !needed.is_empty();
+            any.then_some(Step::Enable { hierarchy: site.id, needed, only_needed })
+        };
+        v2.filter_map(step).collect()
+    }
+
+    /// Returns the step that fills what the writes leave empty of a v1 cpuset.
+    pub fn inherit_cpuset(&self, steps: &[Step]) -> Option<Step> {
+        let written = |part: &str| writes(steps).any(|write| write.file.ends_with(part));
+        let (cpus, mems) = (!written("cpus"), !written("mems"));
+        let hierarchy = self.v1_hierarchy("cpuset")?;
+        Some(Step::InheritCpuset { hierarchy, cpus, mems })
+    }
+
+    fn v1_hierarchy(&self, subsystem: &str) -> Option<HierarchyId> {
+        let site = self.placement.site(subsystem)?;
+        (site.version == Version::V1 && self.placement.is_live(site)).then_some(site.id)
+    }
+
+    /// Returns the steps that give the cgroup to its owner. v1 has no safe delegation: its files are
+    /// not confined to the subtree.
+    pub fn delegate(&self) -> Vec<Step> {
+        let Some((uid, gid)) = self.config.owner else { return Vec::new() };
+        let v2 = self.placement.live().filter(|site| site.version == Version::V2);
+        v2.map(|site| Step::Delegate { hierarchy: site.id, uid, gid }).collect()
+    }
+
+    /// Returns a warning when the cgroup has an owner and no hierarchy that can be delegated.
+    pub fn no_delegation_warning(&self) -> Option<String> {
+        let nowhere = self.config.owner.is_some() && self.delegate().is_empty();
+        nowhere.then(|| "a cgroup of v1 is not given to an owner; not applied".to_owned())
+    }
+}

@@ -1,0 +1,180 @@
+//! Who creates the cgroup: this library, or systemd.
+//!
+//! [`Driver`] is the only place that knows which of the two it is.
+
+mod cgroupfs;
+mod context;
+mod systemd;
+
+pub use context::{Context, Phases};
+
+use oci_spec::runtime::{LinuxCpu, LinuxResources};
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::host_handle::Host;
+use crate::placement::{Place, Placement};
+use crate::plan::{Plan, Step, TaskKind};
+use crate::resources;
+use crate::systemd::{Bus, SystemdUnit};
+use crate::transaction::{remove_directories, Scope};
+
+/// Who creates the cgroup.
+#[derive(Debug)]
+pub enum Driver {
+    /// This library.
+    Cgroupfs,
+    /// systemd, as this unit.
+    Systemd(SystemdUnit),
+}
+
+/// Values that a driver needs from the cgroup's files before it can plan a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// CPU quota and period, when a call gives only one of the two.
+    pub bandwidth: bool,
+    /// Whether the cgroup is idle.
+    pub idle: bool,
+}
+
+impl Driver {
+    /// Returns the driver of a configuration.
+    ///
+    /// Errors: see [`crate::manager::Manager::new`].
+    pub fn new(host: &Host, config: &Config) -> Result<Driver> {
+        Ok(match config.is_systemd()? {
+            true => Driver::Systemd(systemd::unit(host, config)?),
+            false => Driver::Cgroupfs,
+        })
+    }
+
+    /// Returns what decides where the cgroup is.
+    pub fn place(&self, config: &Config) -> Result<Place> {
+        Ok(match self {
+            Driver::Cgroupfs => Place::Path(config.clean_path()),
+            Driver::Systemd(unit) => Place::Unit(unit.cgroup()?),
+        })
+    }
+
+    /// Checks that saved paths are the driver's: processes would be looked for in one cgroup, and
+    /// another one would be stopped.
+    pub fn check_sites(&self, placement: &Placement) -> Result<()> {
+        match self {
+            Driver::Cgroupfs => Ok(()),
+            Driver::Systemd(unit) => systemd::check_sites(unit, placement),
+        }
+    }
+
+    /// Returns the driver and the path of the parent cgroup, and whether processes can be moved to
+    /// it but nothing else: other units share a unit's slice.
+    pub fn parent(&self, config: &Config) -> (Driver, Vec<u8>, bool) {
+        match self {
+            Driver::Cgroupfs => {
+                (Driver::Cgroupfs, crate::kata::path::parent(&config.path), false)
+            }
+            // The root slice has no unit to tell anything.
+            Driver::Systemd(unit) => {
+                let parent = unit.parent().map_or(Driver::Cgroupfs, Driver::Systemd);
+                (parent, unit.parent_path(), true)
+            }
+        }
+    }
+
+    /// Returns the unit.
+    pub fn unit(&self) -> Option<&SystemdUnit> {
+        match self {
+            Driver::Cgroupfs => None,
+            Driver::Systemd(unit) => Some(unit),
+        }
+    }
+
+    /// Plans an apply of a process, or of none. With `set`, the cgroup gets these resources.
+    pub fn plan_apply(
+        &self,
+        context: Context<'_>,
+        pid: Option<i32>,
+        set: Option<&LinuxResources>,
+    ) -> Result<Phases> {
+        match self {
+            Driver::Cgroupfs => cgroupfs::plan_apply(context, pid, set),
+            Driver::Systemd(unit) => systemd::plan_apply(context, unit, pid, set),
+        }
+    }
+
+    /// Plans a set.
+    pub fn plan_set(&self, context: Context<'_>, resources: &LinuxResources) -> Result<Plan> {
+        match self {
+            Driver::Cgroupfs => cgroupfs::plan_set(context, resources),
+            Driver::Systemd(unit) => systemd::plan_set(context, unit, resources),
+        }
+    }
+
+    /// Returns warnings of resources that cannot be set on a unit that exists already.
+    pub fn too_late(&self, context: Context<'_>, resources: &LinuxResources) -> Vec<String> {
+        match self {
+            Driver::Cgroupfs => Vec::new(),
+            Driver::Systemd(_) => systemd::too_late(context, resources),
+        }
+    }
+
+    /// Returns the steps that move tasks into the cgroup, or into one below it.
+    ///
+    /// A user's systemd may move processes that the user may not move. It moves no threads, and no
+    /// processes into slices.
+    pub fn plan_add(
+        &self,
+        placement: &Placement,
+        kind: TaskKind,
+        ids: &[i32],
+        subcgroup: &[u8],
+    ) -> Vec<Step> {
+        let (ids, subcgroup) = (ids.to_vec(), subcgroup.to_vec());
+        match self {
+            Driver::Systemd(unit)
+                if unit.bus == Bus::User
+                    && kind == TaskKind::Process
+                    && !unit.unit.is_slice() =>
+            {
+                vec![Step::AttachUnit { unit: unit.unit.name.clone(), ids, subcgroup }]
+            }
+            _ => {
+                let step = |hierarchy| Step::Attach {
+                    hierarchy,
+                    kind,
+                    ids: ids.clone(),
+                    subcgroup: subcgroup.clone(),
+                };
+                placement.live().map(|site| step(site.id)).collect()
+            }
+        }
+    }
+
+    /// Removes the cgroup.
+    pub fn destroy(&self, scope: Scope<'_>) -> Result<()> {
+        match self {
+            Driver::Cgroupfs => remove_directories(scope),
+            Driver::Systemd(unit) => systemd::stop(scope, unit),
+        }
+    }
+
+    /// Returns what a set of these resources needs to know from the cgroup's files.
+    pub fn needs(&self, placement: &Placement, r: &LinuxResources) -> Needs {
+        let map = r.unified().as_ref();
+        let half = r.cpu().as_ref().is_some_and(resources::is_half);
+        match self {
+            // The kernel itself keeps the other half, except that of a v2 field.
+            Driver::Cgroupfs => {
+                Needs { bandwidth: half && placement.is_v2("cpu", "cpu"), idle: false }
+            }
+            Driver::Systemd(_) => {
+                let limit = map.and_then(|map| map.get("cpu.max"));
+                let no_period = limit.is_some_and(|v| v.split_ascii_whitespace().count() == 1);
+                let by_field = r.cpu().as_ref().and_then(LinuxCpu::idle).is_some();
+                let by_map = map.is_some_and(|map| {
+                    map.contains_key("cpu.idle") || map.contains_key("cpu.weight")
+                });
+                Needs { bandwidth: half || no_period, idle: by_field || by_map }
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Stopping a unit. `StopUnit` kills the unit's processes, so a unit with processes is not stopped.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use crate::cgroupfs::{Cgroup, REMOVE_TIMEOUT};
+use crate::error::{Code, Error, Result};
+use crate::systemd::SystemdUnit;
+use crate::transaction::{home, stop_empty, Scope};
+
+/// Stops the unit and removes its directories.
+///
+/// Errors: processes are still inside after a second, or a slice has units ([`Code::Busy`]).
+pub fn stop(scope: Scope<'_>, unit: &SystemdUnit) -> Result<()> {
+    let deadline = Instant::now() + REMOVE_TIMEOUT;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let inside = processes(scope, unit)?;
+        let Some(pid) = inside.first() else { break };
+        if Instant::now() >= deadline {
+            let text = format!(
+                "cannot stop {}: {} processes are in it, the first is {pid}",
+                unit.unit.name,
+                inside.len()
+            );
+            return Err(Error::new(Code::Busy, text).advice("kill or move them first"));
+        }
+        std::thread::sleep(pause);
+        pause *= 2;
+    }
+    stop_empty(scope)
+}
+
+/// Returns all processes of the cgroup and below it, in every hierarchy.
+fn processes(scope: Scope<'_>, unit: &SystemdUnit) -> Result<Vec<i32>> {
+    let mut all = BTreeSet::new();
+    let home = home(scope, unit)?;
+    let unjoined = Some(&home).filter(|home| scope.placement.live().all(|s| s.id != home.id));
+    for site in scope.placement.live().chain(unjoined) {
+        let cgroup = scope.hierarchies.cgroup(site.id, &site.path)?;
+        let mut list = |cgroup: Cgroup<'_>| {
+            all.extend(cgroup.pids()?);
+            Ok(())
+        };
+        match cgroup.walk(&mut list) {
+            // systemd removes the cgroup as well.
+            Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
+            other => other?,
+        }
+    }
+    Ok(all.into_iter().collect())
+}

@@ -1,0 +1,72 @@
+//! Planning a set on a unit that exists.
+
+use oci_spec::runtime::LinuxResources;
+
+use super::start::enable;
+use super::wanted::{has_bfq, property_context, too_late, wanted, Wanted};
+use crate::driver::context::Context;
+use crate::error::Result;
+use crate::plan::{Plan, Step};
+use crate::resources::{self, Options};
+use crate::systemd::SystemdUnit;
+
+/// Plans a set: checks, properties, then files.
+pub fn plan_set(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> Result<Plan> {
+    let Wanted { properties, mut plan } = wanted(context, unit, r)?;
+    plan.warnings.append(&mut too_late(context, r));
+    plan.warnings.extend(not_frozen_warning(context, r));
+    context.config.flags.resource_options().check(&plan.warnings)?;
+    let enable = enable(context, &plan.steps);
+    let (mut steps, mut files): (Vec<Step>, Vec<Step>) =
+        plan.steps.into_iter().partition(Step::is_check);
+    if !properties.is_empty() {
+        files.extend(written_again(context, unit, r)?);
+        let freezes = freezes(context, unit, r);
+        steps.extend(freezes.then_some(Step::Freeze));
+        steps.push(Step::SetProperties { unit: unit.unit.name.clone(), properties });
+        steps.extend(freezes.then_some(Step::Thaw));
+    }
+    steps.extend(enable);
+    steps.extend(files);
+    Ok(Plan { steps, warnings: plan.warnings })
+}
+
+/// Returns writes of files that systemd resets at any change of the unit.
+fn written_again(
+    context: Context<'_>,
+    unit: &SystemdUnit,
+    r: &LinuxResources,
+) -> Result<Vec<Step>> {
+    let (known, placement) = (context.known, context.placement);
+    let mut about = property_context(context, unit, r)?;
+    // v2's weights are properties, or files of the unified map.
+    about.bfq = known.block_io().is_some() && !placement.is_unified() && has_bfq(context);
+    let again = resources::reassert(known, r, placement, about);
+    let options = Options { skip_devices: true, strict: false };
+    Ok(resources::plan(&again, placement, options)?.steps)
+}
+
+/// Whether resources have device rules.
+fn has_rules(r: &LinuxResources) -> bool {
+    r.devices().as_ref().is_some_and(|rules| !rules.is_empty())
+}
+
+/// Returns a warning when device rules change while processes run on.
+fn not_frozen_warning(context: Context<'_>, r: &LinuxResources) -> Option<String> {
+    let changes =
+        has_rules(r) && !context.config.flags.skip_devices && !context.placement.is_unified();
+    (changes && context.placement.site("freezer").is_none()).then(|| {
+        "device rules change without a freeze, since the cgroup has no freezer: processes may \
+         be denied a device for a moment"
+            .to_owned()
+    })
+}
+
+/// Whether the cgroup is frozen during the change. On v1 systemd denies a unit with device rules
+/// every device for a moment, at every change. A slice is not frozen: the bus may be inside, and
+/// could not answer.
+fn freezes(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> bool {
+    let v1 = !context.placement.is_unified();
+    let can = v1 && context.placement.site("freezer").is_some() && !unit.unit.is_slice();
+    can && !context.config.flags.skip_devices && (has_rules(r) || has_rules(context.known))
+}

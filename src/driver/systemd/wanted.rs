@@ -1,0 +1,95 @@
+//! What resources come to on a unit: properties, and the writes beside them.
+
+use oci_spec::runtime::{LinuxBlockIo, LinuxResources};
+use rustix::fs::OFlags;
+
+use crate::cgroupfs::Cgroup;
+use crate::driver::context::Context;
+use crate::error::{fail, Code, Result};
+use crate::plan::Plan;
+use crate::resources::{self, device_properties, Options, PropertyContext};
+use crate::systemd::{Bus, Property, SystemdUnit};
+
+const NO_DEVICES: &str = "a user's systemd has no way to";
+const DEVICES_PERHAPS: &str =
+    "device rules are perhaps not in force: a systemd in a user namespace may load no BPF program";
+
+/// What a unit is told, and what is written beside it.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// The unit's properties.
+    pub properties: Vec<Property>,
+    /// The writes, without device rules: systemd applies those.
+    pub plan: Plan,
+}
+
+/// Returns what resources come to on a unit.
+pub fn wanted(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> Result<Wanted> {
+    let flags = context.config.flags;
+    let placement = context.placement;
+    let about = property_context(context, unit, r)?;
+    let mut properties = Vec::new();
+    let mut warnings = Vec::new();
+    let rules = r.devices().as_deref().filter(|_| !flags.skip_devices).unwrap_or_default();
+    match unit.bus {
+        _ if rules.is_empty() => {}
+        Bus::System => {
+            warnings = device_properties(rules, about.version, &mut properties)?;
+            // Nothing tells whether it is the namespace's systemd or the host's.
+            let unsure = placement.info().in_user_namespace;
+            warnings.extend(unsure.then(|| DEVICES_PERHAPS.to_owned()));
+        }
+        // A user's systemd may load no BPF program, and does not say so.
+        Bus::User if flags.strict => {
+            return fail(Code::Unsupported, format!("device rules: {NO_DEVICES}"))
+        }
+        Bus::User => warnings.push(format!("device rules are not applied: {NO_DEVICES}")),
+    }
+    let mut limits = resources::properties(r, placement, about)?;
+    properties.append(&mut limits.list);
+    warnings.append(&mut limits.warnings);
+
+    let files = resources::rounded(r, placement, about);
+    let options = Options { skip_devices: true, strict: flags.strict };
+    let mut plan = resources::plan(&files, placement, options)?;
+    plan.warnings.append(&mut warnings);
+    flags.resource_options().check(&plan.warnings)?;
+    Ok(Wanted { properties, plan })
+}
+
+/// Returns what the properties depend on. Asking systemd's version is a round trip, so it is asked
+/// only for resources that depend on it.
+pub fn property_context<'a>(
+    context: Context<'a>,
+    unit: &SystemdUnit,
+    r: &LinuxResources,
+) -> Result<PropertyContext<'a>> {
+    let weighs = |io: &LinuxBlockIo| io.weight().is_some() || io.weight_device().is_some();
+    let weighs = r.block_io().as_ref().is_some_and(weighs);
+    let bfq = weighs && has_bfq(context);
+    let asks = r.cpu().is_some() || r.unified().is_some() || r.devices().is_some();
+    let version = if asks { unit.client.version()? } else { 0 };
+    Ok(PropertyContext { version, known: context.known, bfq })
+}
+
+/// Whether BFQ has the weight files: in the cgroup, or, before it exists, in an ancestor.
+pub fn has_bfq(context: Context<'_>) -> bool {
+    if !context.host.is_live() {
+        return false;
+    }
+    let unified = context.placement.is_unified();
+    let Some(site) = context.placement.site("blkio") else { return false };
+    let Ok(cgroup) = context.host.hierarchies().cgroup(site.id, &site.path) else { return false };
+    let has = |cgroup: Cgroup<'_>, file: &str| cgroup.open(file, OFlags::PATH).is_ok();
+    let bfq = |cgroup: Cgroup<'_>| match unified {
+        true => has(cgroup, "io.bfq.weight"),
+        false => has(cgroup, "blkio.bfq.weight") && !has(cgroup, "blkio.weight"),
+    };
+    bfq(cgroup) || cgroup.ancestors().any(bfq)
+}
+
+/// Returns warnings of resources that a unit which exists can only have in a file.
+pub fn too_late(context: Context<'_>, r: &LinuxResources) -> Vec<String> {
+    let about = PropertyContext { version: 0, known: context.known, bfq: false };
+    resources::too_late(r, context.placement, about)
+}

@@ -1,0 +1,158 @@
+//! The facts about a host, and how to look things up in them.
+
+use super::hierarchy::{Hierarchy, HierarchyId, Layout, Version};
+use super::{mounts, proc_cgroup};
+use crate::error::{fail, Code, Error, Result};
+use crate::sys::read_file;
+
+/// The facts about a host. Immutable: a mount that is made later is not seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostInfo {
+    /// How the hierarchies are laid out.
+    pub layout: Layout,
+    /// Every usable hierarchy; on a unified host only the cgroup2 one.
+    pub hierarchies: Vec<Hierarchy>,
+    /// Whether the caller lacks root, or is in a user namespace that maps only some users.
+    pub rootless: bool,
+    /// Whether the caller is in a user namespace that maps only some users.
+    pub in_user_namespace: bool,
+}
+
+/// The texts that [`HostInfo::parse`] reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sources<'a> {
+    /// /proc/self/mountinfo.
+    pub mountinfo: &'a [u8],
+    /// /proc/self/cgroup.
+    pub cgroup: &'a [u8],
+    /// /proc/self/uid_map; empty means the initial user namespace.
+    pub uid_map: &'a [u8],
+    /// Effective uid.
+    pub euid: u32,
+    /// `cgroup.controllers` of the cgroup2 mount.
+    pub controllers: &'a [u8],
+}
+
+impl HostInfo {
+    /// Reads mountinfo, cgroup and uid_map of /proc/self, once each. They do not contain the
+    /// controllers of the cgroup2 mount; `Hierarchies::read` adds those.
+    pub fn read() -> Result<HostInfo> {
+        let mountinfo = read_file("/proc/self/mountinfo")?;
+        let cgroup = read_file("/proc/self/cgroup")?;
+        // A kernel without user namespaces has no uid_map.
+        let uid_map = match read_file("/proc/self/uid_map") {
+            Err(e) if e.is(rustix::io::Errno::NOENT) => Vec::new(),
+            other => other?,
+        };
+        let euid = rustix::process::geteuid().as_raw();
+        HostInfo::parse(Sources {
+            mountinfo: &mountinfo,
+            cgroup: &cgroup,
+            uid_map: &uid_map,
+            euid,
+            controllers: b"",
+        })
+    }
+
+    /// Parses the facts; does no I/O.
+    ///
+    /// Errors: no cgroup file system is mounted ([`Code::NotMounted`]); /proc/self/cgroup has a
+    /// line that is not `id:controllers:path` ([`Code::System`]).
+    pub fn parse(sources: Sources<'_>) -> Result<HostInfo> {
+        let own = proc_cgroup::parse(sources.cgroup)?;
+        let mounts = mounts::cgroup_mounts(sources.mountinfo);
+        let (layout, mut hierarchies) = mounts::hierarchies(&mounts, &own);
+        for hierarchy in hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
+            hierarchy.controllers = words(sources.controllers);
+        }
+        if hierarchies.is_empty() {
+            return fail(
+                Code::NotMounted,
+                "no cgroup file system in mountinfo; mount cgroup2 on /sys/fs/cgroup",
+            );
+        }
+        let in_user_namespace = in_user_namespace(sources.uid_map);
+        let rootless = sources.euid != 0 || in_user_namespace;
+        Ok(HostInfo { layout, hierarchies, rootless, in_user_namespace })
+    }
+
+    /// Whether the host is unified.
+    pub fn is_unified(&self) -> bool {
+        self.layout == Layout::Unified
+    }
+
+    /// Returns the ids of all hierarchies.
+    pub fn ids(&self) -> impl Iterator<Item = HierarchyId> + use<> {
+        (0..self.hierarchies.len()).map(HierarchyId::new)
+    }
+
+    /// Returns a hierarchy of this host; None for an id that another host made.
+    pub fn hierarchy(&self, id: HierarchyId) -> Option<&Hierarchy> {
+        self.hierarchies.get(id.index())
+    }
+
+    /// Finds the hierarchy of a v1 controller, or the hierarchy named `name=X`, which plain `X`
+    /// finds too when no controller is called so. `""` finds the cgroup2 hierarchy.
+    pub fn find(&self, controller: &str) -> Option<HierarchyId> {
+        let has = |h: &Hierarchy, is_it: &dyn Fn(&str) -> bool| match h.version {
+            Version::V2 => controller.is_empty(),
+            Version::V1 => h.controllers.iter().any(|c| is_it(c)),
+        };
+        let exact = |name: &str| name == controller;
+        let named = |name: &str| name.strip_prefix("name=").is_some_and(|n| n == controller);
+        let index = self.hierarchies.iter().position(|h| has(h, &exact));
+        let index = index.or_else(|| self.hierarchies.iter().position(|h| has(h, &named)));
+        index.map(HierarchyId::new)
+    }
+
+    /// Returns the cgroup2 hierarchy, if its mount has this controller.
+    pub fn cgroup2_with(&self, controller: &str) -> Option<HierarchyId> {
+        let has = |h: &Hierarchy| h.controllers.iter().any(|c| c == controller);
+        self.find("").filter(|&id| self.hierarchy(id).is_some_and(has))
+    }
+
+    /// Returns the hierarchy that a controller's files are in; on a unified host always cgroup2.
+    pub fn hierarchy_of(&self, controller: &str) -> Result<&Hierarchy> {
+        let id = self.find(if self.is_unified() { "" } else { controller });
+        match id.and_then(|id| self.hierarchy(id)) {
+            Some(hierarchy) => Ok(hierarchy),
+            None => Err(self.no_such_controller(controller)),
+        }
+    }
+
+    pub(crate) fn no_such_controller(&self, controller: &str) -> Error {
+        let what = if controller.is_empty() { "cgroup2" } else { controller };
+        Error::new(Code::NotMounted, format!("no cgroup mount has {what}"))
+            .advice(format!("mounted: {}", self.labels().join(" ")))
+    }
+
+    /// Whether two hosts have the same mounts in the same order. The callers' own cgroups may differ.
+    pub(crate) fn has_mounts_of(&self, other: &HostInfo) -> bool {
+        let mount = |h: &Hierarchy| (h.version, h.mountpoint.clone(), h.root.clone());
+        self.hierarchies.iter().map(mount).eq(other.hierarchies.iter().map(mount))
+    }
+
+    /// Returns the controllers of all v1 hierarchies in mount order, and `cgroup2` where that is
+    /// mounted.
+    pub fn labels(&self) -> Vec<&str> {
+        let of = |h: &'_ Hierarchy| h.version == Version::V2;
+        self.hierarchies
+            .iter()
+            .flat_map(|h| {
+                let v1 = if of(h) { &[][..] } else { &h.controllers[..] };
+                v1.iter().map(String::as_str).chain(of(h).then_some("cgroup2"))
+            })
+            .collect()
+    }
+}
+
+/// Whether a uid_map maps only some of the host's users: every map but "0 0 4294967295".
+fn in_user_namespace(uid_map: &[u8]) -> bool {
+    let fields: Vec<&[u8]> =
+        uid_map.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty()).collect();
+    !(fields.is_empty() || fields == [&b"0"[..], b"0", b"4294967295"])
+}
+
+fn words(text: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(text).split_whitespace().map(str::to_owned).collect()
+}

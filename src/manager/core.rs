@@ -1,0 +1,279 @@
+//! The manager's state, and how a manager is made.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use oci_spec::runtime::LinuxResources;
+
+use crate::cgroupfs::Cgroup;
+use crate::config::Config;
+use crate::driver::{Context, Driver};
+use crate::error::{fail, Code, Error, Result};
+use crate::host::HostInfo;
+use crate::host_handle::Host;
+use crate::log::{Log, NO_LOG};
+use crate::placement::{Placement, Site};
+use crate::transaction::{Options, Scope, Transaction};
+
+/// One cgroup in every hierarchy that it is in.
+///
+/// Calls on one manager from many threads are safe.
+#[derive(Debug)]
+pub struct Manager {
+    pub(super) host: Arc<Host>,
+    pub(super) config: Config,
+    pub(super) driver: Driver,
+    pub(super) placement: Placement,
+    resources: Mutex<LinuxResources>,
+    /// Held while the cgroup is changed.
+    busy: Mutex<()>,
+    /// The caller wants the cgroup frozen. A freeze in passing must not thaw it then.
+    pub(super) wants_frozen: AtomicBool,
+    /// Processes can be moved to the cgroup, and nothing else: it is a unit's slice.
+    pub(super) move_target_only: bool,
+    log: AtomicI32,
+}
+
+impl Manager {
+    /// Makes a manager for a cgroup. Creates nothing yet.
+    ///
+    /// Errors: a path without a name of its own, or of a form that the driver does not take
+    /// ([`Code::Path`]); a user's systemd on a host that is not unified ([`Code::Unsupported`]); a
+    /// v1 host without `devices`, unless devices are skipped ([`Code::NotMounted`]). A user's
+    /// systemd is asked where its units are, so its bus must answer.
+    pub fn new(host: Arc<Host>, config: Config) -> Result<Manager> {
+        config.check()?;
+        let driver = Driver::new(&host, &config)?;
+        let place = driver.place(&config)?;
+        let info = Arc::clone(host.hierarchies().info());
+        let devices_required = !config.flags.skip_devices;
+        let mut placement = Placement::new(info, &place, &config.subsystems, devices_required)?;
+        if config.flags.existing {
+            placement = existing(&host, placement)?;
+        }
+        Ok(Manager::assemble(host, config, driver, placement))
+    }
+
+    /// Makes a manager for the parent cgroup, to move processes to. The parent must exist; it is
+    /// never created. A unit's parent is its slice's cgroup.
+    ///
+    /// Errors: in strict mode, a parent that is the root of a hierarchy ([`Code::Path`]); the parent
+    /// does not exist ([`Code::Deleted`]).
+    pub fn parent(&self) -> Result<Manager> {
+        let placement = self.placement.parent();
+        if self.config.flags.strict && placement.has_root() {
+            return fail(Code::Path, "the parent is the hierarchies' root, which is shared by all");
+        }
+        let placement = existing(&self.host, placement)?;
+        let (driver, path, move_target_only) = self.driver.parent(&self.config);
+        let resources = LinuxResources::default();
+        let mut config = Config { path, resources, owner: None, ..self.config.clone() };
+        config.systemd.annotations.clear();
+        let mut parent = Manager::assemble(Arc::clone(&self.host), config, driver, placement);
+        parent.move_target_only = move_target_only;
+        Ok(parent)
+    }
+
+    pub(super) fn assemble(
+        host: Arc<Host>,
+        config: Config,
+        driver: Driver,
+        placement: Placement,
+    ) -> Manager {
+        let resources = Mutex::new(config.resources.clone());
+        Manager {
+            host,
+            config,
+            driver,
+            placement,
+            resources,
+            busy: Mutex::default(),
+            wants_frozen: AtomicBool::new(false),
+            move_target_only: false,
+            log: AtomicI32::new(NO_LOG),
+        }
+    }
+
+    /// Returns the manager with its warnings written to `log`.
+    #[must_use]
+    pub fn with_log(self, log: Option<Log>) -> Manager {
+        self.set_log(log);
+        self
+    }
+
+    /// Writes warnings to `log` from now on; to nowhere with None.
+    pub fn set_log(&self, log: Option<Log>) {
+        self.log.store(Log::number(log), Ordering::Relaxed);
+    }
+
+    fn log(&self) -> Option<Log> {
+        Log::new(self.log.load(Ordering::Relaxed)).ok()
+    }
+
+    /// Writes warnings to the log, and returns them for callers of the crate.
+    pub(super) fn warn(&self, warnings: Vec<String>) -> Vec<String> {
+        if let Some(log) = self.log() {
+            warnings.iter().for_each(|text| log.warn(text));
+        }
+        warnings
+    }
+
+    /// The host that the manager works on.
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    pub(super) fn info(&self) -> &HostInfo {
+        self.host.info()
+    }
+
+    /// The name of the systemd unit that the cgroup is, if it is one.
+    pub fn unit(&self) -> Option<&str> {
+        let unit = self.driver.unit().filter(|_| !self.move_target_only);
+        unit.map(|unit| unit.unit.name.as_str())
+    }
+
+    /// Whether the cgroup is a scope of systemd's, which cannot be made without a process.
+    pub fn is_scope(&self) -> bool {
+        self.driver.unit().is_some_and(|unit| !unit.unit.is_slice())
+    }
+
+    /// The manager's configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns each subsystem with the absolute path of its directory; the key of cgroup2 is `""`.
+    /// Leaves out the hierarchies that a rootless caller goes without.
+    pub fn paths(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
+        self.placement.live().flat_map(|site| {
+            let path = self.placement.absolute(site);
+            site.names.iter().filter_map(move |name| Some((name.as_str(), path.clone()?)))
+        })
+    }
+
+    /// Returns the absolute path of one subsystem's directory. On a unified host every name gives
+    /// the one directory.
+    ///
+    /// Errors: the cgroup has no such subsystem ([`Code::NotMounted`]).
+    pub fn path(&self, subsystem: &str) -> Result<Vec<u8>> {
+        let site = self.placement.site(subsystem);
+        site.and_then(|site| self.placement.absolute(site))
+            .ok_or_else(|| self.not_joined(subsystem))
+    }
+
+    pub(super) fn not_joined(&self, subsystem: &str) -> Error {
+        let names: Vec<&str> =
+            self.placement.live().flat_map(|site| &site.names).map(String::as_str).collect();
+        Error::new(Code::NotMounted, format!("the cgroup is in no hierarchy with {subsystem}"))
+            .advice(format!("it is in: {}", names.join(" ")))
+    }
+
+    /// Refuses the root of a hierarchy, which all processes share, and a unit's slice, which other
+    /// units share. Processes can be moved there, and nothing else.
+    pub(super) fn refuse_shared(&self) -> Result<()> {
+        if self.move_target_only {
+            return fail(
+                Code::Path,
+                "this is a unit's slice, which systemd has for others as well; processes can be \
+                 moved to it, and nothing else",
+            );
+        }
+        if self.placement.has_root() {
+            return fail(
+                Code::Path,
+                "this is the hierarchies' root, shared by all; processes can be moved to it, \
+                 and nothing else",
+            );
+        }
+        Ok(())
+    }
+
+    /// Returns the resources that were set last, or that the manager was made with.
+    pub fn resources(&self) -> LinuxResources {
+        self.lock_resources().clone()
+    }
+
+    pub(super) fn set_resources(&self, resources: LinuxResources) {
+        *self.lock_resources() = resources;
+    }
+
+    fn lock_resources(&self) -> MutexGuard<'_, LinuxResources> {
+        // The value is replaced in one assignment, so a panic elsewhere leaves it whole.
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for other threads' changes of this manager's cgroup.
+    pub(super) fn one_at_a_time(&self) -> MutexGuard<'_, ()> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a transaction of this manager works on.
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope {
+            hierarchies: self.host.hierarchies(),
+            placement: &self.placement,
+            unit: self.driver.unit(),
+            wants_frozen: &self.wants_frozen,
+            log: self.log(),
+        }
+    }
+
+    /// Begins a transaction that keeps no old values yet.
+    pub(super) fn transaction(&self) -> Transaction<'_> {
+        let options = Options { keep_old: false, strict: self.config.flags.strict };
+        Transaction::new(self.scope(), options)
+    }
+
+    /// What the driver plans from.
+    pub(super) fn context<'a>(
+        &'a self,
+        own: &'a LinuxResources,
+        known: &'a LinuxResources,
+    ) -> Context<'a> {
+        Context {
+            host: &self.host,
+            placement: &self.placement,
+            config: &self.config,
+            own,
+            known,
+        }
+    }
+
+    /// Returns the cgroup at a site.
+    pub(super) fn cgroup_at<'a>(&'a self, site: &'a Site) -> Result<Cgroup<'a>> {
+        self.host.hierarchies().cgroup(site.id, &site.path)
+    }
+
+    /// Returns the site whose processes stand for the whole cgroup's: v1's devices hierarchy, as in
+    /// runc, or else the first.
+    pub(super) fn main_site(&self) -> Result<&Site> {
+        let devices = self.placement.site("devices").filter(|site| self.placement.is_live(site));
+        match devices.or_else(|| self.placement.live().next()) {
+            Some(site) => Ok(site),
+            None => fail(Code::Rootless, "the cgroup could not be made in any hierarchy"),
+        }
+    }
+
+    /// Returns the cgroup at the main site.
+    pub(super) fn main_cgroup(&self) -> Result<Cgroup<'_>> {
+        self.cgroup_at(self.main_site()?)
+    }
+}
+
+/// Returns the sites at which the cgroup exists.
+///
+/// Errors: it exists at none ([`Code::Deleted`]).
+fn existing(host: &Host, placement: Placement) -> Result<Placement> {
+    let mut example = Vec::new();
+    let placement = placement.retain(|site| {
+        let cgroup = host.hierarchies().cgroup(site.id, &site.path)?;
+        example = cgroup.absolute("");
+        cgroup.exists()
+    })?;
+    if placement.live().next().is_none() {
+        let text = [b"no such cgroup in any hierarchy, for instance ", &example[..]].concat();
+        return Err(Error::new(Code::Deleted, text));
+    }
+    Ok(placement)
+}

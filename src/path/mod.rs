@@ -1,0 +1,4 @@
+//! Paths as text: Go's `path/filepath` and systemd's slice names. Nothing here touches a file.
+
+pub mod lexical;
+pub mod slice;

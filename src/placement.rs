@@ -1,0 +1,381 @@
+//! Where a manager's cgroup is: one site per hierarchy. Pure.
+//!
+//! [`Placement::site`] is the only answer to "where is this controller". v1 has a hierarchy per set
+//! of controllers; a unified host has one for all; on a hybrid host cgroup2 has what v1 lacks.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use crate::error::{fail, Code, Error, Result};
+use crate::host::{controllers, Hierarchy, HierarchyId, HostInfo, Version};
+use crate::path::lexical;
+
+/// What decides where a cgroup is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A clean path. It is relative to the caller's own cgroup unless it starts with `/`.
+    Path(Vec<u8>),
+    /// A unit's cgroup, from the root of the hierarchies.
+    Unit(Vec<u8>),
+}
+
+/// The cgroup's place in one hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The hierarchy.
+    pub id: HierarchyId,
+    /// The hierarchy's version.
+    pub version: Version,
+    /// v1: the subsystems that are joined, controllers or `name=X`. cgroup2: `""`.
+    pub names: Vec<String>,
+    /// The cgroup below the mountpoint: clean, without a leading slash.
+    pub path: Vec<u8>,
+}
+
+/// The cgroup's sites. They never change, but a rootless caller can lose some.
+#[derive(Debug)]
+pub struct Placement {
+    info: Arc<HostInfo>,
+    /// One per hierarchy, in the order in which runc walks its subsystems.
+    sites: Vec<Site>,
+    /// Sites that a rootless caller could not create.
+    dropped: Vec<AtomicBool>,
+    /// The directories are known to be the hierarchies' own, with nothing mounted on the way.
+    verified: AtomicBool,
+}
+
+impl Placement {
+    /// Derives the sites of a cgroup.
+    ///
+    /// `subsystems` are those to join on v1 and hybrid hosts; empty means all that runc joins.
+    ///
+    /// Errors: a subsystem that is asked for is not mounted, or `devices` is not mounted although
+    /// `devices_required` ([`Code::NotMounted`]); an unknown subsystem ([`Code::Argument`]).
+    pub fn new(
+        info: Arc<HostInfo>,
+        place: &Place,
+        subsystems: &[String],
+        devices_required: bool,
+    ) -> Result<Placement> {
+        if info.is_unified() {
+            let home = home(&info, place)?;
+            return Ok(Placement::of(info, vec![home]));
+        }
+        let asked = |name: &str| subsystems.iter().any(|s| controllers::canonical(s) == name);
+        let unit = matches!(place, Place::Unit(_));
+        check_names(subsystems)?;
+        let wanted = |name: &&str| {
+            subsystems.is_empty() || asked(name) || unit && controllers::systemd_attaches(name)
+        };
+        let mut sites = Vec::new();
+        for name in controllers::subsystems().filter(wanted) {
+            let found = info.find(name);
+            let Some((id, hierarchy)) = found.and_then(|id| Some((id, info.hierarchy(id)?))) else {
+                // Without the devices controller a container would have every device.
+                if asked(name) || name == "devices" && devices_required {
+                    return Err(info.no_such_controller(name));
+                }
+                continue;
+            };
+            add(&mut sites, id, hierarchy, name, below_mount(hierarchy, place, false)?)?;
+        }
+        if sites.is_empty() {
+            return Err(Error::new(Code::NotMounted, "none of the subsystems is mounted")
+                .advice(format!("mounted: {}", info.labels().join(" "))));
+        }
+        Ok(Placement::of(info, sites))
+    }
+
+    /// Takes the sites from a saved map of subsystem to absolute directory.
+    ///
+    /// Errors: a directory is not below the subsystem's mountpoint, or two subsystems of one
+    /// hierarchy have different directories ([`Code::Path`]); a subsystem is not mounted
+    /// ([`Code::NotMounted`]).
+    pub fn from_paths(info: Arc<HostInfo>, paths: &[(String, Vec<u8>)]) -> Result<Placement> {
+        let mut sites = Vec::new();
+        let rank = |name: &str| controllers::subsystems().position(|s| s == name);
+        let mut paths: Vec<(&str, &[u8])> =
+            paths.iter().map(|(name, path)| (controllers::canonical(name), &path[..])).collect();
+        paths.sort_by_key(|(name, _)| rank(name));
+        for (name, path) in paths {
+            let (id, hierarchy) = find(&info, name)?;
+            let cleaned = lexical::clean(path);
+            let below = lexical::strip_root(&cleaned, &hierarchy.mountpoint);
+            let Some(below) = below.filter(|path| !path.is_empty()) else {
+                return fail(
+                    Code::Path,
+                    format!(
+                        "saved path {} is not a cgroup below {}, where {} is mounted",
+                        String::from_utf8_lossy(path),
+                        String::from_utf8_lossy(&hierarchy.mountpoint),
+                        hierarchy.label(),
+                    ),
+                );
+            };
+            add(&mut sites, id, hierarchy, name, below.to_vec())?;
+        }
+        Ok(Placement::of(info, sites))
+    }
+
+    fn of(info: Arc<HostInfo>, sites: Vec<Site>) -> Placement {
+        let dropped = sites.iter().map(|_| AtomicBool::new(false)).collect();
+        Placement { info, sites, dropped, verified: AtomicBool::new(false) }
+    }
+
+    /// Returns the placement with those sites that `keep` returns true for.
+    pub fn retain(self, mut keep: impl FnMut(&Site) -> Result<bool>) -> Result<Placement> {
+        let mut kept = Vec::new();
+        for site in self.sites {
+            if keep(&site)? {
+                kept.push(site);
+            }
+        }
+        Ok(Placement::of(self.info, kept))
+    }
+
+    /// Returns the placement of the parent cgroup.
+    pub fn parent(&self) -> Placement {
+        let up = |path: &[u8]| {
+            let end = path.iter().rposition(|&b| b == b'/').unwrap_or(0);
+            path.get(..end).unwrap_or_default().to_vec()
+        };
+        let sites = self.sites.iter().map(|site| Site { path: up(&site.path), ..site.clone() });
+        Placement::of(Arc::clone(&self.info), sites.collect())
+    }
+
+    /// The host's facts.
+    pub fn info(&self) -> &HostInfo {
+        &self.info
+    }
+
+    /// Whether the host is unified.
+    pub fn is_unified(&self) -> bool {
+        self.info.is_unified()
+    }
+
+    /// Returns where a controller's files are; also a site that was dropped.
+    ///
+    /// On a unified host every name has the one site. On a hybrid host cgroup2 has the controllers
+    /// that no v1 hierarchy has. `""` is the cgroup2 site.
+    pub fn site(&self, controller: &str) -> Option<&Site> {
+        let name = if self.is_unified() { "" } else { controllers::canonical(controller) };
+        let has = |site: &&Site| {
+            let named = |n: &String| n.strip_prefix("name=").is_some_and(|n| n == name);
+            site.names.iter().any(|n| n == name || named(n))
+        };
+        let elsewhere = || self.info.find(name).or_else(|| self.info.cgroup2_with(name));
+        self.sites.iter().find(has).or_else(|| self.by_id(elsewhere()?))
+    }
+
+    /// As [`Placement::site`], for a controller that a limit needs.
+    ///
+    /// Errors: the cgroup has no such controller ([`Code::Controller`]); names those it has. Whether
+    /// a v2 controller is enabled is not known before the write.
+    pub fn require(&self, controller: &str) -> Result<&Site> {
+        if let Some(site) = self.site(controller) {
+            return Ok(site);
+        }
+        let names = |site: &Site| {
+            let hierarchy = self.info.hierarchy(site.id);
+            let v2 = (site.version == Version::V2).then(|| "cgroup2".to_owned());
+            let controllers = hierarchy.map_or(&[][..], |h| &h.controllers);
+            v2.into_iter().chain(controllers.iter().cloned()).collect::<Vec<_>>()
+        };
+        let available: Vec<String> = self.sites.iter().flat_map(names).collect();
+        let text = format!("cannot set {controller} limit: the cgroup has no {controller} controller");
+        Err(Error::new(Code::Controller, text)
+            .advice(format!("available: {}", available.join(" "))))
+    }
+
+    /// Returns the site in a hierarchy.
+    ///
+    /// Errors: the cgroup is not in the hierarchy ([`Code::Argument`]).
+    pub fn at(&self, id: HierarchyId) -> Result<&Site> {
+        match self.by_id(id) {
+            Some(site) => Ok(site),
+            None => {
+                fail(Code::Argument, format!("the cgroup is not in hierarchy {}", id.index()))
+            }
+        }
+    }
+
+    fn by_id(&self, id: HierarchyId) -> Option<&Site> {
+        self.sites.iter().find(|site| site.id == id)
+    }
+
+    /// Whether a resource goes to v2 files. On a hybrid host it does if no v1 hierarchy has it and
+    /// cgroup2 has.
+    pub fn is_v2(&self, v1_name: &str, v2_name: &str) -> bool {
+        let v1_has = || self.info.find(v1_name).is_some();
+        self.is_unified() || !v1_has() && self.info.cgroup2_with(v2_name).is_some()
+    }
+
+    /// Whether a hybrid host's cgroup2 hierarchy has the site.
+    pub fn is_hybrid_v2(&self, site: &Site) -> bool {
+        !self.is_unified() && site.version == Version::V2
+    }
+
+    /// Returns the sites that are not dropped, in order.
+    pub fn live(&self) -> impl DoubleEndedIterator<Item = &Site> {
+        let sites = self.sites.iter().zip(&self.dropped);
+        sites.filter(|(_, dropped)| !dropped.load(Ordering::Relaxed)).map(|(site, _)| site)
+    }
+
+    /// Whether a site is not dropped.
+    pub fn is_live(&self, site: &Site) -> bool {
+        self.live().any(|live| live.id == site.id)
+    }
+
+    /// Returns how many sites are dropped.
+    pub fn dropped(&self) -> usize {
+        self.sites.len() - self.live().count()
+    }
+
+    /// Goes on without the cgroup in a hierarchy.
+    pub fn drop_out(&self, id: HierarchyId) {
+        for (_, dropped) in self.sites.iter().zip(&self.dropped).filter(|(s, _)| s.id == id) {
+            dropped.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Goes on without the cgroup in any hierarchy.
+    pub fn drop_all(&self) {
+        self.dropped.iter().for_each(|dropped| dropped.store(true, Ordering::Relaxed));
+    }
+
+    /// Whether a site is the root of its hierarchy, which all cgroups share.
+    pub fn has_root(&self) -> bool {
+        self.sites.iter().any(|site| site.path.is_empty())
+    }
+
+    /// Returns whether the directories are known to be the hierarchies' own.
+    pub fn is_verified(&self) -> bool {
+        self.verified.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the directories are the hierarchies' own.
+    pub fn set_verified(&self) {
+        self.verified.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the absolute path of the cgroup's directory at a site.
+    pub fn absolute(&self, site: &Site) -> Option<Vec<u8>> {
+        let hierarchy = self.info.hierarchy(site.id)?;
+        Some(lexical::clean(&[&hierarchy.mountpoint[..], b"/", &site.path].concat()))
+    }
+
+    /// Returns the site of a unit in the hierarchy in which systemd has its units, also when the
+    /// cgroup has not joined that hierarchy: only directories of other hierarchies may be left.
+    pub fn home(&self, unit_cgroup: impl FnOnce() -> Result<Vec<u8>>) -> Result<Site> {
+        let name = home_name(&self.info);
+        match self.sites.iter().find(|site| site.names.iter().any(|n| n == name)) {
+            Some(site) => Ok(site.clone()),
+            None => home(&self.info, &Place::Unit(unit_cgroup()?)),
+        }
+    }
+}
+
+/// Name of the hierarchy in which systemd has its units.
+fn home_name(info: &HostInfo) -> &'static str {
+    if info.is_unified() {
+        ""
+    } else {
+        "name=systemd"
+    }
+}
+
+fn home(info: &HostInfo, place: &Place) -> Result<Site> {
+    let name = home_name(info);
+    let (id, hierarchy) = find(info, name)?;
+    let path = below_mount(hierarchy, place, info.is_unified())?;
+    Ok(Site { id, version: hierarchy.version, names: vec![name.to_owned()], path })
+}
+
+/// Adds a subsystem to the site of its hierarchy: cpu and cpuacct can share a mount.
+fn add(
+    sites: &mut Vec<Site>,
+    id: HierarchyId,
+    hierarchy: &Hierarchy,
+    name: &str,
+    path: Vec<u8>,
+) -> Result<()> {
+    let name = name.to_owned();
+    match sites.iter_mut().find(|site| site.id == id) {
+        None => {
+            sites.push(Site { id, version: hierarchy.version, names: vec![name], path });
+            Ok(())
+        }
+        Some(site) if site.path == path => {
+            site.names.push(name);
+            Ok(())
+        }
+        Some(site) => fail(
+            Code::Path,
+            format!(
+                "{name} and {} are one hierarchy, but have the paths {} and {}",
+                site.names.join(" "),
+                String::from_utf8_lossy(&path),
+                String::from_utf8_lossy(&site.path),
+            ),
+        ),
+    }
+}
+
+fn check_names(names: &[String]) -> Result<()> {
+    let is_known = |name: &str| controllers::subsystems().any(|known| known == name);
+    match names.iter().find(|name| !is_known(controllers::canonical(name))) {
+        Some(name) => {
+            let known: Vec<&str> = controllers::subsystems().collect();
+            fail(
+                Code::Argument,
+                format!("{name:?} is not a v1 subsystem; known: {}", known.join(" ")),
+            )
+        }
+        None => Ok(()),
+    }
+}
+
+fn find<'h>(info: &'h HostInfo, subsystem: &str) -> Result<(HierarchyId, &'h Hierarchy)> {
+    let found = info.find(subsystem);
+    found
+        .and_then(|id| Some((id, info.hierarchy(id)?)))
+        .ok_or_else(|| info.no_such_controller(subsystem))
+}
+
+/// Returns the path of a place below a hierarchy's mountpoint.
+fn below_mount(hierarchy: &Hierarchy, place: &Place, unified: bool) -> Result<Vec<u8>> {
+    let path = match place {
+        Place::Path(path) => path,
+        Place::Unit(cgroup) => {
+            return hierarchy.below_mount(cgroup).ok_or_else(|| {
+                let text: [&[u8]; 5] = [
+                    b"the ",
+                    hierarchy.label().as_bytes(),
+                    b" mount does not show ",
+                    cgroup,
+                    b", where systemd has the unit",
+                ];
+                Error::new(Code::NotMounted, text.concat())
+            })
+        }
+    };
+    if let Some(absolute) = path.strip_prefix(b"/") {
+        return Ok(absolute.to_vec());
+    }
+    let Some(own) = hierarchy.own_below_mount() else {
+        return fail(
+            Code::NotMounted,
+            format!(
+                "the {} mount does not show the caller's own cgroup, so a relative path has no \
+                 meaning; use an absolute one",
+                hierarchy.label()
+            ),
+        );
+    };
+    let own = lexical::clean(&[b"/", &own[..]].concat());
+    // v2: a cgroup that holds processes cannot have children with controllers. The caller's own
+    // cgroup holds the caller; its parent can have such children.
+    let base = if unified { lexical::dir(&own) } else { own };
+    let joined = lexical::join(&[&base, path]);
+    Ok(joined.strip_prefix(b"/").unwrap_or(&joined).to_vec())
+}

@@ -1,0 +1,287 @@
+//! What a transaction has done, and how to undo it.
+//!
+//! The entries are in the order in which things were done. Unwinding goes by kind, and within a kind
+//! newest first: tasks leave before the unit is stopped, because stopping kills; files come after
+//! systemd's properties, because systemd rewrites them; controllers come last, because only then
+//! are there no children.
+
+use std::collections::BTreeMap;
+
+use rustix::io::Errno;
+
+use super::freeze_guard::Freeze;
+use super::restore::restore_files;
+use super::scope::Scope;
+use super::teardown::stop_empty;
+use crate::cgroupfs::Created;
+use crate::error::{Code, Error, Result};
+use crate::host::{proc_cgroup, HierarchyId};
+use crate::plan::{TaskKind, Write};
+use crate::systemd::Property;
+
+/// One thing that was done, with what undoes it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Undo {
+    /// Move a task back to where it was.
+    MoveTask {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// Process or thread.
+        kind: TaskKind,
+        /// The task's id.
+        id: i32,
+    },
+    /// Set a unit's properties to their old values.
+    RestoreProperties {
+        /// The old values.
+        before: Vec<Property>,
+        /// Names of properties whose old value is not known.
+        lost: Vec<String>,
+    },
+    /// Stop the unit that this transaction started.
+    StopUnit,
+    /// Write a file's old value.
+    RestoreFile {
+        /// The write that changed the file.
+        write: Write,
+        /// The text that restores the file; None when its old value is not known.
+        old: Option<String>,
+    },
+    /// Remove the directories that this transaction created.
+    RemoveDirs {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// The path of the cgroup that they lead to.
+        path: Vec<u8>,
+        /// The directories.
+        made: Created,
+    },
+    /// Disable the controllers that this transaction enabled.
+    DisableControllers {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// Length of the path of the ancestor that enabled them.
+        level: usize,
+        /// The controllers.
+        names: Vec<String>,
+    },
+}
+
+/// The entries of one transaction.
+#[derive(Debug, Default)]
+pub struct Journal {
+    entries: Vec<Undo>,
+    /// Each task's /proc/PID/cgroup from before.
+    origins: BTreeMap<i32, Vec<u8>>,
+    /// Threads that were in other cgroups than their process: process, thread, /proc/TID/cgroup.
+    apart: Vec<(i32, i32, Vec<u8>)>,
+}
+
+/// What unwinding came to, for the error's message.
+#[derive(Debug, Default)]
+struct Outcome {
+    restored: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Journal {
+    /// Adds an entry.
+    pub fn push(&mut self, undo: Undo) {
+        self.entries.push(undo);
+    }
+
+    /// Returns the place that [`Journal::truncate`] goes back to.
+    pub fn mark(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Forgets the entries since a mark: what they undo was not done.
+    pub fn truncate(&mut self, mark: usize) {
+        self.entries.truncate(mark);
+    }
+
+    /// Returns the directories that were created in a hierarchy, oldest first, each with the path
+    /// that they lead to.
+    pub fn made(&self, id: HierarchyId) -> impl DoubleEndedIterator<Item = (&[u8], &Created)> {
+        self.entries.iter().filter_map(move |entry| match entry {
+            Undo::RemoveDirs { hierarchy, path, made } if *hierarchy == id => {
+                Some((&path[..], made))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether this transaction created the directory at this path.
+    pub fn has_made(&self, id: HierarchyId, path: &[u8]) -> bool {
+        self.made(id).any(|(made_path, made)| made_path == path && made.0.last() == Some(&path.len()))
+    }
+
+    /// Notes where a task is.
+    pub fn note_origin(&mut self, kind: TaskKind, id: i32, text: Vec<u8>) {
+        // A process takes all its threads along, also vCPU threads out of a cgroup of their own.
+        if kind == TaskKind::Process {
+            let apart = proc_cgroup::threads_elsewhere(id, &text);
+            self.apart.extend(apart.into_iter().map(|(thread, own)| (id, thread, own)));
+        }
+        self.origins.insert(id, text);
+    }
+
+    /// The noted tasks, each with its /proc/PID/cgroup from before.
+    pub fn origins(&self) -> &BTreeMap<i32, Vec<u8>> {
+        &self.origins
+    }
+
+    /// Undoes everything, and adds to the error what was restored and what could not be undone.
+    pub fn unwind<'a>(
+        &mut self,
+        scope: Scope<'a>,
+        freeze: &mut Freeze<'a>,
+        error: Error,
+    ) -> Error {
+        let entries = std::mem::take(&mut self.entries);
+        let mut out = Outcome::default();
+        self.move_tasks(scope, &entries, &mut out.failed);
+        let properties = restore_properties(scope, freeze, &entries, &mut out);
+        if let Err(e) = freeze.release() {
+            out.failed.push(format!("it stays frozen: {e}"));
+        }
+        if entries.contains(&Undo::StopUnit) {
+            out.failed.extend(self.stop_unit(scope).err().map(|e| e.to_string()));
+        }
+        restore_files(scope, files(&entries), &mut out.restored, &mut out.failed);
+        out.restored.extend(properties);
+        remove_directories(scope, &entries, &mut out.failed);
+        disable_controllers(scope, &entries);
+        let error = match out.restored.as_slice() {
+            [] => error,
+            files => error.advice(format!("restored: {}", files.join(" "))),
+        };
+        match out.failed.as_slice() {
+            [] => error,
+            failed => error.advice(format!("could not be undone: {}", failed.join(", "))),
+        }
+    }
+
+    fn move_tasks(&self, scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<String>) {
+        for entry in entries.iter().rev() {
+            let Undo::MoveTask { hierarchy, kind, id } = *entry else { continue };
+            match self.put_back(scope, hierarchy, kind, id) {
+                // A task that has ended is in no cgroup.
+                Err(e) if e.is(Errno::SRCH) => {}
+                Err(e) => failed.push(e.to_string()),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    /// Moves a task back to where it was, and a process's threads each to where it was.
+    fn put_back(&self, scope: Scope<'_>, id: HierarchyId, kind: TaskKind, task: i32) -> Result<()> {
+        let Some(hierarchy) = scope.info().hierarchy(id) else { return Ok(()) };
+        let place = |text: &[u8]| {
+            let own = proc_cgroup::parse(text).ok()?;
+            hierarchy.below_mount(own.get(hierarchy.proc_key())?)
+        };
+        let Some(home) = self.origins.get(&task).and_then(|text| place(text)) else {
+            let label = hierarchy.label();
+            let text = format!("the cgroup of task {task} before, in {label}, is not known");
+            return Err(Error::new(Code::System, text));
+        };
+        let attach = |path: &[u8], kind, task| {
+            scope.hierarchies.cgroup(id, path)?.attach(kind, &[task], |_| {})
+        };
+        attach(&home, kind, task)?;
+        for (_, thread, text) in self.apart.iter().filter(|(of, _, _)| *of == task) {
+            let Some(path) = place(text).filter(|path| *path != home) else { continue };
+            match attach(&path, TaskKind::Thread, *thread) {
+                Err(e) if e.is(Errno::SRCH) => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops the unit when all its processes have been moved back: stopping kills. A slice stays. An
+    /// empty slice does no harm, and other units may use it by now.
+    fn stop_unit(&self, scope: Scope<'_>) -> Result<()> {
+        let unit = scope.require_unit()?;
+        for &id in self.origins.keys() {
+            for site in scope.placement.live() {
+                match self.put_back(scope, site.id, TaskKind::Process, id) {
+                    Err(e) if !e.is(Errno::SRCH) => {
+                        let text = format!("process {id} stays in {}", unit.unit.name);
+                        return Err(e.context(text));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        match unit.unit.is_slice() {
+            true => Ok(()),
+            false => stop_empty(scope),
+        }
+    }
+}
+
+fn restore_properties<'a>(
+    scope: Scope<'a>,
+    freeze: &mut Freeze<'a>,
+    entries: &[Undo],
+    out: &mut Outcome,
+) -> Option<String> {
+    let mut restored = None;
+    for entry in entries.iter().rev() {
+        let Undo::RestoreProperties { before, lost } = entry else { continue };
+        let Ok(unit) = scope.require_unit() else { continue };
+        let name = &unit.unit.name;
+        out.failed.extend(lost.iter().map(|property| format!("{property} of {name}")));
+        if before.is_empty() {
+            continue;
+        }
+        if let Err(e) = freeze.prepare_undo(scope) {
+            out.failed.push(e.to_string());
+        }
+        match unit.client.set(name, before, freeze.time_left()) {
+            Ok(()) => restored = Some(format!("{name}'s properties")),
+            Err(e) => out.failed.push(e.to_string()),
+        }
+    }
+    restored
+}
+
+/// Returns the file entries, newest first.
+fn files(entries: &[Undo]) -> impl Iterator<Item = (&Write, Option<&str>)> {
+    entries.iter().rev().filter_map(|entry| match entry {
+        Undo::RestoreFile { write, old } => Some((write, old.as_deref())),
+        _ => None,
+    })
+}
+
+/// Removes directories with one rmdir per level: another process may have come to use an ancestor.
+fn remove_directories(scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<String>) {
+    for entry in entries.iter().rev() {
+        let Undo::RemoveDirs { hierarchy, path, made } = entry else { continue };
+        let Ok(cgroup) = scope.hierarchies.cgroup(*hierarchy, path) else { continue };
+        for &level in made.0.iter().rev() {
+            match cgroup.prefix(level).rmdir() {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(Errno::BUSY | Errno::NOTEMPTY) if level < path.len() => {}
+                Err(e) => {
+                    let left = cgroup.prefix(level).absolute("");
+                    failed.push(Error::system("rmdir", &left, e).to_string());
+                }
+            }
+        }
+    }
+}
+
+/// Disables controllers where no child has come to use them: disabling removes the child's limits.
+fn disable_controllers(scope: Scope<'_>, entries: &[Undo]) {
+    for entry in entries.iter().rev() {
+        let Undo::DisableControllers { hierarchy, level, names } = entry else { continue };
+        let Ok(cgroup) = scope.cgroup(*hierarchy) else { continue };
+        let ancestor = cgroup.prefix(*level);
+        if ancestor.children().is_ok_and(|children| children.is_empty()) {
+            let _ = ancestor.control('-', names);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Files that were opened before systemd changed a unit.
+
+use rustix::fd::OwnedFd;
+
+use super::snapshot::FileName;
+use crate::plan::Write;
+
+/// A file before systemd changed the unit.
+pub enum KeptFile<'a> {
+    /// It was not looked at.
+    Unseen,
+    /// It did not exist. What it holds now is systemd's.
+    Absent,
+    /// It is open, and its old value is in the journal.
+    Open(&'a OwnedFd),
+}
+
+/// The files that were looked at.
+#[derive(Debug, Default)]
+pub struct KeptFiles {
+    files: Vec<(FileName, Option<OwnedFd>)>,
+}
+
+impl KeptFiles {
+    /// Keeps these files open; None stands for a file that did not exist.
+    pub fn new(files: Vec<(FileName, Option<OwnedFd>)>) -> KeptFiles {
+        KeptFiles { files }
+    }
+
+    /// Returns what the file of a write was.
+    pub fn find(&self, write: &Write) -> KeptFile<'_> {
+        let is_it = |name: &FileName| name.0 == write.hierarchy && name.1 == write.file;
+        match self.files.iter().find(|(name, _)| is_it(name)) {
+            Some((_, Some(fd))) => KeptFile::Open(fd),
+            Some((_, None)) => KeptFile::Absent,
+            None => KeptFile::Unseen,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Carries plans out, and undoes what a failed plan did.
+//!
+//! A transaction knows steps, a [`Scope`] and a journal. It does not know managers, drivers or JSON.
+
+mod cpuset;
+mod freeze_guard;
+mod journal;
+mod kept_files;
+mod look_ahead;
+mod progress;
+mod restore;
+mod scope;
+mod snapshot;
+mod state;
+mod teardown;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod write;
+
+pub use freeze_guard::{
+    freeze, freezer_cgroup, freezer_state, thaw, thaw_unless_wanted, REFREEZE_TIMEOUT,
+};
+pub use scope::Scope;
+pub use state::{Options, Transaction};
+pub use teardown::{home, remove_directories, stop_empty};
+
+use rustix::fs::OFlags;
+
+use crate::cgroupfs::interface_file::deleted_or;
+use crate::cgroupfs::{Cgroup, Created};
+use crate::error::{Code, Error, Result};
+use crate::host::HierarchyId;
+use crate::plan::{Step, TaskKind};
+use journal::Undo;
+
+impl Transaction<'_> {
+    /// Carries out all steps in order. After a failure everything is undone, and the error says so.
+    pub fn carry_out(&mut self, steps: &[Step]) -> Result<()> {
+        for step in steps {
+            if let Err(e) = self.step(step, steps) {
+                self.progress.failed_in = step.hierarchy();
+                let e = self.or_deleted(step, e);
+                return Err(self.unwind(e));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns "deleted" for the error of a step that needs the cgroup, when the cgroup is gone.
+    fn or_deleted(&self, step: &Step, error: Error) -> Error {
+        let needed_in = match step {
+            Step::Create { .. } | Step::CreateSubcgroup { .. } => None,
+            step => step.hierarchy(),
+        };
+        match needed_in.map(|id| self.scope.cgroup(id)) {
+            Some(Ok(cgroup)) => deleted_or(cgroup, error),
+            _ => error,
+        }
+    }
+
+    /// Checks that every cgroup in which no file was opened is a directory of its hierarchy: not a
+    /// file of that name, and not in something that is mounted over it.
+    pub fn verify(&mut self) -> Result<()> {
+        let entered = self.progress.entered.iter().copied();
+        let unproven: Vec<HierarchyId> =
+            entered.filter(|id| !self.progress.touched.contains(id)).collect();
+        for id in unproven {
+            let checked = self.scope.cgroup(id).and_then(|cgroup| {
+                cgroup
+                    .open("", OFlags::PATH | OFlags::DIRECTORY)
+                    .map_err(|e| Error::system("open", &cgroup.absolute(""), e))
+            });
+            if let Err(e) = checked {
+                return Err(self.unwind(e));
+            }
+        }
+        self.scope.placement.set_verified();
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step, all: &[Step]) -> Result<()> {
+        match step {
+            Step::Create { hierarchy } => {
+                self.progress.entered.push(*hierarchy);
+                self.create(*hierarchy, b"")
+            }
+            Step::Enable { hierarchy, needed, only_needed } => {
+                self.enable(*hierarchy, needed, *only_needed)
+            }
+            Step::SettleType { .. } if self.progress.is_domain => Ok(()),
+            Step::SettleType { hierarchy, domain } => {
+                self.scope.cgroup(*hierarchy)?.settle_type(*domain)
+            }
+            Step::CreateSubcgroup { hierarchy, subcgroup, threaded } => {
+                self.create_subcgroup(*hierarchy, subcgroup, *threaded)
+            }
+            Step::Delegate { hierarchy, uid, gid } => {
+                self.scope.cgroup(*hierarchy)?.delegate(*uid, *gid)
+            }
+            Step::InheritCpuset { hierarchy, cpus, mems } => {
+                self.inherit_cpuset(*hierarchy, self.scope.cgroup(*hierarchy)?, [*cpus, *mems])
+            }
+            Step::CheckMemory { hierarchy, limit, swap } => {
+                check_memory(self.scope.cgroup(*hierarchy)?, *limit, *swap)
+            }
+            Step::Start { unit, properties, resources } => {
+                self.start_unit(unit, properties, resources)
+            }
+            Step::SetProperties { unit, properties } => {
+                self.look_ahead(all)?;
+                self.set_properties(unit, properties)
+            }
+            Step::Freeze => {
+                self.look_ahead(all)?;
+                let warning = self.freeze.hold(self.scope)?;
+                self.warnings.extend(warning);
+                Ok(())
+            }
+            Step::Thaw => self.freeze.release(),
+            Step::Write(write) => self.write(write),
+            Step::Attach { hierarchy, kind, ids, subcgroup } => {
+                self.attach(*hierarchy, *kind, ids, subcgroup)
+            }
+            Step::AttachUnit { unit, ids, subcgroup } => self.attach_unit(unit, ids, subcgroup),
+        }
+    }
+
+    /// Creates a cgroup, and notes the directories also when it fails half-way.
+    fn create(&mut self, id: HierarchyId, subcgroup: &[u8]) -> Result<()> {
+        let path = self.scope.subcgroup_path(id, subcgroup)?;
+        let cgroup = self.scope.hierarchies.cgroup(id, &path)?;
+        let mut made = Created::default();
+        let result = cgroup.create(&mut made);
+        if !made.0.is_empty() {
+            self.progress.made = true;
+            let path = path.into_owned();
+            self.journal.push(Undo::RemoveDirs { hierarchy: id, path, made });
+        }
+        result
+    }
+
+    fn create_subcgroup(
+        &mut self,
+        id: HierarchyId,
+        subcgroup: &[u8],
+        threaded: bool,
+    ) -> Result<()> {
+        self.create(id, subcgroup)?;
+        let path = self.scope.subcgroup_path(id, subcgroup)?;
+        let cgroup = self.scope.hierarchies.cgroup(id, &path)?;
+        if self.scope.is_v1_cpuset(id) {
+            self.inherit_cpuset(id, cgroup, [true, true])?;
+        }
+        let own = path.len() - subcgroup.len();
+        let levels = (own + 1..=path.len())
+            .filter(|&end| threaded && path.get(end).is_none_or(|&next| next == b'/'));
+        // From the top: a level that is not threaded would be the root of a subtree of its own.
+        for end in levels {
+            self.make_threaded(id, cgroup.prefix(end))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a cgroup threaded that this transaction created. Threaded cgroups never become domains
+    /// again, so a cgroup of somebody else's is left alone.
+    fn make_threaded(&self, id: HierarchyId, cgroup: Cgroup<'_>) -> Result<()> {
+        if self.journal.made(id).any(|(_, made)| made.0.contains(&cgroup.path().len())) {
+            return cgroup.write("cgroup.type", b"threaded");
+        }
+        let found = cgroup.words("cgroup.type")?.join(" ");
+        if found == "threaded" {
+            return Ok(());
+        }
+        let text = [&cgroup.absolute("")[..], b" is there and is ", found.as_bytes()].concat();
+        Err(Error::new(Code::Unsupported, text).advice("threads alone need a threaded cgroup"))
+    }
+
+    fn enable(&mut self, id: HierarchyId, needed: &[String], only_needed: bool) -> Result<()> {
+        // Levels that were created below a threaded cgroup take no controller before they are
+        // threaded.
+        for (path, made) in self.journal.made(id) {
+            let cgroup = self.scope.hierarchies.cgroup(id, path)?;
+            for &end in made.0.iter().filter(|&&end| end < path.len()) {
+                cgroup.prefix(end).settle_between();
+            }
+        }
+        let hierarchy = self.scope.info().hierarchy(id);
+        let mut wanted = hierarchy.map_or_else(Vec::new, |h| h.controllers.clone());
+        let cgroup = self.scope.cgroup(id)?;
+        if wanted.is_empty() {
+            // A host that was parsed from text does not know its controllers.
+            wanted = cgroup.prefix(0).words("cgroup.controllers")?;
+        }
+        wanted.retain(|c| !only_needed || needed.contains(c));
+        let mut enabled = Vec::new();
+        let result = cgroup.enable_controllers(needed, &wanted, &mut enabled);
+        for (level, names) in enabled {
+            self.journal.push(Undo::DisableControllers { hierarchy: id, level, names });
+        }
+        self.progress.is_domain = result?;
+        Ok(())
+    }
+
+    fn inherit_cpuset(&self, id: HierarchyId, cgroup: Cgroup<'_>, own: [bool; 2]) -> Result<()> {
+        let none = Created::default();
+        let made = self.journal.made(id).next_back().map_or(&none, |(_, made)| made);
+        cpuset::inherit(cgroup, made, self.cpuset_files(id), own)
+    }
+
+    fn attach(
+        &mut self,
+        id: HierarchyId,
+        kind: TaskKind,
+        ids: &[i32],
+        subcgroup: &[u8],
+    ) -> Result<()> {
+        let path = self.scope.subcgroup_path(id, subcgroup)?;
+        let cgroup = self.scope.hierarchies.cgroup(id, &path)?;
+        let journal = &mut self.journal;
+        cgroup.attach(kind, ids, |task| {
+            journal.push(Undo::MoveTask { hierarchy: id, kind, id: task });
+        })?;
+        self.progress.touched.push(id);
+        Ok(())
+    }
+}
+
+/// Refuses v2 limits at or below the current usage, as runc does: the kernel kills for them.
+fn check_memory(cgroup: Cgroup<'_>, limit: Option<u64>, swap: Option<u64>) -> Result<()> {
+    // A cgroup without the file has no process that could be killed.
+    let Ok(text) = cgroup.read("memory.current") else {
+        return Ok(());
+    };
+    let Ok(usage) = String::from_utf8_lossy(&text).trim().parse::<u64>() else {
+        return Ok(());
+    };
+    let refuse = |what: &str, limit: u64| {
+        let text = format!("rejecting {what} limit {limit} <= usage {usage}");
+        Err(Error::new(Code::Value, text))
+    };
+    match (swap, limit) {
+        (Some(swap), _) if swap <= usage => refuse("memory+swap", swap),
+        (_, Some(limit)) if limit <= usage => refuse("memory", limit),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,21 @@
+//! How far a transaction has come.
+
+use crate::host::HierarchyId;
+use crate::systemd::Started;
+
+/// What the steps so far came to. The steps' executor writes it, the caller reads it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Hierarchies in which the cgroup was created or found.
+    pub entered: Vec<HierarchyId>,
+    /// Hierarchies in which a file of the cgroup was opened, which proves that the cgroup is there.
+    pub touched: Vec<HierarchyId>,
+    /// The hierarchy of the step that failed.
+    pub failed_in: Option<HierarchyId>,
+    /// A directory was created.
+    pub made: bool,
+    /// The cgroup2 cgroup can only be a domain.
+    pub is_domain: bool,
+    /// What starting the unit came to.
+    pub unit: Option<Started>,
+}

@@ -1,0 +1,78 @@
+//! What one transaction works on.
+
+use std::borrow::Cow;
+use std::sync::atomic::AtomicBool;
+
+use crate::cgroupfs::{Cgroup, Hierarchies};
+use crate::error::{fail, Code, Result};
+use crate::host::{HierarchyId, HostInfo, Version};
+use crate::log::Log;
+use crate::placement::{Placement, Site};
+use crate::systemd::SystemdUnit;
+
+/// The cgroup that a transaction changes, and the means to change it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The host's open hierarchies.
+    pub hierarchies: &'a Hierarchies,
+    /// Where the cgroup is.
+    pub placement: &'a Placement,
+    /// The unit that the cgroup is, when systemd creates it.
+    pub unit: Option<&'a SystemdUnit>,
+    /// Whether the caller wants the cgroup frozen; a freeze in passing must not thaw it then.
+    pub wants_frozen: &'a AtomicBool,
+    /// Where warnings go at once.
+    pub log: Option<Log>,
+}
+
+impl<'a> Scope<'a> {
+    /// The host's facts.
+    pub fn info(&self) -> &'a HostInfo {
+        self.hierarchies.info()
+    }
+
+    /// Returns the cgroup at a site.
+    pub fn cgroup_at(&self, site: &'a Site) -> Result<Cgroup<'a>> {
+        self.hierarchies.cgroup(site.id, &site.path)
+    }
+
+    /// Returns the cgroup in a hierarchy.
+    pub fn cgroup(&self, id: HierarchyId) -> Result<Cgroup<'a>> {
+        self.cgroup_at(self.placement.at(id)?)
+    }
+
+    /// Returns the path of a cgroup below this one; of this one with an empty `subcgroup`.
+    pub fn subcgroup_path(&self, id: HierarchyId, subcgroup: &[u8]) -> Result<Cow<'a, [u8]>> {
+        let path = &self.placement.at(id)?.path[..];
+        Ok(match subcgroup {
+            b"" => Cow::Borrowed(path),
+            // A leading slash would make it absolute, and mkdirat would leave the hierarchy.
+            below if path.is_empty() => Cow::Owned(below.to_vec()),
+            below => Cow::Owned([path, b"/", below].concat()),
+        })
+    }
+
+    /// Whether a hierarchy is the v1 cpuset.
+    pub fn is_v1_cpuset(&self, id: HierarchyId) -> bool {
+        self.info().hierarchy(id).is_some_and(|h| {
+            h.version == Version::V1 && h.controllers.iter().any(|c| c == "cpuset")
+        })
+    }
+
+    /// Returns the unit.
+    ///
+    /// Errors: a step for systemd in the plan of a cgroup without a unit.
+    pub fn require_unit(&self) -> Result<&'a SystemdUnit> {
+        match self.unit {
+            Some(unit) => Ok(unit),
+            None => fail(Code::Argument, "the plan is for systemd, and the cgroup has no unit"),
+        }
+    }
+
+    /// Writes a warning to the log.
+    pub fn warn(&self, text: &str) {
+        if let Some(log) = self.log {
+            log.warn(text);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A transaction's state.
+
+use rustix::io::Errno;
+use rustix::process::{test_kill_process, Pid};
+
+use super::freeze_guard::Freeze;
+use super::journal::Journal;
+use super::look_ahead::LookAhead;
+use super::progress::Progress;
+use super::scope::Scope;
+use crate::error::{fail, Code, Error, Result};
+use crate::host::{controllers, proc_cgroup};
+use crate::placement::Site;
+use crate::plan::{Step, TaskKind, Write};
+use crate::systemd::Started;
+
+/// How a transaction works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Read each value before it is overwritten, so that a failure restores it.
+    pub keep_old: bool,
+    /// Fail where a value has no effect, instead of warning.
+    pub strict: bool,
+}
+
+/// One call's work on one cgroup: the steps that are done, and how to undo them.
+pub struct Transaction<'a> {
+    pub(super) scope: Scope<'a>,
+    pub(super) options: Options,
+    pub(super) journal: Journal,
+    /// What was read before systemd changed the unit.
+    pub(super) ahead: LookAhead,
+    pub(super) freeze: Freeze<'a>,
+    /// Writes that wait until the named file has been written.
+    pub(super) waiting: Vec<(&'static str, Write)>,
+    pub(super) progress: Progress,
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'a> Transaction<'a> {
+    /// Does nothing yet.
+    pub fn new(scope: Scope<'a>, options: Options) -> Self {
+        Transaction {
+            scope,
+            options,
+            journal: Journal::default(),
+            ahead: LookAhead::default(),
+            freeze: Freeze::default(),
+            waiting: Vec::new(),
+            progress: Progress::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Reads each value before it is overwritten from now on, or no longer.
+    pub fn set_keep_old(&mut self, keep_old: bool) {
+        self.options.keep_old = keep_old;
+    }
+
+    /// Returns how far the transaction has come.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Takes the warnings of the steps so far.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Whether every directory of the cgroup is this transaction's own.
+    pub fn has_made_all(&self) -> bool {
+        self.scope.placement.live().all(|site| self.has_made(site))
+    }
+
+    /// Whether this transaction created a directory, by itself or as a new unit's. The rollback
+    /// removes it, so the old values of its files are not needed.
+    pub(super) fn has_made(&self, site: &Site) -> bool {
+        let attaches = |name: &String| controllers::systemd_attaches(name);
+        let by_systemd = self.progress.unit == Some(Started::Created);
+        by_systemd && site.names.iter().any(attaches) || self.journal.has_made(site.id, &site.path)
+    }
+
+    /// Checks that a process exists, before anything is created. Notes where it is, unless no step
+    /// can fail after the process has moved: then it never has to be moved back.
+    ///
+    /// Errors: no such process (ESRCH).
+    pub fn ensure_alive(&mut self, steps: &[Step], id: i32) -> Result<()> {
+        let is_attach = |step: &Step| matches!(step, Step::Attach { .. });
+        let starts = steps.iter().any(|step| matches!(step, Step::Start { .. }));
+        let attaches = steps.iter().filter(|step| is_attach(step)).count();
+        if starts || attaches != 1 || !steps.last().is_some_and(is_attach) {
+            return self.note_origins(TaskKind::Process, &[id]);
+        }
+        let Some(pid) = Pid::from_raw(id) else { return Ok(()) };
+        match test_kill_process(pid) {
+            Err(Errno::SRCH) => Err(no_such_process(id)),
+            // EPERM: the process is another user's.
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes where tasks are, so that they can be moved back.
+    ///
+    /// Errors: no such task (ESRCH); nothing has been created then.
+    pub fn note_origins(&mut self, kind: TaskKind, ids: &[i32]) -> Result<()> {
+        for &id in ids {
+            match proc_cgroup::text_of_task(id) {
+                Ok(text) => self.journal.note_origin(kind, id, text),
+                Err(e) if e.is(Errno::NOENT) || e.is(Errno::SRCH) => {
+                    return Err(no_such_process(id));
+                }
+                // /proc is not mounted, or with hidepid. The kernel moves the task all the same.
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes everything, and adds to the error what was restored and what could not be undone.
+    pub fn unwind(&mut self, error: Error) -> Error {
+        self.journal.unwind(self.scope, &mut self.freeze, error)
+    }
+
+    /// Warns that a value is not in force; an error when strict.
+    pub(super) fn without_effect(&mut self, write: &Write, why: &str) -> Result<()> {
+        let text = format!("{} {why}; {:?} is not applied", write.file, write.value);
+        if self.options.strict {
+            return fail(Code::Unsupported, text);
+        }
+        self.warnings.push(text);
+        Ok(())
+    }
+}
+
+fn no_such_process(id: i32) -> Error {
+    Error::system("find process", id.to_string().as_bytes(), Errno::SRCH)
+}

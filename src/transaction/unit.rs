@@ -1,0 +1,273 @@
+//! The steps that systemd carries out: starting a unit, changing it, moving processes into it.
+
+use rustix::io::Errno;
+
+use super::journal::Undo;
+use super::kept_files::KeptFiles;
+use super::look_ahead::{LookAhead, OldProperties};
+use super::snapshot::{FileName, FileState, Snapshot};
+use super::state::Transaction;
+use super::teardown::home;
+use crate::error::{fail, Code, Error, Result};
+use crate::host::proc_cgroup::{self, ProcCgroup};
+use crate::path::lexical;
+use crate::plan::{writes, Missing, Step, TaskKind, Write};
+use crate::resources::{self, attribute};
+use crate::systemd::{Property, Started, Value};
+
+impl Transaction<'_> {
+    /// Carries out [`Step::Start`].
+    pub(super) fn start_unit(
+        &mut self,
+        name: &str,
+        properties: &[Property],
+        limits: &[Property],
+    ) -> Result<()> {
+        let unit = self.scope.require_unit()?;
+        let all: Vec<Property> = properties.iter().chain(limits).cloned().collect();
+        // A caller without a process only wants the unit to exist. Many callers share a slice.
+        let no_process = !properties.iter().any(|p| p.name == "PIDs");
+        match unit.client.start(name, &all, no_process) {
+            Ok(started) => {
+                self.progress.unit = Some(started);
+                if started == Started::Created {
+                    self.journal.push(Undo::StopUnit);
+                }
+            }
+            Err(e) if no_process && !unit.unit.is_slice() => {
+                return Err(e.advice("a scope is made with a process; give one"))
+            }
+            Err(e) => {
+                // The process tells whether the unit was created all the same, unless the process
+                // was inside before.
+                let created =
+                    !no_process && self.are_in_unit(b"") == Some(true) && !self.were_in_unit();
+                if created {
+                    self.journal.push(Undo::StopUnit);
+                }
+                let late = e.is_uncertain() && !created;
+                return Err(if late { e.advice("it may still be started, later") } else { e });
+            }
+        }
+        if !no_process {
+            self.check_arrived("StartTransientUnit", b"")?;
+        }
+        self.progress.entered.extend(self.scope.placement.live().map(|site| site.id));
+        Ok(())
+    }
+
+    /// Carries out [`Step::AttachUnit`].
+    pub(super) fn attach_unit(&mut self, name: &str, ids: &[i32], subcgroup: &[u8]) -> Result<()> {
+        let unit = self.scope.require_unit()?;
+        let pids: Vec<u32> = ids.iter().filter_map(|id| u32::try_from(*id).ok()).collect();
+        let below = match std::str::from_utf8(subcgroup) {
+            Ok("") => String::new(),
+            Ok(below) => format!("/{below}"),
+            Err(_) => return fail(Code::Path, "a subcgroup of a unit has a name of UTF-8"),
+        };
+        let mark = self.journal.mark();
+        // When systemd fails, it may have moved some of them.
+        for site in self.scope.placement.live() {
+            for &id in ids {
+                let (hierarchy, kind) = (site.id, TaskKind::Process);
+                self.journal.push(Undo::MoveTask { hierarchy, kind, id });
+            }
+        }
+        unit.client.attach(name, &below, &pids).map_err(|e| match e.is(Errno::BUSY) {
+            // runc#2356
+            true => e.advice(
+                "a cgroup with controllers turned on for its children takes no processes; \
+                 use one of its leaves",
+            ),
+            false => e,
+        })?;
+        // A process that did not arrive was not moved: systemd moved another one of that number.
+        self.check_arrived("AttachProcessesToUnit", subcgroup)
+            .inspect_err(|_| self.journal.truncate(mark))
+    }
+
+    /// Checks that systemd has moved the processes that were meant, as far as /proc tells.
+    fn check_arrived(&self, method: &str, subcgroup: &[u8]) -> Result<()> {
+        if self.are_in_unit(subcgroup) != Some(false) {
+            return Ok(());
+        }
+        let name = self.scope.unit.map(|unit| unit.unit.name.as_str()).unwrap_or_default();
+        fail(
+            Code::System,
+            format!(
+                "{method} of {name}: the process is not in it; systemd takes its number for that \
+                 of a process in its own PID namespace"
+            ),
+        )
+    }
+
+    /// Whether all noted processes are in the unit, or in a cgroup below the unit's.
+    fn are_in_unit(&self, subcgroup: &[u8]) -> Option<bool> {
+        let mut all = true;
+        for &id in self.journal.origins().keys() {
+            let (unit, path) = self.paths_at_home(&proc_cgroup::of_task(id).ok()?)?;
+            all &= path == lexical::join(&[b"/", &unit, subcgroup]);
+        }
+        Some(all)
+    }
+
+    /// Whether one of the noted processes was in the unit, or below it, before the transaction.
+    fn were_in_unit(&self) -> bool {
+        let inside = |text: &Vec<u8>| {
+            let (unit, path) = self.paths_at_home(&proc_cgroup::parse(text).ok()?)?;
+            Some(lexical::strip_root(&path, &lexical::join(&[b"/", &unit])).is_some())
+        };
+        self.journal.origins().values().any(|text| inside(text) == Some(true))
+    }
+
+    /// Returns the unit's path in systemd's hierarchy, and a process's path with a leading slash.
+    fn paths_at_home(&self, own: &ProcCgroup) -> Option<(Vec<u8>, Vec<u8>)> {
+        let home = home(self.scope, self.scope.unit?).ok()?;
+        let hierarchy = self.scope.info().hierarchy(home.id)?;
+        let at = hierarchy.below_mount(own.get(hierarchy.proc_key())?)?;
+        Some((home.path, lexical::join(&[b"/", &at])))
+    }
+
+    /// Carries out [`Step::SetProperties`], after [`Transaction::look_ahead`].
+    pub(super) fn set_properties(&mut self, name: &str, properties: &[Property]) -> Result<()> {
+        let unit = self.scope.require_unit()?;
+        let done = unit.client.set(name, properties, self.freeze.time_left());
+        let changed = done.as_ref().map_or_else(Error::is_uncertain, |()| true);
+        let OldProperties { before, lost } = std::mem::take(&mut self.ahead.properties);
+        match self.ahead.mark.take() {
+            Some(_) if changed => self.journal.push(Undo::RestoreProperties { before, lost }),
+            // systemd takes all properties or none, so it has written no file.
+            Some(mark) => {
+                self.journal.truncate(mark);
+                self.ahead = LookAhead::default();
+            }
+            None => {}
+        }
+        done
+    }
+
+    /// Reads old values before systemd changes a unit, because systemd writes files, too. Reads once,
+    /// and before the cgroup is frozen: systemd may be slow to answer.
+    pub(super) fn look_ahead(&mut self, steps: &[Step]) -> Result<()> {
+        let properties = steps.iter().find_map(|step| match step {
+            Step::SetProperties { properties, .. } => Some(properties),
+            _ => None,
+        });
+        let Some(properties) = properties else { return Ok(()) };
+        if !self.options.keep_old || self.ahead.mark.is_some() {
+            return Ok(());
+        }
+        self.ahead.mark = Some(self.journal.mark());
+        let snapshot = Snapshot::new(self.scope);
+        let mut written = Vec::new();
+        for write in writes(steps) {
+            written.extend(self.look_at(&snapshot, write));
+        }
+        self.ahead.properties = self.old_properties(&snapshot, properties)?;
+        // A value that cannot be read now could not be restored later. systemd knows nothing yet.
+        self.ahead.files = KeptFiles::new(snapshot.into_open(&written)?);
+        Ok(())
+    }
+
+    /// Notes the old value of a file that systemd may write. Returns the file's name, also when the
+    /// file does not exist.
+    fn look_at(&mut self, snapshot: &Snapshot<'_>, write: &Write) -> Option<FileName> {
+        let found = snapshot.look(write.hierarchy, write.file.clone(), |state| {
+            match (state, &write.missing) {
+                (FileState::Absent, Missing::Instead(other)) => Err(other),
+                (FileState::Unreadable, _) => Ok(false),
+                _ if !attribute::is_written_by_systemd(&write.file) => Ok(false),
+                (FileState::Absent, _) => Ok(true),
+                // Without a restore form, the value is noted when the file is written.
+                (FileState::Text(old), _) => {
+                    let old = String::from_utf8_lossy(old);
+                    let old = attribute::restore_value(&write.file, &write.value, &old);
+                    let cgroup =
+                        old.as_ref().and_then(|_| self.scope.cgroup(write.hierarchy).ok());
+                    cgroup.inspect(|cgroup| self.journal_before(*cgroup, write, old));
+                    Ok(cgroup.is_some())
+                }
+            }
+        });
+        match found {
+            Err(other) => self.look_at(snapshot, other),
+            Ok(seen) => seen.then(|| (write.hierarchy, write.file.clone())),
+        }
+    }
+
+    /// Returns the old values of properties, from the files that the properties stand for.
+    fn old_properties(
+        &self,
+        snapshot: &Snapshot<'_>,
+        properties: &[Property],
+    ) -> Result<OldProperties> {
+        let placement = self.scope.placement;
+        let read = |file: &'static str| {
+            // v1 kernels do not have it.
+            if file == "cpu.max" && !placement.is_unified() {
+                return None;
+            }
+            let site = placement.site(attribute::controller_of(file))?;
+            snapshot.look(site.id, file.into(), |state| match state {
+                FileState::Text(text) => Some(String::from_utf8_lossy(text).trim().to_owned()),
+                FileState::Absent | FileState::Unreadable => None,
+            })
+        };
+        let mut old = OldProperties::default();
+        let mut devices = false;
+        for property in properties {
+            let name = property.name.clone();
+            if old.before.iter().any(|p| p.name == name) {
+                continue;
+            }
+            match resources::property_from_file(&name, &read) {
+                // systemd before 252 refuses its word for idle, and knows nothing of idle.
+                Some(Value::U64(0)) if name == "CPUWeight" && !self.knows_idle() => {
+                    old.before.extend(unset(&name));
+                }
+                Some(value) => {
+                    // systemd adds entries to those that the unit has, so the list is cleared first.
+                    let adds = matches!(value, Value::Array(ref of, _) if of == "(st)");
+                    old.before.extend(unset(&name).filter(|_| adds));
+                    old.before.push(Property::new(name, value));
+                }
+                None if name == "DeviceAllow" => devices = true,
+                None if name == "DevicePolicy" => {}
+                // A property without its file was not in force, and cannot have been set.
+                None => match unset(&name) {
+                    Some(property) => old.before.push(property),
+                    None => old.lost.push(name.to_string()),
+                },
+            }
+        }
+        if devices {
+            old.before.extend(self.old_devices()?);
+        }
+        Ok(old)
+    }
+
+    fn knows_idle(&self) -> bool {
+        let version = self.scope.require_unit().and_then(|unit| unit.client.version());
+        version.is_ok_and(|version| version >= 252)
+    }
+
+    /// Asks systemd for the unit's device rules: no file has them, and others may have set them.
+    fn old_devices(&self) -> Result<[Property; 3]> {
+        let unit = self.scope.require_unit()?;
+        let (name, interface) = (&unit.unit.name, unit.interface());
+        let read =
+            |property| unit.client.property(name, &interface, property, self.freeze.time_left());
+        let (policy, rules) = (read("DevicePolicy")?, read("DeviceAllow")?);
+        // systemd adds entries to those that the unit has, so the list is cleared first.
+        Ok([
+            Property::new("DeviceAllow", Value::pairs([])),
+            Property::new("DevicePolicy", policy),
+            Property::new("DeviceAllow", rules),
+        ])
+    }
+}
+
+/// A property that was never set.
+fn unset(name: &str) -> Option<Property> {
+    attribute::unset(name).map(|value| Property::new(name.to_owned(), value))
+}

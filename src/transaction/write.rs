@@ -1,0 +1,163 @@
+//! Writing one interface file, so that its old value and what the kernel changes with it are kept.
+
+use rustix::io::Errno;
+
+use super::cpuset;
+use super::journal::Undo;
+use super::kept_files::KeptFile;
+use super::state::Transaction;
+use crate::cgroupfs::interface_file::{deleted, explain, put, put_open};
+use crate::cgroupfs::Cgroup;
+use crate::error::{Code, Result};
+use crate::host::HierarchyId;
+use crate::plan::{Missing, Write};
+use crate::resources::attribute;
+use crate::resources::cpuset_file;
+
+impl Transaction<'_> {
+    /// Carries out [`crate::plan::Step::Write`].
+    pub(super) fn write(&mut self, write: &Write) -> Result<()> {
+        let cgroup = self.scope.cgroup(write.hierarchy)?;
+        match (self.write_with_side_effects(cgroup, write), write.retry_after) {
+            (Ok(()), _) => self.progress.touched.push(write.hierarchy),
+            (Err(e), Some(other)) if e.is(Errno::INVAL) => {
+                self.waiting.push((other, Write { retry_after: None, ..write.clone() }));
+                return Ok(());
+            }
+            // BFQ before Linux 5.4 has one weight for all devices.
+            (Err(e), _) if e.is(Errno::INVAL) && takes_one_number(cgroup, write) => {
+                self.without_effect(write, "takes no devices here")?;
+            }
+            // v1: an empty ancestor that existed before has no CPUs to give.
+            (Err(e), _) if e.is(Errno::ACCESS) && self.scope.is_v1_cpuset(write.hierarchy) => {
+                cpuset::fill_ancestors(cgroup, self.cpuset_files(write.hierarchy))
+                    .and_then(|()| self.write_with_side_effects(cgroup, write))
+                    .map_err(|_| explain(cgroup, write, e))?;
+            }
+            (Err(e), _) if e.is(Errno::NOENT) => match &write.missing {
+                _ if !cgroup.exists()? => return Err(deleted(cgroup)),
+                Missing::Skip => {}
+                Missing::Warn => self.without_effect(write, "is not there")?,
+                Missing::Instead(other) => return self.write(other),
+                Missing::Fail => return Err(explain(cgroup, write, e)),
+            },
+            (Err(e), _) => return Err(explain(cgroup, write, e)),
+        }
+        self.retry_waiting(write)
+    }
+
+    /// Writes again what the kernel refused before this file was written.
+    fn retry_waiting(&mut self, written: &Write) -> Result<()> {
+        let (due, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|(file, _)| *file == written.file);
+        self.waiting = waiting;
+        due.iter().try_for_each(|(_, write)| self.write(write))
+    }
+
+    /// Writes one file, then restores other files that the kernel changed as a side effect and that
+    /// the caller did not ask to change.
+    fn write_with_side_effects(&mut self, cgroup: Cgroup<'_>, write: &Write) -> Result<()> {
+        let others = values_changed_with(cgroup, write);
+        self.write_journaled(cgroup, write, &others)?;
+        let effect = attribute::side_effects(&write.file, &write.value);
+        match effect.is_some_and(|effect| effect.device_lines) {
+            true => others.iter().try_for_each(|device| put(cgroup, device, None)),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes one file and notes its old value. A directory of this transaction's own needs no old
+    /// values: the rollback removes it.
+    fn write_journaled(
+        &mut self,
+        cgroup: Cgroup<'_>,
+        write: &Write,
+        others: &[Write],
+    ) -> Result<()> {
+        match self.ahead.files.find(write) {
+            KeptFile::Open(fd) => {
+                return match put_open(cgroup, write, fd) {
+                    // systemd has created the cgroup anew, or the file was open for reading only.
+                    Err(e) if e.is(Errno::NODEV) || e.is(Errno::BADF) => put(cgroup, write, None),
+                    done => done,
+                };
+            }
+            KeptFile::Absent => return put(cgroup, write, None),
+            KeptFile::Unseen => {}
+        }
+        let made = |site| self.has_made(site);
+        if !self.options.keep_old || self.scope.placement.at(write.hierarchy).is_ok_and(made) {
+            return put(cgroup, write, None);
+        }
+        let mut old = None;
+        let result = put(cgroup, write, Some(&mut old));
+        // The kernel took the value, also when it changed the value.
+        if result.as_ref().map_or_else(|e| e.code() == Code::Clamped, |()| true) {
+            let old = old.map(|old| String::from_utf8_lossy(&old).into_owned());
+            match old {
+                Some(old) => {
+                    let old = attribute::restore_value(&write.file, &write.value, &old);
+                    self.journal_file(write, old, others);
+                }
+                None => self.journal.push(Undo::RestoreFile { write: write.clone(), old: None }),
+            }
+        }
+        result
+    }
+
+    /// Notes the old value of a file that something else is about to write.
+    pub(super) fn journal_before(&mut self, cgroup: Cgroup<'_>, write: &Write, old: Option<String>) {
+        self.journal_file(write, old, &values_changed_with(cgroup, write));
+    }
+
+    /// Notes an old value. Unwinding goes backwards: other files that the kernel changes with this
+    /// one are restored after it.
+    fn journal_file(&mut self, write: &Write, old: Option<String>, others: &[Write]) {
+        for other in others {
+            let old = Some(other.value.clone());
+            self.journal.push(Undo::RestoreFile { write: other.clone(), old });
+        }
+        self.journal.push(Undo::RestoreFile { write: write.clone(), old });
+    }
+
+    /// The names of the two cpuset files in a hierarchy.
+    pub(super) fn cpuset_files(&self, id: HierarchyId) -> [&'static str; 2] {
+        let name = |name| match self.scope.info().hierarchy(id) {
+            Some(hierarchy) => cpuset_file(hierarchy, name),
+            None => name,
+        };
+        [name("cpuset.cpus"), name("cpuset.mems")]
+    }
+}
+
+/// Whether a file that should take weights of devices has one number for all of them.
+fn takes_one_number(cgroup: Cgroup<'_>, write: &Write) -> bool {
+    let is_number = |text: Vec<u8>| String::from_utf8_lossy(&text).trim().parse::<u64>().is_ok();
+    write.missing == Missing::Warn && cgroup.read(&write.file).is_ok_and(is_number)
+}
+
+/// Returns the writes that restore what the kernel changes together with this file.
+fn values_changed_with(cgroup: Cgroup<'_>, write: &Write) -> Vec<Write> {
+    let Some(effect) = attribute::side_effects(&write.file, &write.value) else {
+        return Vec::new();
+    };
+    let text = |file: &str| {
+        let text = cgroup.read(file).ok()?;
+        Some(String::from_utf8_lossy(&text).trim().to_owned())
+    };
+    if effect.only_from.is_some_and(|old| text(&write.file).as_deref() != Some(old)) {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    for &file in effect.files {
+        let Some(text) = text(file) else { continue };
+        let write_of = |value: &str| Write::new(write.hierarchy, write.controller, file, value);
+        if effect.device_lines {
+            out.extend(text.lines().filter(|line| line.contains(':')).map(write_of));
+        } else {
+            out.push(write_of(&text));
+        }
+    }
+    out
+}
