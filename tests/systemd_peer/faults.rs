@@ -14,7 +14,7 @@ use super::{assert_error, client, hasty, weight, SOON, UNIT};
 fn no_answer() {
     let peer = Peer::new(|_, _| Then::Done);
     let systemd = hasty(&peer);
-    let texts = ["SetUnitProperties", UNIT, "did not answer", "0.2 s"];
+    let texts = ["SetUnitProperties", UNIT, "did not reply", "0.2 s"];
     let error = assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::Timeout, &texts);
     assert_eq!(error.errno().raw_os_error(), 110);
     let texts = ["StartTransientUnit", "0.2 s"];
@@ -53,7 +53,7 @@ fn an_answer_to_another_call() {
         SOON,
         || hasty(&peer).set(UNIT, &weight(), None),
         Code::Timeout,
-        &["did not answer"],
+        &["did not reply"],
     );
 }
 
@@ -71,7 +71,7 @@ fn answers_to_another_call_without_end() {
         SOON,
         || hasty(&peer).set(UNIT, &weight(), None),
         Code::Timeout,
-        &["did not answer"],
+        &["did not reply"],
     );
 }
 
@@ -83,7 +83,7 @@ fn hanging_up_in_the_middle_of_a_message() {
         Then::HangUp
     });
     let systemd = client(&peer);
-    let texts = ["SetUnitProperties", "while an answer was awaited"];
+    let texts = ["SetUnitProperties", "while waiting for the reply"];
     let error = assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::System, &texts);
     assert_eq!(error.errno().raw_os_error(), 104);
     assert_eq!(peer.connections(), 2);
@@ -222,7 +222,7 @@ fn a_handshake_that_fails() {
         (Greeting::HangsUp, Code::System, "the connection"),
         (Greeting::Says(b"220 mail ESMTP\r\n"), Code::System, "220 mail ESMTP"),
         (Greeting::Says(b"OK"), Code::Timeout, "0.2 s"),
-        (Greeting::Says(&[b'x'; 20_000]), Code::System, "without an end"),
+        (Greeting::Says(&[b'x'; 20_000]), Code::System, "a line of more than 16384 bytes"),
         (Greeting::Says(b"DATA\r\nDATA\r\n"), Code::System, "\"DATA\""),
         (Greeting::Says(b"DATA\r\nERROR \xff\r\n"), Code::System, "ERROR \\xff"),
     ] {
@@ -290,7 +290,7 @@ fn a_full_backlog() {
         waiting.push(socket);
     }
     let systemd = Systemd::new(Bus::System, Some(format!("unix:path={}", path.display())))
-        .with_patience(Duration::from_millis(300), Duration::from_millis(200));
+        .with_timeouts(Duration::from_millis(300), Duration::from_millis(200));
     assert_error(SOON, || systemd.set(UNIT, &[], None), Code::Timeout, &["0.2 s"]);
     std::fs::remove_file(&path).unwrap();
 }

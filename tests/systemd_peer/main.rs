@@ -22,13 +22,13 @@ const JOB: &str = "/org/freedesktop/systemd1/job/7";
 /// A client of the peer that loses its patience soon.
 fn client(peer: &Peer) -> Systemd {
     Systemd::new(Bus::System, Some(peer.address()))
-        .with_patience(Duration::from_secs(5), Duration::from_secs(2))
+        .with_timeouts(Duration::from_secs(5), Duration::from_secs(2))
 }
 
 /// One that loses it at once.
 fn hasty(peer: &Peer) -> Systemd {
     Systemd::new(Bus::System, Some(peer.address()))
-        .with_patience(Duration::from_millis(300), Duration::from_millis(200))
+        .with_timeouts(Duration::from_millis(300), Duration::from_millis(200))
 }
 
 fn weight() -> Vec<Property> {

@@ -39,7 +39,7 @@ fn a_client_alone() {
     };
     let (before, open) = (status(), descriptors());
     let systemd = Systemd::new(Bus::System, Some(address))
-        .with_patience(Duration::from_secs(5), Duration::from_secs(2));
+        .with_timeouts(Duration::from_secs(5), Duration::from_secs(2));
     systemd.start(UNIT, &weight(), false).unwrap();
     systemd.set(UNIT, &weight(), None).unwrap();
     assert_eq!(status(), before);

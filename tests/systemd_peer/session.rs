@@ -47,7 +47,7 @@ impl Drop for Runtime {
 #[ignore = "started by the tests below"]
 fn a_set_by_the_environment() {
     let systemd = Systemd::new(Bus::User, None)
-        .with_patience(Duration::from_secs(20), Duration::from_secs(20));
+        .with_timeouts(Duration::from_secs(20), Duration::from_secs(20));
     match systemd.set(UNIT, &weight(), None) {
         Ok(()) => println!("it is set"),
         Err(e) if e.code() == Code::Bus => println!("no bus: {e}"),
