@@ -104,8 +104,8 @@ impl Unit {
         [is_escaped_before_254, is_escaped].map(|rule| escape(&self.cgroup, rule))
     }
 
-    /// Returns the slice that the unit is in, in the form that [`Unit::parse`] reads, or None for
-    /// the root slice.
+    /// Returns the slice that the unit is in, in the form that [`Unit::parse`] reads. None
+    /// when that slice is the root slice `-.slice`.
     pub fn parent(&self) -> Option<Vec<u8>> {
         let slice = match self.is_slice() {
             true => parent_slice(&self.name),

@@ -30,12 +30,12 @@ impl fmt::Display for Endpoint {
 
 /// Checks that a D-Bus address is well formed and names a unix socket.
 pub fn check_address(address: &str) -> Result<()> {
-    parse(address.as_bytes()).map(drop)
+    parse_address(address.as_bytes()).map(drop)
 }
 
 /// Returns the sockets of an address, in the order to try them. Addresses of other transports
 /// are skipped; it is an error when no unix socket is left.
-pub(in crate::systemd) fn parse(address: &[u8]) -> Result<Vec<Endpoint>> {
+pub(in crate::systemd) fn parse_address(address: &[u8]) -> Result<Vec<Endpoint>> {
     let quoted = || Lossless(address);
     let mut found = Vec::new();
     let mut others = Vec::new();
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parse_returns_unix_sockets_in_order() {
+    fn parse_address_returns_unix_sockets_in_order() {
         let path = |p: &str| Endpoint::Path(p.into());
         for (address, want) in [
             ("unix:path=/run/dbus/system_bus_socket", vec![path("/run/dbus/system_bus_socket")]),
@@ -109,12 +109,12 @@ mod tests {
             ("tcp:host=h,port=1;unix:path=/b;", vec![path("/b")]),
             ("unix:path=/a=b", vec![path("/a=b")]),
         ] {
-            assert_eq!(parse(address.as_bytes()).unwrap(), want, "{address}");
+            assert_eq!(parse_address(address.as_bytes()).unwrap(), want, "{address}");
         }
     }
 
     #[test]
-    fn parse_refuses_malformed_and_unsupported_addresses() {
+    fn parse_address_refuses_malformed_and_unsupported_addresses() {
         for (address, code) in [
             ("", Code::Argument),
             (";", Code::Argument),
@@ -127,7 +127,7 @@ mod tests {
             ("unixexec:path=ssh", Code::Unsupported),
             ("autolaunch:", Code::Unsupported),
         ] {
-            assert_eq!(parse(address.as_bytes()).unwrap_err().code(), code, "{address}");
+            assert_eq!(parse_address(address.as_bytes()).unwrap_err().code(), code, "{address}");
         }
     }
 }

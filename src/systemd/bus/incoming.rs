@@ -47,7 +47,8 @@ pub(super) fn length(fixed: [u8; FIXED]) -> Outcome<usize> {
     let (body, fields) = (size(number([b0, b1, b2, b3])), size(number([f0, f1, f2, f3])));
     if fields > MAX_FIELDS || body > MAX_MESSAGE || body_offset(fields) + body > MAX_MESSAGE {
         return Err(Fault::Protocol(format!(
-            "a message of {fields} bytes of header, {body} of body"
+            "a message with {fields} bytes of header fields and {body} bytes of body, above the \
+             limit of {MAX_MESSAGE}"
         )));
     }
     Ok(body_offset(fields) + body)

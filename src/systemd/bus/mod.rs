@@ -1,4 +1,4 @@
-//! A D-Bus connection of one thread: a unix socket, poll(2), and a deadline for every wait.
+//! A D-Bus connection without threads: a unix socket, poll(2), and a deadline for every wait.
 //!
 //! The zbus crate only encodes and decodes messages. Its connections start threads, and these
 //! would stay behind in the caller's process.
@@ -17,7 +17,7 @@ mod socket;
 mod well_known;
 
 pub use address::check_address;
-pub(super) use address::{parse as parse_address, Endpoint};
+pub(super) use address::{parse_address, Endpoint};
 pub(super) use connection::Connection;
 pub(super) use convert::{checked_str, from_wire, to_wire};
 pub(super) use deadline::Deadline;

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::address::{parse, Endpoint};
+use super::address::{parse_address, Endpoint};
 use crate::error::{fail, Code, Result};
 
 /// Which systemd to talk to: that of the system or that of the user.
@@ -62,14 +62,14 @@ impl Bus {
 
 fn system() -> Result<Vec<Endpoint>> {
     match variable("DBUS_SYSTEM_BUS_ADDRESS") {
-        Some(address) => parse(&address).map_err(|e| e.context("DBUS_SYSTEM_BUS_ADDRESS")),
+        Some(address) => parse_address(&address).map_err(|e| e.context("DBUS_SYSTEM_BUS_ADDRESS")),
         None => Ok([SYSTEM_BUS, OLD_SYSTEM_BUS].map(|path| Endpoint::Path(path.into())).to_vec()),
     }
 }
 
 fn user() -> Result<Vec<Endpoint>> {
     if let Some(address) = variable("DBUS_SESSION_BUS_ADDRESS") {
-        return parse(&address).map_err(|e| e.context("DBUS_SESSION_BUS_ADDRESS"));
+        return parse_address(&address).map_err(|e| e.context("DBUS_SESSION_BUS_ADDRESS"));
     }
     match variable("XDG_RUNTIME_DIR") {
         Some(directory) => Ok(vec![Endpoint::Path([&directory[..], b"/bus"].concat())]),

@@ -32,7 +32,7 @@ pub(super) struct Job {
 pub(super) enum End {
     /// The signal came with this result: `done`, `failed`, `canceled`, `timeout` …
     Result(String),
-    /// The signal was lost. The job is gone, and the unit is in this active state.
+    /// No signal came. The unit has no such job any more and is in this active state.
     State(String),
     /// The job is still queued or running.
     Pending,

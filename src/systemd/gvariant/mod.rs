@@ -41,6 +41,6 @@ impl FromStr for Value {
         if text.len() > MAX_TEXT {
             return fail_at(MAX_TEXT, format_args!("the text is longer than {MAX_TEXT} bytes"));
         }
-        parser::parse(text)?.into_value()
+        parser::parse(text)?.to_value()
     }
 }

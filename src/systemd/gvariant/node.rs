@@ -32,7 +32,7 @@ pub(super) enum Kind<'a> {
 
 impl Node<'_> {
     /// Converts the node to a value of the type that the text states or implies.
-    pub(super) fn into_value(&self) -> Result<Value> {
+    pub(super) fn to_value(&self) -> Result<Value> {
         let Some(known) = self.pattern()?.definite() else {
             return fail_at(self.offset, "an empty array needs a type, as in @as []");
         };
@@ -94,7 +94,7 @@ impl Node<'_> {
                 let fields = fields.iter().zip(types).map(|(field, known)| field.value(known));
                 Value::Struct(fields.collect::<Result<_>>()?)
             }
-            (Kind::Variant(inner), Type::Variant) => Value::Variant(Box::new(inner.into_value()?)),
+            (Kind::Variant(inner), Type::Variant) => Value::Variant(Box::new(inner.to_value()?)),
             (Kind::Typed(known, inner), wanted) if known == wanted => inner.value(known)?,
             _ => {
                 let what = match &self.kind {
