@@ -5,7 +5,7 @@ use super::bandwidth::Bandwidth;
 use super::cpu::DEFAULT_PERIOD;
 use super::io::{device_property, io_weight_from_bfq};
 use super::properties::INFINITY;
-use crate::systemd::{bits, Value};
+use crate::systemd::{bitmask, Value};
 
 /// "No limit" of v1's memory files, whatever the page size.
 const V1_UNLIMITED: u64 = 1 << 62;
@@ -21,7 +21,7 @@ pub fn before(property: &str, read: &dyn Fn(&'static str) -> Option<String>) -> 
         |file: &'static str| read(file)?.lines().next()?.split(' ').next_back()?.parse().ok();
     let mask = |file: &'static str| match read(file)?.as_str() {
         "" => Some(Value::bytes(&[])),
-        list => bits(list).ok().map(|mask| Value::bytes(&mask)),
+        list => bitmask(list).ok().map(|mask| Value::bytes(&mask)),
     };
     let found = match property {
         // An idle cgroup's reads as 0, since Linux 6.12 as 1. systemd's word for idle is 0.

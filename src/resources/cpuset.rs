@@ -9,7 +9,7 @@ use super::Target;
 use crate::error::Result;
 use crate::host::Hierarchy;
 use crate::plan::Plan;
-use crate::systemd::{bits, Value};
+use crate::systemd::{bitmask, Value};
 
 pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
     let Some(cpu) = r.cpu() else { return Ok(()) };
@@ -43,7 +43,7 @@ pub(super) fn property(file: &'static str, list: &str, out: &mut Draft<'_>) -> R
     }
     let mask = match list.trim() {
         "" => Vec::new(),
-        list => bits(list).map_err(|e| e.context(file))?,
+        list => bitmask(list).map_err(|e| e.context(file))?,
     };
     out.set(name, Value::bytes(&mask));
     Ok(())

@@ -1,19 +1,23 @@
-//! systemd: what a unit is called, what its properties are, and the bus that it is told over.
+//! systemd: unit names, unit properties, and the D-Bus client that makes and changes units.
+//!
+//! [`Unit`], [`Value`], [`Property`] and the functions are pure. [`Systemd`] talks to systemd.
+//! Man pages: systemd.resource-control(5), org.freedesktop.systemd1(5).
 
-mod bits;
+mod annotations;
+mod bitmask;
 mod bus;
 mod client;
 mod devices;
 mod gvariant;
 mod systemd_unit;
 mod unit;
-mod user;
 mod value;
 
-pub use bits::bits;
-pub use client::{check_address, Bus, Started, Systemd};
+pub use annotations::user_properties;
+pub use bitmask::bitmask;
+pub use bus::{check_address, Bus};
+pub use client::{Started, Systemd};
 pub use devices::device_properties;
 pub use systemd_unit::SystemdUnit;
 pub use unit::Unit;
-pub use user::user_properties;
 pub use value::{Property, Value};

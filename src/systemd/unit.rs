@@ -1,13 +1,17 @@
-//! What a unit is called, and where its cgroup is. Pure.
+//! Transient units: their names, their slices and where their cgroups are. Pure.
+//!
+//! systemd.unit(5), systemd.slice(5), systemd.scope(5); runc's docs/systemd.md for the form
+//! `slice:prefix:name`.
 
 use super::value::{Property, Value};
 use crate::error::{Code, Error, Result};
 use crate::path::{lexical, slice};
 
-/// systemd's limit of a unit's name.
+/// systemd's limit of a unit name, in bytes.
 const NAME_LIMIT: usize = 255;
-/// Where a scope goes when its path names no slice.
+/// Slice of a scope whose path names no slice.
 const SYSTEM_SLICE: &str = "system.slice";
+/// The same for a unit of `systemd --user`.
 const USER_SLICE: &str = "user.slice";
 
 /// A transient scope or slice.
@@ -15,17 +19,20 @@ const USER_SLICE: &str = "user.slice";
 pub struct Unit {
     /// `PREFIX-NAME.scope`, or `NAME.slice`.
     pub name: String,
-    /// The slice that it is in, not expanded: `a-b.slice`.
+    /// The slice that the unit is in, as a name: `a-b.slice`.
     pub slice: String,
-    /// From the root of systemd's own, not escaped.
+    /// Path of the cgroup below systemd's root cgroup, not escaped.
     cgroup: Vec<u8>,
 }
 
 impl Unit {
-    /// The unit of `SLICE:PREFIX:NAME`: `NAME` itself when it ends in `.slice`, else the scope
-    /// `PREFIX-NAME.scope` (`NAME.scope` without a prefix). No slice means `system.slice`,
-    /// `user.slice` of a user's manager.
-    pub fn parse(path: &[u8], of_user: bool) -> Result<Unit> {
+    /// Returns the unit of a path `SLICE:PREFIX:NAME`.
+    ///
+    /// A `NAME` that ends in `.slice` is the unit. Any other name makes the scope
+    /// `PREFIX-NAME.scope`, or `NAME.scope` when the prefix is empty. An empty slice means the
+    /// parent that a slice's own name gives; for a scope it means `system.slice`, or `user.slice`
+    /// when `user` says that the unit belongs to `systemd --user`.
+    pub fn parse(path: &[u8], user: bool) -> Result<Unit> {
         let refuse = |why: &str| {
             let shown = path.get(..128).unwrap_or(path);
             let text: [&[u8]; 4] = [b"systemd path '", shown, b"' refused: ", why.as_bytes()];
@@ -35,43 +42,43 @@ impl Unit {
             return refuse("expected to be of form 'slice:prefix:name'");
         };
         let name = match (prefix, name) {
-            (_, b"" | b".slice") => return refuse("it has no name"),
+            (_, b"" | b".slice") => return refuse("the name is empty"),
             (_, name) if name.ends_with(b".slice") => name.to_vec(),
             (b"", name) => [name, b".scope"].concat(),
             (prefix, name) => [prefix, b"-", name, b".scope"].concat(),
         };
-        let word = |b: &u8| b.is_ascii_alphanumeric() || b":_.-@\\".contains(b);
-        let Some(name) = String::from_utf8(name).ok().filter(|n| n.bytes().all(|b| word(&b)))
+        let allowed = |b: &u8| b.is_ascii_alphanumeric() || b":_.-@\\".contains(b);
+        let Some(name) = String::from_utf8(name).ok().filter(|n| n.bytes().all(|b| allowed(&b)))
         else {
-            return refuse("a unit's name is of ASCII letters, digits and :_.-@\\");
+            return refuse("a unit name may contain only ASCII letters, digits and :_.-@\\");
         };
         if name.len() > NAME_LIMIT {
-            return refuse("a unit's name has at most 255 bytes");
+            return refuse("a unit name may have at most 255 bytes");
         }
         let slice = match slice {
             b"" if is_slice(&name) => parent_slice(&name),
-            b"" if of_user => USER_SLICE.to_owned(),
+            b"" if user => USER_SLICE.to_owned(),
             b"" => SYSTEM_SLICE.to_owned(),
             slice => String::from_utf8_lossy(slice).into_owned(),
         };
         let inside = slice::expand(slice.as_bytes())?;
         let cgroup = match is_slice(&name) {
-            // systemd places a slice by its name alone.
+            // systemd derives the place of a slice from its name alone.
             true => slice::expand(name.as_bytes())?,
             false => lexical::join(&[&inside, name.as_bytes()]),
         };
         if cgroup == b"/" {
-            return refuse("the root slice is shared by all");
+            return refuse("the root slice -.slice belongs to the whole system");
         }
         Ok(Unit { name, slice, cgroup })
     }
 
-    /// Whether it is a slice.
+    /// Returns whether the unit is a slice.
     pub fn is_slice(&self) -> bool {
         is_slice(&self.name)
     }
 
-    /// As the bus calls its type.
+    /// Returns the unit's type as D-Bus interfaces name it.
     pub fn kind(&self) -> &'static str {
         if self.is_slice() {
             "Slice"
@@ -80,8 +87,10 @@ impl Unit {
         }
     }
 
-    /// Its cgroup, from the root of systemd's own, as this version calls it. The version is asked
-    /// for when it matters, which it does for names like `io.x.scope`.
+    /// Returns the path of the unit's cgroup below systemd's root cgroup.
+    ///
+    /// Calls `version` only when the path depends on systemd's version, as that of `io.x.scope`
+    /// does.
     pub fn cgroup(&self, version: impl FnOnce() -> Result<u32>) -> Result<Vec<u8>> {
         let [before, since] = self.cgroups();
         Ok(match before == since || version()? >= ESCAPES_PREFIXES {
@@ -90,12 +99,13 @@ impl Unit {
         })
     }
 
-    /// The same of versions before 254, and since.
+    /// Returns the paths that [`Unit::cgroup`] has before systemd 254, and since.
     pub fn cgroups(&self) -> [Vec<u8>; 2] {
-        [is_special_before_254, is_special].map(|special| escape(&self.cgroup, special))
+        [is_escaped_before_254, is_escaped].map(|rule| escape(&self.cgroup, rule))
     }
 
-    /// The path of its slice, as [`Unit::parse`] takes it; none for the root slice.
+    /// Returns the slice that the unit is in, in the form that [`Unit::parse`] reads. None
+    /// when that slice is the root slice `-.slice`.
     pub fn parent(&self) -> Option<Vec<u8>> {
         let slice = match self.is_slice() {
             true => parent_slice(&self.name),
@@ -104,7 +114,8 @@ impl Unit {
         (slice != "-.slice").then(|| format!("{}::{slice}", parent_slice(&slice)).into_bytes())
     }
 
-    /// What it is made with, besides resources. A slice takes no processes at its making.
+    /// Returns the properties to create the unit with, apart from resources. systemd accepts no
+    /// processes for a slice, so `pid` is ignored for one.
     pub fn creation(&self, pid: Option<u32>, unified: bool) -> Vec<Property> {
         let mut out =
             vec![Property::new("Description", Value::str(format!("katacg {}", self.name)))];
@@ -124,12 +135,13 @@ impl Unit {
     }
 }
 
-/// Since then a name is escaped that begins like a file of the kernel's, before only one that
-/// consists of a controller and a suffix: `io.x.scope` is `_io.x.scope` or itself.
+/// First version of systemd that escapes every name which starts with a controller and a dot:
+/// `io.x.scope` becomes `_io.x.scope`. Earlier versions escape a name only when everything before
+/// its last dot is a controller.
 const ESCAPES_PREFIXES: u32 = 254;
 
-/// What files of the kernel's begin with, up to a dot, for systemd: its own controllers, and those
-/// of its making.
+/// The names that systemd treats as controllers: the kernel's that it uses, and its own bpf ones.
+/// The kernel's interface files begin with a controller and a dot.
 const CONTROLLERS: &[&[u8]] = &[
     b"cpu",
     b"cpuacct",
@@ -146,18 +158,21 @@ const CONTROLLERS: &[&[u8]] = &[
     b"bpf-restrict-network-interfaces",
 ];
 
-/// systemd's cg_needs_escape, so that no cgroup looks like a file of the kernel's.
-fn is_special(name: &[u8]) -> bool {
+/// Returns whether systemd 254 or later escapes this name, so that no cgroup has the name of an
+/// interface file (cg_needs_escape() in cgroup-util.c).
+fn is_escaped(name: &[u8]) -> bool {
     let first = name.iter().position(|&b| b == b'.');
-    begins_special(name) || first.is_some_and(|dot| is_controller(name, dot))
+    has_escaped_start(name) || first.is_some_and(|dot| is_controller(name, dot))
 }
 
-fn is_special_before_254(name: &[u8]) -> bool {
+/// Returns whether systemd before 254 escapes this name.
+fn is_escaped_before_254(name: &[u8]) -> bool {
     let last = name.iter().rposition(|&b| b == b'.');
-    begins_special(name) || last.is_some_and(|dot| is_controller(name, dot))
+    has_escaped_start(name) || last.is_some_and(|dot| is_controller(name, dot))
 }
 
-fn begins_special(name: &[u8]) -> bool {
+/// Returns whether every version of systemd escapes this name because of its first characters.
+fn has_escaped_start(name: &[u8]) -> bool {
     matches!(name.first(), Some(b'_' | b'.')) || name.starts_with(b"cgroup.")
 }
 
@@ -165,17 +180,18 @@ fn is_controller(name: &[u8], end: usize) -> bool {
     name.get(..end).is_some_and(|part| CONTROLLERS.contains(&part))
 }
 
-fn escape(path: &[u8], is_special: fn(&[u8]) -> bool) -> Vec<u8> {
+/// Puts `_` in front of each component that `is_escaped` selects.
+fn escape(path: &[u8], is_escaped: fn(&[u8]) -> bool) -> Vec<u8> {
     let parts = path.split(|&b| b == b'/').skip(1);
-    let mark = |name| if is_special(name) { &b"/_"[..] } else { b"/" };
-    parts.map(|name| [mark(name), name].concat()).collect::<Vec<_>>().concat()
+    let start = |name| if is_escaped(name) { &b"/_"[..] } else { b"/" };
+    parts.map(|name| [start(name), name].concat()).collect::<Vec<_>>().concat()
 }
 
 fn is_slice(name: &str) -> bool {
     name.strip_suffix(".slice").is_some()
 }
 
-/// `a-b.slice` is in `a.slice`, and that in `-.slice`.
+/// Returns the slice that contains a slice: `a.slice` for `a-b.slice`, `-.slice` for `a.slice`.
 fn parent_slice(name: &str) -> String {
     let stem = name.strip_suffix(".slice").unwrap_or(name);
     match stem.rsplit_once('-') {
@@ -189,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_to_units() {
+    fn parse_reads_slice_prefix_and_name() {
         for (path, user, name, slice, cgroup) in [
             (
                 "system.slice:kata:x",
@@ -218,15 +234,16 @@ mod tests {
             ("iox.slice::x", false, "x.scope", "iox.slice", "/iox.slice/x.scope"),
         ] {
             let unit = Unit::parse(path.as_bytes(), user).unwrap();
-            let at = String::from_utf8(unit.cgroup(|| panic!("asked for {path}")).unwrap());
+            let at =
+                String::from_utf8(unit.cgroup(|| panic!("version queried for {path}")).unwrap());
             let found = (&*unit.name, &*unit.slice, &*at.unwrap());
             assert_eq!(found, (name, slice, cgroup), "{path}");
         }
     }
 
-    /// As systemd 252 and 257 do it.
+    /// Seen with systemd 252 and 257.
     #[test]
-    fn names_that_begin_like_a_file() {
+    fn names_like_interface_files_are_escaped_since_254() {
         for (path, before, since) in [
             (":io.kata:x", "/system.slice/io.kata-x.scope", "/system.slice/_io.kata-x.scope"),
             ("::cpu.a.slice", "/cpu.a.slice", "/_cpu.a.slice"),
@@ -241,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_unit() {
+    fn parse_refuses_malformed_paths_and_names() {
         for path in [
             "a.slice:b",
             "a.slice:b:c:d",
@@ -263,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn parents() {
+    fn parent_is_the_containing_slice() {
         let parent = |path: &str| Unit::parse(path.as_bytes(), false).unwrap().parent();
         assert_eq!(parent("a-b.slice:p:x"), Some(b"a.slice::a-b.slice".to_vec()));
         assert_eq!(parent("a.slice::a-b.slice"), Some(b"-.slice::a.slice".to_vec()));

@@ -1,9 +1,11 @@
-//! D-Bus values, and unit properties that have them.
+//! D-Bus values, and unit properties, which have a name and a value.
+//!
+//! D-Bus specification, "Type System"; properties: org.freedesktop.systemd1(5).
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// A D-Bus value, of the types that unit properties have.
+/// A D-Bus value. Has the types that unit properties use; file descriptors are left out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `b`
@@ -30,7 +32,7 @@ pub enum Value {
     Path(String),
     /// `g`
     Signature(String),
-    /// `a` and the elements' signature, which an empty array has as well.
+    /// `a`. The string is the elements' signature, which an empty array needs too.
     Array(String, Vec<Value>),
     /// `(`…`)`
     Struct(Vec<Value>),
@@ -39,33 +41,33 @@ pub enum Value {
 }
 
 impl Value {
-    /// `s`
+    /// Returns a string, `s`.
     pub fn str(text: impl Into<String>) -> Value {
         Value::Str(text.into())
     }
 
-    /// `as`
+    /// Returns an array of strings, `as`.
     pub fn strs(texts: impl IntoIterator<Item = impl Into<String>>) -> Value {
         Value::Array("s".to_owned(), texts.into_iter().map(Value::str).collect())
     }
 
-    /// `au`
+    /// Returns an array of numbers, `au`.
     pub fn u32s(numbers: impl IntoIterator<Item = u32>) -> Value {
         Value::Array("u".to_owned(), numbers.into_iter().map(Value::U32).collect())
     }
 
-    /// `ay`
+    /// Returns an array of bytes, `ay`.
     pub fn bytes(bytes: &[u8]) -> Value {
         Value::Array("y".to_owned(), bytes.iter().copied().map(Value::Byte).collect())
     }
 
-    /// `a(ss)`
+    /// Returns an array of string pairs, `a(ss)`.
     pub fn pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Value {
         let pair = |(a, b)| Value::Struct(vec![Value::Str(a), Value::Str(b)]);
         Value::Array("(ss)".to_owned(), pairs.into_iter().map(pair).collect())
     }
 
-    /// The D-Bus signature.
+    /// Returns the value's D-Bus signature.
     pub fn signature(&self) -> String {
         match self {
             Value::Bool(_) => "b".to_owned(),
@@ -90,7 +92,7 @@ impl Value {
     }
 }
 
-/// As GVariant's text, so that the type can be told: `uint64 5`, `['a', 'b']`.
+/// Writes GVariant's text format, which shows the type: `uint64 5`, `['a', 'b']`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -109,7 +111,7 @@ impl fmt::Display for Value {
             Value::Signature(v) => f.write_str("signature ").and_then(|()| quote(f, v)),
             Value::Array(element, items) if items.is_empty() => write!(f, "@a{element} []"),
             Value::Array(_, items) => list(f, items, ['[', ']']),
-            // Without a comma it would be the field in parentheses.
+            // Without the comma, the parser would refuse a tuple with one field.
             Value::Struct(fields) if fields.len() == 1 => {
                 list(f, fields, ['(', ','])?;
                 f.write_str(")")
@@ -133,17 +135,17 @@ fn list(f: &mut fmt::Formatter<'_>, items: &[Value], [open, close]: [char; 2]) -
     write!(f, "{close}")
 }
 
-/// A property of a unit.
+/// A property of a unit: a name and its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Property {
-    /// As in systemd.resource-control(5) and org.freedesktop.systemd1(5).
+    /// The name on the bus, as in org.freedesktop.systemd1(5).
     pub name: Cow<'static, str>,
-    /// Its value.
+    /// The value.
     pub value: Value,
 }
 
 impl Property {
-    /// A property with a value.
+    /// Returns a property with this name and value.
     pub fn new(name: impl Into<Cow<'static, str>>, value: Value) -> Property {
         Property { name: name.into(), value }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong on a connection: a clear error each, and in time.
+//! Faults of a connection. Each must give a clear error within its timeout.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use katacg::Code;
 use zbus::message::Message;
 use zbus::zvariant::{ObjectPath, Value as Wire};
 
-use super::peer::{Greeting, Peer, Then};
-use super::{assert_error, client, hasty, weight, SOON, UNIT};
+use super::peer::{Handshake, Peer, Then};
+use super::{assert_error, client, impatient_client, weight, SOON, UNIT};
 
 #[test]
-fn no_answer() {
+fn every_call_times_out_without_a_reply() {
     let peer = Peer::new(|_, _| Then::Done);
-    let systemd = hasty(&peer);
-    let texts = ["SetUnitProperties", UNIT, "did not answer", "0.2 s"];
+    let systemd = impatient_client(&peer);
+    let texts = ["SetUnitProperties", UNIT, "did not reply", "0.2 s"];
     let error = assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::Timeout, &texts);
     assert_eq!(error.errno().raw_os_error(), 110);
     let texts = ["StartTransientUnit", "0.2 s"];
@@ -22,27 +22,27 @@ fn no_answer() {
     assert_error(SOON, || systemd.stop(UNIT), Code::Timeout, &["StopUnit", "0.2 s"]);
     assert_error(SOON, || systemd.attach(UNIT, "", &[1]), Code::Timeout, &["0.2 s"]);
     assert_error(SOON, || systemd.version(), Code::Timeout, &["Version", "0.2 s"]);
-    // What was given up on is not used again.
+    // A connection with an open call is not used again.
     assert_eq!(peer.connections(), 5);
-    peer.wait_open(0);
+    peer.wait_until_open_is_at_most(0);
 }
 
 #[test]
-fn a_late_answer() {
+fn a_late_reply_is_not_taken_for_the_next_one() {
     let peer = Peer::new(|call, _| {
         if call.connection == 0 {
             std::thread::sleep(Duration::from_millis(400));
         }
         Then::Usual
     });
-    let systemd = hasty(&peer);
+    let systemd = impatient_client(&peer);
     assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::Timeout, &["0.2 s"]);
     systemd.set(UNIT, &weight(), None).unwrap();
     assert_eq!(peer.connections(), 2);
 }
 
 #[test]
-fn an_answer_to_another_call() {
+fn a_reply_to_another_call_is_ignored() {
     let peer = Peer::new(|call, out| {
         let other = std::num::NonZeroU32::new(4711);
         let message = Message::method_return(&call.header()).unwrap().reply_serial(other);
@@ -51,15 +51,15 @@ fn an_answer_to_another_call() {
     });
     assert_error(
         SOON,
-        || hasty(&peer).set(UNIT, &weight(), None),
+        || impatient_client(&peer).set(UNIT, &weight(), None),
         Code::Timeout,
-        &["did not answer"],
+        &["did not reply"],
     );
 }
 
-/// Whoever keeps the line busy keeps nobody waiting for ever.
+/// A peer that sends without a pause cannot delay the timeout.
 #[test]
-fn answers_to_another_call_without_end() {
+fn endless_replies_to_another_call_time_out() {
     let peer = Peer::new(|call, out| {
         let other = std::num::NonZeroU32::new(4711);
         let message = Message::method_return(&call.header()).unwrap().reply_serial(other);
@@ -69,28 +69,28 @@ fn answers_to_another_call_without_end() {
     });
     assert_error(
         SOON,
-        || hasty(&peer).set(UNIT, &weight(), None),
+        || impatient_client(&peer).set(UNIT, &weight(), None),
         Code::Timeout,
-        &["did not answer"],
+        &["did not reply"],
     );
 }
 
 #[test]
-fn hanging_up_in_the_middle_of_a_message() {
+fn a_connection_that_closes_within_a_message_is_an_error() {
     let peer = Peer::new(|call, out| {
         let message = Message::method_return(&call.header()).unwrap().build(&"text").unwrap();
         out.raw(&message.data()[..message.data().len() - 3]);
         Then::HangUp
     });
     let systemd = client(&peer);
-    let texts = ["SetUnitProperties", "while an answer was awaited"];
+    let texts = ["SetUnitProperties", "while waiting for the reply"];
     let error = assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::System, &texts);
     assert_eq!(error.errno().raw_os_error(), 104);
     assert_eq!(peer.connections(), 2);
 }
 
 #[test]
-fn an_answer_in_small_pieces() {
+fn a_reply_in_single_bytes_is_read() {
     let peer = Peer::new(|call, out| {
         let message = Message::method_return(&call.header()).unwrap().build(&"text").unwrap();
         for byte in message.data().iter() {
@@ -103,7 +103,7 @@ fn an_answer_in_small_pieces() {
 }
 
 #[test]
-fn wrong_types() {
+fn replies_of_wrong_types_are_errors() {
     let peer = Peer::new(|call, out| {
         match call.member.as_str() {
             "StartTransientUnit" => out.reply(call, &7u64),
@@ -127,7 +127,7 @@ fn wrong_types() {
         Code::System,
         &["Job", "'s'"],
     );
-    // A connection that sent nonsense is not kept.
+    // A connection that broke the protocol is not used again.
     assert_eq!(peer.connections(), 3);
 
     let peer = Peer::new(|call, out| {
@@ -143,7 +143,7 @@ fn wrong_types() {
 }
 
 #[test]
-fn errors_of_systemd() {
+fn error_replies_have_code_errno_and_text() {
     for (name, code, errno) in [
         ("org.freedesktop.systemd1.NoSuchUnit", Code::Deleted, 2),
         ("org.freedesktop.DBus.Error.InvalidArgs", Code::Argument, 22),
@@ -167,9 +167,9 @@ fn errors_of_systemd() {
     }
 }
 
-/// An error need not have a text.
+/// The arguments of an error reply need not start with a string.
 #[test]
-fn an_error_without_words() {
+fn an_error_reply_without_text_is_reported() {
     let peer = Peer::new(|call, out| {
         let error = Message::error(&call.header(), "org.example.Mute").unwrap();
         out.raw(error.build(&(1u32, 2u32)).unwrap().data());
@@ -180,32 +180,32 @@ fn an_error_without_words() {
 }
 
 #[test]
-fn what_is_no_message() {
-    let answers: [(&[u8], &str); 5] = [
+fn malformed_messages_are_errors() {
+    let replies: [(&[u8], &str); 5] = [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "starts with 0x48"),
-        // Body and fields of 4 GiB each; of less than the most, that do not come.
+        // Body and fields of 4 GiB each; a body of 128 MiB, which is too long with its header.
         (b"l\x02\0\x01\xff\xff\xff\xff\x01\0\0\0\xff\xff\xff\xff", "4294967295 bytes"),
-        (b"l\x02\0\x01\0\0\0\x08\x01\0\0\0\0\0\0\0", "134217728 of body"),
+        (b"l\x02\0\x01\0\0\0\x08\x01\0\0\0\0\0\0\0", "134217728 bytes of body"),
         (b"l\x02\0\x09\0\0\0\0\x01\0\0\0\0\0\0\0", "version 9"),
-        // A reply whose header's fields are noise.
+        // A reply with malformed header fields.
         (b"l\x02\0\x01\0\0\0\0\x01\0\0\0\x08\0\0\0\x05\x01\x55\0\xff\xff\xff\xff", "malformed"),
     ];
-    for (bytes, text) in answers {
+    for (bytes, text) in replies {
         let peer = Peer::new(move |_, out| {
             out.raw(bytes);
             Then::Done
         });
-        let systemd = hasty(&peer);
+        let systemd = impatient_client(&peer);
         assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::System, &[text]);
-        peer.wait_open(0);
+        peer.wait_until_open_is_at_most(0);
     }
 }
 
-/// Others may send what this library does not know.
+/// The D-Bus specification asks clients to ignore messages of unknown types.
 #[test]
-fn what_is_passed_over() {
+fn unknown_messages_are_ignored() {
     let peer = Peer::new(|_, out| {
-        // A call, a kind of message that is to come, a signal with a field that is to come.
+        // A method call, a message of an unknown type, a signal with an unknown header field.
         out.raw(b"l\x01\0\x01\0\0\0\0\x01\0\0\0\0\0\0\0");
         out.raw(b"l\x07\0\x01\0\0\0\0\x01\0\0\0\0\0\0\0");
         out.raw(b"l\x04\0\x01\0\0\0\0\x01\0\0\0\x08\0\0\0\x63\x01u\0\x01\0\0\0");
@@ -215,36 +215,36 @@ fn what_is_passed_over() {
 }
 
 #[test]
-fn a_handshake_that_fails() {
-    for (greeting, code, text) in [
-        (Greeting::Silent, Code::Timeout, "0.2 s"),
-        (Greeting::Rejects, Code::System, "REJECTED"),
-        (Greeting::HangsUp, Code::System, "the connection"),
-        (Greeting::Says(b"220 mail ESMTP\r\n"), Code::System, "220 mail ESMTP"),
-        (Greeting::Says(b"OK"), Code::Timeout, "0.2 s"),
-        (Greeting::Says(&[b'x'; 20_000]), Code::System, "without an end"),
-        (Greeting::Says(b"DATA\r\nDATA\r\n"), Code::System, "\"DATA\""),
-        (Greeting::Says(b"DATA\r\nERROR \xff\r\n"), Code::System, "ERROR \\xff"),
+fn a_failed_handshake_is_an_error() {
+    for (handshake, code, text) in [
+        (Handshake::NeverReplies, Code::Timeout, "0.2 s"),
+        (Handshake::Rejects, Code::System, "REJECTED"),
+        (Handshake::HangsUp, Code::System, "the connection"),
+        (Handshake::Says(b"220 mail ESMTP\r\n"), Code::System, "220 mail ESMTP"),
+        (Handshake::Says(b"OK"), Code::Timeout, "0.2 s"),
+        (Handshake::Says(&[b'x'; 20_000]), Code::System, "a line of more than 16384 bytes"),
+        (Handshake::Says(b"DATA\r\nDATA\r\n"), Code::System, "\"DATA\""),
+        (Handshake::Says(b"DATA\r\nERROR \xff\r\n"), Code::System, "ERROR \\xff"),
     ] {
-        let peer = Peer::greeting(move |_| greeting, |_, _| Then::Usual);
-        let systemd = hasty(&peer);
+        let peer = Peer::with_handshake(move |_| handshake, |_, _| Then::Usual);
+        let systemd = impatient_client(&peer);
         let texts = ["SetUnitProperties", UNIT, text];
         assert_error(SOON, || systemd.set(UNIT, &weight(), None), code, &texts);
         assert!(peer.connections() <= 2);
-        peer.wait_open(0);
+        peer.wait_until_open_is_at_most(0);
     }
 }
 
 #[test]
-fn nobody_listens() {
-    let peer = Peer::usual();
+fn an_address_without_a_bus_is_an_error() {
+    let peer = Peer::healthy();
     let address = peer.address();
     drop(peer);
     for (bus, advice) in [(Bus::System, "systemd"), (Bus::User, "dbus-user-session")] {
         let systemd = Systemd::new(bus, Some(address.clone()));
         let texts = [&*address, "No such file", advice];
         let error = assert_error(SOON, || systemd.set(UNIT, &[], None), Code::Bus, &texts);
-        // Not ENOENT, which a caller takes for "the unit is gone".
+        // Not ENOENT, which would mean to the caller that the unit does not exist.
         assert_eq!(error.errno().raw_os_error(), 111);
         assert_eq!(error.sys_errno().map(rustix::io::Errno::raw_os_error), Some(2));
     }
@@ -252,24 +252,24 @@ fn nobody_listens() {
         ("tcp:host=localhost,port=1", Code::Unsupported),
         ("nonsense", Code::Argument),
         (&*format!("unix:path=/{}", "x".repeat(200)), Code::Bus),
-        ("unix:abstract=katacg-nobody", Code::Bus),
+        ("unix:abstract=katacg-unused", Code::Bus),
     ] {
         let systemd = Systemd::new(Bus::System, Some(address.to_owned()));
         assert_error(SOON, || systemd.set(UNIT, &[], None), code, &["SetUnitProperties"]);
     }
 }
 
-/// The first address of several that answers is taken.
+/// The client uses the first address that it can connect to.
 #[test]
-fn several_addresses() {
-    let peer = Peer::usual();
+fn several_addresses_are_tried_in_order() {
+    let peer = Peer::healthy();
     let address = format!("unix:path=/nowhere;{},guid=00", peer.address());
     Systemd::new(Bus::System, Some(address)).set(UNIT, &[], None).unwrap();
 }
 
-/// A unix socket whose backlog is full refuses with EAGAIN.
+/// connect(2) fails with EAGAIN while the backlog of a unix socket is full.
 #[test]
-fn a_full_backlog() {
+fn connecting_to_a_full_backlog_times_out() {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
     let path = std::env::temp_dir().join(format!("katacg-backlog-{}", std::process::id()));
     let _ = std::fs::remove_file(&path);
@@ -290,7 +290,7 @@ fn a_full_backlog() {
         waiting.push(socket);
     }
     let systemd = Systemd::new(Bus::System, Some(format!("unix:path={}", path.display())))
-        .with_patience(Duration::from_millis(300), Duration::from_millis(200));
+        .with_timeouts(Duration::from_millis(300), Duration::from_millis(200));
     assert_error(SOON, || systemd.set(UNIT, &[], None), Code::Timeout, &["0.2 s"]);
     std::fs::remove_file(&path).unwrap();
 }

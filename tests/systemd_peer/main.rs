@@ -1,5 +1,7 @@
-//! The systemd client against a peer that plays bus and systemd: what is sent, in which order,
-//! with which types; and what becomes of every way in which an answer can fail to come.
+//! The systemd client against a scripted peer that plays the bus and systemd.
+//!
+//! Checks what the client sends, in which order and with which types, and what it does in every
+//! case in which a reply or a signal is wrong, late or missing.
 
 mod faults;
 mod peer;
@@ -19,23 +21,24 @@ use peer::Peer;
 const UNIT: &str = "kata-1.scope";
 const JOB: &str = "/org/freedesktop/systemd1/job/7";
 
-/// A client of the peer that loses its patience soon.
+/// Returns a client of the peer, with timeouts of a few seconds.
 fn client(peer: &Peer) -> Systemd {
     Systemd::new(Bus::System, Some(peer.address()))
-        .with_patience(Duration::from_secs(5), Duration::from_secs(2))
+        .with_timeouts(Duration::from_secs(5), Duration::from_secs(2))
 }
 
-/// One that loses it at once.
-fn hasty(peer: &Peer) -> Systemd {
+/// Returns a client of the peer with timeouts of 0.3 s for a job and 0.2 s for a call.
+fn impatient_client(peer: &Peer) -> Systemd {
     Systemd::new(Bus::System, Some(peer.address()))
-        .with_patience(Duration::from_millis(300), Duration::from_millis(200))
+        .with_timeouts(Duration::from_millis(300), Duration::from_millis(200))
 }
 
 fn weight() -> Vec<Property> {
     vec![Property::new("CPUWeight", Value::U64(100))]
 }
 
-/// It is this kind of error, its text has all of these, and it did not take longer than that.
+/// Checks that the call fails within `limit`, with this code, and with all these texts in the
+/// message.
 fn assert_error<T: std::fmt::Debug>(
     limit: Duration,
     call: impl FnOnce() -> Result<T, Error>,
@@ -53,4 +56,5 @@ fn assert_error<T: std::fmt::Debug>(
     error
 }
 
+/// Limit for calls that must not wait for anything long.
 const SOON: Duration = Duration::from_secs(1);

@@ -1,4 +1,5 @@
-//! A bus with a systemd on it: a listening socket, a thread for each connection, and a script.
+//! A peer that plays a bus with a systemd: a listening socket, a thread for each connection, and a
+//! script for the calls.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -14,28 +15,32 @@ use zbus::zvariant::{DynamicDeserialize, DynamicType, Endian, ObjectPath};
 
 use super::JOB;
 
-/// What a client begins with.
+/// What a client sends first.
 const OPENING: &[u8; 29] = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
-/// Who systemd is on this bus.
+/// systemd's unique name on this bus.
 const SYSTEMD: &str = ":1.0";
-/// Who its client is.
+/// The client's unique name.
 const CLIENT: &str = ":1.99";
 
-/// How the handshake goes.
+/// How the peer behaves in the authentication handshake.
 #[derive(Clone, Copy)]
-pub enum Greeting {
-    Polite,
-    Silent,
+pub enum Handshake {
+    Succeeds,
+    NeverReplies,
     Rejects,
+    /// Sends these bytes instead of the handshake.
     Says(&'static [u8]),
     HangsUp,
 }
 
-/// What a script does with a call: take it, or leave it to a systemd that has no troubles.
+/// What happens after the script has seen a call.
 #[derive(PartialEq, Eq)]
 pub enum Then {
+    /// Nothing: the script has replied, or nobody does.
     Done,
+    /// The peer replies like a healthy systemd.
     Usual,
+    /// The peer closes the connection.
     HangUp,
 }
 
@@ -43,7 +48,7 @@ type Script = dyn Fn(&Call, &mut Out) -> Then + Send + Sync;
 
 struct Shared {
     script: Box<Script>,
-    greeting: Box<dyn Fn(usize) -> Greeting + Send + Sync>,
+    handshake: Box<dyn Fn(usize) -> Handshake + Send + Sync>,
     seen: Mutex<Vec<String>>,
     streams: Mutex<Vec<UnixStream>>,
     connections: AtomicUsize,
@@ -56,36 +61,37 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A systemd without troubles.
-    pub fn usual() -> Peer {
+    /// Returns a peer that replies to every call like a healthy systemd.
+    pub fn healthy() -> Peer {
         Peer::new(|_, _| Then::Usual)
     }
 
     pub fn new(script: impl Fn(&Call, &mut Out) -> Then + Send + Sync + 'static) -> Peer {
-        Peer::greeting(|_| Greeting::Polite, script)
+        Peer::with_handshake(|_| Handshake::Succeeds, script)
     }
 
-    pub fn greeting(
-        greeting: impl Fn(usize) -> Greeting + Send + Sync + 'static,
+    /// Returns a peer whose handshakes depend on the number of the connection.
+    pub fn with_handshake(
+        handshake: impl Fn(usize) -> Handshake + Send + Sync + 'static,
         script: impl Fn(&Call, &mut Out) -> Then + Send + Sync + 'static,
     ) -> Peer {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("katacg-peer-{}-{number}", std::process::id());
-        Peer::at(std::env::temp_dir().join(name), greeting, script)
+        Peer::at(std::env::temp_dir().join(name), handshake, script)
     }
 
-    /// One that listens there.
+    /// Returns a peer that listens on this path.
     pub fn at(
         socket: PathBuf,
-        greeting: impl Fn(usize) -> Greeting + Send + Sync + 'static,
+        handshake: impl Fn(usize) -> Handshake + Send + Sync + 'static,
         script: impl Fn(&Call, &mut Out) -> Then + Send + Sync + 'static,
     ) -> Peer {
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).unwrap();
         let shared = Arc::new(Shared {
             script: Box::new(script),
-            greeting: Box::new(greeting),
+            handshake: Box::new(handshake),
             seen: Mutex::default(),
             streams: Mutex::default(),
             connections: AtomicUsize::new(0),
@@ -111,33 +117,35 @@ impl Peer {
         format!("unix:path={}", self.socket.display())
     }
 
-    /// The calls so far, Hello left out: `MEMBER SIGNATURE`, with a `!` when no answer is wanted.
+    /// Returns the calls so far, without Hello, as `MEMBER SIGNATURE`. A `!` behind the member
+    /// means that no reply is expected.
     pub fn seen(&self) -> Vec<String> {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    /// The same without signatures, when that many have come.
+    /// Waits for `count` calls, and returns all calls without their signatures.
     pub fn members(&self, count: usize) -> Vec<String> {
         wait_for(|| self.seen().len() >= count);
         let member = |call: &String| call.split(' ').next().unwrap().to_owned();
         self.seen().iter().map(member).collect()
     }
 
+    /// Returns how many connections have been opened so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// Until no more than so many connections are open.
-    pub fn wait_open(&self, most: usize) {
-        wait_for(|| self.shared.open.load(Ordering::SeqCst) <= most);
+    /// Waits until at most this many connections are open.
+    pub fn wait_until_open_is_at_most(&self, limit: usize) {
+        wait_for(|| self.shared.open.load(Ordering::SeqCst) <= limit);
     }
 
-    /// Closes all connections, as a bus does that is restarted.
+    /// Closes all connections, as a restarted bus does.
     pub fn restart(&self) {
         for stream in self.shared.streams.lock().unwrap().drain(..) {
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }
-        self.wait_open(0);
+        self.wait_until_open_is_at_most(0);
     }
 }
 
@@ -150,14 +158,14 @@ impl Drop for Peer {
 fn wait_for(condition: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(5);
     while !condition() {
-        assert!(Instant::now() < end, "it does not come to that");
+        assert!(Instant::now() < end, "timed out waiting for a condition");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// A call that came in.
+/// A call that the peer received.
 pub struct Call {
-    /// Which connection it came on, from 0.
+    /// Number of the connection that the call came on, from 0.
     pub connection: usize,
     pub member: String,
     pub path: String,
@@ -194,12 +202,12 @@ impl Call {
     }
 }
 
-/// The way back to who called.
+/// The peer's way to send to the client.
 pub struct Out(UnixStream);
 
 impl Out {
     pub fn raw(&mut self, bytes: &[u8]) {
-        // The client may have given up already.
+        // Fails when the client has already closed the connection.
         let _ = self.try_raw(bytes);
     }
 
@@ -207,8 +215,8 @@ impl Out {
         self.0.write_all(bytes)
     }
 
-    /// Whatever is sent to it from now on is refused with EPIPE.
-    pub fn hear_no_more(&mut self) {
+    /// Makes everything that the client sends from now on fail with EPIPE.
+    pub fn refuse_input(&mut self) {
         self.0.shutdown(std::net::Shutdown::Read).unwrap();
     }
 
@@ -222,29 +230,31 @@ impl Out {
         self.raw(message.sender(SYSTEMD).unwrap().build(&text).unwrap().data());
     }
 
+    /// Replies with the job [`JOB`].
     pub fn job(&mut self, call: &Call) {
         self.reply(call, &ObjectPath::try_from(JOB).unwrap());
     }
 
-    pub fn removed(&mut self, job: &str, result: &str) {
+    /// Sends the signal that a job has ended.
+    pub fn job_removed(&mut self, job: &str, result: &str) {
         let job = ObjectPath::try_from(job).unwrap();
         self.signal("JobRemoved", &(7u32, job, super::UNIT, result));
     }
 
-    /// A signal to all who listen to systemd.
+    /// Sends a broadcast signal as systemd.
     pub fn signal<B: Serialize + DynamicType>(&mut self, member: &str, body: &B) {
         let message = signal(SYSTEMD, member);
         self.raw(message.build(body).unwrap().data());
     }
 
-    /// A signal to this client, from somebody.
+    /// Sends a unicast signal as another program on the bus.
     pub fn forged<B: Serialize + DynamicType>(&mut self, member: &str, body: &B) {
         let message = signal(":1.66", member).destination(CLIENT).unwrap();
         self.raw(message.build(body).unwrap().data());
     }
 
-    /// The answer to ListUnitsByNames: one unit, in that state, with that job.
-    pub fn listed(&mut self, call: &Call, active: &str, job: &str) {
+    /// Replies to ListUnitsByNames with one unit, in this active state and with this job.
+    pub fn unit_list(&mut self, call: &Call, active: &str, job: &str) {
         let (units,): (Vec<String>,) = call.read();
         let object = |path: &str| ObjectPath::try_from(path.to_owned()).unwrap();
         let id = u32::from(job != "/");
@@ -260,21 +270,22 @@ fn signal(sender: &'static str, member: &str) -> zbus::message::Builder<'static>
     message.unwrap().sender(sender).unwrap()
 }
 
+/// Serves one connection until it is closed.
 fn serve(shared: &Shared, number: usize, mut stream: UnixStream) -> std::io::Result<()> {
     let mut out = Out(stream.try_clone()?);
-    match (shared.greeting)(number) {
-        Greeting::HangsUp => return stream.shutdown(std::net::Shutdown::Both),
-        Greeting::Silent => return stream.read_to_end(&mut Vec::new()).map(drop),
-        Greeting::Says(words) => {
+    match (shared.handshake)(number) {
+        Handshake::HangsUp => return stream.shutdown(std::net::Shutdown::Both),
+        Handshake::NeverReplies => return stream.read_to_end(&mut Vec::new()).map(drop),
+        Handshake::Says(words) => {
             out.raw(words);
             return stream.read_to_end(&mut Vec::new()).map(drop);
         }
-        greeting => {
+        handshake => {
             let mut opening = [0; OPENING.len()];
             stream.read_exact(&mut opening)?;
             assert_eq!(&opening, OPENING);
-            match greeting {
-                Greeting::Rejects => out.raw(b"REJECTED EXTERNAL\r\n"),
+            match handshake {
+                Handshake::Rejects => out.raw(b"REJECTED EXTERNAL\r\n"),
                 _ => out.raw(b"DATA\r\nOK 0123456789abcdef0123456789abcdef\r\n"),
             }
         }
@@ -283,7 +294,7 @@ fn serve(shared: &Shared, number: usize, mut stream: UnixStream) -> std::io::Res
         let call = Call::new(number, message(&mut stream)?);
         if call.is("Hello") {
             out.reply(&call, &CLIENT);
-            // What a bus sends after it.
+            // A real bus sends this signal after Hello.
             out.forged("NameAcquired", &CLIENT);
             continue;
         }
@@ -298,6 +309,7 @@ fn serve(shared: &Shared, number: usize, mut stream: UnixStream) -> std::io::Res
     }
 }
 
+/// Reads one message.
 fn message(stream: &mut UnixStream) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; 16];
     stream.read_exact(&mut bytes)?;
@@ -309,14 +321,15 @@ fn message(stream: &mut UnixStream) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Replies like a healthy systemd.
 fn usual(call: &Call, out: &mut Out) {
     match call.member.as_str() {
         "StartTransientUnit" | "StopUnit" => {
             out.job(call);
-            out.removed(JOB, "done");
+            out.job_removed(JOB, "done");
         }
         _ if call.no_reply => {}
-        "ListUnitsByNames" => out.listed(call, "active", "/"),
+        "ListUnitsByNames" => out.unit_list(call, "active", "/"),
         _ => out.reply(call, &()),
     }
 }

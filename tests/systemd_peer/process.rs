@@ -1,4 +1,5 @@
-//! What a process that uses the client looks like afterwards: as before.
+//! The client leaves its process as it was: no threads, signal changes or open descriptors. And
+//! what happens after a fork.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::{client, weight, UNIT};
 
 const ADDRESS: &str = "KATACG_TEST_PEER";
 
-/// Threads, signal dispositions and masks, of this process.
+/// Returns the number of threads, the signal dispositions and the masks of this process.
 fn status() -> Vec<String> {
     let wanted = ["Threads:", "SigBlk:", "SigIgn:", "SigCgt:"];
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
@@ -19,6 +20,7 @@ fn status() -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// Returns the targets of all open file descriptors.
 fn descriptors() -> BTreeSet<String> {
     let entries = std::fs::read_dir("/proc/self/fd").unwrap();
     let link =
@@ -26,26 +28,26 @@ fn descriptors() -> BTreeSet<String> {
     entries.filter_map(|entry| link(entry).ok()).map(|l| l.display().to_string()).collect()
 }
 
-/// The half of the next test that is in a process of its own.
+/// The half of the next test that runs in a process of its own.
 #[test]
-#[ignore = "started by nothing_is_left_behind"]
-fn a_client_alone() {
+#[ignore = "started by the_client_leaves_its_process_unchanged"]
+fn client_in_its_own_process() {
     let Ok(address) = std::env::var(ADDRESS) else { return };
-    // A test has it ignored from the start; a C program has not.
-    // SAFETY: no handler is set.
+    // Rust programs start with SIGPIPE ignored, C programs do not.
+    // SAFETY: restores the default action; no handler is set.
     #[allow(unsafe_code)]
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL)
     };
     let (before, open) = (status(), descriptors());
     let systemd = Systemd::new(Bus::System, Some(address))
-        .with_patience(Duration::from_secs(5), Duration::from_secs(2));
+        .with_timeouts(Duration::from_secs(5), Duration::from_secs(2));
     systemd.start(UNIT, &weight(), false).unwrap();
     systemd.set(UNIT, &weight(), None).unwrap();
     assert_eq!(status(), before);
     let more: Vec<_> = descriptors().difference(&open).cloned().collect();
     assert_eq!(more.len(), 1, "{more:?}");
-    // What is sent behind it finds the connection closed.
+    // The peer stops reading after this call, so what the client sends next fails with EPIPE.
     systemd.stop(UNIT).unwrap();
     assert_eq!(systemd.attach(UNIT, "", &[1]).unwrap_err().code(), Code::System);
     systemd.set(UNIT, &weight(), None).unwrap();
@@ -55,18 +57,18 @@ fn a_client_alone() {
 }
 
 #[test]
-fn nothing_is_left_behind() {
+fn the_client_leaves_its_process_unchanged() {
     let peer = Peer::new(|call, out| {
         if call.is("AttachProcessesToUnit") {
             return Then::HangUp;
         }
         if call.is("StopUnit") {
-            out.hear_no_more();
+            out.refuse_input();
         }
         Then::Usual
     });
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "process::a_client_alone", "--ignored", "--nocapture"])
+        .args(["--exact", "process::client_in_its_own_process", "--ignored", "--nocapture"])
         .env(ADDRESS, peer.address())
         .output()
         .unwrap();
@@ -87,22 +89,22 @@ fn nothing_is_left_behind() {
     assert_eq!(peer.members(9), want);
 }
 
-/// A child does not use what the parent connected, nor spoil it.
+/// The child must open its own connection, and the parent's must stay usable.
 #[test]
-fn a_fork() {
-    let peer = Peer::usual();
+fn a_forked_child_opens_its_own_connection() {
+    let peer = Peer::healthy();
     let systemd = client(&peer);
     systemd.set(UNIT, &weight(), None).unwrap();
-    // SAFETY: the child does nothing but use the client, and leaves without unwinding.
+    // SAFETY: the child only uses the client and ends with _exit.
     #[allow(unsafe_code)]
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let fine = systemd.set(UNIT, &weight(), None).is_ok()
+        let succeeded = systemd.set(UNIT, &weight(), None).is_ok()
             && systemd.set(UNIT, &weight(), None).is_ok();
-        // SAFETY: ends the process.
+        // SAFETY: ends the process at once.
         #[allow(unsafe_code)]
         unsafe {
-            libc::_exit(i32::from(!fine))
+            libc::_exit(i32::from(!succeeded))
         }
     }
     let child = rustix::process::Pid::from_raw(child).unwrap();

@@ -1,4 +1,4 @@
-//! Connections: how many, and what is done when one is lost.
+//! Connections: how many the client opens, and what it does when a connection is lost.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -8,7 +8,7 @@ use katacg::systemd::Started;
 use katacg::Code;
 use zbus::zvariant::Value as Wire;
 
-use super::peer::{Greeting, Peer, Then};
+use super::peer::{Handshake, Peer, Then};
 use super::{assert_error, client, weight, JOB, SOON, UNIT};
 
 const NO_REPLY: &str = "org.freedesktop.DBus.Error.NoReply";
@@ -16,7 +16,7 @@ const DISCONNECTED: &str = "Message recipient disconnected from message bus with
 
 #[test]
 fn calls_in_sequence_use_one_connection() {
-    let peer = Peer::usual();
+    let peer = Peer::healthy();
     let systemd = client(&peer);
     for _ in 0..20 {
         systemd.start(UNIT, &weight(), false).unwrap();
@@ -25,15 +25,15 @@ fn calls_in_sequence_use_one_connection() {
     }
     assert_eq!(peer.connections(), 1);
     drop(systemd);
-    peer.wait_open(0);
+    peer.wait_until_open_is_at_most(0);
 }
 
 #[test]
-fn calls_at_once_do_not_wait_for_each_other() {
-    // Nobody is answered before all have asked.
-    let together = Arc::new(Barrier::new(6));
+fn concurrent_calls_do_not_wait_for_each_other() {
+    // The peer replies only when all six calls have arrived.
+    let all_arrived = Arc::new(Barrier::new(6));
     let peer = Peer::new(move |_, _| {
-        together.wait();
+        all_arrived.wait();
         Then::Usual
     });
     let systemd = client(&peer);
@@ -43,25 +43,25 @@ fn calls_at_once_do_not_wait_for_each_other() {
         }
     });
     assert_eq!(peer.connections(), 6);
-    // No more than a few are kept.
-    peer.wait_open(4);
+    // The client keeps at most four idle connections.
+    peer.wait_until_open_is_at_most(4);
 }
 
 #[test]
-fn a_bus_that_was_restarted_while_nothing_was_asked() {
-    let peer = Peer::usual();
+fn an_idle_connection_that_the_bus_closed_is_not_used() {
+    let peer = Peer::healthy();
     let systemd = client(&peer);
     for count in 1..=3 {
         systemd.set(UNIT, &weight(), None).unwrap();
         assert_eq!(peer.connections(), count);
         peer.restart();
     }
-    // Nothing was sent on a connection that was gone.
+    // No request was sent twice.
     assert_eq!(peer.seen().len(), 3);
 }
 
 #[test]
-fn a_connection_is_remade_once() {
+fn the_client_reconnects_only_once() {
     let peer = Peer::new(|_, _| Then::HangUp);
     let systemd = client(&peer);
     let texts = ["SetUnitProperties", UNIT, "twice"];
@@ -69,8 +69,8 @@ fn a_connection_is_remade_once() {
     assert_eq!(error.errno().raw_os_error(), 104);
     assert_eq!(peer.connections(), 2);
 
-    let polite = |number| if number == 0 { Greeting::Polite } else { Greeting::HangsUp };
-    let peer = Peer::greeting(polite, |_, _| Then::Usual);
+    let first_only = |number| if number == 0 { Handshake::Succeeds } else { Handshake::HangsUp };
+    let peer = Peer::with_handshake(first_only, |_, _| Then::Usual);
     let systemd = client(&peer);
     systemd.set(UNIT, &weight(), None).unwrap();
     peer.restart();
@@ -79,7 +79,7 @@ fn a_connection_is_remade_once() {
 }
 
 #[test]
-fn requests_that_are_lost_are_sent_again() {
+fn a_lost_request_is_sent_again() {
     let peer = Peer::new(|call, _| match call.connection {
         0 => Then::HangUp,
         _ => Then::Usual,
@@ -88,9 +88,9 @@ fn requests_that_are_lost_are_sent_again() {
     assert_eq!(peer.seen().len(), 2);
 }
 
-/// systemd was re-executed: the bus answers in its place, and then knows its name again.
+/// While systemd is re-executed, the bus replies with errors in its place.
 #[test]
-fn a_systemd_that_is_executed_again() {
+fn requests_survive_a_reexecuted_systemd() {
     for method in ["set", "stop", "start"] {
         let calls = AtomicUsize::new(0);
         let peer = Peer::new(move |call, out| {
@@ -117,7 +117,7 @@ fn a_systemd_that_is_executed_again() {
 }
 
 #[test]
-fn a_systemd_that_does_not_come_back() {
+fn a_request_without_reply_is_sent_twice_at_most() {
     let peer = Peer::new(|call, out| {
         out.error(call, NO_REPLY, DISCONNECTED);
         Then::Done
@@ -127,9 +127,9 @@ fn a_systemd_that_does_not_come_back() {
     assert_eq!(peer.seen().len(), 2);
 }
 
-/// A systemd that was never there is an error at once; one that was there is waited for.
+/// The client fails at once when systemd has never replied, and waits for it when it has.
 #[test]
-fn a_bus_without_systemd() {
+fn the_client_waits_only_for_a_systemd_that_has_replied() {
     let away = Arc::new(AtomicBool::new(true));
     let script = Arc::clone(&away);
     let peer = Peer::new(move |call, out| {
@@ -157,10 +157,10 @@ fn a_bus_without_systemd() {
     }
 }
 
-/// A bus that was stopped, and is started after that.
+/// The bus is stopped, and started again later.
 #[test]
-fn a_socket_that_is_gone_for_a_moment() {
-    let peer = Peer::usual();
+fn the_client_waits_a_second_for_the_bus_to_come_back() {
+    let peer = Peer::healthy();
     let systemd = client(&peer);
     systemd.set(UNIT, &weight(), None).unwrap();
     let socket = peer.socket.clone();
@@ -174,26 +174,26 @@ fn a_socket_that_is_gone_for_a_moment() {
     std::thread::scope(|scope| {
         scope.spawn(|| systemd.set(UNIT, &weight(), None).unwrap());
         std::thread::sleep(Duration::from_millis(100));
-        let peer = Peer::at(socket, |_| Greeting::Polite, |_, _| Then::Usual);
+        let peer = Peer::at(socket, |_| Handshake::Succeeds, |_, _| Then::Usual);
         peer.members(1);
-        // Until the answer is there.
+        // Keeps the peer alive until the client has the reply.
         std::thread::sleep(Duration::from_millis(100));
     });
 }
 
-/// The request got there, and then the whole bus went away: nobody knows what came of it.
+/// The bus disappears after it received the request, so the result is not known.
 #[test]
-fn a_set_that_is_lost_with_the_bus() {
+fn the_error_says_when_a_lost_request_may_have_been_carried_out() {
     let socket = std::env::temp_dir().join(format!("katacg-lost-{}", std::process::id()));
-    let gone = socket.clone();
+    let path = socket.clone();
     let peer = Peer::at(
         socket,
-        |_| Greeting::Polite,
+        |_| Handshake::Succeeds,
         move |call, _| {
             if call.connection == 0 {
                 return Then::Usual;
             }
-            std::fs::remove_file(&gone).unwrap();
+            std::fs::remove_file(&path).unwrap();
             Then::HangUp
         },
     );
@@ -203,10 +203,10 @@ fn a_set_that_is_lost_with_the_bus() {
     assert_error(limit, || client(&peer).set(UNIT, &weight(), None), Code::Bus, &texts);
 }
 
-/// The connection is lost when StartTransientUnit is on its way; it has been carried out, at that
-/// moment of the monotonic clock.
+/// Returns a peer that loses the connection during StartTransientUnit. The unit exists after that;
+/// it became active at the time that `started` returns, in microseconds of CLOCK_MONOTONIC.
 fn lost_start(started: fn() -> u64, job: &'static str) -> Peer {
-    let looks = AtomicUsize::new(0);
+    let queries = AtomicUsize::new(0);
     Peer::new(move |call, out| {
         match (call.connection, call.member.as_str()) {
             (0, "StartTransientUnit") => return Then::HangUp,
@@ -218,8 +218,8 @@ fn lost_start(started: fn() -> u64, job: &'static str) -> Peer {
                 assert_eq!(name, "InactiveExitTimestampMonotonic");
                 out.reply(call, &Wire::U64(started()));
             }
-            (_, "ListUnitsByNames") if looks.fetch_add(1, Ordering::SeqCst) == 0 => {
-                out.listed(call, "inactive", job);
+            (_, "ListUnitsByNames") if queries.fetch_add(1, Ordering::SeqCst) == 0 => {
+                out.unit_list(call, "inactive", job);
             }
             _ => return Then::Usual,
         }
@@ -233,7 +233,7 @@ fn now() -> u64 {
 }
 
 #[test]
-fn a_start_whose_answer_was_lost() {
+fn start_recognises_its_own_unit_when_the_reply_was_lost() {
     for started in [|| now() + 1_000_000, || 0] {
         let peer = lost_start(started, JOB);
         assert_eq!(client(&peer).start(UNIT, &weight(), false).unwrap(), Started::Created);
@@ -241,19 +241,19 @@ fn a_start_whose_answer_was_lost() {
     }
 }
 
-/// The job was taken up, and then systemd was gone, with the signal: the unit is ours.
+/// systemd replies with the job and disappears before it sends the signal.
 #[test]
-fn a_systemd_that_goes_away_with_the_job() {
-    for answer in [NO_REPLY, "org.freedesktop.DBus.Error.NameHasNoOwner"] {
-        let (starts, looks) = (AtomicUsize::new(0), AtomicUsize::new(0));
+fn start_recognises_its_own_unit_when_systemd_was_lost() {
+    for error in [NO_REPLY, "org.freedesktop.DBus.Error.NameHasNoOwner"] {
+        let (starts, queries) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let peer = Peer::new(move |call, out| {
             match call.member.as_str() {
                 "StartTransientUnit" if starts.fetch_add(1, Ordering::SeqCst) == 0 => out.job(call),
                 "StartTransientUnit" => {
                     out.error(call, "org.freedesktop.systemd1.UnitExists", "there");
                 }
-                "ListUnitsByNames" if looks.fetch_add(1, Ordering::SeqCst) == 0 => {
-                    out.error(call, answer, DISCONNECTED);
+                "ListUnitsByNames" if queries.fetch_add(1, Ordering::SeqCst) == 0 => {
+                    out.error(call, error, DISCONNECTED);
                 }
                 "Get" => out.reply(call, &Wire::U64(now() + 1_000_000)),
                 _ => return Then::Usual,
@@ -262,14 +262,14 @@ fn a_systemd_that_goes_away_with_the_job() {
         });
         let systemd = client(&peer);
         systemd.set(UNIT, &weight(), None).unwrap();
-        assert_eq!(systemd.start(UNIT, &weight(), false).unwrap(), Started::Created, "{answer}");
+        assert_eq!(systemd.start(UNIT, &weight(), false).unwrap(), Started::Created, "{error}");
         assert!(!peer.members(0).iter().any(|member| member.starts_with("ResetFailedUnit")));
     }
 }
 
-/// The unit was there before, with the processes of somebody else.
+/// The unit existed before the request, so it has another program's processes.
 #[test]
-fn a_start_that_was_lost_on_the_way() {
+fn start_refuses_an_older_unit_when_the_request_was_lost() {
     let peer = lost_start(|| 1, "/");
     let systemd = client(&peer);
     let start = || systemd.start(UNIT, &weight(), false);
@@ -278,9 +278,9 @@ fn a_start_that_was_lost_on_the_way() {
     assert_eq!(client(&peer).start(UNIT, &weight(), true).unwrap(), Started::Existed);
 }
 
-/// The answer came, and then the bus went away, with the signal.
+/// The bus disappears between the reply and the signal.
 #[test]
-fn a_connection_that_is_lost_before_the_signal() {
+fn stop_succeeds_when_the_connection_is_lost_before_the_signal() {
     let peer = Peer::new(|call, out| match (call.connection, call.member.as_str()) {
         (0, "StopUnit") => {
             out.job(call);

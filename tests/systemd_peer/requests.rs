@@ -1,4 +1,4 @@
-//! What is sent, to the letter.
+//! The calls that each method of the client sends: order, signatures and arguments.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +9,7 @@ use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value as Wire};
 use super::peer::{Peer, Then};
 use super::{client, weight, UNIT};
 
+/// The arguments of StartTransientUnit.
 type Sent = (String, String, Vec<(String, OwnedValue)>, Vec<(String, Vec<(String, OwnedValue)>)>);
 
 fn all_types() -> Vec<Property> {
@@ -28,13 +29,13 @@ fn all_types() -> Vec<Property> {
 }
 
 #[test]
-fn a_start() {
+fn start_sends_the_match_rule_and_the_unit() {
     let bodies = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&bodies);
+    let received = Arc::clone(&bodies);
     let peer = Peer::new(move |call, _| {
         if call.is("StartTransientUnit") {
             assert_eq!(call.path, "/org/freedesktop/systemd1");
-            kept.lock().unwrap().push(call.read::<Sent>());
+            received.lock().unwrap().push(call.read::<Sent>());
         }
         if call.is("AddMatch") || call.is("RemoveMatch") {
             assert_eq!(
@@ -76,9 +77,9 @@ fn a_start() {
     assert_eq!(u64::try_from(&properties[7].1).unwrap(), u64::MAX);
 }
 
-/// Only two things are waited for: the answer of systemd, and its signal.
+/// The client waits only for systemd's reply and for its signal.
 #[test]
-fn a_start_does_not_wait_for_the_bus() {
+fn start_does_not_wait_for_the_reply_to_add_match() {
     let peer = Peer::new(|call, _| match call.is("AddMatch") {
         true => Then::Done,
         false => Then::Usual,
@@ -100,7 +101,7 @@ fn a_start_does_not_wait_for_the_bus() {
 }
 
 #[test]
-fn a_set() {
+fn set_sends_properties_until_the_next_boot() {
     let peer = Peer::new(|call, _| {
         let (unit, runtime, properties): (String, bool, Vec<(String, OwnedValue)>) = call.read();
         assert_eq!((&*unit, runtime, properties.len()), (UNIT, true, 11));
@@ -111,7 +112,7 @@ fn a_set() {
 }
 
 #[test]
-fn a_stop() {
+fn stop_sends_a_job_and_a_reset() {
     let peer = Peer::new(|call, _| {
         if call.is("StopUnit") {
             assert_eq!(call.read::<(&str, &str)>(), (UNIT, "replace"));
@@ -125,7 +126,7 @@ fn a_stop() {
 }
 
 #[test]
-fn an_attach() {
+fn attach_sends_the_subcgroup_and_pids() {
     let peer = Peer::new(|call, _| {
         assert_eq!(call.read::<(&str, &str, Vec<u32>)>(), (UNIT, "/below", vec![5, 6]));
         Then::Usual
@@ -135,7 +136,7 @@ fn an_attach() {
 }
 
 #[test]
-fn whether_a_unit_is_loaded() {
+fn is_loaded_tells_an_unknown_unit_from_an_error() {
     for (error, loaded) in [
         (None, Some(true)),
         (Some("org.freedesktop.systemd1.NoSuchUnit"), Some(false)),
@@ -155,7 +156,7 @@ fn whether_a_unit_is_loaded() {
 }
 
 #[test]
-fn properties_of_a_unit() {
+fn property_reads_every_type_of_value() {
     let peer = Peer::new(|call, out| {
         assert_eq!(call.path, "/org/freedesktop/systemd1/unit/kata_2d1_2escope");
         let (interface, name): (&str, &str) = call.read();
@@ -191,7 +192,7 @@ fn properties_of_a_unit() {
 }
 
 #[test]
-fn the_manager_is_asked_once() {
+fn version_and_control_group_are_queried_once() {
     let peer = Peer::new(|call, out| {
         let (interface, name): (&str, &str) = call.read();
         assert_eq!(interface, "org.freedesktop.systemd1.Manager");
@@ -209,8 +210,8 @@ fn the_manager_is_asked_once() {
 }
 
 #[test]
-fn nothing_is_sent_that_the_bus_would_hang_up_on() {
-    let peer = Peer::usual();
+fn values_that_d_bus_forbids_are_never_sent() {
+    let peer = Peer::healthy();
     let systemd = client(&peer);
     for value in [
         Value::str("a\0b"),

@@ -1,4 +1,4 @@
-//! The user's bus, found by the environment: whether a systemd is to be expected there.
+//! The user's bus, found through the environment: whether the client waits for a systemd on it.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use katacg::systemd::{Bus, Systemd};
 use katacg::Code;
 
-use super::peer::{Greeting, Peer, Then};
+use super::peer::{Handshake, Peer, Then};
 use super::{weight, UNIT};
 
-const NOBODY: &str = "org.freedesktop.DBus.Error.ServiceUnknown";
+/// The bus's error when no systemd is connected.
+const ABSENT: &str = "org.freedesktop.DBus.Error.ServiceUnknown";
 
-/// A runtime directory of a user who has a systemd.
+/// A runtime directory as a user's systemd makes it.
 struct Runtime(PathBuf);
 
 impl Runtime {
@@ -25,11 +26,16 @@ impl Runtime {
         Runtime(path)
     }
 
-    /// What a process with this environment says of a set, and how long that took.
+    /// Sets a property in a process with this environment. Returns its output and the time taken.
     fn set(&self, bus: Option<&Peer>) -> (String, Duration) {
         let begin = Instant::now();
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "session::a_set_by_the_environment", "--ignored", "--nocapture"]);
+        command.args([
+            "--exact",
+            "session::set_on_the_bus_of_the_environment",
+            "--ignored",
+            "--nocapture",
+        ]);
         command.env_remove("DBUS_SESSION_BUS_ADDRESS").env("XDG_RUNTIME_DIR", &self.0);
         command.envs(bus.map(|bus| ("DBUS_SESSION_BUS_ADDRESS", bus.address())));
         let output = command.output().unwrap();
@@ -45,33 +51,33 @@ impl Drop for Runtime {
 
 #[test]
 #[ignore = "started by the tests below"]
-fn a_set_by_the_environment() {
+fn set_on_the_bus_of_the_environment() {
     let systemd = Systemd::new(Bus::User, None)
-        .with_patience(Duration::from_secs(20), Duration::from_secs(20));
+        .with_timeouts(Duration::from_secs(20), Duration::from_secs(20));
     match systemd.set(UNIT, &weight(), None) {
-        Ok(()) => println!("it is set"),
+        Ok(()) => println!("set succeeded"),
         Err(e) if e.code() == Code::Bus => println!("no bus: {e}"),
         Err(e) => println!("{e}"),
     }
 }
 
-/// A bus that dbus-run-session started, beside the user's own: no systemd will come to it.
+/// dbus-run-session starts a bus beside the user's own. No systemd will connect to it.
 #[test]
-fn a_bus_of_somebody_elses() {
-    let runtime = Runtime::new("elses");
+fn set_fails_at_once_on_a_bus_that_systemd_is_not_on() {
+    let runtime = Runtime::new("other");
     let peer = Peer::new(|call, out| {
-        out.error(call, NOBODY, "no");
+        out.error(call, ABSENT, "no");
         Then::Done
     });
-    let (said, took) = runtime.set(Some(&peer));
-    assert!(said.contains("no bus: ") && said.contains("systemd --user"), "{said}");
-    // Far less than it would be waited for.
+    let (output, took) = runtime.set(Some(&peer));
+    assert!(output.contains("no bus: ") && output.contains("systemd --user"), "{output}");
+    // Far less than the timeout of 20 s.
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
-/// The user's own: a systemd that is re-executed comes back to it.
+/// A systemd that is re-executed connects to the user's own bus again.
 #[test]
-fn a_bus_of_the_users() {
+fn set_waits_for_systemd_on_the_users_own_bus() {
     let runtime = Runtime::new("own");
     let refused = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&refused);
@@ -79,14 +85,14 @@ fn a_bus_of_the_users() {
         if count.fetch_add(1, Ordering::SeqCst) > 3 {
             return Then::Usual;
         }
-        out.error(call, NOBODY, "no");
+        out.error(call, ABSENT, "no");
         Then::Done
     };
-    let peer = Peer::at(runtime.0.join("bus"), |_| Greeting::Polite, script);
-    let (said, _) = runtime.set(None);
-    assert!(said.contains("it is set"), "{said}");
-    // The same by its address.
+    let peer = Peer::at(runtime.0.join("bus"), |_| Handshake::Succeeds, script);
+    let (output, _) = runtime.set(None);
+    assert!(output.contains("set succeeded"), "{output}");
+    // The same with the bus's address in the environment.
     refused.store(0, Ordering::SeqCst);
-    let (said, _) = runtime.set(Some(&peer));
-    assert!(said.contains("it is set"), "{said}");
+    let (output, _) = runtime.set(Some(&peer));
+    assert!(output.contains("set succeeded"), "{output}");
 }

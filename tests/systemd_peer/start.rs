@@ -1,4 +1,5 @@
-//! Starting: the job's end, its signal lost, late, early or forged; a unit that is in the way.
+//! Starting a unit: the job's result, a signal that is lost, early or forged, and a unit of that
+//! name that exists.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -7,11 +8,11 @@ use katacg::systemd::Started;
 use katacg::Code;
 
 use super::peer::{Call, Out, Peer, Then};
-use super::{assert_error, client, hasty, weight, JOB, SOON, UNIT};
+use super::{assert_error, client, impatient_client, weight, JOB, SOON, UNIT};
 
 const EXISTS: &str = "org.freedesktop.systemd1.UnitExists";
 
-/// A peer that does this with StartTransientUnit.
+/// Returns a peer that handles StartTransientUnit with `act`.
 fn starting(act: impl Fn(&Call, &mut Out) + Send + Sync + 'static) -> Peer {
     Peer::new(move |call, out| match call.is("StartTransientUnit") {
         true => {
@@ -23,9 +24,9 @@ fn starting(act: impl Fn(&Call, &mut Out) + Send + Sync + 'static) -> Peer {
 }
 
 #[test]
-fn the_signal_comes_before_the_answer() {
+fn a_signal_before_the_reply_counts() {
     let peer = starting(|call, out| {
-        out.removed(JOB, "done");
+        out.job_removed(JOB, "done");
         out.job(call);
     });
     let begin = Instant::now();
@@ -34,21 +35,21 @@ fn the_signal_comes_before_the_answer() {
 }
 
 #[test]
-fn signals_of_others_say_nothing() {
+fn forged_signals_and_other_jobs_are_ignored() {
     let peer = starting(|call, out| {
-        out.removed("/org/freedesktop/systemd1/job/6", "failed");
+        out.job_removed("/org/freedesktop/systemd1/job/6", "failed");
         let job = zbus::zvariant::ObjectPath::try_from(JOB).unwrap();
         out.forged("JobRemoved", &(7u32, job, UNIT, "failed"));
-        out.forged("JobRemoved", &"not even of its type");
+        out.forged("JobRemoved", &"arguments of a wrong type");
         out.job(call);
-        out.removed("/org/freedesktop/systemd1/job/8", "canceled");
-        out.removed(JOB, "done");
+        out.job_removed("/org/freedesktop/systemd1/job/8", "canceled");
+        out.job_removed(JOB, "done");
     });
     assert_eq!(client(&peer).start(UNIT, &weight(), false).unwrap(), Started::Created);
 }
 
 #[test]
-fn a_lost_signal_costs_a_second() {
+fn the_unit_is_queried_a_second_after_a_lost_signal() {
     let peer = Peer::new(|call, out| match call.member.as_str() {
         "StartTransientUnit" => {
             out.job(call);
@@ -65,7 +66,7 @@ fn a_lost_signal_costs_a_second() {
 }
 
 #[test]
-fn a_lost_signal_of_a_failure() {
+fn a_failure_is_found_when_the_signal_is_lost() {
     for state in ["failed", "inactive"] {
         let peer = Peer::new(move |call, out| match call.member.as_str() {
             "StartTransientUnit" => {
@@ -73,7 +74,7 @@ fn a_lost_signal_of_a_failure() {
                 Then::Done
             }
             "ListUnitsByNames" => {
-                out.listed(call, state, "/");
+                out.unit_list(call, state, "/");
                 Then::Done
             }
             _ => Then::Usual,
@@ -89,17 +90,17 @@ fn a_lost_signal_of_a_failure() {
     }
 }
 
-/// The job is looked at, found, and ends later; the signal between look and answer counts.
+/// The query finds the job running. The signal that comes between query and reply counts.
 #[test]
-fn a_slow_job() {
+fn a_signal_during_the_query_counts() {
     let peer = Peer::new(|call, out| match call.member.as_str() {
         "StartTransientUnit" => {
             out.job(call);
             Then::Done
         }
         "ListUnitsByNames" => {
-            out.removed(JOB, "done");
-            out.listed(call, "activating", JOB);
+            out.job_removed(JOB, "done");
+            out.unit_list(call, "activating", JOB);
             Then::Done
         }
         _ => Then::Usual,
@@ -109,18 +110,18 @@ fn a_slow_job() {
 }
 
 #[test]
-fn a_job_that_does_not_end() {
+fn start_times_out_when_the_job_does_not_end() {
     let peer = starting(|call, out| out.job(call));
-    let systemd = hasty(&peer);
+    let systemd = impatient_client(&peer);
     let start = || systemd.start(UNIT, &weight(), false);
     let error = assert_error(SOON, start, Code::Timeout, &["StartTransientUnit", UNIT, "0.3 s"]);
     assert_eq!(error.errno().raw_os_error(), 110);
     assert_eq!(peer.members(3), ["AddMatch", "StartTransientUnit", "ResetFailedUnit!"]);
-    peer.wait_open(0);
+    peer.wait_until_open_is_at_most(0);
 }
 
 #[test]
-fn results_that_are_no_success() {
+fn results_other_than_done_are_errors() {
     for (result, code) in [
         ("failed", Code::System),
         ("canceled", Code::System),
@@ -130,7 +131,7 @@ fn results_that_are_no_success() {
     ] {
         let peer = starting(move |call, out| {
             out.job(call);
-            out.removed(JOB, result);
+            out.job_removed(JOB, result);
         });
         let systemd = client(&peer);
         let start = || systemd.start(UNIT, &weight(), false);
@@ -141,9 +142,9 @@ fn results_that_are_no_success() {
     }
 }
 
-/// The bus passes no signals on: the unit is looked at, at once.
+/// No signal will come then, so the client queries the unit at once.
 #[test]
-fn the_bus_refuses_the_match() {
+fn start_succeeds_when_the_bus_refuses_the_match_rule() {
     let peer = Peer::new(|call, out| match call.member.as_str() {
         "AddMatch" => {
             out.error(call, "org.freedesktop.DBus.Error.LimitsExceeded", "too many");
@@ -160,8 +161,9 @@ fn the_bus_refuses_the_match() {
     assert!(begin.elapsed() < Duration::from_millis(500));
 }
 
-/// A peer with a unit that is in the way until StartTransientUnit was called so many times.
-fn in_the_way(times: usize, active: &'static str) -> Peer {
+/// Returns a peer that refuses the first `times` StartTransientUnit calls, because the unit exists
+/// and is `active`.
+fn with_existing_unit(times: usize, active: &'static str) -> Peer {
     let calls = AtomicUsize::new(0);
     Peer::new(move |call, out| match call.member.as_str() {
         "StartTransientUnit" if calls.fetch_add(1, Ordering::SeqCst) < times => {
@@ -169,7 +171,7 @@ fn in_the_way(times: usize, active: &'static str) -> Peer {
             Then::Done
         }
         "ListUnitsByNames" => {
-            out.listed(call, active, "/");
+            out.unit_list(call, active, "/");
             Then::Done
         }
         _ => Then::Usual,
@@ -177,15 +179,15 @@ fn in_the_way(times: usize, active: &'static str) -> Peer {
 }
 
 #[test]
-fn an_existing_unit_can_be_fine() {
-    let peer = in_the_way(9, "active");
+fn an_existing_unit_is_accepted_on_request() {
+    let peer = with_existing_unit(9, "active");
     assert_eq!(client(&peer).start(UNIT, &[], true).unwrap(), Started::Existed);
     assert_eq!(peer.members(3), ["AddMatch", "StartTransientUnit", "RemoveMatch!"]);
 }
 
 #[test]
 fn a_failed_unit_is_reset() {
-    let peer = in_the_way(1, "failed");
+    let peer = with_existing_unit(1, "failed");
     assert_eq!(client(&peer).start(UNIT, &[], false).unwrap(), Started::Created);
     let want =
         ["AddMatch", "StartTransientUnit", "ResetFailedUnit", "StartTransientUnit", "RemoveMatch!"];
@@ -193,33 +195,33 @@ fn a_failed_unit_is_reset() {
 }
 
 #[test]
-fn a_failed_unit_takes_a_moment_to_go_away() {
-    let peer = in_the_way(4, "inactive");
+fn start_waits_for_a_reset_unit_to_go_away() {
+    let peer = with_existing_unit(4, "inactive");
     assert_eq!(client(&peer).start(UNIT, &[], false).unwrap(), Started::Created);
 }
 
 #[test]
-fn a_unit_in_use_is_busy() {
+fn start_is_refused_while_the_unit_is_in_use() {
     for state in ["active", "deactivating"] {
-        let peer = in_the_way(99, state);
+        let peer = with_existing_unit(99, state);
         let start = || client(&peer).start(UNIT, &[], false);
         let texts = [UNIT, &*format!("exists and is {state}"), "another name"];
         assert_error(Duration::from_secs(2), start, Code::Busy, &texts);
-        // It is not asked all the time.
+        // The client pauses between its tries.
         assert!(peer.seen().len() < 20, "{:?}", peer.seen());
     }
 }
 
-/// It was active when it was reset, and failed then.
+/// The first reset comes while the unit is active; it fails after that.
 #[test]
-fn a_unit_that_fails_meanwhile() {
+fn a_unit_that_fails_later_is_reset_again() {
     let resets = AtomicUsize::new(0);
     let peer = Peer::new(move |call, out| {
         match call.member.as_str() {
             "StartTransientUnit" if resets.load(Ordering::SeqCst) < 2 => {
                 out.error(call, EXISTS, "there");
             }
-            "ListUnitsByNames" => out.listed(call, "failed", "/"),
+            "ListUnitsByNames" => out.unit_list(call, "failed", "/"),
             "ResetFailedUnit" => {
                 resets.fetch_add(1, Ordering::SeqCst);
                 return Then::Usual;
@@ -231,9 +233,9 @@ fn a_unit_that_fails_meanwhile() {
     assert_eq!(client(&peer).start(UNIT, &[], false).unwrap(), Started::Created);
 }
 
-/// A unit that went away between the two calls.
+/// The unit went away between StartTransientUnit and ResetFailedUnit.
 #[test]
-fn a_reset_that_comes_too_late() {
+fn reset_of_a_unit_that_is_gone_is_no_error() {
     let calls = AtomicUsize::new(0);
     let peer = Peer::new(move |call, out| match call.member.as_str() {
         "StartTransientUnit" if calls.fetch_add(1, Ordering::SeqCst) == 0 => {
@@ -251,20 +253,21 @@ fn a_reset_that_comes_too_late() {
 
 const SLICE: &str = "kata.slice";
 
-/// A slice that exists already; each look at it finds one of these, the last one for good.
-fn existing(looks: &'static [(&'static str, &'static str)]) -> Peer {
-    let look = AtomicUsize::new(0);
+/// Returns a peer with an existing slice. The states are those of successive queries; the last one
+/// repeats.
+fn existing_slice(states: &'static [(&'static str, &'static str)]) -> Peer {
+    let queries = AtomicUsize::new(0);
     Peer::new(move |call, out| {
         match call.member.as_str() {
             "StartTransientUnit" => out.error(call, EXISTS, "it exists"),
             "ListUnitsByNames" => {
-                let n = look.fetch_add(1, Ordering::SeqCst).min(looks.len() - 1);
-                out.listed(call, looks[n].0, looks[n].1);
+                let n = queries.fetch_add(1, Ordering::SeqCst).min(states.len() - 1);
+                out.unit_list(call, states[n].0, states[n].1);
             }
             "StartUnit" => {
                 assert_eq!(call.read::<(&str, &str)>(), (SLICE, "replace"));
                 out.job(call);
-                out.removed(JOB, "done");
+                out.job_removed(JOB, "done");
             }
             _ => return Then::Usual,
         }
@@ -273,29 +276,30 @@ fn existing(looks: &'static [(&'static str, &'static str)]) -> Peer {
 }
 
 #[test]
-fn a_slice_that_is_there() {
-    let peer = existing(&[("active", "/")]);
+fn an_active_slice_is_used_as_it_is() {
+    let peer = existing_slice(&[("active", "/")]);
     assert_eq!(client(&peer).start(SLICE, &weight(), true).unwrap(), Started::Existed);
     let want = ["AddMatch", "StartTransientUnit", "ListUnitsByNames", "RemoveMatch!"];
     assert_eq!(peer.members(4), want);
 }
 
-/// Its job is somebody else's, and not done yet.
+/// Another program has queued the slice's job.
 #[test]
-fn a_slice_that_somebody_else_starts() {
-    let peer = existing(&[("inactive", JOB), ("inactive", JOB), ("active", "/")]);
+fn start_waits_for_a_slice_that_is_starting() {
+    let peer = existing_slice(&[("inactive", JOB), ("inactive", JOB), ("active", "/")]);
     assert_eq!(client(&peer).start(SLICE, &weight(), true).unwrap(), Started::Existed);
-    let look = "ListUnitsByNames";
-    let want = ["AddMatch", "StartTransientUnit", look, look, look, "RemoveMatch!"];
+    let query = "ListUnitsByNames";
+    let want = ["AddMatch", "StartTransientUnit", query, query, query, "RemoveMatch!"];
     assert_eq!(peer.members(6), want);
 }
 
-/// It has a unit file, so that it exists without being active.
+/// A slice with a unit file exists without being active.
 #[test]
-fn a_slice_that_nobody_has_started() {
+fn an_inactive_slice_is_started() {
     for state in ["inactive", "failed"] {
-        let looks: &[_] = if state == "failed" { &[("failed", "/")] } else { &[("inactive", "/")] };
-        let peer = existing(looks);
+        let states: &[_] =
+            if state == "failed" { &[("failed", "/")] } else { &[("inactive", "/")] };
+        let peer = existing_slice(states);
         assert_eq!(client(&peer).start(SLICE, &weight(), true).unwrap(), Started::Existed);
         let want =
             ["AddMatch", "StartTransientUnit", "ListUnitsByNames", "StartUnit", "RemoveMatch!"];

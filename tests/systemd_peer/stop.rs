@@ -1,12 +1,13 @@
-//! Stopping.
+//! Stopping a unit: no such unit, other results than `done`, a lost signal, a timeout.
 
 use std::time::{Duration, Instant};
 
 use katacg::Code;
 
 use super::peer::{Call, Out, Peer, Then};
-use super::{assert_error, client, hasty, JOB, SOON, UNIT};
+use super::{assert_error, client, impatient_client, JOB, SOON, UNIT};
 
+/// Returns a peer that handles StopUnit with `act` and lists the unit as `active`.
 fn stopping(active: &'static str, act: impl Fn(&Call, &mut Out) + Send + Sync + 'static) -> Peer {
     Peer::new(move |call, out| match call.member.as_str() {
         "StopUnit" => {
@@ -14,7 +15,7 @@ fn stopping(active: &'static str, act: impl Fn(&Call, &mut Out) + Send + Sync + 
             Then::Done
         }
         "ListUnitsByNames" => {
-            out.listed(call, active, "/");
+            out.unit_list(call, active, "/");
             Then::Done
         }
         _ => Then::Usual,
@@ -22,7 +23,7 @@ fn stopping(active: &'static str, act: impl Fn(&Call, &mut Out) + Send + Sync + 
 }
 
 #[test]
-fn no_such_unit_is_stopped() {
+fn stop_of_an_unknown_unit_succeeds() {
     let peer = stopping("", |call, out| {
         out.error(call, "org.freedesktop.systemd1.NoSuchUnit", "Unit not loaded.");
     });
@@ -31,17 +32,17 @@ fn no_such_unit_is_stopped() {
 }
 
 #[test]
-fn a_job_that_was_not_done_is_warned_of() {
+fn stop_warns_when_the_job_was_canceled() {
     let peer = stopping("", |call, out| {
         out.job(call);
-        out.removed(JOB, "canceled");
+        out.job_removed(JOB, "canceled");
     });
     let warning = client(&peer).stop(UNIT).unwrap().unwrap();
     assert!(warning.contains(UNIT) && warning.contains("'canceled'"), "{warning}");
 }
 
 #[test]
-fn a_lost_signal() {
+fn stop_queries_the_unit_when_the_signal_is_lost() {
     for (active, warns) in [("inactive", false), ("failed", false), ("active", true)] {
         let peer = stopping(active, |call, out| out.job(call));
         let begin = Instant::now();
@@ -51,8 +52,8 @@ fn a_lost_signal() {
 }
 
 #[test]
-fn a_job_that_does_not_end() {
+fn stop_times_out_when_the_job_does_not_end() {
     let peer = stopping("deactivating", |call, out| out.job(call));
-    let systemd = hasty(&peer);
+    let systemd = impatient_client(&peer);
     assert_error(SOON, || systemd.stop(UNIT), Code::Timeout, &["StopUnit", UNIT, "0.3 s"]);
 }

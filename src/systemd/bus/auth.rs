@@ -1,31 +1,39 @@
-//! The handshake: EXTERNAL without an identity, as sd-bus does it.
+//! The authentication handshake: mechanism EXTERNAL without an identity, as sd-bus does it.
 //!
-//! The bus takes the uid from the socket's credentials. A uid in the text would have to be the
-//! one outside of the caller's user namespace, which the caller cannot know for sure.
+//! The bus reads the uid from the socket's credentials. A uid in the text would have to be the
+//! uid outside the caller's user namespace, and the caller cannot know that one for sure.
+//! D-Bus specification, "Authentication Protocol".
 
-use super::{socket::Socket, Deadline, Fault, Outcome};
+use super::deadline::Deadline;
+use super::fault::{Fault, Outcome};
+use super::socket::Socket;
 use crate::error::{Code, Error};
 
-/// Sent in one go with the first message behind it: neither answer changes what would follow.
+/// What the client sends. It goes out together with the first message: the bus's replies do not
+/// change what the client says next.
 pub(super) const OPENING: &[u8] = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
 
-/// A line that is longer is no line of this protocol.
-const LONGEST: usize = 16 * 1024;
+/// Longest line accepted from the bus; its real lines are far shorter.
+const MAX_LINE: usize = 16 * 1024;
 
-/// Reads `DATA` and `OK GUID`; what is behind them stays in `input`.
-pub(super) fn accepted(socket: &Socket, input: &mut Vec<u8>, deadline: Deadline) -> Outcome<()> {
-    let mut asked = false;
+/// Reads `DATA` and `OK GUID`. Bytes behind these lines stay in `input`.
+pub(super) fn read_acceptance(
+    socket: &Socket,
+    input: &mut Vec<u8>,
+    deadline: Deadline,
+) -> Outcome<()> {
+    let mut data_seen = false;
     loop {
         let line = line(socket, input, deadline)?;
         let word = line.split(|b| *b == b' ').next().unwrap_or_default();
         match word {
-            // Once: whoever says it for ever is no bus.
-            b"DATA" if !asked => asked = true,
+            // Accepted once: a peer that repeats it for ever is not a bus.
+            b"DATA" if !data_seen => data_seen = true,
             b"OK" => return Ok(()),
             b"REJECTED" => {
                 let text = format!(
-                    "the bus rejected the credentials of this process ({}); it has to run as a \
-                     user that the bus serves: root or the bus's own user",
+                    "the bus rejected the credentials of this process ({}); run it as root or as \
+                     the user whose bus this is",
                     printable(&line)
                 );
                 return Err(Fault::Failed(
@@ -33,8 +41,8 @@ pub(super) fn accepted(socket: &Socket, input: &mut Vec<u8>, deadline: Deadline)
                 ));
             }
             _ => {
-                let text = format!("{} in answer to AUTH EXTERNAL", printable(&line));
-                return Err(Fault::Broken(text));
+                let text = format!("{} in reply to AUTH EXTERNAL", printable(&line));
+                return Err(Fault::Protocol(text));
             }
         }
     }
@@ -47,11 +55,12 @@ fn line(socket: &Socket, input: &mut Vec<u8>, deadline: Deadline) -> Outcome<Vec
             line.truncate(end);
             return Ok(line);
         }
-        if input.len() > LONGEST {
-            return Err(Fault::Broken("a line without an end during authentication".to_owned()));
+        if input.len() > MAX_LINE {
+            let text = format!("a line of more than {MAX_LINE} bytes during authentication");
+            return Err(Fault::Protocol(text));
         }
         socket.read_more(input, deadline).map_err(|fault| match fault {
-            // Nothing but Hello was sent.
+            // Only Hello was sent, so no request can have been carried out.
             Fault::Lost { errno, .. } => {
                 Fault::Lost { sent: false, errno, when: "during authentication" }
             }

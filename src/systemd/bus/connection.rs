@@ -1,4 +1,7 @@
-//! A connection: messages out, answers in, and the signals that one was told to wait for.
+//! A connection to a bus: sends calls, returns their replies, and keeps the signals that arrive
+//! while a match rule is in force.
+//!
+//! D-Bus specification, "Message Bus Messages" (Hello, AddMatch, RemoveMatch).
 
 use std::num::NonZeroU32;
 
@@ -9,66 +12,54 @@ use zbus::message::Type;
 use zbus::zvariant::DynamicType;
 
 use super::address::Endpoint;
-use super::message::{self, Incoming, FIXED};
+use super::auth;
+use super::deadline::Deadline;
+use super::fault::{Fault, Outcome};
+use super::incoming::{self, Incoming, FIXED};
+use super::method::{bus_daemon, Method, Reply};
+use super::outgoing;
 use super::socket::Socket;
-use super::{auth, outgoing, Deadline, Fault, Outcome};
 use crate::error::{Code, Error};
 
-/// A method to call.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::systemd) struct Method<'a> {
-    pub to: &'static str,
-    pub path: &'a str,
-    pub interface: &'static str,
-    pub name: &'static str,
-}
+/// How often the connection still reads after its deadline has passed. Bounds the time that a
+/// peer can take by sending without a pause.
+const MAX_LATE_READS: u32 = 256;
 
-/// Whether a call is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::systemd) enum Answer {
-    Wanted,
-    None,
-}
+/// Signals that are kept; one job causes far fewer. More than that are not about this job.
+const MAX_SIGNALS: usize = 64;
 
-/// The bus itself.
-const fn driver(name: &'static str) -> Method<'static> {
-    let bus = "org.freedesktop.DBus";
-    Method { to: bus, path: "/org/freedesktop/DBus", interface: bus, name }
-}
-
-/// Messages, or pieces of one, that are looked at after the deadline.
-const MOST_LATE: u32 = 256;
-
-/// More than one job's worth; whoever sends more does not mean us.
-const MOST_SIGNALS: usize = 64;
-
-/// A connection to a bus that has said Hello. Closing it sends nothing.
+/// A connection on which Hello has been said. Dropping it sends nothing.
 #[derive(Debug)]
 pub(in crate::systemd) struct Connection {
     socket: Socket,
-    /// Which process made it: after a fork it is the parent's.
+    /// The process that opened the connection. A forked child must not use it.
     owner: Pid,
+    /// Serial of the next call.
     serial: NonZeroU32,
+    /// Calls that are not sent yet.
     output: Vec<u8>,
+    /// Received bytes that are not decoded yet.
     input: Vec<u8>,
-    /// The match rule that is in force, and the serial of the call that set it.
+    /// The match rule in force, and the serial of its AddMatch call.
     rule: Option<(String, u32)>,
-    /// Signals that came while the rule was in force, with their order kept.
+    /// Signals received while the rule was in force, oldest first.
     signals: Vec<Incoming>,
-    /// The bus refused the rule: no signal will come.
-    deaf: bool,
-    /// How much has been received since the deadline passed.
-    late: u32,
+    /// The bus refused the match rule, so no signal will come.
+    match_refused: bool,
+    /// How often the connection has read since the deadline passed.
+    late_reads: u32,
 }
 
 impl Connection {
-    /// To the first socket that can be connected to.
+    /// Connects to the first endpoint that accepts, authenticates and says Hello.
     pub fn open(endpoints: &[Endpoint], deadline: Deadline) -> Outcome<Connection> {
         let mut failed = Error::new(Code::Argument, "no address to connect to");
         for endpoint in endpoints {
             match Socket::connect(endpoint, deadline) {
-                Ok(socket) => return Connection::greet(socket, deadline),
-                Err(Errno::TIMEDOUT) => return Err(Fault::Silent { seconds: deadline.seconds() }),
+                Ok(socket) => return Connection::handshake(socket, deadline),
+                Err(Errno::TIMEDOUT) => {
+                    return Err(Fault::Timeout { seconds: deadline.timeout_seconds() });
+                }
                 Err(e) => {
                     let file = endpoint.to_string();
                     failed = Error::system("connect to", file.as_bytes(), e);
@@ -78,7 +69,7 @@ impl Connection {
         Err(Fault::Failed(failed))
     }
 
-    fn greet(socket: Socket, deadline: Deadline) -> Outcome<Connection> {
+    fn handshake(socket: Socket, deadline: Deadline) -> Outcome<Connection> {
         let mut connection = Connection {
             socket,
             owner: rustix::process::getpid(),
@@ -87,161 +78,165 @@ impl Connection {
             input: Vec::new(),
             rule: None,
             signals: Vec::new(),
-            deaf: false,
-            late: 0,
+            match_refused: false,
+            late_reads: 0,
         };
-        let hello = connection.push(driver("Hello"), &(), Answer::Wanted)?;
+        let hello = connection.queue(bus_daemon("Hello"), &(), Reply::Expected)?;
         connection.flush(deadline)?;
-        auth::accepted(&connection.socket, &mut connection.input, deadline)?;
-        // Hello can be sent again; it must not look like a call that was carried out.
-        connection.reply(hello, deadline).map_err(|fault| match fault {
+        auth::read_acceptance(&connection.socket, &mut connection.input, deadline)?;
+        // `sent: false`, because saying Hello again on a new connection does no harm.
+        connection.wait_reply(hello, deadline).map_err(|fault| match fault {
             Fault::Lost { errno, .. } => Fault::Lost { sent: false, errno, when: "after Hello" },
             other => other,
         })?;
         Ok(connection)
     }
 
-    /// Whether this process made it.
+    /// Returns whether this process opened the connection.
     pub fn is_own(&self) -> bool {
         self.owner == rustix::process::getpid()
     }
 
-    /// Whether it can be used: by this process, and with a bus at the other end.
+    /// Returns whether this process may use the connection and the bus has not closed it.
     pub fn is_usable(&self) -> bool {
-        self.is_own() && !self.socket.is_gone()
+        self.is_own() && !self.socket.is_closed()
     }
 
-    /// Puts a call behind those that wait to be sent, and says under which serial.
-    pub fn push<B: Serialize + DynamicType>(
+    /// Queues a call, to be sent by the next [`Connection::flush`]. Returns the call's serial.
+    pub fn queue<B: Serialize + DynamicType>(
         &mut self,
         method: Method<'_>,
         body: &B,
-        answer: Answer,
+        reply: Reply,
     ) -> Outcome<u32> {
         let serial = self.serial;
-        outgoing::call(&mut self.output, method, body, answer, serial)
+        outgoing::call(&mut self.output, method, body, reply, serial)
             .map_err(|e| Error::new(Code::Argument, format!("message {}: {e}", method.name)))?;
         self.serial = serial.checked_add(1).unwrap_or(NonZeroU32::MIN);
         Ok(serial.get())
     }
 
-    /// Sends what waits to be sent.
+    /// Sends the queued calls.
     pub fn flush(&mut self, deadline: Deadline) -> Outcome<()> {
         let output = std::mem::take(&mut self.output);
         self.socket.write_all(&output, deadline)
     }
 
-    /// A call and its answer.
+    /// Sends a call and waits for its reply.
     pub fn call<B: Serialize + DynamicType>(
         &mut self,
         method: Method<'_>,
         body: &B,
         deadline: Deadline,
     ) -> Outcome<Incoming> {
-        let serial = self.push(method, body, Answer::Wanted)?;
+        let serial = self.queue(method, body, Reply::Expected)?;
         self.flush(deadline)?;
-        self.reply(serial, deadline)
+        self.wait_reply(serial, deadline)
     }
 
-    /// The answer to the call with that serial; signals that come before it are kept.
-    pub fn reply(&mut self, serial: u32, deadline: Deadline) -> Outcome<Incoming> {
+    /// Waits for the reply to the call with this serial. Keeps the signals that come before it.
+    pub fn wait_reply(&mut self, serial: u32, deadline: Deadline) -> Outcome<Incoming> {
         loop {
             let message = self.receive(deadline)?;
             if message.kind == Type::Signal {
-                self.keep(message);
+                self.keep_signal(message);
             } else if message.reply_to == Some(serial) {
-                return message.refusal().map_or(Ok(message), |e| Err(Fault::Refused(e)));
+                return message.error_reply().map_or(Ok(message), |e| Err(Fault::Refused(e)));
             } else {
-                self.overheard(&message);
+                self.note_other_reply(&message);
             }
         }
     }
 
-    /// The next signal of those that are listened to; none came before the deadline.
-    pub fn signal(&mut self, deadline: Deadline) -> Outcome<Option<Incoming>> {
+    /// Waits for the next signal that the match rule selects. Returns None when the deadline
+    /// passes first.
+    pub fn wait_signal(&mut self, deadline: Deadline) -> Outcome<Option<Incoming>> {
         loop {
-            if let Some(signal) = self.kept() {
+            if let Some(signal) = self.take_signal() {
                 return Ok(Some(signal));
             }
-            if self.deaf {
-                deadline.sleep(deadline.left());
+            if self.match_refused {
+                deadline.sleep(deadline.remaining());
                 return Ok(None);
             }
             match self.receive(deadline) {
-                Ok(message) if message.kind == Type::Signal => self.keep(message),
-                Ok(answer) => self.overheard(&answer),
-                Err(Fault::Silent { .. }) => return Ok(None),
+                Ok(message) if message.kind == Type::Signal => self.keep_signal(message),
+                Ok(reply) => self.note_other_reply(&reply),
+                Err(Fault::Timeout { .. }) => return Ok(None),
                 Err(fault) => return Err(fault),
             }
         }
     }
 
-    /// The first of the signals that were kept.
-    pub fn kept(&mut self) -> Option<Incoming> {
+    /// Removes and returns the oldest kept signal.
+    pub fn take_signal(&mut self) -> Option<Incoming> {
         (!self.signals.is_empty()).then(|| self.signals.remove(0))
     }
 
-    /// Whether systemd takes the number of a process for that of another one.
-    pub fn is_elsewhere(&self) -> bool {
-        self.socket.is_elsewhere()
+    /// Returns whether the bus is in another PID namespace. Process numbers then mean different
+    /// processes there.
+    pub fn is_peer_in_other_pid_namespace(&self) -> bool {
+        self.socket.is_peer_in_other_pid_namespace()
     }
 
-    /// Whether signals cannot come, because the bus refused to pass them on.
-    pub fn is_deaf(&self) -> bool {
-        self.deaf
+    /// Returns whether the bus refused the match rule, so that no signal will come.
+    pub fn is_match_refused(&self) -> bool {
+        self.match_refused
     }
 
-    /// Asks for the signals that a rule matches, from the next call that is pushed on. There is
-    /// one rule at most, and it is taken back by [`Connection::settle`].
-    pub fn listen(&mut self, rule: &str) -> Outcome<()> {
+    /// Queues AddMatch, so that signals that the rule selects arrive from the next call on. Does
+    /// nothing when a rule is in force. [`Connection::clean_up`] removes the rule.
+    pub fn add_match(&mut self, rule: &str) -> Outcome<()> {
         if self.rule.is_none() {
-            self.deaf = false;
-            let serial = self.push(driver("AddMatch"), &rule, Answer::Wanted)?;
+            self.match_refused = false;
+            let serial = self.queue(bus_daemon("AddMatch"), &rule, Reply::Expected)?;
             self.rule = Some((rule.to_owned(), serial));
         }
         Ok(())
     }
 
-    /// Makes it fit for the next user, or says that it is not: nothing may be left unsent, and
-    /// no rule in force, or signals would pile up that nobody reads.
-    pub fn settle(&mut self) -> bool {
+    /// Prepares the connection for its next user: removes the match rule, so that no unread
+    /// signals pile up, and sends everything queued. Returns false when the connection must not
+    /// be used again.
+    pub fn clean_up(&mut self) -> bool {
         self.signals.clear();
         if let Some((rule, _)) = self.rule.take() {
-            if self.push(driver("RemoveMatch"), &rule, Answer::None).is_err() {
+            if self.queue(bus_daemon("RemoveMatch"), &rule, Reply::NotExpected).is_err() {
                 return false;
             }
         }
         self.output.is_empty() || self.flush(Deadline::after(std::time::Duration::ZERO)).is_ok()
     }
 
-    /// An answer that nobody asked for now: that of AddMatch, or one that came too late.
-    fn overheard(&mut self, answer: &Incoming) {
+    /// Handles a reply that the current call did not ask for: the reply to AddMatch, or a late
+    /// reply to an earlier call, which is ignored.
+    fn note_other_reply(&mut self, reply: &Incoming) {
         let rule = self.rule.as_ref().map(|(_, serial)| *serial);
-        if rule.is_some() && rule == answer.reply_to && answer.refusal().is_some() {
-            self.deaf = true;
+        if rule.is_some() && rule == reply.reply_to && reply.error_reply().is_some() {
+            self.match_refused = true;
         }
     }
 
-    fn keep(&mut self, signal: Incoming) {
-        if self.rule.is_some() && self.signals.len() < MOST_SIGNALS {
+    fn keep_signal(&mut self, signal: Incoming) {
+        if self.rule.is_some() && self.signals.len() < MAX_SIGNALS {
             self.signals.push(signal);
         }
     }
 
-    /// The next message that may be of interest.
+    /// Returns the next message that is not to be ignored.
     fn receive(&mut self, deadline: Deadline) -> Outcome<Incoming> {
         loop {
-            // What has come in time is taken in, however late we are; but not for ever.
-            self.late = if deadline.has_passed() { self.late + 1 } else { 0 };
-            if self.late > MOST_LATE {
-                return Err(Fault::Silent { seconds: deadline.seconds() });
+            // After the deadline, messages that had already arrived are still read, up to a limit.
+            self.late_reads = if deadline.has_passed() { self.late_reads + 1 } else { 0 };
+            if self.late_reads > MAX_LATE_READS {
+                return Err(Fault::Timeout { seconds: deadline.timeout_seconds() });
             }
             if let Some(fixed) = self.input.first_chunk::<FIXED>() {
-                let length = message::length(*fixed)?;
+                let length = incoming::length(*fixed)?;
                 if self.input.len() >= length {
                     let rest = self.input.split_off(length);
                     let bytes = std::mem::replace(&mut self.input, rest);
-                    match message::parse(bytes)? {
+                    match incoming::parse(bytes)? {
                         Some(message) => return Ok(message),
                         None => continue,
                     }

@@ -1,13 +1,13 @@
-//! [`Value`] to and from what zvariant puts on the wire.
+//! Converts [`Value`] to and from zvariant's type, which D-Bus messages are encoded from.
 
 use zbus::zvariant::{Array, ObjectPath, Signature, StructureBuilder, Value as Wire};
 
+use super::super::value::Value;
 use crate::error::{fail, Code, Error, Result};
-use crate::systemd::Value;
 
-/// A value as it is sent.
+/// Returns the value as zvariant encodes it.
 pub(in crate::systemd) fn to_wire(value: &Value) -> Result<Wire<'_>> {
-    let wrong =
+    let invalid =
         |e: zbus::zvariant::Error| Error::new(Code::Argument, format!("value {value}: {e}"));
     Ok(match value {
         Value::Bool(v) => Wire::Bool(*v),
@@ -19,16 +19,16 @@ pub(in crate::systemd) fn to_wire(value: &Value) -> Result<Wire<'_>> {
         Value::I64(v) => Wire::I64(*v),
         Value::U64(v) => Wire::U64(*v),
         Value::Double(v) => Wire::F64(*v),
-        Value::Str(v) => Wire::from(text(v)?),
-        Value::Path(v) => Wire::ObjectPath(ObjectPath::try_from(v.as_str()).map_err(wrong)?),
+        Value::Str(v) => Wire::from(checked_str(v)?),
+        Value::Path(v) => Wire::ObjectPath(ObjectPath::try_from(v.as_str()).map_err(invalid)?),
         Value::Signature(v) => {
-            Wire::Signature(Signature::try_from(v.as_str()).map_err(|e| wrong(e.into()))?)
+            Wire::Signature(Signature::try_from(v.as_str()).map_err(|e| invalid(e.into()))?)
         }
         Value::Array(element, items) => {
-            let element = Signature::try_from(element.as_str()).map_err(|e| wrong(e.into()))?;
+            let element = Signature::try_from(element.as_str()).map_err(|e| invalid(e.into()))?;
             let mut array = Array::new(&element);
             for item in items {
-                array.append(to_wire(item)?).map_err(wrong)?;
+                array.append(to_wire(item)?).map_err(invalid)?;
             }
             Wire::Array(array)
         }
@@ -37,22 +37,22 @@ pub(in crate::systemd) fn to_wire(value: &Value) -> Result<Wire<'_>> {
             for field in fields {
                 fields_sent.push_value(to_wire(field)?);
             }
-            Wire::Structure(fields_sent.build().map_err(wrong)?)
+            Wire::Structure(fields_sent.build().map_err(invalid)?)
         }
         Value::Variant(v) => Wire::Value(Box::new(to_wire(v)?)),
     })
 }
 
-/// A string that can be sent: the bus hangs up on one with a NUL in it.
-pub(in crate::systemd) fn text(text: &str) -> Result<&str> {
+/// Returns the string unless it contains NUL: the bus disconnects a client that sends one.
+pub(in crate::systemd) fn checked_str(text: &str) -> Result<&str> {
     if text.contains('\0') {
-        return fail(Code::Argument, format!("string {text:?} has a NUL byte"));
+        return fail(Code::Argument, format!("string {text:?} contains a NUL byte"));
     }
     Ok(text)
 }
 
-/// A value that was received. A dictionary becomes an array of its pairs, with the dictionary's
-/// own element type.
+/// Returns a received value. A dictionary becomes an array of key-value pairs whose element type
+/// is the dictionary's, like `{sv}`.
 pub(in crate::systemd) fn from_wire(value: &Wire<'_>) -> Result<Value> {
     Ok(match value {
         Wire::Bool(v) => Value::Bool(*v),
@@ -76,7 +76,12 @@ pub(in crate::systemd) fn from_wire(value: &Wire<'_>) -> Result<Value> {
             let pairs = v.iter().map(pair).collect::<Result<_>>()?;
             Value::Array(signature.trim_start_matches('a').to_owned(), pairs)
         }
-        Wire::Fd(_) => return fail(Code::Unsupported, "a file descriptor as a value"),
+        Wire::Fd(_) => {
+            return fail(
+                Code::Unsupported,
+                "D-Bus value is a file descriptor, which is not supported",
+            )
+        }
     })
 }
 

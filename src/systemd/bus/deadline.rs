@@ -1,26 +1,27 @@
-//! Until when something may take.
+//! Deadlines: the instant at which a wait ends.
 
 use std::time::{Duration, Instant};
 
-/// A moment, and how long it was away when it was set (an error says so).
+/// An instant, and the timeout that it was made from. Error messages name the timeout.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::systemd) struct Deadline {
     end: Instant,
-    limit: Duration,
+    timeout: Duration,
 }
 
-/// "For ever" of a caller: what can be added to any clock.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Longest timeout: a caller's "for ever" must not overflow an [`Instant`].
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl Deadline {
-    pub fn after(limit: Duration) -> Deadline {
-        let limit = limit.min(LONGEST);
-        Deadline { end: Instant::now() + limit, limit }
+    /// Returns the deadline that is `timeout` from now.
+    pub fn after(timeout: Duration) -> Deadline {
+        let timeout = timeout.min(MAX_TIMEOUT);
+        Deadline { end: Instant::now() + timeout, timeout }
     }
 
-    /// This one, or one that is `limit` away: whichever is earlier.
-    pub fn within(self, limit: Duration) -> Deadline {
-        let other = Deadline::after(limit);
+    /// Returns this deadline or the one `timeout` from now, whichever is earlier.
+    pub fn capped(self, timeout: Duration) -> Deadline {
+        let other = Deadline::after(timeout);
         if other.end < self.end {
             other
         } else {
@@ -28,24 +29,25 @@ impl Deadline {
         }
     }
 
-    /// What is left; zero when it has passed.
-    pub fn left(self) -> Duration {
+    /// Returns the time until the deadline, or zero when it has passed.
+    pub fn remaining(self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
 
     pub fn has_passed(self) -> bool {
-        self.left().is_zero()
+        self.remaining().is_zero()
     }
 
-    /// How long it was away when it was set, in seconds.
-    pub fn seconds(self) -> f64 {
-        self.limit.as_secs_f64()
+    /// Returns the timeout in seconds, as error messages show it.
+    pub fn timeout_seconds(self) -> f64 {
+        self.timeout.as_secs_f64()
     }
 
-    /// Sleeps, but not past the deadline; false when it has passed.
-    pub fn sleep(self, time: Duration) -> bool {
-        let left = self.left();
-        std::thread::sleep(time.min(left));
-        !left.is_zero()
+    /// Sleeps for `pause`, but not past the deadline. Returns false when the deadline had
+    /// passed before.
+    pub fn sleep(self, pause: Duration) -> bool {
+        let remaining = self.remaining();
+        std::thread::sleep(pause.min(remaining));
+        !remaining.is_zero()
     }
 }

@@ -1,40 +1,44 @@
-//! What can go wrong on a connection, by what is to be done about it.
+//! Errors of a connection, one variant for each way to go on.
 
 use rustix::io::Errno;
 
 use crate::error::Error;
 
-/// Why a step on a connection did not succeed.
+/// Why a step on a connection failed.
 #[derive(Debug)]
 pub(in crate::systemd) enum Fault {
-    /// The other side closed the connection, or what waited for an answer of a peer will get none.
+    /// The other side closed the connection, or reading or waiting failed. A new connection may
+    /// succeed.
     Lost {
-        /// A request had been handed over whole: it may have been carried out.
+        /// The whole request had been sent, so the receiver may have carried it out.
         sent: bool,
         errno: Errno,
+        /// What this side was doing: "while sending".
         when: &'static str,
     },
-    /// The deadline passed (it was so many seconds away).
-    Silent { seconds: f64 },
-    /// The answer is an error; the connection is as good as before.
-    Refused(Remote),
-    /// The other side does not speak D-Bus as it should; nothing more is read from it.
-    Broken(String),
-    /// Something on this side, before anything was sent.
+    /// The deadline passed. `seconds` is its timeout.
+    Timeout { seconds: f64 },
+    /// The reply is an error. The connection can be used again.
+    Refused(ErrorReply),
+    /// The other side broke the D-Bus protocol; the text says how. The connection cannot be
+    /// used again.
+    Protocol(String),
+    /// This side failed, or the bus refused to let this process in.
     Failed(Error),
 }
 
 /// The result of a step on a connection.
 pub(in crate::systemd) type Outcome<T> = std::result::Result<T, Fault>;
 
-/// An error reply.
+/// A D-Bus error reply.
 #[derive(Clone, Debug)]
-pub(in crate::systemd) struct Remote {
+pub(in crate::systemd) struct ErrorReply {
     pub name: String,
     pub text: String,
 }
 
 impl Fault {
+    /// Returns the fault of a system call on the bus's socket.
     pub fn system(operation: &str, errno: Errno) -> Fault {
         Fault::Failed(Error::system(operation, b"the bus", errno))
     }

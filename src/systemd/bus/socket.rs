@@ -1,4 +1,6 @@
-//! A unix socket that never blocks but in poll(2), which has a deadline.
+//! A non-blocking unix socket; every wait is a poll(2) with a deadline.
+//!
+//! unix(7), poll(2).
 
 use std::time::Duration;
 
@@ -11,16 +13,18 @@ use rustix::net::{
 };
 
 use super::address::Endpoint;
-use super::{Deadline, Fault, Outcome};
+use super::deadline::Deadline;
+use super::fault::{Fault, Outcome};
 
-/// A unix socket that is connected.
+/// A connected unix socket.
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
 }
 
 impl Socket {
-    /// A full backlog (EAGAIN: this family does not queue the connector) is waited for.
+    /// Connects. While the listener's backlog is full, unix sockets return EAGAIN instead of
+    /// waiting, so this function tries again until the deadline.
     pub fn connect(endpoint: &Endpoint, deadline: Deadline) -> Result<Socket, Errno> {
         let address = match endpoint {
             Endpoint::Path(path) => SocketAddrUnix::new(path.as_slice())?,
@@ -44,12 +48,12 @@ impl Socket {
         }
     }
 
-    /// See [`crate::sys::is_peer_elsewhere`].
-    pub fn is_elsewhere(&self) -> bool {
+    /// Returns whether the other side is in another PID namespace.
+    pub fn is_peer_in_other_pid_namespace(&self) -> bool {
         crate::sys::is_peer_elsewhere(&self.fd)
     }
 
-    /// All of it. Never SIGPIPE: the caller's dispositions are not ours to rely on.
+    /// Sends all bytes. MSG_NOSIGNAL prevents SIGPIPE, which could end the caller's process.
     pub fn write_all(&self, mut bytes: &[u8], deadline: Deadline) -> Outcome<()> {
         while !bytes.is_empty() {
             match send(&self.fd, bytes, SendFlags::NOSIGNAL) {
@@ -65,47 +69,50 @@ impl Socket {
         Ok(())
     }
 
-    /// Something more, behind what is there. A plain read: descriptors that were passed along
-    /// are closed by the kernel.
+    /// Appends received bytes to `into`; waits until there are some. With read(2) instead of
+    /// recvmsg(2) the kernel closes file descriptors that the other side sends along.
     pub fn read_more(&self, into: &mut Vec<u8>, deadline: Deadline) -> Outcome<()> {
-        let lost = |errno| Fault::Lost { sent: true, errno, when: "while an answer was awaited" };
+        let lost = |errno| Fault::Lost { sent: true, errno, when: "while waiting for the reply" };
         into.reserve(4096);
         loop {
-            // An answer is never there yet.
+            // Poll first: the reply to a request that was just sent is hardly ever there.
             self.wait(PollFlags::IN, deadline)?;
             let room = rustix::buffer::spare_capacity(into);
             match rustix::io::read(&self.fd, room) {
                 Ok(0) => return Err(lost(Errno::CONNRESET)),
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR | Errno::AGAIN) => {}
-                // Whatever it is: what was sent may be carried out.
+                // Whatever the error: the request was sent and may be carried out.
                 Err(errno) => return Err(lost(errno)),
             }
         }
     }
 
-    /// Whether the other side has hung up; a look, no waiting.
-    pub fn is_gone(&self) -> bool {
+    /// Returns whether the other side has closed the connection. Does not wait.
+    pub fn is_closed(&self) -> bool {
         let mut fds = [PollFd::new(&self.fd, PollFlags::RDHUP)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         let polled = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&now)));
-        let gone = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
-        polled.is_err() || fds.iter().any(|fd| fd.revents().intersects(gone))
+        let closed = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+        polled.is_err() || fds.iter().any(|fd| fd.revents().intersects(closed))
     }
 
-    /// Waits; what then is wrong with the socket, the next call on it says.
-    fn wait(&self, what: PollFlags, deadline: Deadline) -> Outcome<()> {
+    /// Waits for an event. An error on the socket also ends the wait; the next read or write
+    /// reports it.
+    fn wait(&self, event: PollFlags, deadline: Deadline) -> Outcome<()> {
         loop {
-            let late = deadline.has_passed();
-            let left = Timespec::try_from(deadline.left()).ok();
-            let mut fds = [PollFd::new(&self.fd, what)];
-            match rustix::event::poll(&mut fds, left.as_ref()) {
-                Ok(0) if late => return Err(Fault::Silent { seconds: deadline.seconds() }),
+            let passed = deadline.has_passed();
+            let timeout = Timespec::try_from(deadline.remaining()).ok();
+            let mut fds = [PollFd::new(&self.fd, event)];
+            match rustix::event::poll(&mut fds, timeout.as_ref()) {
+                Ok(0) if passed => {
+                    return Err(Fault::Timeout { seconds: deadline.timeout_seconds() })
+                }
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => return Ok(()),
                 Err(errno) => {
-                    let sent = what == PollFlags::IN;
-                    return Err(Fault::Lost { sent, errno, when: "while it was waited for" });
+                    let sent = event == PollFlags::IN;
+                    return Err(Fault::Lost { sent, errno, when: "while waiting on the socket" });
                 }
             }
         }

@@ -1,31 +1,32 @@
-//! What the caller is told when systemd, or the way to it, fails.
+//! Turns a failed request into the caller's error: code, errno, text and advice.
+//!
+//! Error names: sd-bus-errors(3) and systemd's bus-common-errors.h.
 
 use rustix::io::Errno;
 
-use super::Bus;
 use crate::error::{Code, Error};
-use crate::systemd::bus::{Fault, Remote};
+use crate::systemd::bus::{Bus, ErrorReply, Fault};
 
-/// What was asked, of which unit (or which property), on which bus.
+/// What error messages say of a request: the method, its unit or property, and the bus.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct RequestInfo<'a> {
     pub method: &'static str,
     pub subject: &'a str,
     pub bus: Bus,
 }
 
-impl Asked<'_> {
-    /// The error of a fault.
+impl RequestInfo<'_> {
+    /// Returns the error of a fault.
     pub fn error(self, fault: Fault) -> Error {
-        let Asked { method, subject, bus } = self;
+        let RequestInfo { method, subject, bus } = self;
         match fault {
             Fault::Lost { errno, when, .. } => {
                 Error::system(&format!("{method} of"), subject.as_bytes(), errno)
                     .advice(format!("{bus} closed the connection {when}, twice"))
             }
-            Fault::Silent { seconds } => self.timeout(&format!("{bus} did not answer"), seconds),
-            Fault::Refused(remote) => self.refused(&remote),
-            Fault::Broken(what) => {
+            Fault::Timeout { seconds } => self.timeout(&format!("{bus} did not reply"), seconds),
+            Fault::Refused(reply) => self.refused(&reply),
+            Fault::Protocol(what) => {
                 let text = format!("{method} of {subject}: {bus} sent {what}");
                 Error::new(Code::System, text)
             }
@@ -33,76 +34,85 @@ impl Asked<'_> {
         }
     }
 
-    /// It took too long.
+    /// Returns a timeout error; `what` did not happen in time.
     pub fn timeout(self, what: &str, seconds: f64) -> Error {
-        let Asked { method, subject, .. } = self;
+        let RequestInfo { method, subject, .. } = self;
         let text = format!("{method} of {subject}: {what} within {seconds} s");
         Error::new(Code::Timeout, text)
     }
 
-    /// Anything else that is wrong.
-    pub fn plain(self, code: Code, what: &str) -> Error {
+    /// Returns an error with this code and text.
+    pub fn failed(self, code: Code, what: &str) -> Error {
         Error::new(code, format!("{} of {}: {what}", self.method, self.subject))
     }
 
-    /// systemd, or the bus, said no.
-    fn refused(self, remote: &Remote) -> Error {
-        let Asked { method, subject, bus } = self;
-        let said = format!("{}: {}", remote.name, remote.text);
-        let error = match code(&remote.name) {
+    /// Returns the error of an error reply, from systemd or the bus.
+    fn refused(self, reply: &ErrorReply) -> Error {
+        let RequestInfo { method, subject, bus } = self;
+        let text = format!("{}: {}", reply.name, reply.text);
+        let error = match code(&reply.name) {
             (Code::System, Some(errno)) => {
                 let error = Error::system(&format!("{method} of"), subject.as_bytes(), errno);
-                error.advice(said)
+                error.advice(text)
             }
-            (code, _) => self.plain(code, &said),
+            (code, _) => self.failed(code, &text),
         };
-        match advice(&remote.name, bus) {
+        match advice(&reply.name, bus) {
             Some(advice) => error.advice(advice),
             None => error,
         }
     }
 }
 
-/// What the caller can do, where that is known.
+/// Returns what the caller can do about an error reply, where that is known.
 fn advice(name: &str, bus: Bus) -> Option<&'static str> {
-    Some(match (remote_short(name), bus) {
+    Some(match (short_name(name), bus) {
         ("AccessDenied" | "InteractiveAuthorizationRequired" | "AuthFailed", Bus::System) => {
-            "only root may change units of the system; without root use the user's systemd"
+            "only root may change the system's units; without root use the user's systemd"
         }
         ("UnitExists", _) => "stop that unit, or choose another name",
-        ("PropertyReadOnly" | "UnknownProperty", _) => "this version of systemd cannot set it",
-        _ if is_nobody(name) && bus == Bus::User => "is systemd --user running, and on that bus?",
-        _ if is_nobody(name) => "is systemd running, and on that bus?",
+        ("PropertyReadOnly" | "UnknownProperty", _) => {
+            "this version of systemd cannot set that property"
+        }
+        _ if is_absent(name) && bus == Bus::User => {
+            "is systemd --user running and connected to that bus?"
+        }
+        _ if is_absent(name) => "is systemd running and connected to that bus?",
         _ => return None,
     })
 }
 
-/// No systemd on the bus (now): the request reached nobody.
-pub(super) fn is_nobody(name: &str) -> bool {
-    matches!(remote_short(name), "ServiceUnknown" | "NameHasNoOwner")
+/// Returns whether the error says that no systemd is on the bus now. The request reached nobody.
+pub(super) fn is_service_absent(reply: &ErrorReply) -> bool {
+    is_absent(&reply.name)
+}
+
+fn is_absent(name: &str) -> bool {
+    matches!(short_name(name), "ServiceUnknown" | "NameHasNoOwner")
         || name.starts_with("org.freedesktop.DBus.Error.Spawn.")
 }
 
-/// Who was asked went away with the request: whether it was carried out is not known.
-pub(super) fn is_no_reply(name: &str) -> bool {
-    remote_short(name) == "NoReply"
+/// Returns whether systemd disconnected before it replied. It may have carried out the request.
+pub(super) fn is_no_reply(reply: &ErrorReply) -> bool {
+    has_name(reply, "NoReply")
 }
 
-/// systemd's or the bus's own error of that name.
-pub(super) fn is(remote: &Remote, name: &str) -> bool {
-    remote_short(&remote.name) == name
+/// Returns whether the error has this name, given without the prefix of systemd or D-Bus.
+pub(super) fn has_name(reply: &ErrorReply, name: &str) -> bool {
+    short_name(&reply.name) == name
 }
 
-/// Without what all the names of D-Bus and of systemd start with.
-fn remote_short(name: &str) -> &str {
+/// Returns an error name without the prefix of D-Bus or systemd.
+fn short_name(name: &str) -> &str {
     let prefixes = ["org.freedesktop.DBus.Error.", "org.freedesktop.systemd1."];
     prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
 }
 
-/// The kind of an error name, and its errno when that says more (mostly sd-bus's mapping).
+/// Returns the code of an error name, and the errno that sd-bus maps the name to when that says
+/// more than the code.
 fn code(name: &str) -> (Code, Option<Errno>) {
     let system = |errno| (Code::System, Some(errno));
-    match remote_short(name) {
+    match short_name(name) {
         "NoSuchUnit" => (Code::Deleted, None),
         "UnitExists" => (Code::Busy, None),
         "InvalidArgs" | "InvalidSignature" | "BadUnitSetting" => (Code::Argument, None),
@@ -118,12 +128,13 @@ fn code(name: &str) -> (Code, Option<Errno>) {
         "IOError" => system(Errno::IO),
         "UnitMasked" | "ShuttingDown" => system(Errno::SHUTDOWN),
         "UnixProcessIdUnknown" | "NoSuchProcess" => system(Errno::SRCH),
-        _ if is_nobody(name) => (Code::Bus, None),
+        _ if is_absent(name) => (Code::Bus, None),
         _ => (Code::System, errno(name)),
     }
 }
 
-/// What sd-bus makes of an errno that has no name of its own: `System.Error.ESRCH`.
+/// Returns the errno in a name such as `System.Error.ESRCH`, which sd-bus makes from an errno that
+/// has no D-Bus name.
 fn errno(name: &str) -> Option<Errno> {
     Some(match name.strip_prefix("System.Error.E")? {
         "PERM" => Errno::PERM,
@@ -157,8 +168,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_of_errors() {
-        let asked = Asked { method: "SetUnitProperties", subject: "a.scope", bus: Bus::System };
+    fn error_replies_have_code_errno_and_text() {
+        let info =
+            RequestInfo { method: "SetUnitProperties", subject: "a.scope", bus: Bus::System };
         for (name, code, errno) in [
             ("org.freedesktop.systemd1.NoSuchUnit", Code::Deleted, Errno::NOENT),
             ("org.freedesktop.systemd1.UnitExists", Code::Busy, Errno::BUSY),
@@ -176,8 +188,8 @@ mod tests {
             ("System.Error.EUNHEARDOF", Code::System, Errno::IO),
             ("com.example.Other", Code::System, Errno::IO),
         ] {
-            let remote = Remote { name: name.to_owned(), text: "because".to_owned() };
-            let error = asked.error(Fault::Refused(remote));
+            let reply = ErrorReply { name: name.to_owned(), text: "because".to_owned() };
+            let error = info.error(Fault::Refused(reply));
             assert_eq!((error.code(), error.errno()), (code, errno), "{error}");
             let text = error.to_string();
             assert!(text.starts_with("SetUnitProperties of a.scope: "), "{text}");

@@ -1,23 +1,25 @@
-//! Names: of units on the bus, and of systemd's versions. Pure.
+//! Text that the client sends and reads: unit names, object paths, match rules, version numbers.
+//!
+//! systemd: bus_label_escape() in bus-label.c. D-Bus specification, "Match Rules".
 
 use std::fmt::Write;
 
 use crate::error::{fail, Code, Result};
 
-/// Where units are on the bus.
+/// Object path that all units are below.
 const UNITS: &str = "/org/freedesktop/systemd1/unit/";
 
-/// Something that can be sent as a unit's name; whether it is one, systemd says.
-pub(super) fn check(unit: &str) -> Result<()> {
+/// Refuses text that cannot be sent as a unit's name. systemd does the full check.
+pub(super) fn check_unit(unit: &str) -> Result<()> {
     if unit.is_empty() || unit.len() > 255 || unit.contains(['\0', '/']) {
-        return fail(Code::Argument, format!("{unit:?} is not the name of a unit"));
+        return fail(Code::Argument, format!("{unit:?} is not a unit name"));
     }
     Ok(())
 }
 
-/// The object of a unit: all but letters and digits, and a digit in front, as `_` and two
-/// hexadecimal digits (systemd's `bus_label_escape`).
-pub(super) fn object(unit: &str) -> String {
+/// Returns the object path of a unit. Letters and digits stay; any other byte, and a digit in
+/// front, becomes `_` and two hexadecimal digits (systemd's `bus_label_escape`).
+pub(super) fn object_path(unit: &str) -> String {
     let mut path = UNITS.to_owned();
     for (i, byte) in unit.bytes().enumerate() {
         if byte.is_ascii_alphabetic() || (i > 0 && byte.is_ascii_digit()) {
@@ -33,7 +35,7 @@ pub(super) fn object(unit: &str) -> String {
     path
 }
 
-/// The number in `252.39-1~deb12u1`, `v257.13`, `"245"` or `systemd 239`.
+/// Returns the version number in `252.39-1~deb12u1`, `v257.13`, `"245"` or `systemd 239`.
 pub(super) fn version(text: &str) -> Option<u32> {
     let text = text.trim().trim_matches('"');
     let text = text.strip_prefix("systemd ").unwrap_or(text);
@@ -42,9 +44,9 @@ pub(super) fn version(text: &str) -> Option<u32> {
     text.get(..end)?.parse().ok()
 }
 
-/// Which signals to pass on: that a job of the unit is no more.
-pub(super) fn job_removed(unit: &str) -> String {
-    // In a match rule an apostrophe ends the quotes; nothing else is special between them.
+/// Returns the match rule for systemd's `JobRemoved` signals of a unit.
+pub(super) fn job_removed_rule(unit: &str) -> String {
+    // Between the quotes of a match rule only the apostrophe is special: it ends them.
     let unit = unit.replace('\'', r"'\''");
     format!(
         "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',\
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_of_units() {
+    fn object_path_escapes_the_unit_name() {
         for (unit, want) in [
             ("a.scope", "a_2escope"),
             ("kata-1b2.scope", "kata_2d1b2_2escope"),
@@ -68,12 +70,12 @@ mod tests {
             ("é.scope", "_c3_a9_2escope"),
             ("", "_"),
         ] {
-            assert_eq!(object(unit), format!("{UNITS}{want}"), "{unit}");
+            assert_eq!(object_path(unit), format!("{UNITS}{want}"), "{unit}");
         }
     }
 
     #[test]
-    fn versions() {
+    fn version_reads_the_forms_of_distributions() {
         for (text, want) in [
             ("v252.39-1~deb12u1", Some(252)),
             ("252.38-1~deb12u1", Some(252)),
@@ -95,11 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn names_that_can_be_sent() {
-        assert!(check("a.scope").is_ok() && check(&"x".repeat(255)).is_ok());
+    fn check_unit_refuses_names_that_cannot_be_sent() {
+        assert!(check_unit("a.scope").is_ok() && check_unit(&"x".repeat(255)).is_ok());
         for bad in ["", "a\0b", "a/b", &"x".repeat(256)] {
-            assert_eq!(check(bad).unwrap_err().code(), Code::Argument);
+            assert_eq!(check_unit(bad).unwrap_err().code(), Code::Argument);
         }
-        assert!(job_removed("a'b").ends_with(r"arg2='a'\''b'"));
+        assert!(job_removed_rule("a'b").ends_with(r"arg2='a'\''b'"));
     }
 }

@@ -1,106 +1,120 @@
-//! Starting and stopping units.
+//! Starts transient units: `StartTransientUnit`, the wait for its job, and what to do when a unit
+//! of that name exists.
+//!
+//! org.freedesktop.systemd1(5), "StartTransientUnit()".
 
 use std::time::Duration;
 
-use super::error::is;
-use super::job::{state, End, Job};
+use super::error::has_name;
+use super::job::{unit_state, End, Job};
 use super::name;
-use super::requests::{known_here, manager, reset_failed, wire};
-use super::talk::{Step, Talk};
-use super::Started;
-use crate::error::{Code, Error, Result};
+use super::request::{Request, Step};
+use super::single_call::{check_pid_namespace, manager, properties_to_wire};
+use crate::error::{Code, Result};
 use crate::sys::monotonic_microseconds;
 use crate::systemd::bus::{Deadline, Fault};
-use crate::systemd::Property;
+use crate::systemd::value::Property;
 
-/// How long a unit may take to go away.
-const COLLECTED: Duration = Duration::from_secs(1);
+/// How long to wait for an existing unit to go away.
+const UNLOAD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What came of one StartTransientUnit.
+/// The result of `Systemd::start`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// The unit was created and its job is done: its cgroup exists and its processes are in it.
+    Created,
+    /// A unit of that name existed. Its properties were left unchanged.
+    Existed,
+}
+
+/// The result of one `StartTransientUnit`.
 enum Attempt {
     Ended(End),
-    /// There is a unit of that name; `again`: perhaps of this request, sent before.
+    /// A unit of that name exists. `maybe_ours`: an earlier try of this request may have
+    /// created it.
     Exists {
-        again: bool,
+        maybe_ours: bool,
     },
 }
 
-impl Talk<'_> {
+impl Request<'_> {
+    /// Creates the unit and waits for its job, as `Systemd::start` describes.
     pub fn start(&mut self, properties: &[Property], existing_is_fine: bool) -> Result<Started> {
-        let since = monotonic_microseconds();
-        let mut patience = None;
+        let begin = monotonic_microseconds();
+        let mut unload_deadline = None;
         let mut pause = Duration::from_millis(10);
         loop {
-            let again = match self.start_once(properties)? {
+            let maybe_ours = match self.try_start(properties)? {
                 Attempt::Ended(end) => return self.started(end),
-                Attempt::Exists { again } => again,
+                Attempt::Exists { maybe_ours } => maybe_ours,
             };
-            if again && self.is_ours(since)? {
-                let end = self.wait_active().map_err(|fault| self.error(fault))?;
+            if maybe_ours && self.was_started_since(begin)? {
+                let end = self.wait_settled().map_err(|fault| self.error(fault))?;
                 return self.started(end);
             }
             if existing_is_fine {
-                match self.join()? {
+                match self.ensure_slice_active()? {
                     true => return Ok(Started::Existed),
                     false => continue,
                 }
             }
-            match patience {
+            match unload_deadline {
                 // A failed unit stays until it is reset (runc#3780).
                 None => self.reset()?,
-                Some(patience) => self.may_go_away(patience, pause)?,
+                Some(deadline) => self.wait_for_unload(deadline, pause)?,
             }
-            patience = patience.or_else(|| Some(self.deadline.within(COLLECTED)));
+            unload_deadline =
+                unload_deadline.or_else(|| Some(self.deadline.capped(UNLOAD_TIMEOUT)));
             pause *= 2;
         }
     }
 
-    /// Waits until a slice that exists is active, and starts it when nobody does: it may have a
-    /// unit file and never have been started, or just be started for somebody else. False when it
-    /// went away meanwhile.
-    fn join(&mut self) -> Result<bool> {
-        let unit = self.asked.subject;
+    /// Waits until an existing slice is active, and starts it when nobody else does. A slice with
+    /// a unit file can exist without ever having been started, and another program may be
+    /// starting it now. Returns false when the slice has gone away; a scope is not checked.
+    fn ensure_slice_active(&mut self) -> Result<bool> {
+        let unit = self.info.subject;
         if unit.strip_suffix(".slice").is_none() {
             return Ok(true);
         }
-        match self.wait_active().map_err(|fault| self.error(fault))? {
+        match self.wait_settled().map_err(|fault| self.error(fault))? {
             End::State(state) if state == "active" => return Ok(true),
-            End::Open => return Err(self.unfinished()),
+            End::Pending => return Err(self.job_timed_out()),
             _ => {}
         }
-        match self.job("StartUnit")? {
+        match self.run_job("StartUnit")? {
             Some(end) => self.started(end).map(|_| true),
-            // systemd forgets a slice that is not active.
-            None if self.deadline.has_passed() => Err(self.unfinished()),
+            // systemd unloads a slice that is not active.
+            None if self.deadline.has_passed() => Err(self.job_timed_out()),
             None => Ok(false),
         }
     }
 
-    /// Listens, asks, waits.
-    fn start_once(&mut self, properties: &[Property]) -> Result<Attempt> {
-        let unit = self.asked.subject;
-        let properties = wire(properties).map_err(|e| self.error(e.into()))?;
-        let rule = name::job_removed(unit);
+    /// Sends one `StartTransientUnit` and waits for its job.
+    fn try_start(&mut self, properties: &[Property]) -> Result<Attempt> {
+        let unit = self.info.subject;
+        let properties = properties_to_wire(properties).map_err(|e| self.error(e.into()))?;
+        let rule = name::job_removed_rule(unit);
         let deadline = self.deadline;
         let mut accepted = false;
         let names_processes = properties.iter().any(|(name, _)| *name == "PIDs");
-        let attempt = self.run(|mut step| {
+        let attempt = self.run(|Step { connection, reply_deadline, maybe_done }| {
             if names_processes {
-                known_here(step.connection)?;
+                check_pid_namespace(connection)?;
             }
-            // Both go out at once. The bus works in order, so that it passes the signal on even
-            // if the job is done at once; whoever starts a job is sent its end without a
-            // Subscribe (systemd 209 and later).
-            step.connection.listen(&rule)?;
+            // AddMatch and the call go out together. The bus handles them in order, so it
+            // forwards the signal even when the job ends at once. systemd 209 and later sends
+            // the signal to the client that queued the job without a Subscribe.
+            connection.add_match(&rule)?;
             let auxiliary: [(&str, Vec<(&str, zbus::zvariant::Value<'_>)>); 0] = [];
             let body = (unit, "replace", &properties, &auxiliary[..]);
-            match step.connection.call(manager("StartTransientUnit"), &body, step.answer) {
+            match connection.call(manager("StartTransientUnit"), &body, reply_deadline) {
                 Ok(reply) => {
                     accepted = true;
-                    Job::read(&reply)?.wait(unit, &mut step, deadline).map(Attempt::Ended)
+                    Job::read(&reply)?.wait(unit, connection, deadline).map(Attempt::Ended)
                 }
-                Err(Fault::Refused(e)) if is(&e, "UnitExists") => {
-                    Ok(Attempt::Exists { again: step.again || accepted })
+                Err(Fault::Refused(e)) if has_name(&e, "UnitExists") => {
+                    Ok(Attempt::Exists { maybe_ours: maybe_done || accepted })
                 }
                 Err(fault) => Err(fault),
             }
@@ -108,37 +122,41 @@ impl Talk<'_> {
         attempt.map_err(|fault| self.error(fault))
     }
 
-    /// Whether the unit that exists was started by this request, when its answer was lost: then
-    /// it must not be reset. It was if it became active after that; one that was there before
-    /// does not have the caller's processes in it.
-    fn is_ours(&mut self, since: u64) -> Result<bool> {
-        let started = self.started_at().map_err(|fault| self.error(fault))?;
-        // Zero as long as the job has not begun: nobody else's, then.
-        Ok(started == 0 || started >= since)
+    /// Returns whether the existing unit became active after `begin`. If so, this request
+    /// created it and only the reply was lost, so the unit must not be reset. An older unit does
+    /// not contain the caller's processes.
+    fn was_started_since(&mut self, begin: u64) -> Result<bool> {
+        let start = self.start_time().map_err(|fault| self.error(fault))?;
+        // Zero while the job has not begun: then the job is this request's.
+        Ok(start == 0 || start >= begin)
     }
 
-    /// Has systemd forget that the unit failed.
+    /// Makes systemd unload the unit if it failed. A unit that is already gone is success.
     fn reset(&mut self) -> Result<()> {
-        let unit = self.asked.subject;
-        let done = self.run(|Step { connection, answer, .. }| {
-            match connection.call(manager("ResetFailedUnit"), &unit, answer) {
-                // It went away by itself.
-                Err(Fault::Refused(e)) if is(&e, "NoSuchUnit") => Ok(()),
+        let unit = self.info.subject;
+        let done = self.run(|Step { connection, reply_deadline, .. }| {
+            match connection.call(manager("ResetFailedUnit"), &unit, reply_deadline) {
+                Err(Fault::Refused(e)) if has_name(&e, "NoSuchUnit") => Ok(()),
                 other => other.map(drop),
             }
         });
         done.map_err(|fault| self.error(fault))
     }
 
-    /// Waits a moment for a unit that may be on its way out: it is active until systemd has seen
-    /// that its last process is gone, and there until its last change was sent.
-    fn may_go_away(&mut self, patience: Deadline, pause: Duration) -> Result<()> {
-        let unit = self.asked.subject;
-        let state = self.run(|Step { connection, answer, .. }| state(unit, connection, answer));
+    /// Pauses, so that an existing unit can go away, and resets it if it failed. Fails with
+    /// [`Code::Busy`] after the deadline.
+    ///
+    /// A unit whose last process has exited stays active until systemd notices, and loaded until
+    /// systemd has sent the unit's last change.
+    fn wait_for_unload(&mut self, deadline: Deadline, pause: Duration) -> Result<()> {
+        let unit = self.info.subject;
+        let state = self.run(|Step { connection, reply_deadline, .. }| {
+            unit_state(unit, connection, reply_deadline)
+        });
         let state = state.map_err(|fault| self.error(fault))?;
-        if !patience.sleep(pause) {
+        if !deadline.sleep(pause) {
             let what = format!("a unit of that name exists and is {}", state.active);
-            let error = self.asked.plain(Code::Busy, &what);
+            let error = self.info.failed(Code::Busy, &what);
             return Err(error.advice("stop that unit, or choose another name"));
         }
         match state.active.as_str() {
@@ -147,65 +165,23 @@ impl Talk<'_> {
         }
     }
 
-    /// A job on a unit that is there, to its end; none when there is no such unit.
-    fn job(&mut self, method: &'static str) -> Result<Option<End>> {
-        let unit = self.asked.subject;
-        let rule = name::job_removed(unit);
-        let deadline = self.deadline;
-        let end = self.run(|mut step| {
-            step.connection.listen(&rule)?;
-            match step.connection.call(manager(method), &(unit, "replace"), step.answer) {
-                Ok(reply) => Job::read(&reply)?.wait(unit, &mut step, deadline).map(Some),
-                Err(Fault::Refused(e)) if is(&e, "NoSuchUnit") => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        });
-        end.map_err(|fault| self.error(fault))
-    }
-
-    /// What the end of the job means.
+    /// Returns success when the job ended well, else the error. A failed unit is reset.
     fn started(&mut self, end: End) -> Result<Started> {
-        let look = "systemctl status and journalctl -u say more";
+        let advice = "systemctl status and journalctl -u say more";
         let error = match end {
             End::Result(result) if result == "done" => return Ok(Started::Created),
             End::State(state) if state == "active" => return Ok(Started::Created),
             End::Result(result) => {
                 let code = if result == "timeout" { Code::Timeout } else { Code::System };
-                self.asked.plain(code, &format!("its job ended as '{result}'")).advice(look)
+                self.info.failed(code, &format!("its job ended as '{result}'")).advice(advice)
             }
             End::State(state) => {
-                let what = format!("its job is gone without a signal, and the unit is {state}");
-                self.asked.plain(Code::System, &what).advice(look)
+                let what = format!("its job disappeared without a signal, and the unit is {state}");
+                self.info.failed(Code::System, &what).advice(advice)
             }
-            End::Open => return Err(self.unfinished()),
+            End::Pending => return Err(self.job_timed_out()),
         };
-        self.forget();
+        self.reset_failed_best_effort();
         Err(error)
-    }
-
-    fn unfinished(&mut self) -> Error {
-        self.forget();
-        self.hang_up();
-        self.asked.timeout("its job did not end", self.deadline.seconds()).or_done()
-    }
-
-    /// A unit that failed must not be in the way of the next of that name.
-    fn forget(&mut self) {
-        let unit = self.asked.subject;
-        self.tell(|connection| reset_failed(connection, unit));
-    }
-
-    pub fn stop(&mut self) -> Result<Option<String>> {
-        let unit = self.asked.subject;
-        let warning = match self.job("StopUnit")? {
-            None => return Ok(None),
-            Some(End::Result(result)) if result == "done" => None,
-            Some(End::State(state)) if state != "active" => None,
-            Some(End::Result(result)) => Some(format!("its job ended as '{result}'")),
-            Some(End::State(state)) => Some(format!("its job is gone, and the unit is {state}")),
-            Some(End::Open) => return Err(self.unfinished()),
-        };
-        self.forget();
-        Ok(warning.map(|what| format!("StopUnit of {unit}: {what}")))
     }
 }

@@ -1,46 +1,49 @@
-//! Text to words.
+//! Splits the text into tokens.
+//!
+//! GLib: gvariant-parser.c, token_stream_prepare().
 
 use std::str::Chars;
 
-use super::wrong;
+use super::syntax_error::fail_at;
 use crate::error::Result;
 
-/// A word of the format.
+/// A token of the format.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token<'a> {
     /// The end of the text.
     End,
-    /// Anything that stands for itself: brackets and commas, and what does not belong here.
+    /// A single character: a bracket, a comma, or a character that the format does not use.
     Mark(char),
-    /// `true`, `uint32`, and what looks like them.
+    /// A keyword such as `true` or `uint32`, or another word of letters.
     Word(&'a str),
-    /// What begins as a number does, not yet read.
+    /// Text that begins like a number; not converted yet.
     Number(&'a str),
-    /// What follows an `@`.
+    /// The text after an `@`, up to a space.
     Type(&'a str),
-    /// A string, unescaped.
+    /// A quoted string, with its escapes replaced.
     Text(String),
 }
 
+/// The text and the position in it.
 pub(super) struct Lexer<'a> {
     text: &'a str,
-    at: usize,
+    offset: usize,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Lexer { text, at: 0 }
+        Lexer { text, offset: 0 }
     }
 
-    /// The next word and its offset.
+    /// Returns the next token and its offset.
     pub(super) fn next(&mut self) -> Result<(usize, Token<'a>)> {
         self.take_while(|c| c.is_ascii_whitespace());
-        let at = self.at;
+        let offset = self.offset;
         let token = match self.rest().chars().next() {
             None => Token::End,
             Some(quote @ ('\'' | '"')) => Token::Text(self.string(quote)?),
             Some('@') => {
-                self.at += 1;
+                self.offset += 1;
                 Token::Type(self.take_while(|c| !c.is_ascii_whitespace()))
             }
             Some(c) if in_word(c) => {
@@ -53,54 +56,55 @@ impl<'a> Lexer<'a> {
                 }
             }
             Some(c) => {
-                self.at += c.len_utf8();
+                self.offset += c.len_utf8();
                 Token::Mark(c)
             }
         };
-        Ok((at, token))
+        Ok((offset, token))
     }
 
     fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
+        self.text.get(self.offset..).unwrap_or_default()
     }
 
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         let len = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
-        self.at += len;
+        self.offset += len;
         rest.get(..len).unwrap_or_default()
     }
 
     fn string(&mut self, quote: char) -> Result<String> {
-        let (start, rest) = (self.at, self.rest());
+        let (start, rest) = (self.offset, self.rest());
         let mut chars = rest.chars();
         chars.next();
         let mut out = String::new();
         loop {
-            let at = start + rest.len() - chars.as_str().len();
+            let offset = start + rest.len() - chars.as_str().len();
             match chars.next() {
-                None => return wrong(start, format_args!("a string lacks its closing {quote}")),
+                None => return fail_at(start, format_args!("the string has no closing {quote}")),
                 Some(c) if c == quote => break,
                 Some('\\') => match escape(&mut chars) {
                     Ok(c) => out.extend(c),
-                    Err(text) => return wrong(at, text),
+                    Err(text) => return fail_at(offset, text),
                 },
-                Some('\0') => return wrong(at, "D-Bus strings cannot have a NUL"),
+                Some('\0') => return fail_at(offset, "D-Bus strings cannot contain NUL"),
                 Some(c) => out.push(c),
             }
         }
-        self.at += rest.len() - chars.as_str().len();
+        self.offset += rest.len() - chars.as_str().len();
         Ok(out)
     }
 }
 
-/// Numbers and keywords; a point and signs are part of them, as in GLib.
+/// Returns whether the character is part of a number or keyword. Signs and the point are, as in
+/// GLib.
 fn in_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')
 }
 
-/// What a backslash and the following characters stand for; a line's end is nothing, and so is
-/// the text's.
+/// Returns the character that a backslash and the characters after it stand for. A backslash at
+/// the end of a line or of the text stands for nothing.
 fn escape(chars: &mut Chars<'_>) -> std::result::Result<Option<char>, &'static str> {
     let Some(c) = chars.next() else { return Ok(None) };
     Ok(match c {
@@ -114,7 +118,7 @@ fn escape(chars: &mut Chars<'_>) -> std::result::Result<Option<char>, &'static s
         '\n' => None,
         'u' => Some(unicode(chars, 4)?),
         'U' => Some(unicode(chars, 8)?),
-        '\0' => return Err("D-Bus strings cannot have a NUL"),
+        '\0' => return Err("D-Bus strings cannot contain NUL"),
         c => Some(c),
     })
 }
@@ -124,10 +128,11 @@ fn unicode(chars: &mut Chars<'_>, digits: usize) -> std::result::Result<char, &'
         let digit = chars.next().and_then(|c| c.to_digit(16));
         digit.map(|digit| sum << 4 | digit)
     });
-    let number = number.ok_or("a Unicode escape is \\u and 4 or \\U and 8 hexadecimal digits")?;
+    let number =
+        number.ok_or("a Unicode escape needs 4 hexadecimal digits after \\u, or 8 after \\U")?;
     match char::from_u32(number) {
-        Some('\0') => Err("D-Bus strings cannot have a NUL"),
+        Some('\0') => Err("D-Bus strings cannot contain NUL"),
         Some(c) => Ok(c),
-        None => Err("a Unicode escape is for no character"),
+        None => Err("the Unicode escape is not a valid character"),
     }
 }

@@ -1,54 +1,46 @@
-//! GVariant's text format, as far as D-Bus values go: what [`Value`]'s `Display` writes, and
+//! Reads GVariant's text format as far as D-Bus values go: what [`Value`]'s `Display` writes, and
 //! what people write into annotations.
 //!
-//! Numbers without a type are `int32`, or `double` with a point or an exponent; inside an array
-//! they take the type that an element says. The format is at
-//! <https://docs.gtk.org/glib/gvariant-text-format.html>, and GLib's own parser is at some places
-//! looser: here types that are said twice must agree, a sign alone is no number, and a `double`
-//! is not hexadecimal. Dictionaries, maybes, handles and bytestrings are not in it here, because
-//! no property that can be set is one.
+//! A number without a type is `int32`, or `double` when it has a point or an exponent. Inside an
+//! array it takes the type that another element states.
+//!
+//! Dictionaries, maybes, handles and bytestrings are refused: no unit property that can be set
+//! has these types. Three rules are stricter than GLib's parser: types that are stated twice must
+//! agree, a sign alone is not a number, and a `double` cannot be hexadecimal.
+//! Format: <https://docs.gtk.org/glib/gvariant-text-format.html>.
 
 mod lexer;
+mod limits;
 mod node;
 mod number;
 mod parser;
 #[cfg(test)]
 mod round_trip;
+mod syntax_error;
 #[cfg(test)]
 mod tests;
 mod types;
 
-use std::fmt;
 use std::str::FromStr;
 
-use super::Value;
-use crate::error::{fail, Code, Error, Result};
-
-/// Values within values, and types within types.
-const DEPTH: usize = 64;
-/// Bytes of text; annotations are short.
-const LENGTH: usize = 64 * 1024;
-/// Bytes of a signature, as D-Bus has it.
-const SIGNATURE: usize = 255;
+use self::limits::MAX_TEXT;
+use self::syntax_error::fail_at;
+use super::value::Value;
+use crate::error::{Error, Result};
 
 impl FromStr for Value {
     type Err = Error;
 
-    /// Reads GVariant's text format.
+    /// Reads one value in GVariant's text format.
     ///
     /// # Errors
-    /// [`Code::Value`], with the position in bytes from 1: text that is no value, or not one
-    /// alone; a number out of its type's range; elements of different types; an empty array
-    /// without a type; more than 64 levels or 64 KiB.
+    /// [`Code::Value`](crate::Code::Value), with the position in bytes from 1: the text is not
+    /// exactly one value; a number is out of its type's range; elements have different types; an
+    /// empty array has no type; more than 64 levels or 64 KiB.
     fn from_str(text: &str) -> Result<Value> {
-        if text.len() > LENGTH {
-            return wrong(LENGTH, format_args!("the text is longer than {LENGTH} bytes"));
+        if text.len() > MAX_TEXT {
+            return fail_at(MAX_TEXT, format_args!("the text is longer than {MAX_TEXT} bytes"));
         }
-        parser::parse(text)?.settle()
+        parser::parse(text)?.to_value()
     }
-}
-
-/// An error at an offset.
-fn wrong<T>(at: usize, text: impl fmt::Display) -> Result<T> {
-    fail(Code::Value, format!("at byte {}: {text}", at + 1))
 }

@@ -1,11 +1,12 @@
-//! Numbers.
+//! Converts numbers from text. Accepts what the C functions strtoll(3) and strtod(3) do, as GLib
+//! uses them, apart from what the module documentation refuses.
 
 use std::num::IntErrorKind;
 
-use super::types::name;
-use crate::systemd::Value;
+use super::super::value::Value;
+use super::types::keyword_of;
 
-/// Whether a number can be a `double` alone.
+/// Returns whether the number can only be a `double`.
 pub(super) fn is_double(token: &str) -> bool {
     let (_, digits) = sign(token);
     digits.contains('.')
@@ -13,7 +14,7 @@ pub(super) fn is_double(token: &str) -> bool {
         || matches!(digits, "inf" | "nan")
 }
 
-/// A number as a numeric type, given by its letter.
+/// Converts a number to the numeric type of this letter.
 pub(super) fn read(token: &str, letter: char) -> Result<Value, String> {
     if letter == 'd' {
         return double(token).map(Value::Double);
@@ -28,16 +29,16 @@ pub(super) fn read(token: &str, letter: char) -> Result<Value, String> {
         'u' => number.try_into().map(Value::U32).ok(),
         'x' => number.try_into().map(Value::I64).ok(),
         't' => number.try_into().map(Value::U64).ok(),
-        _ => return Err(format!("a number where type {letter} is wanted")),
+        _ => return Err(format!("expected type {letter}, found a number")),
     };
     value.ok_or_else(|| out_of_range(token, letter))
 }
 
 fn out_of_range(token: &str, letter: char) -> String {
-    format!("{token} is out of range for {}", name(letter))
+    format!("{token} is out of range for {}", keyword_of(letter))
 }
 
-/// The sign and magnitude; `0x` is hexadecimal and another `0` in front is octal.
+/// Returns the sign and the magnitude. `0x` in front means hexadecimal, any other `0` octal.
 fn integer(token: &str) -> Result<(bool, u64), String> {
     let (negative, digits) = sign(token);
     let (digits, radix) = match digits.strip_prefix('0') {
@@ -45,9 +46,9 @@ fn integer(token: &str) -> Result<(bool, u64), String> {
         Some(octal) if !octal.is_empty() => (octal, 8),
         _ => (digits, 10),
     };
-    // A second sign would be taken by the standard parser.
+    // The standard parser would accept a second sign.
     let number = match digits.starts_with(['+', '-']) {
-        true => return Err(format!("{token:?} is no number")),
+        true => return Err(format!("{token:?} is not a number")),
         false => u64::from_str_radix(digits, radix),
     };
     match number {
@@ -55,8 +56,8 @@ fn integer(token: &str) -> Result<(bool, u64), String> {
         Err(e) if *e.kind() == IntErrorKind::PosOverflow => {
             Err(format!("{token} is out of range for every type"))
         }
-        Err(_) if is_double(token) => Err(format!("{token} is no whole number")),
-        Err(_) => Err(format!("{token:?} is no number")),
+        Err(_) if is_double(token) => Err(format!("{token} is not an integer")),
+        Err(_) => Err(format!("{token:?} is not a number")),
     }
 }
 
@@ -65,19 +66,20 @@ fn double(token: &str) -> Result<f64, String> {
     let number = match digits {
         "inf" => f64::INFINITY,
         "nan" => f64::NAN,
-        // The standard parser knows more words, and takes a second sign.
+        // The standard parser would also accept "infinity" and a second sign.
         _ if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
-            return Err(format!("{token:?} is no number"));
+            return Err(format!("{token:?} is not a number"));
         }
         _ => match digits.parse::<f64>() {
             Ok(number) if number.is_finite() => number,
             Ok(_) => return Err(out_of_range(token, 'd')),
-            Err(_) => return Err(format!("{token:?} is no number")),
+            Err(_) => return Err(format!("{token:?} is not a number")),
         },
     };
     Ok(if negative { -number } else { number })
 }
 
+/// Splits the sign from the digits; true means negative.
 fn sign(token: &str) -> (bool, &str) {
     match token.strip_prefix('-') {
         Some(digits) => (true, digits),

@@ -1,29 +1,37 @@
-//! Words to nodes.
+//! Parses tokens into a tree of nodes.
+//!
+//! GLib: gvariant-parser.c, parse().
 
 use super::lexer::{Lexer, Token};
+use super::limits::{MAX_DEPTH, MAX_SIGNATURE};
 use super::node::{Kind, Node};
+use super::syntax_error::fail_at;
 use super::types::Type;
-use super::{wrong, DEPTH, SIGNATURE};
 use crate::error::Result;
 
-/// One value and nothing after it.
+/// Parses one value and nothing after it.
 pub(super) fn parse(text: &str) -> Result<Node<'_>> {
     let mut lexer = Lexer::new(text);
     let first = lexer.next()?;
-    let node = value(&mut lexer, first, DEPTH)?;
+    let node = value(&mut lexer, first, MAX_DEPTH)?;
     match lexer.next()? {
         (_, Token::End) => Ok(node),
-        (at, token) => wrong(at, format_args!("{} after the value", describe(&token))),
+        (offset, token) => {
+            fail_at(offset, format_args!("unexpected {} after the value", describe(&token)))
+        }
     }
 }
 
 fn value<'a>(
     lexer: &mut Lexer<'a>,
-    (at, token): (usize, Token<'a>),
+    (offset, token): (usize, Token<'a>),
     depth: usize,
 ) -> Result<Node<'a>> {
     let Some(depth) = depth.checked_sub(1) else {
-        return wrong(at, format_args!("values are nested more than {DEPTH} deep"));
+        return fail_at(
+            offset,
+            format_args!("values are nested more than {MAX_DEPTH} levels deep"),
+        );
     };
     let kind = match token {
         Token::Text(text) => Kind::Text(text),
@@ -32,15 +40,18 @@ fn value<'a>(
         Token::Word("false") => Kind::Bool(false),
         Token::Word(word) => match Type::keyword(word) {
             Some(known) => typed(lexer, known, depth)?,
-            None => return wrong(at, unknown(word)),
+            None => return fail_at(offset, unknown(word)),
         },
         Token::Type(signature) => {
-            if signature.len() > SIGNATURE {
-                return wrong(at, format_args!("a type is longer than {SIGNATURE} letters"));
+            if signature.len() > MAX_SIGNATURE {
+                return fail_at(
+                    offset,
+                    format_args!("the type is longer than {MAX_SIGNATURE} letters"),
+                );
             }
             match Type::parse(signature) {
                 Ok(known) => typed(lexer, known, depth)?,
-                Err(reason) => return wrong(at, format_args!("@{signature} is {reason}")),
+                Err(reason) => return fail_at(offset, format_args!("type @{signature}: {reason}")),
             }
         }
         Token::Mark('[') => Kind::Array(list(lexer, ']', depth)?),
@@ -50,17 +61,22 @@ fn value<'a>(
             let inner = value(lexer, first, depth)?;
             match lexer.next()? {
                 (_, Token::Mark('>')) => Kind::Variant(Box::new(inner)),
-                (at, token) => {
-                    return wrong(at, format_args!("{} where > is wanted", describe(&token)));
+                (offset, token) => {
+                    return fail_at(
+                        offset,
+                        format_args!("expected '>', found {}", describe(&token)),
+                    );
                 }
             }
         }
-        Token::Mark('{') => return wrong(at, "a dictionary, which no property is"),
+        Token::Mark('{') => {
+            return fail_at(offset, "dictionaries are not supported; no unit property takes one")
+        }
         Token::Mark(_) | Token::End => {
-            return wrong(at, format_args!("{} where a value is wanted", describe(&token)));
+            return fail_at(offset, format_args!("expected a value, found {}", describe(&token)));
         }
     };
-    Ok(Node { at, kind })
+    Ok(Node { offset, kind })
 }
 
 fn typed<'a>(lexer: &mut Lexer<'a>, known: Type, depth: usize) -> Result<Kind<'a>> {
@@ -68,7 +84,8 @@ fn typed<'a>(lexer: &mut Lexer<'a>, known: Type, depth: usize) -> Result<Kind<'a
     Ok(Kind::Typed(known, Box::new(value(lexer, first, depth)?)))
 }
 
-/// Up to the closing bracket. A tuple of one has a comma, as GLib writes and wants it.
+/// Parses elements up to the closing bracket. A tuple with one field needs a trailing comma, as in
+/// GLib.
 fn list<'a>(lexer: &mut Lexer<'a>, close: char, depth: usize) -> Result<Vec<Node<'a>>> {
     let mut out = Vec::new();
     let mut next = lexer.next()?;
@@ -77,36 +94,39 @@ fn list<'a>(lexer: &mut Lexer<'a>, close: char, depth: usize) -> Result<Vec<Node
     }
     loop {
         out.push(value(lexer, next, depth)?);
-        let lone = close == ')' && out.len() == 1;
+        let single = close == ')' && out.len() == 1;
         match lexer.next()? {
-            (at, Token::Mark(c)) if c == close => match lone {
-                true => return wrong(at, "a tuple of one has a comma: (1,)"),
+            (offset, Token::Mark(c)) if c == close => match single {
+                true => {
+                    return fail_at(offset, "a tuple with one field needs a trailing comma: (1,)")
+                }
                 false => return Ok(out),
             },
             (_, Token::Mark(',')) => next = lexer.next()?,
-            (at, token) => {
+            (offset, token) => {
                 let found = describe(&token);
-                return wrong(at, format_args!("{found} where a comma or {close} is wanted"));
+                return fail_at(offset, format_args!("expected ',' or '{close}', found {found}"));
             }
         }
-        if lone && next.1 == Token::Mark(close) {
+        if single && next.1 == Token::Mark(close) {
             return Ok(out);
         }
     }
 }
 
+/// Returns what to say about a word that is not a keyword here.
 fn unknown(word: &str) -> String {
     match word {
-        "handle" => "a handle, which a text cannot give".to_owned(),
-        "just" | "nothing" => "a maybe, which D-Bus does not have".to_owned(),
-        "b" => "a bytestring; write bytes as [byte 0x01, 0x02]".to_owned(),
-        _ => format!("unknown word {word:?}; a string is in quotes"),
+        "handle" => "handles (file descriptors) cannot be written as text".to_owned(),
+        "just" | "nothing" => "D-Bus has no maybe type".to_owned(),
+        "b" => "bytestrings are not supported; write [byte 0x01, 0x02]".to_owned(),
+        _ => format!("unknown word {word:?}; put a string in quotes"),
     }
 }
 
 fn describe(token: &Token<'_>) -> String {
     match token {
-        Token::End => "the end".to_owned(),
+        Token::End => "the end of the text".to_owned(),
         Token::Mark(c) => format!("{c:?}"),
         Token::Word(word) | Token::Number(word) => format!("{word:?}"),
         Token::Type(signature) => format!("\"@{signature}\""),

@@ -1,10 +1,12 @@
-//! What `Display` writes is read back.
+//! Property tests: the parser reads back what `Display` writes, and never panics.
 
 use proptest::prelude::*;
 
-use super::*;
+use super::super::value::Value;
+use super::limits::{MAX_SIGNATURE, MAX_TEXT};
 
-/// What has no text is not made here: NUL, NaN (it equals nothing), tuples of none.
+/// Returns random values. Left out are NUL and empty tuples, which the parser refuses, and NaN,
+/// which does not equal itself.
 fn values() -> impl Strategy<Value = Value> {
     let double = any::<f64>().prop_filter("NaN", |v| !v.is_nan());
     let texts = prop_oneof![any::<String>(), "[a'\"\\\\\n\t ]{0,8}"];
@@ -30,7 +32,7 @@ fn values() -> impl Strategy<Value = Value> {
         prop_oneof![
             inner.clone().prop_map(|value| Value::Variant(Box::new(value))),
             proptest::collection::vec(inner.clone(), 1..5).prop_map(Value::Struct),
-            // The same thing a few times, and with another one inside it.
+            // The elements of an array must have one type, so repeat one element.
             (inner.clone(), 0..4_usize)
                 .prop_map(|(item, n)| { Value::Array(item.signature(), vec![item; n]) }),
             proptest::collection::vec(inner, 1..5).prop_map(|items| {
@@ -41,7 +43,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Arrays whose elements differ.
+/// Returns random arrays whose elements differ.
 fn arrays() -> impl Strategy<Value = Value> {
     let pairs = proptest::collection::vec((any::<u32>(), any::<f64>()), 0..4);
     let row = pairs.prop_map(|pairs| {
@@ -53,9 +55,9 @@ fn arrays() -> impl Strategy<Value = Value> {
 }
 
 fn round_trip(value: &Value) -> std::result::Result<(), TestCaseError> {
-    // Types that D-Bus has no signature for are refused, and only those.
+    // The parser refuses longer texts and types, and only those.
     let text = value.to_string();
-    if text.len() <= LENGTH && value.signature().len() <= SIGNATURE {
+    if text.len() <= MAX_TEXT && value.signature().len() <= MAX_SIGNATURE {
         let read = text.parse::<Value>();
         prop_assert_eq!(read.as_ref(), Ok(value), "{}", text);
     }
@@ -64,23 +66,25 @@ fn round_trip(value: &Value) -> std::result::Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn display_is_read_back(value in values()) {
+    fn parser_reads_back_what_display_writes(value in values()) {
         round_trip(&value)?;
     }
 
     #[test]
-    fn arrays_are_read_back(value in arrays()) {
+    fn parser_reads_back_arrays_of_different_elements(value in arrays()) {
         round_trip(&value)?;
     }
 
     #[test]
-    fn no_text_panics(text in any::<String>()) {
+    fn random_text_never_panics(text in any::<String>()) {
         let _ = text.parse::<Value>();
     }
 
-    /// What is read from near-texts is read again from what it is written as.
+    /// Texts of the format's own characters. A text that can be read round-trips.
     #[test]
-    fn near_texts(text in "([\\[\\](),<>'@ ]|[0-9]|0x|uint32 |byte |@as |@au |true|-|\\.|e|\\\\|u|é){0,12}") {
+    fn text_of_format_characters_round_trips_or_fails(
+        text in "([\\[\\](),<>'@ ]|[0-9]|0x|uint32 |byte |@as |@au |true|-|\\.|e|\\\\|u|é){0,12}",
+    ) {
         if let Ok(value) = text.parse::<Value>() {
             if !value.to_string().contains("nan") {
                 round_trip(&value)?;

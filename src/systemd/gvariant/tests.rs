@@ -1,8 +1,10 @@
-//! Texts to values, and the errors.
+//! Texts with their values, and texts with their errors.
 
-use super::*;
+use super::super::value::Value;
+use super::limits::MAX_TEXT;
+use crate::error::Code;
 
-/// The text, the signature, and the value as it is written.
+/// Checks cases of text, signature, and the value as `Display` writes it.
 fn reads(cases: &[(&str, &str, &str)]) {
     for (text, signature, written) in cases {
         let value: Value = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
@@ -11,6 +13,7 @@ fn reads(cases: &[(&str, &str, &str)]) {
     }
 }
 
+/// Checks cases of text, position of the error in bytes, and part of its message.
 fn fails(cases: &[(&str, usize, &str)]) {
     for (text, at, with) in cases {
         let e = text.parse::<Value>().expect_err(text);
@@ -22,7 +25,7 @@ fn fails(cases: &[(&str, usize, &str)]) {
 }
 
 #[test]
-fn booleans_and_integers() {
+fn booleans_and_integers_are_read() {
     reads(&[
         ("true", "b", "true"),
         ("boolean false", "b", "false"),
@@ -53,7 +56,7 @@ fn booleans_and_integers() {
 }
 
 #[test]
-fn doubles() {
+fn doubles_are_read() {
     reads(&[
         ("1.5", "d", "1.5"),
         ("1.", "d", "1.0"),
@@ -74,7 +77,7 @@ fn doubles() {
 }
 
 #[test]
-fn strings() {
+fn strings_are_read_and_unescaped() {
     for (text, string) in [
         ("''", ""),
         ("\"\"", ""),
@@ -105,7 +108,7 @@ fn strings() {
 }
 
 #[test]
-fn containers() {
+fn containers_are_read() {
     reads(&[
         ("['a', 'b']", "as", "['a', 'b']"),
         ("[ 'a','b' ]", "as", "['a', 'b']"),
@@ -127,9 +130,9 @@ fn containers() {
     ]);
 }
 
-/// What one element says of the type holds for the others.
+/// A type that one element states holds for the other elements.
 #[test]
-fn types_go_across_elements() {
+fn elements_share_a_stated_type() {
     reads(&[
         ("[byte 1, 2]", "ay", "[byte 0x01, byte 0x02]"),
         ("[1, uint64 2, 3]", "at", "[uint64 1, uint64 2, uint64 3]"),
@@ -142,7 +145,7 @@ fn types_go_across_elements() {
 }
 
 #[test]
-fn numbers_that_do_not_fit() {
+fn numbers_out_of_range_are_refused() {
     fails(&[
         ("byte 256", 6, "256 is out of range for byte"),
         ("byte -1", 6, "-1 is out of range for byte"),
@@ -155,13 +158,13 @@ fn numbers_that_do_not_fit() {
         ("1e999", 1, "out of range for double"),
         ("-1e999", 1, "out of range for double"),
         ("[1, byte 2, 256]", 13, "out of range for byte"),
-        ("uint32 1.5", 8, "no whole number"),
-        ("[uint32 1, 1.5]", 12, "another type"),
+        ("uint32 1.5", 8, "not an integer"),
+        ("[uint32 1, 1.5]", 12, "type differs from"),
     ]);
 }
 
 #[test]
-fn numbers_that_are_none() {
+fn malformed_numbers_are_refused() {
     for text in [
         "08",
         "0x",
@@ -191,7 +194,7 @@ fn numbers_that_are_none() {
 }
 
 #[test]
-fn strings_that_are_none() {
+fn malformed_strings_are_refused() {
     fails(&[
         ("'abc", 1, "closing '"),
         ("\"abc'", 1, "closing \""),
@@ -201,113 +204,113 @@ fn strings_that_are_none() {
         (r"'\u12", 2, "hexadecimal"),
         (r"'ab\u12g4'", 4, "hexadecimal"),
         (r"'\U0000'", 2, "hexadecimal"),
-        (r"'\ud800'", 2, "no character"),
-        (r"'\U00110000'", 2, "no character"),
+        (r"'\ud800'", 2, "not a valid character"),
+        (r"'\U00110000'", 2, "not a valid character"),
         (r"'\u0000'", 2, "NUL"),
         ("'a\0'", 3, "NUL"),
         ("'a\\\0'", 3, "NUL"),
-        ("objectpath 'x'", 12, "\"x\" is no object path"),
-        ("objectpath ''", 12, "no object path"),
-        ("objectpath '/a/'", 12, "no object path"),
-        ("signature 'z'", 11, "\"z\" is no signature"),
-        ("['a', objectpath '/b']", 2, "\"a\" is no object path"),
+        ("objectpath 'x'", 12, "\"x\" is not an object path"),
+        ("objectpath ''", 12, "not an object path"),
+        ("objectpath '/a/'", 12, "not an object path"),
+        ("signature 'z'", 11, "\"z\" is not a signature"),
+        ("['a', objectpath '/b']", 2, "\"a\" is not an object path"),
     ]);
     let long = format!("signature '{}'", "s".repeat(256));
     assert!(long.parse::<Value>().is_err());
 }
 
 #[test]
-fn types_that_do_not_agree() {
+fn contradicting_types_are_refused() {
     fails(&[
-        ("[1, 'a']", 5, "another type"),
-        ("[true, 1]", 8, "another type"),
-        ("[(1, 2), (1, 2, 3)]", 10, "another type"),
-        ("[<1>, 1]", 7, "another type"),
-        ("byte '0'", 6, "a string where type y"),
-        ("boolean 1", 9, "number where type b"),
-        ("@as 5", 5, "number where type as"),
-        ("@s ['a']", 4, "an array where type s"),
-        ("@(su) ('a', 'b')", 13, "a string where type u"),
-        ("@(su) ('a',)", 7, "a tuple of 1 where type (su)"),
-        ("@u uint64 5", 4, "a value of type t where type u"),
-        ("@av [1]", 6, "a number where type v"),
-        ("string true", 8, "a boolean where type s"),
-        ("uint32 <5>", 8, "a variant where type u"),
+        ("[1, 'a']", 5, "type differs from"),
+        ("[true, 1]", 8, "type differs from"),
+        ("[(1, 2), (1, 2, 3)]", 10, "type differs from"),
+        ("[<1>, 1]", 7, "type differs from"),
+        ("byte '0'", 6, "expected type y, found a string"),
+        ("boolean 1", 9, "expected type b, found a number"),
+        ("@as 5", 5, "expected type as, found a number"),
+        ("@s ['a']", 4, "expected type s, found an array"),
+        ("@(su) ('a', 'b')", 13, "expected type u, found a string"),
+        ("@(su) ('a',)", 7, "expected type (su), found a tuple of length 1"),
+        ("@u uint64 5", 4, "expected type u, found a value of type t"),
+        ("@av [1]", 6, "expected type v, found a number"),
+        ("string true", 8, "expected type s, found a boolean"),
+        ("uint32 <5>", 8, "expected type u, found a variant"),
     ]);
 }
 
 #[test]
-fn types_that_are_missing_or_none() {
+fn missing_and_unsupported_types_are_refused() {
     fails(&[
         ("[]", 1, "empty array needs a type"),
         ("<[]>", 2, "empty array needs a type"),
         ("[[], []]", 1, "empty array needs a type"),
         ("('a', [])", 1, "empty array needs a type"),
-        ("()", 1, "empty tuple"),
-        ("@() ()", 1, "empty tuple"),
+        ("()", 1, "no empty tuple"),
+        ("@() ()", 1, "no empty tuple"),
         ("@ss 'a'", 1, "more than one type"),
-        ("@z 5", 1, "no type"),
+        ("@z 5", 1, "unknown type letter"),
         ("@ 5", 1, "incomplete type"),
         ("@a 5", 1, "incomplete type"),
         ("@(s 5", 1, "incomplete type"),
-        ("@as[]", 1, "@as[] is"),
-        ("@a{sv} {}", 1, "a dictionary"),
-        ("@mi 5", 1, "a maybe"),
-        ("@h 5", 1, "a handle"),
-        ("handle 5", 1, "a handle"),
-        ("just 5", 1, "a maybe"),
-        ("{'a': 1}", 1, "a dictionary"),
-        ("b'abc'", 1, "a bytestring"),
-        ("@u", 3, "the end where a value"),
-        ("uint32", 7, "the end where a value"),
+        ("@as[]", 1, "type @as[]: "),
+        ("@a{sv} {}", 1, "dictionaries are not"),
+        ("@mi 5", 1, "no maybe type"),
+        ("@h 5", 1, "handles (file"),
+        ("handle 5", 1, "handles (file"),
+        ("just 5", 1, "no maybe type"),
+        ("{'a': 1}", 1, "dictionaries are not"),
+        ("b'abc'", 1, "bytestrings are not"),
+        ("@u", 3, "expected a value, found the end"),
+        ("uint32", 7, "expected a value, found the end"),
     ]);
 }
 
 #[test]
-fn garbage() {
+fn text_that_is_not_one_value_is_refused() {
     fails(&[
-        ("", 1, "the end where a value"),
-        ("  ", 3, "the end where a value"),
-        ("invalid-value", 1, "a string is in quotes"),
+        ("", 1, "expected a value, found the end"),
+        ("  ", 3, "expected a value, found the end"),
+        ("invalid-value", 1, "put a string in quotes"),
         ("True", 1, "unknown word \"True\""),
         ("5 6", 3, "\"6\" after the value"),
         ("5,", 2, "',' after the value"),
         ("'a' 'b'", 5, "a string after the value"),
         ("@u 5 @u 6", 6, "\"@u\" after the value"),
-        ("[1, 2", 6, "the end where a comma or ]"),
-        ("[1 2]", 4, "\"2\" where a comma or ]"),
-        ("[1,]", 4, "']' where a value"),
-        ("[,1]", 2, "',' where a value"),
-        ("[1)", 3, "')' where a comma or ]"),
-        ("(1)", 3, "a tuple of one has a comma"),
-        ("(1, 2,)", 7, "')' where a value"),
-        ("(1,,)", 4, "',' where a value"),
-        ("(,)", 2, "',' where a value"),
-        ("<5", 3, "the end where >"),
-        ("<5, 6>", 3, "',' where >"),
-        ("<>", 2, "'>' where a value"),
-        ("]", 1, "']' where a value"),
-        ("é", 1, "'é' where a value"),
+        ("[1, 2", 6, "expected ',' or ']', found the end"),
+        ("[1 2]", 4, "expected ',' or ']', found \"2\""),
+        ("[1,]", 4, "expected a value, found ']'"),
+        ("[,1]", 2, "expected a value, found ','"),
+        ("[1)", 3, "expected ',' or ']', found ')'"),
+        ("(1)", 3, "needs a trailing comma"),
+        ("(1, 2,)", 7, "expected a value, found ')'"),
+        ("(1,,)", 4, "expected a value, found ','"),
+        ("(,)", 2, "expected a value, found ','"),
+        ("<5", 3, "expected '>', found the end"),
+        ("<5, 6>", 3, "expected '>', found ','"),
+        ("<>", 2, "expected a value, found '>'"),
+        ("]", 1, "expected a value, found ']'"),
+        ("é", 1, "expected a value, found 'é'"),
         ("5 é", 3, "'é' after"),
-        (";", 1, "';' where a value"),
+        (";", 1, "expected a value, found ';'"),
     ]);
 }
 
 #[test]
-fn limits() {
+fn depth_length_and_signature_are_limited() {
     let variants = |n: usize| format!("{}5{}", "<".repeat(n), ">".repeat(n));
     assert!(variants(63).parse::<Value>().is_ok());
     let arrays = |n: usize| format!("{}5{}", "[".repeat(n), "]".repeat(n));
     assert!(arrays(32).parse::<Value>().is_ok());
     fails(&[
-        (&variants(64), 65, "nested more than 64 deep"),
-        (&"<".repeat(60_000), 65, "nested more than 64 deep"),
-        (&"@u ".repeat(20_000), 193, "nested more than 64 deep"),
+        (&variants(64), 65, "nested more than 64 levels deep"),
+        (&"<".repeat(60_000), 65, "nested more than 64 levels deep"),
+        (&"@u ".repeat(20_000), 193, "nested more than 64 levels deep"),
         (&arrays(33), 1, "too long or too deep"),
-        (&format!("@{}u []", "a".repeat(70)), 1, "nested too deep"),
+        (&format!("@{}u []", "a".repeat(70)), 1, "nested too deeply"),
         (&format!("@{}u []", "a".repeat(300)), 1, "longer than 255"),
         (&format!("({}1)", "1, ".repeat(300)), 1, "too long or too deep"),
-        (&format!("'{}'", "x".repeat(LENGTH)), LENGTH + 1, "longer than 65536 bytes"),
+        (&format!("'{}'", "x".repeat(MAX_TEXT)), MAX_TEXT + 1, "longer than 65536 bytes"),
     ]);
-    assert!(format!("'{}'", "x".repeat(LENGTH - 2)).parse::<Value>().is_ok());
+    assert!(format!("'{}'", "x".repeat(MAX_TEXT - 2)).parse::<Value>().is_ok());
 }

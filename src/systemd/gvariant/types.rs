@@ -1,19 +1,21 @@
-//! Types, and what is known of one that the text leaves open.
+//! Types, and patterns for a type that the text does not fully state.
+//!
+//! D-Bus specification, "Type System"; GLib: gvariant-parser.c, pattern_coalesce().
 
 use std::fmt;
 
-use super::DEPTH;
+use super::limits::MAX_DEPTH;
 
 /// A type, or a pattern of types.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
-    /// An empty array's elements: any type.
+    /// Any type: that of an empty array's elements.
     Any,
-    /// A number without a point: any numeric type.
+    /// Any numeric type: that of a number without a point.
     Number,
-    /// A string in quotes: `s`, `o` or `g`.
+    /// `s`, `o` or `g`: the type of a quoted string.
     Text,
-    /// The letter of a type without parts, other than `v`.
+    /// A basic type, by its letter.
     Basic(char),
     Variant,
     Array(Box<Type>),
@@ -24,17 +26,17 @@ const NUMBERS: &str = "ynqiuxtd";
 const TEXTS: &str = "sog";
 
 impl Type {
-    /// A signature that is one complete type.
+    /// Reads a signature that is one complete type.
     pub(super) fn parse(signature: &str) -> Result<Type, &'static str> {
         let mut letters = signature.chars();
-        let out = complete(&mut letters, DEPTH)?;
+        let out = complete(&mut letters, MAX_DEPTH)?;
         match letters.as_str() {
             "" => Ok(out),
-            _ => Err("more than one type; a tuple is in parentheses"),
+            _ => Err("more than one type; put a tuple's types in parentheses"),
         }
     }
 
-    /// A keyword's type.
+    /// Returns the type of a keyword such as `uint32`.
     pub(super) fn keyword(word: &str) -> Option<Type> {
         KEYWORDS
             .iter()
@@ -42,7 +44,7 @@ impl Type {
             .map(|(letter, _)| Type::Basic(*letter))
     }
 
-    /// What fits both.
+    /// Returns the narrower pattern that fits both, or None when there is none.
     pub(super) fn unify(self, other: Type) -> Option<Type> {
         Some(match (self, other) {
             (Type::Any, known) | (known, Type::Any) => known,
@@ -63,7 +65,8 @@ impl Type {
         })
     }
 
-    /// The type that is meant where the text leaves a choice; `None` where it says nothing.
+    /// Returns the type that the pattern stands for by default: `int32` for a number, a string for
+    /// quoted text. None when the pattern contains an empty array.
     pub(super) fn definite(self) -> Option<Type> {
         Some(match self {
             Type::Any => return None,
@@ -78,7 +81,7 @@ impl Type {
     }
 }
 
-/// As a signature; words for what is open.
+/// Writes a signature, with words for patterns.
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -112,13 +115,14 @@ const KEYWORDS: [(char, &str); 12] = [
     ('g', "signature"),
 ];
 
-/// The keyword for a letter.
-pub(super) fn name(letter: char) -> &'static str {
+/// Returns the keyword of a type letter.
+pub(super) fn keyword_of(letter: char) -> &'static str {
     KEYWORDS.iter().find(|(l, _)| *l == letter).map_or("unknown", |(_, keyword)| keyword)
 }
 
+/// Reads one complete type from the front of a signature.
 fn complete(letters: &mut std::str::Chars<'_>, depth: usize) -> Result<Type, &'static str> {
-    let depth = depth.checked_sub(1).ok_or("a type that is nested too deep")?;
+    let depth = depth.checked_sub(1).ok_or("nested too deeply")?;
     match letters.next() {
         Some('v') => Ok(Type::Variant),
         Some('a') => Ok(Type::Array(Box::new(complete(letters, depth)?))),
@@ -129,15 +133,15 @@ fn complete(letters: &mut std::str::Chars<'_>, depth: usize) -> Result<Type, &'s
             }
             letters.next();
             match fields.is_empty() {
-                true => Err("an empty tuple, which D-Bus does not have"),
+                true => Err("D-Bus has no empty tuple"),
                 false => Ok(Type::Tuple(fields)),
             }
         }
         Some(c) if KEYWORDS.iter().any(|(letter, _)| *letter == c) => Ok(Type::Basic(c)),
-        Some('h') => Err("a handle, which a text cannot give"),
-        Some('{' | '}') => Err("a dictionary, which no property is"),
-        Some('m') => Err("a maybe, which D-Bus does not have"),
-        Some(_) => Err("a letter that is no type"),
-        None => Err("an incomplete type"),
+        Some('h') => Err("handles (file descriptors) cannot be written as text"),
+        Some('{' | '}') => Err("dictionaries are not supported; no unit property takes one"),
+        Some('m') => Err("D-Bus has no maybe type"),
+        Some(_) => Err("unknown type letter"),
+        None => Err("incomplete type"),
     }
 }

@@ -1,22 +1,26 @@
-//! Unit properties from a container's annotations.
+//! Unit properties from a container's annotations, `org.systemd.property.NAME`.
+//!
+//! runc's docs/systemd.md, "Auxiliary properties"; names and types: org.freedesktop.systemd1(5).
 
 use std::collections::BTreeMap;
 
-use super::{Property, Value};
+use super::value::{Property, Value};
 use crate::error::{fail, Code, Error, Result};
 
-/// What such an annotation's name begins with.
+/// Prefix of an annotation that sets a property.
 const PREFIX: &str = "org.systemd.property.";
 
-/// Annotations `org.systemd.property.NAME` with GVariant text (`'inactive-or-failed'`,
-/// `uint64 5`) as properties, in order of name; other annotations are not looked at. As runc:
-/// a name that ends in `Sec` after a small letter becomes `…USec`, which is what the bus calls
-/// it, and its number is in seconds.
+/// Returns the properties that the annotations set, in order of name. Annotations without the
+/// prefix are ignored.
+///
+/// The annotation's text is a value in GVariant's text format: `'inactive-or-failed'`,
+/// `uint64 5`. As in runc, a name that ends in `Sec` after a lower-case letter takes a number of
+/// seconds and becomes `…USec`, the property's name on the bus, in microseconds.
 ///
 /// # Errors
-/// [`Code::Value`], with the annotation's name: a property name that is not 3 or more ASCII
-/// letters; text that is no value (see [`Value`]'s `from_str`); a `…Sec` that is not a number of
-/// seconds; two annotations for one property.
+/// [`Code::Value`], with the annotation's name: the property name is not 3 or more ASCII letters;
+/// the property is reserved for the runtime; the text is not a value; a `…Sec` is not a number of
+/// seconds; two annotations set one property.
 pub fn user_properties<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Vec<Property>> {
@@ -28,7 +32,7 @@ pub fn user_properties<'a>(
         if let Some((_, other)) = out.get(&name) {
             return fail(
                 Code::Value,
-                format!("annotations {other:?} and {key:?} are both for {name}; leave one out"),
+                format!("annotations {other:?} and {key:?} both set {name}; remove one"),
             );
         }
         out.insert(name, (value, key));
@@ -36,10 +40,11 @@ pub fn user_properties<'a>(
     Ok(out.into_iter().map(|(name, (value, _))| Property::new(name, value)).collect())
 }
 
-/// What is not a container's to say: which processes are in the unit, where and whose it is, which
-/// other units live and die with it (also by the names of old, which systemd still takes), and what
-/// becomes of the host when it ends. `PIDs` adds to the caller's; a `Slice` would win over it.
-const REFUSED: &[&str] = &[
+/// Properties that a container may not set. They decide which processes are in the unit, where its
+/// cgroup is and who owns it, which other units start and stop with it, and what happens to the
+/// host when it ends. Old names that systemd still accepts are included. `PIDs` would add
+/// processes to the caller's, and `Slice` would override the caller's slice.
+const RESERVED: &[&str] = &[
     "PIDs",
     "PIDFDs",
     "Slice",
@@ -79,12 +84,13 @@ const REFUSED: &[&str] = &[
     "JoinsNamespaceOf",
 ];
 
+/// Returns the bus name and value of one property.
 fn property(name: &str, text: &str) -> Result<(String, Value)> {
-    if REFUSED.contains(&name) {
-        return fail(Code::Value, "this property is the runtime's to set, not the container's");
+    if RESERVED.contains(&name) {
+        return fail(Code::Value, "only the runtime may set this property, not the container");
     }
     if name.len() < 3 || !name.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return fail(Code::Value, "a property's name is 3 or more ASCII letters");
+        return fail(Code::Value, "a property name must be 3 or more ASCII letters");
     }
     let value: Value = text.parse()?;
     match name.strip_suffix("Sec") {
@@ -95,6 +101,7 @@ fn property(name: &str, text: &str) -> Result<(String, Value)> {
     }
 }
 
+/// Converts a number of seconds to microseconds.
 fn microseconds(seconds: &Value) -> Result<u64> {
     let whole = match *seconds {
         Value::Byte(v) => i128::from(v),
@@ -104,26 +111,28 @@ fn microseconds(seconds: &Value) -> Result<u64> {
         Value::U32(v) => i128::from(v),
         Value::I64(v) => i128::from(v),
         Value::U64(v) => i128::from(v),
-        Value::Double(v) if v.is_finite() => return rounded(v * 1e6).ok_or_else(|| range(seconds)),
+        Value::Double(v) if v.is_finite() => {
+            return rounded(v * 1e6).ok_or_else(|| out_of_range(seconds))
+        }
         Value::Double(_) => {
-            return Err(range(seconds).advice(
-                "without end is uint64 18446744073709551615 under the name that ends in USec",
+            return Err(out_of_range(seconds).advice(
+                "for no limit, use the name that ends in USec with uint64 18446744073709551615",
             ));
         }
-        _ => return fail(Code::Value, format!("{seconds} is no number of seconds")),
+        _ => return fail(Code::Value, format!("{seconds} is not a number of seconds")),
     };
-    // No factor of this size overflows.
-    u64::try_from(whole * 1_000_000).map_err(|_| range(seconds))
+    // An i128 holds every 64-bit number times a million.
+    u64::try_from(whole * 1_000_000).map_err(|_| out_of_range(seconds))
 }
 
-fn range(seconds: &Value) -> Error {
-    let text = format!("{seconds} seconds is below 0 or more than 64 bits of microseconds");
+fn out_of_range(seconds: &Value) -> Error {
+    let text = format!("{seconds} seconds is negative or does not fit in 64 bits of microseconds");
     Error::new(Code::Value, text)
 }
 
-/// The nearest whole number, if it has 64 bits and no sign.
+/// Returns the nearest integer, if it fits in a u64.
 fn rounded(number: f64) -> Option<u64> {
-    // 2^64; the largest double below it fits.
+    // The bound is 2^64. The largest double below it fits in a u64.
     let fits = (0.0..18_446_744_073_709_551_616.0).contains(&number.round());
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fits.then(|| number.round() as u64)

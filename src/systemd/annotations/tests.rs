@@ -1,4 +1,4 @@
-//! Annotations to properties.
+//! Annotations with the properties that they set, and annotations that are refused.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn fails(name: &str, text: &str, with: &str) {
 }
 
 #[test]
-fn values_are_gvariant() {
+fn values_are_in_gvariant_text_format() {
     gives("CollectMode", "'inactive-or-failed'", "CollectMode='inactive-or-failed'");
     gives("TimeoutStopUSec", "uint64 123456789", "TimeoutStopUSec=uint64 123456789");
     gives("After", "['a.service', 'b.service']", "After=['a.service', 'b.service']");
@@ -30,14 +30,14 @@ fn values_are_gvariant() {
 }
 
 #[test]
-fn others_are_not_looked_at() {
+fn other_annotations_are_ignored() {
     let others = [("some.other.annotation", "0"), ("org.systemd.propertyX", "garbage"), ("", "")];
     assert_eq!(user_properties(others).unwrap(), []);
     assert_eq!(user_properties([]).unwrap(), []);
 }
 
 #[test]
-fn in_order_of_name() {
+fn properties_come_in_order_of_name() {
     let names = ["RequiresMountsFor", "After", "TimeoutStopSec", "Before"];
     let keys: Vec<String> = names.iter().map(|name| format!("{PREFIX}{name}")).collect();
     let found = user_properties(keys.iter().map(|key| (key.as_str(), "5"))).unwrap();
@@ -45,16 +45,15 @@ fn in_order_of_name() {
     assert_eq!(found, ["After", "Before", "RequiresMountsFor", "TimeoutStopUSec"]);
 }
 
-/// They would have other processes in the unit, or the unit elsewhere.
 #[test]
-fn what_a_container_may_not_say() {
+fn reserved_properties_are_refused() {
     for name in ["PIDs", "Slice", "Delegate", "Controller", "Conflicts", "BindsTo", "Wants"] {
-        fails(name, "@au []", "the runtime's to set");
+        fails(name, "@au []", "only the runtime may set");
     }
 }
 
 #[test]
-fn two_for_one_property() {
+fn two_annotations_for_one_property_are_refused() {
     let (sec, usec) = (format!("{PREFIX}TimeoutStopSec"), format!("{PREFIX}TimeoutStopUSec"));
     let e = user_properties([(sec.as_str(), "5"), (usec.as_str(), "uint64 5")]).unwrap_err();
     assert_eq!(e.code(), Code::Value);
@@ -62,7 +61,7 @@ fn two_for_one_property() {
 }
 
 #[test]
-fn names_are_letters() {
+fn names_other_than_letters_are_refused() {
     for name in ["", "X", "Xo", "Number1", "A_bc", "Some.Name", "Ärger", "a b", "Foo\n"] {
         fails(name, "1", "3 or more ASCII letters");
     }
@@ -70,14 +69,14 @@ fn names_are_letters() {
 }
 
 #[test]
-fn values_that_are_none() {
+fn malformed_values_are_refused() {
     fails("ValidName", "invalid-value", "at byte 1: unknown word \"invalid-value\"");
-    fails("ValidName", "", "at byte 1: the end where a value is wanted");
+    fails("ValidName", "", "at byte 1: expected a value, found the end of the text");
     fails("ValidName", "uint32 -1", "at byte 8: -1 is out of range for uint32");
 }
 
 #[test]
-fn seconds_are_microseconds_on_the_bus() {
+fn seconds_become_microseconds() {
     let property = |n: &str| format!("TimeoutStopUSec=uint64 {n}");
     for kind in
         ["", "byte ", "int16 ", "uint16 ", "int32 ", "uint32 ", "int64 ", "uint64 ", "double "]
@@ -99,23 +98,23 @@ fn seconds_are_microseconds_on_the_bus() {
 }
 
 #[test]
-fn seconds_that_are_none() {
+fn other_values_than_seconds_are_refused() {
     for text in
         ["-1", "int64 -1", "-0.5", "uint64 18446744073710", "1.9e13", "uint64 18446744073709551615"]
     {
-        fails("TimeoutStopSec", text, "below 0 or more than 64 bits");
+        fails("TimeoutStopSec", text, "is negative or does not fit");
     }
     for text in ["inf", "-inf", "nan"] {
         fails("TimeoutStopSec", text, "uint64 18446744073709551615");
     }
     for text in ["false", "'5s'", "[5]", "<5>", "(5,)"] {
-        fails("TimeoutStopSec", text, "is no number of seconds");
+        fails("TimeoutStopSec", text, "is not a number of seconds");
     }
 }
 
-/// As runc has it.
+/// runc converts only names that end in `Sec` after a lower-case letter.
 #[test]
-fn names_that_only_look_like_seconds() {
+fn only_names_ending_in_sec_are_converted() {
     gives("FOOSec", "123", "FOOSec=123");
     gives("Sec", "123", "Sec=123");
     gives("TimeoutStopUSec", "123", "TimeoutStopUSec=123");

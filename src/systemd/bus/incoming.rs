@@ -1,60 +1,67 @@
-//! Messages that come in: where one ends, what its header says, what is in it.
+//! Decodes incoming messages: length, header and body.
+//!
+//! D-Bus specification, "Message Format".
 
 use zbus::message::{Header, Type};
 use zbus::zvariant::serialized::{Context, Data};
 use zbus::zvariant::{DynamicDeserialize, Endian, Signature};
 
-use super::{Fault, Outcome, Remote};
+use super::fault::{ErrorReply, Fault, Outcome};
 
-/// Up to the length of the header's fields.
+/// Bytes of the fixed part of a header, which ends with the length of the header's fields.
 pub(super) const FIXED: usize = 16;
-/// The D-Bus specification's limits.
-pub(super) const LONGEST: usize = 128 * 1024 * 1024;
-const LONGEST_FIELDS: usize = 64 * 1024 * 1024;
+/// The D-Bus specification's limit of a message.
+pub(super) const MAX_MESSAGE: usize = 128 * 1024 * 1024;
+/// The D-Bus specification's limit of an array, which the header's fields are.
+const MAX_FIELDS: usize = 64 * 1024 * 1024;
 
-/// A message from the bus, of a kind that somebody may want.
+/// A message from the bus: a reply, an error reply or a signal.
 #[derive(Debug)]
 pub(in crate::systemd) struct Incoming {
     pub kind: Type,
+    /// Serial of the call that this message replies to.
     pub reply_to: Option<u32>,
-    /// Sent to this connection alone, not to all who listen.
-    pub is_directed: bool,
+    /// The message is addressed to this connection and is not a broadcast.
+    pub is_unicast: bool,
     pub interface: Option<String>,
     pub member: Option<String>,
+    /// The error's name.
     error: Option<String>,
     signature: Signature,
     body: Data<'static, 'static>,
 }
 
-/// The whole length of the message that starts with these bytes; nothing is allocated for it.
+/// Returns the length of the whole message whose header starts with these bytes.
 pub(super) fn length(fixed: [u8; FIXED]) -> Outcome<usize> {
     let [endian, kind, _, version, b0, b1, b2, b3, _, _, _, _, f0, f1, f2, f3] = fixed;
     let number: fn([u8; 4]) -> u32 = match endian {
         b'l' => u32::from_le_bytes,
         b'B' => u32::from_be_bytes,
-        _ => return Err(Fault::Broken(format!("a message that starts with {endian:#04x}"))),
+        _ => return Err(Fault::Protocol(format!("a message that starts with {endian:#04x}"))),
     };
     if version != 1 || kind == 0 {
         let text = format!("a message of protocol version {version} and type {kind}");
-        return Err(Fault::Broken(text));
+        return Err(Fault::Protocol(text));
     }
     let size = |n| usize::try_from(n).unwrap_or(usize::MAX);
     let (body, fields) = (size(number([b0, b1, b2, b3])), size(number([f0, f1, f2, f3])));
-    if fields > LONGEST_FIELDS || body > LONGEST || body_offset(fields) + body > LONGEST {
-        return Err(Fault::Broken(format!(
-            "a message of {fields} bytes of header, {body} of body"
+    if fields > MAX_FIELDS || body > MAX_MESSAGE || body_offset(fields) + body > MAX_MESSAGE {
+        return Err(Fault::Protocol(format!(
+            "a message with {fields} bytes of header fields and {body} bytes of body, above the \
+             limit of {MAX_MESSAGE}"
         )));
     }
     Ok(body_offset(fields) + body)
 }
 
-/// The body is aligned to 8.
+/// Returns where the body begins: at the first multiple of 8 behind the header.
 fn body_offset(fields: usize) -> usize {
     (FIXED + fields).next_multiple_of(8)
 }
 
-/// A whole message; `None` when it is of no interest: a call (this side offers nothing), a kind
-/// that is to be ignored, or a signal with header fields that are not known here.
+/// Decodes a whole message. Returns None for messages to ignore: method calls, because this side
+/// offers no methods; types that the specification does not define; and signals with a header
+/// that cannot be decoded.
 pub(super) fn parse(bytes: Vec<u8>) -> Outcome<Option<Incoming>> {
     let (endian, kind) = match *bytes.as_slice() {
         [b'l', kind, ..] => (Endian::Little, kind),
@@ -67,15 +74,15 @@ pub(super) fn parse(bytes: Vec<u8>) -> Outcome<Option<Incoming>> {
     let data: Data<'static, 'static> = Data::new(bytes, Context::new_dbus(endian, 0));
     let (header, size): (Header<'_>, usize) = match data.deserialize() {
         Ok(parsed) => parsed,
-        // Anybody can send a signal; only an answer has to be right.
+        // Any process on the bus can send a signal, so a malformed one is no fault of the bus.
         Err(_) if kind == 4 => return Ok(None),
-        Err(e) => return Err(Fault::Broken(format!("an answer with a malformed header: {e}"))),
+        Err(e) => return Err(Fault::Protocol(format!("a reply with a malformed header: {e}"))),
     };
     let body = data.slice(size.next_multiple_of(8).min(data.len())..);
     Ok(Some(Incoming {
         kind: header.message_type(),
         reply_to: header.reply_serial().map(u32::from),
-        is_directed: header.destination().is_some(),
+        is_unicast: header.destination().is_some(),
         interface: header.interface().map(ToString::to_string),
         member: header.member().map(ToString::to_string),
         error: header.error_name().map(ToString::to_string),
@@ -85,24 +92,24 @@ pub(super) fn parse(bytes: Vec<u8>) -> Outcome<Option<Incoming>> {
 }
 
 impl Incoming {
-    /// The arguments.
+    /// Returns the message's arguments.
     pub fn read<'a, T: DynamicDeserialize<'a>>(&'a self) -> Outcome<T> {
         let read = self.body.deserialize_for_dynamic_signature(self.signature.clone());
         read.map(|(value, _)| value).map_err(|e| {
             let signature = self.signature.to_string_no_parens();
-            Fault::Broken(format!("an answer of type '{signature}' that cannot be read: {e}"))
+            Fault::Protocol(format!("a reply of type '{signature}' that cannot be read: {e}"))
         })
     }
 
-    /// The error, when it is one.
-    pub fn refusal(&self) -> Option<Remote> {
+    /// Returns the name and text of an error reply, or None for any other message.
+    pub fn error_reply(&self) -> Option<ErrorReply> {
         if self.kind != Type::Error {
             return None;
         }
-        // An error need not have a text, nor one that is a string.
+        // An error reply may have no arguments, or a first argument that is not a string.
         let text = self.read::<&str>().unwrap_or_default().to_owned();
         let name = self.error.clone().unwrap_or_default();
-        Some(Remote { name, text })
+        Some(ErrorReply { name, text })
     }
 }
 
@@ -112,14 +119,15 @@ mod tests {
     use zbus::message::Message;
     use zbus::zvariant::{ObjectPath, Value};
 
+    use super::super::convert::from_wire;
     use super::*;
 
-    /// Reads it in every way in which messages are read.
+    /// Reads the message in every way in which this library reads messages.
     fn read(bytes: Vec<u8>) {
         if let Ok(Some(message)) = parse(bytes) {
-            let _ = message.refusal();
+            let _ = message.error_reply();
             let _ = message.read::<(u32, ObjectPath<'_>, &str, &str)>();
-            let _ = message.read::<Value<'_>>().map(|v| crate::systemd::bus::from_wire(&v));
+            let _ = message.read::<Value<'_>>().map(|v| from_wire(&v));
         }
     }
 
@@ -140,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths() {
+    fn length_is_that_of_the_whole_message() {
         for bytes in [signal(), variant()] {
             assert_eq!(length_of(&bytes), Some(bytes.len()));
         }
@@ -150,9 +158,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes is read or refused, without a panic.
         #[test]
-        fn no_bytes_do_harm(
+        fn parse_never_panics_on_changed_messages(
             of_signal in any::<bool>(),
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         ) {
@@ -167,7 +174,10 @@ mod tests {
         }
 
         #[test]
-        fn nor_does_noise(body in prop::collection::vec(any::<u8>(), 0..64), fields in 0usize..64) {
+        fn parse_never_panics_on_random_bytes(
+            body in prop::collection::vec(any::<u8>(), 0..64),
+            fields in 0usize..64,
+        ) {
             let fields = fields.min(body.len());
             let length = u32::try_from(body.len() - fields.next_multiple_of(8).min(body.len()));
             let mut bytes = b"l\x02\x00\x01".to_vec();
