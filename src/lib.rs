@@ -13,22 +13,79 @@
 mod bytes;
 #[cfg(feature = "capi")]
 pub mod capi;
-pub mod cgroupfs;
-pub mod config;
-pub mod devices;
-pub mod driver;
-pub mod error;
-pub mod host;
-pub mod host_handle;
 pub mod kata;
-pub mod log;
-pub mod manager;
-pub mod path;
-pub mod placement;
-pub mod plan;
-pub mod resources;
 mod sys;
+
+// The rooms of the crate. Only its own tests see inside, with the feature `internals`.
+#[cfg(not(feature = "internals"))]
+mod cgroupfs;
+#[cfg(not(feature = "internals"))]
+mod config;
+#[cfg(not(feature = "internals"))]
+mod devices;
+#[cfg(not(feature = "internals"))]
+mod driver;
+#[cfg(not(feature = "internals"))]
+mod error;
+#[cfg(not(feature = "internals"))]
+mod host;
+#[cfg(not(feature = "internals"))]
+mod host_handle;
+#[cfg(not(feature = "internals"))]
+mod log;
+#[cfg(not(feature = "internals"))]
+mod manager;
+#[cfg(not(feature = "internals"))]
+mod path;
+#[cfg(not(feature = "internals"))]
+mod placement;
+#[cfg(not(feature = "internals"))]
+mod plan;
+#[cfg(not(feature = "internals"))]
+mod resources;
+#[cfg(not(feature = "internals"))]
+mod systemd;
+#[cfg(not(feature = "internals"))]
+mod transaction;
+
+#[cfg(feature = "internals")]
+pub mod cgroupfs;
+#[cfg(feature = "internals")]
+pub mod config;
+#[cfg(feature = "internals")]
+pub mod devices;
+#[cfg(feature = "internals")]
+pub mod driver;
+#[cfg(feature = "internals")]
+pub mod error;
+#[cfg(feature = "internals")]
+pub mod host;
+#[cfg(feature = "internals")]
+pub mod host_handle;
+#[cfg(feature = "internals")]
+pub mod log;
+#[cfg(feature = "internals")]
+pub mod manager;
+#[cfg(feature = "internals")]
+pub mod path;
+#[cfg(feature = "internals")]
+pub mod placement;
+#[cfg(feature = "internals")]
+pub mod plan;
+#[cfg(feature = "internals")]
+pub mod resources;
+#[cfg(feature = "internals")]
 pub mod systemd;
+#[cfg(feature = "internals")]
 pub mod transaction;
 
+pub use cgroupfs::FreezerState;
+pub use config::{Config, DriverKind, Flags, SystemdConfig};
 pub use error::{Code, Error, Result};
+pub use host::{HostInfo, Layout};
+pub use host_handle::Host;
+pub use log::Log;
+pub use manager::{Add, ApplyOutcome, Manager, NOBODY};
+pub use plan::Plan;
+pub use resources::parse;
+pub use systemd::Bus;

@@ -379,3 +379,10 @@ fn below_mount(hierarchy: &Hierarchy, place: &Place, unified: bool) -> Result<Ve
     let joined = lexical::join(&[&base, path]);
     Ok(joined.strip_prefix(b"/").unwrap_or(&joined).to_vec())
 }
+
+/// Returns a placement at `/test` in all hierarchies of a host.
+#[cfg(test)]
+pub fn for_tests(info: HostInfo) -> Placement {
+    let place = Place::Path(b"/test".to_vec());
+    Placement::new(Arc::new(info), &place, &[], false).unwrap()
+}

@@ -7,11 +7,13 @@ use super::error::katacg_error;
 use super::host::katacg_host;
 use super::manager::{katacg_manager, list, shared};
 use crate::error::{fail, Code, Result};
-use crate::manager::{Config, Flags, Manager, Shared, NOBODY};
+use crate::config::{Config, Flags};
+use crate::host_handle::Host;
+use crate::manager::{Manager, NOBODY};
 use crate::resources::parse;
 
 unsafe fn config(
-    shared: &Shared,
+    shared: &Host,
     subsystems: *const c_char,
     path: *const c_char,
 ) -> Result<Config> {

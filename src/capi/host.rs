@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::boundary::{bytes, check_out, free, give, guard, handle, name, put};
 use super::error::katacg_error;
-use crate::cgroupfs::Trees;
 use crate::error::{fail, Code};
-use crate::host::{Host, Layout, Sources};
-use crate::manager::Shared;
+use crate::host::{HostInfo, Layout, Sources};
+use crate::host_handle::Host;
 
 /// v1 hierarchies alone.
 pub const KATACG_LAYOUT_LEGACY: i32 = 1;
@@ -22,7 +21,7 @@ pub const KATACG_LAYOUT_UNIFIED: i32 = 3;
 /// through it (O_PATH, close-on-exec), and up to four connections for each bus that systemd was talked
 /// to over; each of them is used by the process that opened it alone, so that a fork is no harm. Open
 /// it again after mounts changed or after setns(2).
-pub struct katacg_host(pub(super) Arc<Shared>);
+pub struct katacg_host(pub(super) Arc<Host>);
 
 /// Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map, once each.
 ///
@@ -40,7 +39,7 @@ pub unsafe extern "C" fn katacg_host_open(
     unsafe {
         guard(err, || {
             check_out(out)?;
-            Ok(give(out, katacg_host(Arc::new(Shared::read()?))))
+            Ok(give(out, katacg_host(Arc::new(Host::read()?))))
         })
     }
 }
@@ -71,8 +70,8 @@ pub unsafe extern "C" fn katacg_host_parse(
             check_out(out)?;
             let mountinfo = bytes(mountinfo, mountinfo_len, "mountinfo")?;
             let cgroup = bytes(cgroup, cgroup_len, "cgroup")?;
-            let host = Host::parse(Sources { mountinfo, cgroup, ..Sources::default() })?;
-            Ok(give(out, katacg_host(Arc::new(Shared::new(Trees::new(host))))))
+            let info = HostInfo::parse(Sources { mountinfo, cgroup, ..Sources::default() })?;
+            Ok(give(out, katacg_host(Arc::new(Host::new(info)))))
         })
     }
 }
@@ -100,7 +99,7 @@ pub unsafe extern "C" fn katacg_host_layout(
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe {
         guard(err, || {
-            Ok(match handle(host, "host")?.0.host().layout {
+            Ok(match handle(host, "host")?.0.info().layout {
                 Layout::Legacy => KATACG_LAYOUT_LEGACY,
                 Layout::Hybrid => KATACG_LAYOUT_HYBRID,
                 Layout::Unified => KATACG_LAYOUT_UNIFIED,
@@ -120,7 +119,7 @@ pub unsafe extern "C" fn katacg_host_is_rootless(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || Ok(c_int::from(handle(host, "host")?.0.host().rootless))) }
+    unsafe { guard(err, || Ok(c_int::from(handle(host, "host")?.0.info().rootless))) }
 }
 
 /// The v1 controllers and named hierarchies that are mounted, from the mounts' own options, and
@@ -140,7 +139,7 @@ pub unsafe extern "C" fn katacg_host_controllers(
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe {
         guard(err, || {
-            put(handle(host, "host")?.0.host().labels().join(",").as_bytes(), buf, buf_len)
+            put(handle(host, "host")?.0.info().labels().join(",").as_bytes(), buf, buf_len)
         })
     }
 }
@@ -164,8 +163,8 @@ pub unsafe extern "C" fn katacg_host_mountpoint(
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe {
         guard(err, || {
-            let host = handle(host, "host")?.0.host();
-            put(&host.hierarchy(name(controller, "controller")?)?.mountpoint, buf, buf_len)
+            let host = handle(host, "host")?.0.info();
+            put(&host.hierarchy_of(name(controller, "controller")?)?.mountpoint, buf, buf_len)
         })
     }
 }
@@ -188,8 +187,8 @@ pub unsafe extern "C" fn katacg_host_own_cgroup(
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe {
         guard(err, || {
-            let host = handle(host, "host")?.0.host();
-            let hierarchy = host.hierarchy(name(controller, "controller")?)?;
+            let host = handle(host, "host")?.0.info();
+            let hierarchy = host.hierarchy_of(name(controller, "controller")?)?;
             match &hierarchy.own {
                 Some(own) => put(own, buf, buf_len),
                 None => fail(

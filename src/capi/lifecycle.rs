@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use super::boundary::{guard, handle};
 use super::error::katacg_error;
 use super::manager::katacg_manager;
-use crate::cgroupfs::Freezer;
+use crate::cgroupfs::FreezerState;
 use crate::error::{fail, Code};
 
 /// katacg_manager_freezer_state: running.
@@ -73,9 +73,9 @@ pub unsafe extern "C" fn katacg_manager_freezer_state(
     unsafe {
         guard(err, || {
             Ok(match handle(manager, "manager")?.0.freezer_state()? {
-                Freezer::Thawed => KATACG_FREEZER_THAWED,
-                Freezer::Freezing => KATACG_FREEZER_FREEZING,
-                Freezer::Frozen => KATACG_FREEZER_FROZEN,
+                FreezerState::Thawed => KATACG_FREEZER_THAWED,
+                FreezerState::Freezing => KATACG_FREEZER_FREEZING,
+                FreezerState::Frozen => KATACG_FREEZER_FROZEN,
             })
         })
     }

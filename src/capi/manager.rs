@@ -16,7 +16,10 @@ use super::options::{
     KATACG_MANAGER_SKIP_DEVICES, KATACG_MANAGER_STRICT,
 };
 use crate::error::{fail, Code, Error, Result};
-use crate::manager::{Config, Driver, Flags, Log, Manager, Shared, SystemdConfig};
+use crate::config::{Config, DriverKind, Flags, SystemdConfig};
+use crate::host_handle::Host;
+use crate::log::Log;
+use crate::manager::Manager;
 use crate::resources::parse;
 use crate::systemd::Bus;
 
@@ -33,23 +36,23 @@ pub const KATACG_PLAN_APPLY: u32 = 2;
 /// are safe; apply, add and set wait for each other.
 pub struct katacg_manager(pub(super) Manager);
 
-pub(super) unsafe fn shared(host: *const katacg_host) -> Result<Arc<Shared>> {
+pub(super) unsafe fn shared(host: *const katacg_host) -> Result<Arc<Host>> {
     // SAFETY: the caller's handle, or NULL.
     match unsafe { host.as_ref() } {
         Some(host) => Ok(Arc::clone(&host.0)),
-        None => Ok(Arc::new(Shared::read()?)),
+        None => Ok(Arc::new(Host::read()?)),
     }
 }
 
 /// Subsystems to join; NULL: all. An empty list is none, which is never what all are.
-pub(super) unsafe fn list(list: *const c_char, what: &str, shared: &Shared) -> Result<Vec<String>> {
+pub(super) unsafe fn list(list: *const c_char, what: &str, shared: &Host) -> Result<Vec<String>> {
     if list.is_null() {
         return Ok(Vec::new());
     }
     // SAFETY: not NULL, and the header asks for a NUL-terminated string.
     let names = unsafe { name(list, what) }?.split(',').filter(|s| !s.is_empty());
     let names: Vec<String> = names.map(str::to_owned).collect();
-    if names.is_empty() && !shared.host().is_unified() {
+    if names.is_empty() && !shared.info().is_unified() {
         let text = format!("{what} is empty: there is no hierarchy to join");
         return Err(Error::new(Code::Argument, text).advice("NULL means all that are mounted"));
     }
@@ -107,7 +110,7 @@ unsafe fn systemd(
 }
 
 unsafe fn config(
-    shared: &Shared,
+    shared: &Host,
     spec: Option<&[u8]>,
     opts: &katacg_manager_opts,
 ) -> Result<Config> {
@@ -124,10 +127,10 @@ unsafe fn config(
     // SAFETY: as above.
     let subsystems = unsafe { list(opts.subsystems, "opts.subsystems", shared) }?;
     let driver = match opts.driver {
-        KATACG_DRIVER_AUTO => Driver::Auto,
-        KATACG_DRIVER_CGROUPFS => Driver::Cgroupfs,
-        KATACG_DRIVER_SYSTEMD => Driver::Systemd,
-        KATACG_DRIVER_AUTO_K0 => Driver::AutoK0,
+        KATACG_DRIVER_AUTO => DriverKind::Auto,
+        KATACG_DRIVER_CGROUPFS => DriverKind::Cgroupfs,
+        KATACG_DRIVER_SYSTEMD => DriverKind::Systemd,
+        KATACG_DRIVER_AUTO_K0 => DriverKind::AutoK0,
         other => return fail(Code::Argument, format!("unknown opts.driver {other}")),
     };
     // SAFETY: as above.
@@ -371,7 +374,7 @@ pub unsafe extern "C" fn katacg_manager_plan(
                 0 => manager.plan(&resources)?,
                 _ => manager.plan_apply(crate::manager::NOBODY, Some(&resources))?,
             };
-            let host = manager.shared().host();
+            let host = manager.host().info();
             let text = match flags & KATACG_PLAN_TEXT {
                 0 => plan.to_json(host).to_string(),
                 _ => plan.to_text(host),

@@ -55,7 +55,7 @@ pub unsafe extern "C" fn katacg_manager_add(
                 .collect();
             let threads = flags & KATACG_ADD_THREADS != 0;
             let create = flags & KATACG_ADD_CREATE != 0;
-            manager.add(&ids, Add { threads, below, create })?;
+            manager.add(&ids, Add { threads, subcgroup: below, create })?;
             Ok(0)
         })
     }

@@ -7,8 +7,9 @@ use super::error::katacg_error;
 use super::options::check_flags;
 use crate::error::{fail, Code, Result};
 use crate::host::v1mount;
-use crate::kata::path::{self, Generation, Rules};
-use crate::kata::slice;
+use crate::kata::path;
+use crate::kata::rules::{self, Generation, Rules};
+use crate::path::slice;
 
 /// katacg_path_validate: the runtime was told to use systemd.
 pub const KATACG_PATH_SYSTEMD: u32 = 1;
@@ -48,7 +49,7 @@ fn rules(flags: u32) -> Result<Rules> {
 pub unsafe extern "C" fn katacg_path_is_systemd(path: *const c_char) -> c_int {
     // SAFETY: the caller's pointer, as the comment asks.
     let answer = unsafe {
-        guard(std::ptr::null_mut(), || Ok(c_int::from(path::is_systemd(text(path, "path")?))))
+        guard(std::ptr::null_mut(), || Ok(c_int::from(rules::is_systemd(text(path, "path")?))))
     };
     answer.max(0)
 }
@@ -62,7 +63,7 @@ pub unsafe extern "C" fn katacg_path_is_systemd(path: *const c_char) -> c_int {
 pub unsafe extern "C" fn katacg_path_is_systemd_slice(path: *const c_char) -> c_int {
     // SAFETY: the caller's pointer, as the comment asks.
     let answer = unsafe {
-        guard(std::ptr::null_mut(), || Ok(c_int::from(path::is_systemd_slice(text(path, "path")?))))
+        guard(std::ptr::null_mut(), || Ok(c_int::from(rules::is_systemd_slice(text(path, "path")?))))
     };
     answer.max(0)
 }
@@ -213,7 +214,7 @@ pub unsafe extern "C" fn katacg_path_slice(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.0, buf, buf_len)) }
+    unsafe { guard(err, || put(&path::slice_and_unit_k3(text(path, "path")?)?.0, buf, buf_len)) }
 }
 
 /// The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope", by Kata 3.x's rule. A
@@ -232,7 +233,7 @@ pub unsafe extern "C" fn katacg_path_unit(
     err: *mut katacg_error,
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.1, buf, buf_len)) }
+    unsafe { guard(err, || put(&path::slice_and_unit_k3(text(path, "path")?)?.1, buf, buf_len)) }
 }
 
 /// A cgroup's directory: root, subsystem and path joined and cleaned. Lexical: ".." in the path

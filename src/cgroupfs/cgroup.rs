@@ -29,15 +29,13 @@ impl OpenHierarchy {
     ///
     /// Errors: it is not a cgroup file system of the hierarchy's version ([`Code::NotMounted`]).
     pub fn open(hierarchy: &Hierarchy) -> Result<OpenHierarchy> {
-        let failed = |what| move |e| Error::system(what, &hierarchy.mountpoint, e);
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(CWD, &hierarchy.mountpoint[..], flags, Mode::empty())
-            .map_err(failed("open"))?;
+        let open = OpenHierarchy::open_any(hierarchy)?;
         let wanted = match hierarchy.version {
             Version::V1 => CGROUP_SUPER_MAGIC,
             Version::V2 => CGROUP2_SUPER_MAGIC,
         };
-        let found = fstatfs(&fd).map_err(failed("statfs"))?.f_type;
+        let failed = |e| Error::system("statfs", &hierarchy.mountpoint, e);
+        let found = fstatfs(&open.fd).map_err(failed)?.f_type;
         if u64::try_from(found).ok() != Some(wanted) {
             return fail(
                 Code::NotMounted,
@@ -47,6 +45,15 @@ impl OpenHierarchy {
                 ),
             );
         }
+        Ok(open)
+    }
+
+    /// Opens a hierarchy's mountpoint, whatever file system it is.
+    pub(super) fn open_any(hierarchy: &Hierarchy) -> Result<OpenHierarchy> {
+        let failed = |what| move |e| Error::system(what, &hierarchy.mountpoint, e);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(CWD, &hierarchy.mountpoint[..], flags, Mode::empty())
+            .map_err(failed("open"))?;
         let device = rustix::fs::fstat(&fd).map_err(failed("stat"))?.st_dev;
         Ok(OpenHierarchy {
             fd,

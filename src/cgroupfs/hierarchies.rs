@@ -32,6 +32,15 @@ impl Hierarchies {
         Ok(Hierarchies::new(info))
     }
 
+    /// Opens the mountpoints at once, whatever file system they are on. For tests that play the
+    /// kernel with a directory of plain files.
+    #[cfg(feature = "internals")]
+    pub fn of_plain_directories(info: HostInfo) -> Result<Hierarchies> {
+        let open = info.hierarchies.iter().map(|h| Ok(OnceLock::from(OpenHierarchy::open_any(h)?)));
+        let open = open.collect::<Result<_>>()?;
+        Ok(Hierarchies { info: Arc::new(info), open })
+    }
+
     /// The host's facts.
     pub fn info(&self) -> &Arc<HostInfo> {
         &self.info

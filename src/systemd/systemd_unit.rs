@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::client::{Bus, Systemd};
+use super::bus::Bus;
+use super::client::Systemd;
 use super::unit::Unit;
 use super::value::Property;
 use crate::error::Result;

@@ -13,8 +13,6 @@ mod scope;
 mod snapshot;
 mod state;
 mod teardown;
-#[cfg(test)]
-mod tests;
 mod unit;
 mod write;
 
