@@ -76,12 +76,12 @@ impl Manager {
         Some((text("cpu.cfs_quota_us")?.parse().ok()?, period))
     }
 
-    /// The resources with all that is to be in force after them; see [`resources::completed`].
+    /// The resources with all that is to be in force after them; see [`resources::fill_omitted`].
     pub(super) fn completed<'r>(
         &self,
         r: &'r LinuxResources,
         known: &LinuxResources,
     ) -> Cow<'r, LinuxResources> {
-        resources::completed(r, known, self.target())
+        resources::fill_omitted(r, known, self.target())
     }
 }

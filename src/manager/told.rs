@@ -199,7 +199,7 @@ impl Run<'_> {
             if before.iter().any(|p: &Property| p.name == name) {
                 continue;
             }
-            match resources::before(&name, &read) {
+            match resources::property_from_file(&name, &read) {
                 // Its word for idle is refused by older ones, which know nothing of it.
                 Some(Value::U64(0)) if name == "CPUWeight" && !self.knows_idle() => {
                     before.extend(resources::unset(&name).map(|none| Property::new(name, none)));

@@ -11,10 +11,8 @@ use crate::cgroupfs::Cgroup;
 use crate::error::{fail, Code, Error, Result};
 use crate::kata::gopath;
 use crate::plan::{Plan, Step};
-use crate::resources::{self, Facts, Options};
-use crate::systemd::{
-    check_address, device_properties, user_properties, Bus, Property, Systemd, Unit,
-};
+use crate::resources::{self, device_properties, Options, PropertyContext};
+use crate::systemd::{check_address, user_properties, Bus, Property, Systemd, Unit};
 
 const NO_DEVICES: &str = "a user's systemd has no way to";
 const DEVICES_PERHAPS: &str =
@@ -186,14 +184,14 @@ impl Manager {
         on: &OnSystemd,
         r: &LinuxResources,
         known: &'a LinuxResources,
-    ) -> Result<Facts<'a>> {
+    ) -> Result<PropertyContext<'a>> {
         let weighs = |io: &LinuxBlockIo| io.weight().is_some() || io.weight_device().is_some();
         let weighs = r.block_io().as_ref().is_some_and(weighs);
         let bfq = weighs && self.shared.is_live() && self.has_bfq();
         // Nothing else depends on it, and asking is a round trip.
         let asks = r.cpu().is_some() || r.unified().is_some() || r.devices().is_some();
         let version = if asks { on.client.version()? } else { 0 };
-        Ok(Facts { version, known, bfq })
+        Ok(PropertyContext { version, known, bfq })
     }
 
     /// Whether the weights are BFQ's: its files are in the cgroup, or, before it is made, in those
@@ -251,7 +249,7 @@ impl Manager {
         // v2's are properties, or files of the map.
         let weighs = known.block_io().is_some() && !self.shared.host().is_unified();
         facts.bfq = weighs && self.shared.is_live() && self.has_bfq();
-        let again = resources::overwritten(known, r, self.target(), facts);
+        let again = resources::reassert(known, r, self.target(), facts);
         let options = Options { skip_devices: true, strict: false };
         let plan = resources::plan(&again, self.target(), options)?;
         Ok(plan.steps)
@@ -259,7 +257,7 @@ impl Manager {
 
     /// Warnings of what the unit, which is there, can only have in a file.
     pub(super) fn too_late(&self, r: &LinuxResources, known: &LinuxResources) -> Vec<String> {
-        let facts = Facts { version: 0, known, bfq: false };
+        let facts = PropertyContext { version: 0, known, bfq: false };
         resources::too_late(r, self.target(), facts)
     }
 

@@ -1,11 +1,14 @@
-//! Traffic class and priorities: v1 only (v2 does this with BPF and netfilter).
+//! Traffic class and interface priorities, which only v1 has. On v2 BPF and netfilter replace them.
+//!
+//! Kernel: admin-guide/cgroup-v1/net_cls.rst, admin-guide/cgroup-v1/net_prio.rst.
 
 use oci_spec::runtime::LinuxResources;
 
-use super::Target;
+use super::target::Target;
 use crate::error::{fail, Code, Result};
 use crate::plan::Plan;
 
+/// Adds the writes of the network section, or on v2 a warning.
 pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
     let Some(network) = r.network() else {
         return Ok(());

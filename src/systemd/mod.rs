@@ -3,7 +3,6 @@
 mod bits;
 mod bus;
 mod client;
-mod devices;
 mod gvariant;
 mod unit;
 mod user;
@@ -11,7 +10,6 @@ mod value;
 
 pub use bits::bits;
 pub use client::{check_address, Bus, Started, Systemd};
-pub use devices::device_properties;
 pub use unit::Unit;
 pub use user::user_properties;
 pub use value::{Property, Value};

@@ -1,16 +1,21 @@
-//! What a change leaves out and yet would change: the other half of a knob that takes two values,
-//! the weight that the kernel resets. It is filled in with what was set before, so that what a call
-//! leaves out stays as it is on every layout.
+//! Fields that a call omits and that would change all the same.
+//!
+//! `cpu.max` holds quota and period, and the kernel resets the weight of a cgroup that stops being
+//! idle. Such fields are filled in with the current resources, so that an omitted field keeps its value
+//! on every layout.
 
 use std::borrow::Cow;
 
 use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
 
+use super::attribute::Field;
 use super::bandwidth::Bandwidth;
-use super::{cpu, Target};
+use super::oci::{is_idle, set, unified};
+use super::target::Target;
+use super::weight_from_shares;
 
-/// `r`, so that it says all that is to be in force after it; `known` was before.
-pub fn completed<'r>(
+/// Returns `r` with the omitted fields filled in from `known`, the current resources.
+pub fn fill_omitted<'r>(
     r: &'r LinuxResources,
     known: &LinuxResources,
     target: Target<'_>,
@@ -22,39 +27,38 @@ pub fn completed<'r>(
     out
 }
 
-/// `cpu.max` takes quota and period in one write. v1 has a file for each.
+/// Fills in quota or period: `cpu.max` takes both in one write. v1 has a file for each.
 fn bandwidth(out: &mut Cow<'_, LinuxResources>, known: &LinuxResources, target: Target<'_>) {
     let Some(cpu) = out.cpu() else { return };
     if !is_half(cpu) || !target.v2("cpu", "cpu") {
         return;
     }
     let was = Bandwidth::known(known);
-    let quota = cpu::set(cpu.quota()).or(was.map(Bandwidth::quota));
-    let period = cpu::set(cpu.period()).or(was.map(Bandwidth::period));
+    let quota = set(cpu.quota()).or(was.map(Bandwidth::quota));
+    let period = set(cpu.period()).or(was.map(Bandwidth::period));
     if let Some(cpu) = out.to_mut().cpu_mut() {
         cpu.set_quota(quota);
         cpu.set_period(period);
     }
 }
 
-/// One of quota and period.
+/// Returns whether the call sets exactly one of quota and period.
 pub fn is_half(cpu: &LinuxCpu) -> bool {
-    cpu::set(cpu.quota()).is_some() != cpu::set(cpu.period()).is_some()
+    set(cpu.quota()).is_some() != set(cpu.period()).is_some()
 }
 
-/// Whoever is no longer idle has the kernel's default weight.
+/// Fills in the weight when the call ends idle: the kernel resets the weight to its default.
 fn weight(out: &mut Cow<'_, LinuxResources>, known: &LinuxResources) {
     let by_field = out.cpu().as_ref().and_then(LinuxCpu::idle) == Some(0);
-    let by_map = cpu::unified(out, "cpu.idle") == Some("0");
-    let new = cpu::unified(out, "cpu.weight").is_some()
-        || out.cpu().as_ref().is_some_and(|cpu| cpu::set(cpu.shares()).is_some());
-    if !(by_field || by_map) || new || !cpu::is_idle(known) {
+    let by_map = unified(out, "cpu.idle") == Some("0");
+    let new = unified(out, "cpu.weight").is_some() || Field::CpuShares.is_set(out);
+    if !(by_field || by_map) || new || !is_idle(known) {
         return;
     }
-    let shares = known.cpu().as_ref().and_then(|cpu| cpu::set(cpu.shares()));
-    let weight = match (cpu::unified(known, "cpu.weight"), shares) {
+    let shares = known.cpu().as_ref().and_then(|cpu| set(cpu.shares()));
+    let weight = match (unified(known, "cpu.weight"), shares) {
         (Some(weight), _) => weight.to_owned(),
-        (None, Some(shares)) if by_map => cpu::weight_from_shares(shares).to_string(),
+        (None, Some(shares)) if by_map => weight_from_shares(shares).to_string(),
         (None, Some(shares)) => {
             if let Some(cpu) = out.to_mut().cpu_mut() {
                 cpu.set_shares(Some(shares));
@@ -69,7 +73,8 @@ fn weight(out: &mut Cow<'_, LinuxResources>, known: &LinuxResources) {
     out.set_unified(Some(map));
 }
 
-/// Only who had it turned off wants it turned on; a configuration's `false` is mostly a default.
+/// Drops `disableOOMKiller: false` unless the OOM killer is disabled now: in most configurations the
+/// `false` is a default, and a kernel without the file would refuse the write.
 fn oom_killer(out: &mut Cow<'_, LinuxResources>, known: &LinuxResources) {
     let disabled =
         |r: &LinuxResources| r.memory().as_ref().and_then(LinuxMemory::disable_oom_killer);
