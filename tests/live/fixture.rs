@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use katacg::host::Host;
+use katacg::host::{Host, Version};
 use katacg::manager::{Config, Flags, Manager, Shared, NOBODY};
 use katacg::resources::parse;
 use katacg::{Code, Result};
@@ -209,6 +210,65 @@ impl Drop for Sandbox {
         let left = manager(&self.name, "{}");
         if let Err(e) = left.destroy() {
             println!("left behind: {e}");
+        }
+    }
+}
+
+/// A new cgroup of one hierarchy, empty and with every controller enabled that the hierarchy has.
+pub struct Fresh {
+    pub version: Version,
+    pub controllers: Vec<String>,
+    /// The names and modes of its files.
+    pub files: Vec<(String, u32)>,
+    parent: PathBuf,
+}
+
+impl Fresh {
+    /// Creates one in each hierarchy in which this user may.
+    pub fn in_all_hierarchies() -> Vec<Fresh> {
+        let host = Host::read().unwrap();
+        // Without their prefix the files of cpuset have other names.
+        let hierarchies = host.hierarchies.iter().filter(|h| !h.noprefix);
+        hierarchies
+            .filter_map(|h| Fresh::create(h.version, &h.controllers, &h.mountpoint))
+            .collect()
+    }
+
+    fn create(version: Version, controllers: &[String], mountpoint: &[u8]) -> Option<Fresh> {
+        let top = Path::new(std::ffi::OsStr::from_bytes(mountpoint));
+        let parent = top.join(name().trim_start_matches('/'));
+        fs::create_dir(&parent).ok()?;
+        let (controllers, files) = (controllers.to_vec(), Vec::new());
+        let mut fresh = Fresh { version, controllers, files, parent };
+        if version == Version::V2 {
+            for controller in &fresh.controllers {
+                for at in [top, &fresh.parent] {
+                    let _ = fs::write(at.join("cgroup.subtree_control"), format!("+{controller}"));
+                }
+            }
+        }
+        let child = fresh.parent.join("child");
+        fs::create_dir(&child).unwrap();
+        if version == Version::V2 {
+            let enabled = fs::read_to_string(child.join("cgroup.controllers")).unwrap();
+            fresh.controllers = enabled.split_whitespace().map(str::to_owned).collect();
+        }
+        for entry in fs::read_dir(child).unwrap().map(std::result::Result::unwrap) {
+            let file = entry.metadata().unwrap();
+            if file.is_file() {
+                let mode = file.permissions().mode();
+                fresh.files.push((entry.file_name().into_string().unwrap(), mode));
+            }
+        }
+        Some(fresh)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(self.parent.join("child"));
+        if let Err(e) = fs::remove_dir(&self.parent) {
+            println!("left behind: {}: {e}", self.parent.display());
         }
     }
 }
