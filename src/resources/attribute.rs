@@ -1,11 +1,11 @@
 //! The table of interface files, and the questions that it answers. Pure.
 //!
-//! One row per file says on which kernels the file exists, which OCI fields set it, how its old value
-//! is written back, what systemd does with it and which unit properties stand for it. A file that is
-//! not in the table gets the default of its controller.
+//! One row per file says on which kernels the file exists, which OCI fields set it, how its old
+//! value is written back, what systemd does with it and which unit properties stand for it. A file
+//! that is not in the table gets the default of its controller.
 //!
-//! The table does not hold how a value is converted, the order of writes, retries, missing files and
-//! conditions on other values: those are in the file of the OCI section.
+//! The table does not hold how a value is converted, the order of writes, retries, missing files
+//! and conditions on other values: those are in the file of the OCI section.
 
 mod row;
 mod table;

@@ -1,8 +1,10 @@
 //! CPU weight, bandwidth, burst, idle and realtime.
 //!
-//! v1 has `cpu.shares`, `cpu.cfs_quota_us` and `cpu.cfs_period_us`; v2 has `cpu.weight` and `cpu.max`.
+//! v1 has `cpu.shares`, `cpu.cfs_quota_us` and `cpu.cfs_period_us`; v2 has `cpu.weight` and
+//! `cpu.max`.
 //! Kernel: scheduler/sched-design-CFS.rst, scheduler/sched-bwc.rst, scheduler/sched-rt-group.rst,
-//! admin-guide/cgroup-v2.rst "CPU". systemd: systemd.resource-control(5) "CPU Accounting and Control".
+//! admin-guide/cgroup-v2.rst "CPU". systemd: systemd.resource-control(5) "CPU Accounting and
+//! Control".
 
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 
@@ -53,7 +55,8 @@ fn v1(cpu: &LinuxCpu, target: Target<'_>, out: &mut Plan) -> Result<()> {
         }
     }
     // The kernel checks the new period against the old quota (old quota / new period may exceed the
-    // parent's ratio) and the new burst against the old quota. Both pass after the quota is written.
+    // parent's ratio) and the new burst against the old quota. Both pass after the quota is
+    // written.
     if let Some(period) = set(cpu.period()) {
         let write = target.write("cpu", "cpu.cfs_period_us", period)?;
         out.write(write.retry_after("cpu.cfs_quota_us", quota_set));

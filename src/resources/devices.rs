@@ -9,21 +9,23 @@ use crate::devices::{Devices, Kind, Mode, Number, State};
 use crate::error::{fail, Code, Error, Result};
 use crate::systemd::{Property, Value};
 
-/// The first systemd that needs no device node and no loaded driver for `char-136`, `/dev/char/1:3`.
+/// The first systemd that needs no device node and no loaded driver for `char-136`,
+/// `/dev/char/1:3`.
 const NUMBERS: u32 = 240;
 
 /// Advice for a rule that systemd cannot express.
 const ADVICE: &str = "or set the skip-devices flag and apply the device rules elsewhere";
 
-/// Adds `DeviceAllow` and `DevicePolicy` for this version of systemd to `out`, in the order in which
-/// systemd must get them. Returns warnings.
+/// Adds `DeviceAllow` and `DevicePolicy` for this version of systemd to `out`, in the order in
+/// which systemd must get them. Returns warnings.
 ///
-/// An empty `DeviceAllow` comes first, because an assignment adds to the unit's list. `DevicePolicy`
-/// comes between the two lists. If it came first, systemd would find every unit's files changed and
-/// require a reload (opencontainers/runc#4568), and containers lose their GPUs at a reload (runc#3708).
+/// An empty `DeviceAllow` comes first, because an assignment adds to the unit's list.
+/// `DevicePolicy` comes between the two lists. If it came first, systemd would find every unit's
+/// files changed and require a reload (opencontainers/runc#4568), and containers lose their GPUs at
+/// a reload (runc#3708).
 ///
-/// An empty list of rules denies all devices, as in [`crate::devices`]. A caller without device rules
-/// must not call this function.
+/// An empty list of rules denies all devices, as in [`crate::devices`]. A caller without device
+/// rules must not call this function.
 ///
 /// # Errors
 /// `out` is unchanged.

@@ -1,8 +1,8 @@
 //! Fields that a call omits and that would change all the same.
 //!
 //! `cpu.max` holds quota and period, and the kernel resets the weight of a cgroup that stops being
-//! idle. Such fields are filled in with the current resources, so that an omitted field keeps its value
-//! on every layout.
+//! idle. Such fields are filled in with the current resources, so that an omitted field keeps its
+//! value on every layout.
 
 use std::borrow::Cow;
 
@@ -73,8 +73,8 @@ fn weight(out: &mut Cow<'_, LinuxResources>, known: &LinuxResources) {
     out.set_unified(Some(map));
 }
 
-/// Drops `disableOOMKiller: false` unless the OOM killer is disabled now: in most configurations the
-/// `false` is a default, and a kernel without the file would refuse the write.
+/// Drops `disableOOMKiller: false` unless the OOM killer is disabled now: in most configurations
+/// the `false` is a default that asks for nothing.
 fn oom_killer(out: &mut Cow<'_, LinuxResources>, known: &LinuxResources) {
     let disabled =
         |r: &LinuxResources| r.memory().as_ref().and_then(LinuxMemory::disable_oom_killer);

@@ -1,10 +1,11 @@
 //! Block I/O weights and throttles.
 //!
-//! The kernel version and the I/O scheduler decide which weight file exists, so each weight write has
-//! an alternative: v1 `blkio.weight` (CFQ, before Linux 5.0), else `blkio.bfq.weight`; v2
+//! The kernel version and the I/O scheduler decide which weight file exists, so each weight write
+//! has an alternative: v1 `blkio.weight` (CFQ, before Linux 5.0), else `blkio.bfq.weight`; v2
 //! `io.bfq.weight` with the OCI value, else `io.weight` with the value scaled to 1..10000.
-//! Kernel: admin-guide/cgroup-v1/blkio-controller.rst, block/bfq-iosched.rst, admin-guide/cgroup-v2.rst
-//! "IO". systemd: systemd.resource-control(5) "IOWeight=", "IODeviceWeight=".
+//! Kernel: admin-guide/cgroup-v1/blkio-controller.rst, block/bfq-iosched.rst,
+//! admin-guide/cgroup-v2.rst "IO". systemd: systemd.resource-control(5) "IOWeight=",
+//! "IODeviceWeight=".
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources, LinuxThrottleDevice, LinuxWeightDevice};
 
@@ -107,8 +108,9 @@ fn v2(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Adds the weight properties, also per device: when systemd writes a weight it resets the BFQ weight
-/// of every device. Throttles have no property here: systemd keeps throttles that it does not manage.
+/// Adds the weight properties, also per device: when systemd writes a weight it resets the BFQ
+/// weight of every device. Throttles need no property: systemd writes a throttle only if a property
+/// sets one.
 pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
     let (Some(io), Some(version)) = (r.block_io(), out.side("blkio")) else { return };
     let bfq = out.context.bfq;
@@ -148,7 +150,7 @@ pub(super) fn device_property(numbers: &str, weight: u64) -> Value {
 
 /// Returns the `IOWeight` that systemd writes as this `io.bfq.weight`.
 ///
-/// systemd keeps 1 to 100 and divides the part above 100 by 11 (BFQ_WEIGHT in its cgroup.c).
+/// systemd keeps 1 to 100 and divides the part above 100 by 11 (BFQ_WEIGHT in systemd's source).
 pub(super) fn io_weight_from_bfq(weight: u64) -> u64 {
     match weight {
         0..=100 => weight,

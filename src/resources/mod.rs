@@ -1,8 +1,8 @@
 //! Converts OCI resources to a plan and to unit properties. Pure: no file is read or written here.
 //!
 //! Each section of OCI resources has one file with its v1, v2 and systemd side, so that the layouts
-//! cannot drift apart. [`attribute`] is the table of interface files. A new resource is one row there,
-//! and one file here if OCI has a section for it.
+//! cannot drift apart. [`attribute`] is the table of interface files. A new resource is one row
+//! there, and one file here if OCI has a section for it.
 //! OCI: runtime-spec config-linux.md "Control groups".
 
 pub mod attribute;

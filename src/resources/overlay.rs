@@ -139,8 +139,8 @@ fn lay<T: Clone>(
     }
 }
 
-/// Removes files from the old `unified` map that a new field sets too. The map is written last, so its
-/// older value would win over the field.
+/// Removes files from the old `unified` map that a new field sets too. The map is written last, so
+/// its older value would win over the field.
 fn drop_replaced_files(old: &mut LinuxResources, new: &LinuxResources) {
     let Some(map) = old.unified_mut() else { return };
     for row in attribute::with_one_value_on_v2() {

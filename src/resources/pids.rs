@@ -12,8 +12,7 @@ use crate::plan::Plan;
 
 /// Adds the write of `pids.max`. A negative limit means "no limit".
 ///
-/// 0 becomes 1 because systemd refuses `TasksMax=0` and both drivers must agree. With one process
-/// inside, both limits make its fork fail.
+/// 0 becomes 1, because systemd refuses `TasksMax=0` and both drivers must give the same limit.
 pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
     let Some(pids) = r.pids() else { return Ok(()) };
     let value = match pids.limit() {

@@ -67,8 +67,8 @@ fn devices(text: &str, scale: impl Fn(u64) -> u64) -> Value {
     Value::Array("(st)".to_owned(), entries.collect())
 }
 
-/// Reads `CPUWeight`, in which systemd writes idle as 0. The weight of an idle cgroup reads as 0, and
-/// since Linux 6.12 as 1.
+/// Reads `CPUWeight`, in which systemd writes idle as 0. The weight of an idle cgroup reads as 0,
+/// and since Linux 6.12 as 1.
 fn cpu_weight(read: Read<'_>) -> Option<u64> {
     Some(match number(&read("cpu.weight")?)? {
         0 | 1 if read("cpu.idle").as_deref() == Some("1") => 0,

@@ -20,7 +20,7 @@ impl Target<'_> {
     /// Returns whether a resource is written to v2 files.
     ///
     /// A hybrid host uses v2 files for a controller that no v1 hierarchy has and cgroup2 has:
-    /// memory and cpuset on kernels built without MEMCG_V1 and CPUSETS_V1 (since Linux 6.11).
+    /// memory and cpuset on kernels built without CONFIG_MEMCG_V1 and CONFIG_CPUSETS_V1.
     pub fn v2(&self, v1_name: &str, v2_name: &str) -> bool {
         let v1_has = || self.host.find(v1_name).is_some();
         self.host.is_unified() || !v1_has() && self.host.cgroup2_with(v2_name).is_some()

@@ -12,8 +12,8 @@ use super::{cpu, cpuset, io};
 use crate::error::{fail, Code, Result};
 use crate::systemd::Value;
 
-/// Adds the properties, sorted by file name as the files are written. [`oom_policy`] adds the one for
-/// `memory.oom.group`.
+/// Adds the properties, sorted by file name as the files are written. [`oom_policy`] adds the one
+/// for `memory.oom.group`.
 pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) -> Result<()> {
     let Some(map) = r.unified().as_ref().filter(|_| out.target.host.is_unified()) else {
         return Ok(());
@@ -60,8 +60,8 @@ pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) -> R
 
 /// Adds `OOMPolicy` for `memory.oom.group`.
 ///
-/// Only the creation of a unit accepts it. Scopes have it since systemd 253; an older systemd resets
-/// the file at daemon-reload.
+/// Only the creation of a unit accepts it. Scopes have it since systemd 253; an older systemd
+/// resets the file at daemon-reload.
 pub(super) fn oom_policy(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
     let map = r.unified().as_ref().filter(|_| out.target.host.is_unified());
     let Some(value) = map.and_then(|map| map.get("memory.oom.group")) else { return };

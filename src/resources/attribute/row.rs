@@ -187,7 +187,8 @@ pub enum Field {
 }
 
 impl Field {
-    /// Returns whether the resources set the field; an empty list and, where 0 means "unset", 0 do not.
+    /// Returns whether the resources set the field; an empty list and, where 0 means "unset", 0 do
+    /// not.
     pub(in crate::resources) fn is_set(self, r: &LinuxResources) -> bool {
         let (cpu, memory) = (r.cpu().as_ref(), r.memory().as_ref());
         let (io, network) = (r.block_io().as_ref(), r.network().as_ref());

@@ -163,14 +163,15 @@ pub(super) static FILES: &[InterfaceFile] = &[
         .needs(ZSWAP)
         .systemd_writes()
         .property(&[("MemoryZSwapMax", Form::Bytes)]),
-    // MemoryZSwapWriteback (since systemd 256) is not told; systemd writes its default.
+    // systemd 256 and later write MemoryZSwapWriteback, which this library does not set.
     file("memory.zswap.writeback").v2((6, 8)).needs(ZSWAP).systemd_resets(),
-    // OOMPolicy (see UnitProperty) only exists when a unit is created.
+    // OOMPolicy is only accepted when a unit is created.
     file("memory.oom.group").v2((4, 19)).systemd_resets(),
     file("memory.reclaim").v2((5, 19)).command(),
     file("memory.peak").v2((5, 19)).command(),
     file("memory.swap.peak").v2((6, 5)).needs(SWAP).command(),
-    // io. blkio.weight comes before blkio.bfq.weight, io.bfq.weight before io.weight.
+    // io. blkio.weight comes before blkio.bfq.weight, io.bfq.weight before io.weight. systemd
+    // resets weights that have a property, too: the property is on another scale or lacks devices.
     file("blkio.weight")
         .v1(ALWAYS)
         .until((5, 0))
