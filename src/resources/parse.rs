@@ -1,7 +1,7 @@
 //! Parses OCI resources from JSON.
 //!
-//! The OCI types alone accept arrays for objects and read an absent limit as 0; [`shape`] tells
-//! these apart. OCI: runtime-spec config-linux.md "Control groups".
+//! The OCI types alone accept arrays for objects and read an absent limit as 0; the module shape
+//! tells these apart. OCI: runtime-spec config-linux.md "Control groups".
 
 use std::collections::BTreeMap;
 
