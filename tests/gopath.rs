@@ -1,7 +1,8 @@
 //! `filepath.Clean` against an independent model, beyond the golden data: the rewriting rules
 //! of Go's documentation, applied until none fits. And the laws that tie the functions together.
 
-use katacg::kata::{gopath, path};
+use katacg::kata::{path, rules};
+use katacg::path::lexical;
 use proptest::prelude::*;
 
 /// The documentation's rules, one replacement at a time.
@@ -78,19 +79,19 @@ proptest! {
 
     #[test]
     fn clean_is_what_go_documents(path in paths()) {
-        prop_assert_eq!(gopath::clean(&path), model_clean(&path));
+        prop_assert_eq!(lexical::clean(&path), model_clean(&path));
     }
 
     #[test]
     fn cleaning_again_changes_nothing(path in paths()) {
-        let once = gopath::clean(&path);
-        prop_assert_eq!(gopath::clean(&once), once);
+        let once = lexical::clean(&path);
+        prop_assert_eq!(lexical::clean(&once), once);
     }
 
     #[test]
     fn a_valid_path_never_escapes(path in paths()) {
-        if let Ok(valid) = path::validate(&path, path::Rules::default()) {
-            if !path::is_systemd(&path) {
+        if let Ok(valid) = path::validate(&path, rules::Rules::default()) {
+            if !rules::is_systemd(&path) {
                 prop_assert_eq!(valid.first(), Some(&b'/'));
                 prop_assert!(!valid.split(|&b| b == b'/').any(|part| part == b".."));
             }
@@ -99,18 +100,18 @@ proptest! {
 
     #[test]
     fn strict_mode_leaves_a_name_of_its_own(path in paths()) {
-        let rules = path::Rules { strict: true, ..path::Rules::default() };
+        let rules = rules::Rules { strict: true, ..rules::Rules::default() };
         if path::validate(&path, rules).is_ok() {
             // Cleaned from the root, it is not the root: nobody else's cgroup.
-            let rooted = gopath::clean(&[b"/", &path[..]].concat());
+            let rooted = lexical::clean(&[b"/", &path[..]].concat());
             prop_assert_ne!(rooted, b"/".to_vec());
         }
     }
 
     #[test]
     fn dir_and_base_are_the_halves_of_a_clean_path(path in paths()) {
-        let clean = gopath::clean(&path);
-        let joined = gopath::join(&[&gopath::dir(&clean), gopath::base(&clean)]);
+        let clean = lexical::clean(&path);
+        let joined = lexical::join(&[&lexical::dir(&clean), lexical::base(&clean)]);
         prop_assert_eq!(joined, clean);
     }
 }
@@ -133,7 +134,7 @@ fn the_systemd_test_is_the_originals() {
             .collect();
         for s in &all {
             let wanted = original.find(s).is_some_and(|m| m.as_bytes() == s);
-            assert_eq!(path::is_systemd(s), wanted, "{s:?}");
+            assert_eq!(rules::is_systemd(s), wanted, "{s:?}");
             matched += usize::from(wanted);
         }
     }
@@ -145,9 +146,9 @@ fn the_systemd_test_is_the_originals() {
 fn long_paths_take_linear_time() {
     // Quadratic would be minutes.
     let long = |part: &[u8]| part.repeat((1 << 20) / part.len());
-    assert_eq!(gopath::clean(&long(b"/")), b"/");
-    assert_eq!(gopath::clean(&long(b"a/../")), b".");
-    assert_eq!(gopath::clean(&long(b"../")).len(), (1 << 20) / 3 * 3 - 1);
-    assert_eq!(gopath::clean(&long(b"ab/")).len(), (1 << 20) / 3 * 3 - 1);
-    assert!(katacg::kata::slice::expand(&[&long(b"a-")[..], b"b.slice"].concat()).is_err());
+    assert_eq!(lexical::clean(&long(b"/")), b"/");
+    assert_eq!(lexical::clean(&long(b"a/../")), b".");
+    assert_eq!(lexical::clean(&long(b"../")).len(), (1 << 20) / 3 * 3 - 1);
+    assert_eq!(lexical::clean(&long(b"ab/")).len(), (1 << 20) / 3 * 3 - 1);
+    assert!(katacg::path::slice::expand(&[&long(b"a-")[..], b"b.slice"].concat()).is_err());
 }

@@ -1,6 +1,6 @@
 //! What a host's mounts mean, for hosts of every kind.
 
-use katacg::host::{Host, Layout, Sources, Version};
+use katacg::host::{HostInfo, Layout, Sources, Version};
 use katacg::Code;
 
 const V1: &str = "\
@@ -14,16 +14,16 @@ const V1: &str = "\
 ";
 const OWN_V1: &str = "4:devices:/user.slice\n3:memory:/user.slice\n2:cpu,cpuacct:/user.slice\n1:name=systemd:/user.slice/session.scope\n";
 
-fn host(mountinfo: &str, cgroup: &str) -> Host {
+fn host(mountinfo: &str, cgroup: &str) -> HostInfo {
     parse(mountinfo.as_bytes(), cgroup, b"", 0).unwrap()
 }
 
-fn parse(mountinfo: &[u8], cgroup: &str, uid_map: &[u8], euid: u32) -> katacg::Result<Host> {
-    Host::parse(Sources { mountinfo, cgroup: cgroup.as_bytes(), uid_map, euid, controllers: b"" })
+fn parse(mountinfo: &[u8], cgroup: &str, uid_map: &[u8], euid: u32) -> katacg::Result<HostInfo> {
+    HostInfo::parse(Sources { mountinfo, cgroup: cgroup.as_bytes(), uid_map, euid, controllers: b"" })
 }
 
-fn mount(host: &Host, controller: &str) -> String {
-    String::from_utf8(host.hierarchy(controller).unwrap().mountpoint.clone()).unwrap()
+fn mount(host: &HostInfo, controller: &str) -> String {
+    String::from_utf8(host.hierarchy_of(controller).unwrap().mountpoint.clone()).unwrap()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn legacy_with_co_mounted_controllers() {
     assert_eq!(mount(&host, "cpu"), "/sys/fs/cgroup/cpu,cpuacct");
     assert_eq!(host.find("cpu"), host.find("cpuacct"));
     assert_eq!(mount(&host, "systemd"), mount(&host, "name=systemd"));
-    assert_eq!(host.hierarchy("cpu").unwrap().own.as_deref(), Some(&b"/user.slice"[..]));
+    assert_eq!(host.hierarchy_of("cpu").unwrap().own.as_deref(), Some(&b"/user.slice"[..]));
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn hybrid_keeps_the_cgroup2_mount_beside() {
     let host = host(&text, &format!("{OWN_V1}0::/user.slice\n"));
     assert_eq!(host.layout, Layout::Hybrid);
     assert_eq!(mount(&host, ""), "/sys/fs/cgroup/unified");
-    assert_eq!(host.hierarchy("").unwrap().version, Version::V2);
+    assert_eq!(host.hierarchy_of("").unwrap().version, Version::V2);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_container_without_a_cgroup_namespace() {
     // The mount shows the container's part only; /proc/self/cgroup names it from the host's root.
     let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
     let host = host(text, "1:cpu:/docker/abc/nested\n");
-    let cpu = host.hierarchy("cpu").unwrap();
+    let cpu = host.hierarchy_of("cpu").unwrap();
     assert_eq!(cpu.own_below_mount().as_deref(), Some(&b"nested"[..]));
     assert_eq!(cpu.root, b"/docker/abc");
 }
@@ -97,7 +97,7 @@ fn a_container_without_a_cgroup_namespace() {
 fn a_mount_root_that_does_not_show_us() {
     let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
     let host = host(text, "1:cpu:/docker/abcdef\n");
-    assert_eq!(host.hierarchy("cpu").unwrap().own_below_mount(), None);
+    assert_eq!(host.hierarchy_of("cpu").unwrap().own_below_mount(), None);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn no_cgroups_at_all_is_an_error() {
 
 #[test]
 fn a_missing_controller_names_what_is_there() {
-    let error = host(V1, OWN_V1).hierarchy("hugetlb").unwrap_err();
+    let error = host(V1, OWN_V1).hierarchy_of("hugetlb").unwrap_err();
     assert_eq!(error.code(), Code::NotMounted);
     assert!(
         error.to_string().contains("hugetlb") && error.to_string().contains("memory"),
@@ -147,7 +147,7 @@ fn a_malformed_proc_cgroup_is_an_error() {
     assert!(error.to_string().contains("no colons here"), "{error}");
     // A path may hold colons.
     let host = host(V1, "2:cpu,cpuacct:/a:b:c\n");
-    assert_eq!(host.hierarchy("cpu").unwrap().own.as_deref(), Some(&b"/a:b:c"[..]));
+    assert_eq!(host.hierarchy_of("cpu").unwrap().own.as_deref(), Some(&b"/a:b:c"[..]));
 }
 
 #[test]
@@ -185,10 +185,10 @@ fn bytes_that_are_not_utf8() {
 /// The machine that this runs on agrees with itself.
 #[test]
 fn this_host_is_readable() {
-    let host = Host::read().unwrap();
+    let host = HostInfo::read().unwrap();
     assert!(!host.hierarchies.is_empty());
-    let trees = katacg::cgroupfs::Trees::new(host);
-    for index in 0..trees.host().hierarchies.len() {
-        trees.get(index).unwrap();
+    let trees = katacg::cgroupfs::Hierarchies::new(host);
+    for id in trees.info().ids() {
+        trees.cgroup(id, b"").unwrap();
     }
 }

@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use katacg::cgroupfs::Trees;
-use katacg::host::{Host, Sources};
-use katacg::manager::{Config, Manager, Shared};
+use katacg::host::{HostInfo, Sources};
+use katacg::{Config, Host, Manager};
 use katacg::resources::parse;
 use katacg::{Code, Error};
 use oci_spec::runtime::LinuxResources;
@@ -245,13 +244,13 @@ fn a_whole_specification_or_its_linux_object() {
 
 #[test]
 fn a_truncated_state_says_where() {
-    let host = Host::parse(Sources {
+    let host = HostInfo::parse(Sources {
         mountinfo: b"30 26 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
         cgroup: b"0::/\n",
         ..Sources::default()
     })
     .unwrap();
-    let shared = Arc::new(Shared::new(Trees::new(host)));
+    let shared = Arc::new(Host::new(host));
     let resources = parse::resources(valid().as_bytes()).unwrap();
     let config = Config { path: b"/a/\xff".to_vec(), resources, ..Config::default() };
     let manager = Manager::new(Arc::clone(&shared), config).unwrap();

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use common::{vectors, Vector};
 use katacg::host::v1mount;
-use katacg::kata::path::{self, Generation, Rules};
-use katacg::kata::{cpu, gopath, slice};
+use katacg::kata::rules::{self, Generation, Rules};
+use katacg::kata::{cpu, path};
+use katacg::path::{lexical, slice};
 use katacg::Result;
 use oci_spec::runtime::LinuxCpu;
 use serde_json::{json, Value};
@@ -43,23 +44,23 @@ fn run(v: &Vector) -> Result<Value> {
         "validCgroupPath" => validate(v, Generation::K0),
         "k1.ValidCgroupPath" => validate(v, Generation::K1),
         "k3.ValidCgroupPath" => validate(v, Generation::K3 { unified: v.flag("v2") }),
-        "isSystemdCgroup" => Ok(json!(path::is_systemd(&path()))),
-        "k1.IsSystemdCgroup" => Ok(json!(path::is_systemd_slice(&path()))),
+        "isSystemdCgroup" => Ok(json!(rules::is_systemd(&path()))),
+        "k1.IsSystemdCgroup" => Ok(json!(rules::is_systemd_slice(&path()))),
         "renameCgroupPath" => path::rename(&path()).map(|out| common::bytes(&out)),
         "k3.RenameCgroupPath" => path::rename_k3(&path()).map(|out| common::bytes(&out)),
         "cgroupNoConstraintsPath" => text(&path::no_constraints(&path())),
         "parentPath" => text(&path::parent(&path())),
         "guestCgroupsPath" => text(&path::guest(&path())),
-        "k3.getSliceAndUnit" => slice::slice_and_unit_k3(&path())
+        "k3.getSliceAndUnit" => path::slice_and_unit_k3(&path())
             .map(|(slice, unit)| json!([common::bytes(&slice), common::bytes(&unit)])),
         "subsystemPath" => {
             text(&path::subsystem_path(&v.bytes("root"), &v.bytes("subsystem"), &path()))
         }
         "runc.ExpandSlice" => slice::expand(&v.bytes("slice")).map(|out| common::bytes(&out)),
-        "runc.CleanPath" => text(&gopath::clean_confined(&path())),
-        "filepath.Clean" => text(&gopath::clean(&path())),
-        "filepath.Dir" => text(&gopath::dir(&path())),
-        "filepath.Base" => text(gopath::base(&path())),
+        "runc.CleanPath" => text(&lexical::clean_confined(&path())),
+        "filepath.Clean" => text(&lexical::clean(&path())),
+        "filepath.Dir" => text(&lexical::dir(&path())),
+        "filepath.Base" => text(lexical::base(&path())),
         "v1MountPoint" => v1mount::find(&v.bytes("mountinfo")).map(|out| common::bytes(&out)),
         "runc.FindCgroupMountpointDir" => {
             v1mount::find_any(&v.bytes("mountinfo")).map(|out| common::bytes(&out))

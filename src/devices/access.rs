@@ -1,28 +1,28 @@
-//! What may be done with a device.
+//! The kinds of access to a device: read, write, create a node.
 
 use std::fmt;
 
-/// A set of accesses. The bits are the kernel's `BPF_DEVCG_ACC_*`.
+/// A set of accesses. The bits are `BPF_DEVCG_ACC_*` of linux/bpf.h.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Access(u8);
 
 impl Access {
-    /// None at all.
+    /// No access.
     pub const NONE: Access = Access(0);
-    /// `m`: make a node.
+    /// `m`: create a node.
     pub const MKNOD: Access = Access(1);
     /// `r`: open for reading.
     pub const READ: Access = Access(2);
     /// `w`: open for writing.
     pub const WRITE: Access = Access(4);
-    /// `rwm`
+    /// `rwm`: every access.
     pub const ALL: Access = Access(7);
 
-    /// In the order in which they are written.
+    /// The letters, in the order in which text has them.
     const LETTERS: [(char, Access); 3] =
         [('r', Access::READ), ('w', Access::WRITE), ('m', Access::MKNOD)];
 
-    /// Reads letters, in any order; `Err` is the first that is not one of `rwm`.
+    /// Parses letters in any order. `Err` has the first letter that is none of `rwm`.
     pub fn parse(letters: &str) -> Result<Access, char> {
         letters.chars().try_fold(Access::NONE, |sum, letter| {
             let known = Access::LETTERS.iter().find(|(l, _)| *l == letter);
@@ -30,40 +30,40 @@ impl Access {
         })
     }
 
-    /// The kernel's bits.
+    /// Returns the kernel's bits.
     pub fn bits(self) -> u8 {
         self.0
     }
 
-    /// Those in either.
+    /// Returns the accesses of both sets.
     #[must_use]
     pub fn with(self, other: Access) -> Access {
         Access(self.0 | other.0)
     }
 
-    /// Those that `other` does not have.
+    /// Returns the accesses that `other` lacks.
     #[must_use]
     pub fn without(self, other: Access) -> Access {
         Access(self.0 & !other.0)
     }
 
-    /// Whether any is in both.
+    /// Returns whether both sets have a common access.
     pub fn overlaps(self, other: Access) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether all of `other` are in it.
+    /// Returns whether the set has every access of `other`.
     pub fn contains(self, other: Access) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether there is none.
+    /// Returns whether the set has no access.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 }
 
-/// As letters, in the order `rwm`.
+/// Writes the letters in the order `rwm`.
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let had = Access::LETTERS.iter().filter(|(_, access)| self.contains(*access));

@@ -1,9 +1,11 @@
-//! Device rules: what a list of OCI rules, taken in order, comes to.
+//! Device rules: computes the result of a list of OCI rules.
 //!
-//! Rules are written as a history ("deny all, allow these, but not that one"), and every way to
-//! enforce them wants the outcome: cgroup v1 a list of exceptions to a default, systemd a list of
-//! what is allowed, cgroup v2 a program. [`State`] is the outcome. What cannot be said as a
-//! default and exceptions to it is an error, never something near it.
+//! OCI rules apply in order ("deny all, allow these, deny that one"). Every enforcement needs the
+//! result: cgroup v1 takes a default and exceptions, systemd a list of allowed devices, cgroup v2 a
+//! BPF program. [`State`] is the result: a default and exceptions. Rules that have no such result
+//! are an error and are never approximated.
+//! OCI: runtime-spec config-linux.md "Allowed Device list".
+//! Kernel: admin-guide/cgroup-v1/devices.rst, admin-guide/cgroup-v2.rst "Device controller".
 
 mod access;
 mod rule;

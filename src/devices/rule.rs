@@ -1,4 +1,4 @@
-//! One rule.
+//! One device rule, parsed from its OCI form.
 
 use std::fmt;
 
@@ -30,16 +30,16 @@ impl fmt::Display for Kind {
 pub enum Number {
     /// `*`
     Any,
-    /// This one.
+    /// One number.
     Is(u32),
 }
 
 impl Number {
-    /// OCI's form: absent or -1 is every number, and never 0.
+    /// Converts OCI's form: an absent number and -1 mean every number. None for an invalid number.
     fn from_oci(number: Option<i64>) -> Option<Number> {
         match number {
             None | Some(-1) => Some(Number::Any),
-            // Cgroup v1 keeps `*` as the largest number and takes that number for it.
+            // cgroup v1 stores `*` as u32::MAX, so that number cannot be a device's.
             Some(n) => u32::try_from(n).ok().filter(|n| *n != u32::MAX).map(Number::Is),
         }
     }
@@ -62,7 +62,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// A set of devices: `c 1:3`, `b 8:*`. In order of major, minor and kind, `*` before numbers.
+/// A set of devices: `c 1:3`, `b 8:*`. Sorted by major, minor and kind, with `*` before numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Devices {
     /// Major number.
@@ -74,14 +74,14 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// Whether all of `other` are in it.
+    /// Returns whether the set has every device of `other`.
     pub fn contains(&self, other: &Devices) -> bool {
         self.kind == other.kind
             && self.major.contains(other.major)
             && self.minor.contains(other.minor)
     }
 
-    /// Whether any device is in both.
+    /// Returns whether both sets have a common device.
     pub fn overlaps(&self, other: &Devices) -> bool {
         self.kind == other.kind
             && self.major.overlaps(other.major)
@@ -95,26 +95,26 @@ impl fmt::Display for Devices {
     }
 }
 
-/// A rule.
+/// A device rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
-    /// Allow or deny.
+    /// The rule allows access; otherwise it denies access.
     pub allow: bool,
-    /// What it is for; `None` is type `a`: every device there is, with every access.
+    /// The devices of the rule. None is type `a`: every device, with every access.
     pub devices: Option<Devices>,
-    /// Never empty; [`Access::ALL`] for type `a`.
+    /// The accesses of the rule. Never empty; [`Access::ALL`] for type `a`.
     pub access: Access,
 }
 
 impl Rule {
-    /// An OCI rule. Without a type it is of type `a`.
+    /// Converts an OCI rule. A rule without a type has type `a`.
     ///
-    /// A rule of type `a` is for every device and every access, whatever else it has, as in the
-    /// kernel's devices.allow and in runc; a warning says what it has besides.
+    /// Type `a` means every device and every access, as in the kernel's devices.allow and in runc.
+    /// Its numbers and accesses are ignored with a warning.
     ///
     /// # Errors
-    /// [`Code::Value`]: no access, a letter that is none of `rwm`, a number below -1 or above
-    /// 4294967294, a type that is none of `a`, `b`, `c`.
+    /// [`Code::Value`]: the access is empty or has a letter that is none of `rwm`; a
+    /// number is below -1 or above 4294967294; the type is none of `a`, `b`, `c`.
     pub fn from_oci(rule: &LinuxDeviceCgroup, warnings: &mut Vec<String>) -> Result<Rule> {
         let allow = rule.allow();
         let access = match rule.access().as_deref().unwrap_or_default() {
@@ -158,7 +158,8 @@ impl Rule {
     }
 }
 
-/// As the kernel's devices.allow and devices.deny take it, after the verb.
+/// Writes `allow` or `deny`, and then the text that the kernel's devices.allow and devices.deny
+/// take.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.allow { "allow " } else { "deny " })?;

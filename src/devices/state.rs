@@ -1,4 +1,4 @@
-//! What rules come to.
+//! The result of device rules: a default and exceptions to it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,20 +8,20 @@ use oci_spec::runtime::LinuxDeviceCgroup;
 use super::{Access, Devices, Kind, Number, Rule};
 use crate::error::{fail, Code, Result};
 
-/// What holds for a device that no exception is for.
+/// The default for devices without an exception.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Nothing is allowed but the exceptions.
+    /// Deny all devices but the exceptions.
     #[default]
     Deny,
-    /// Everything is allowed but the exceptions.
+    /// Allow all devices but the exceptions.
     Allow,
 }
 
-/// A default, and exceptions to it. The initial state denies all.
+/// A default and exceptions to it. The initial state denies all devices.
 ///
-/// An exception may lie within another one (`c 1:3 r` beside `c 1:* w`), because the kernel's
-/// list has it so and a transition must be able to take each away again.
+/// One exception may include another (`c 1:* w` and `c 1:3 r`). The kernel's list keeps both, and a
+/// transition must be able to remove each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     mode: Mode,
@@ -29,15 +29,15 @@ pub struct State {
 }
 
 impl State {
-    /// A mode without exceptions.
+    /// Returns a state without exceptions.
     pub fn all(mode: Mode) -> State {
         State { mode, exceptions: BTreeMap::new() }
     }
 
-    /// Rules in order, from deny-all.
+    /// Returns the result of the rules, which start from "deny all".
     ///
     /// # Errors
-    /// As [`Rule::from_oci`] and [`State::apply`], with the rule's index.
+    /// The errors of [`Rule::from_oci`] and [`State::apply`], with the rule's index.
     pub fn from_rules(rules: &[LinuxDeviceCgroup], warnings: &mut Vec<String>) -> Result<State> {
         let mut state = State::default();
         for (index, rule) in rules.iter().enumerate() {
@@ -48,12 +48,13 @@ impl State {
         Ok(state)
     }
 
-    /// One more rule: it overrides the earlier ones as far as it goes. One of type `a` begins anew.
+    /// Applies one more rule. It overrides earlier rules for its devices and accesses. A rule of
+    /// type `a` removes all exceptions and sets the default.
     ///
     /// # Errors
-    /// [`Code::Value`], and the state is as before: the rule takes back a part of an exception
-    /// that is for more devices than the rule is, and the rest of it cannot be said.
-    /// (The kernel ignores such a rule in silence, and so leaves what was to be denied.)
+    /// [`Code::Value`], and the state is unchanged: the rule removes a part of an
+    /// exception that has more devices than the rule, and the rest of the exception has no form.
+    /// The kernel silently ignores such a rule and so leaves access that was to be denied.
     pub fn apply(&mut self, rule: &Rule) -> Result<()> {
         let mode = if rule.allow { Mode::Allow } else { Mode::Deny };
         let Some(devices) = rule.devices else {
@@ -87,27 +88,27 @@ impl State {
         Ok(())
     }
 
-    /// What holds for a device that no exception is for.
+    /// Returns the default for devices without an exception.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// The exceptions, in order of major, minor and kind, `*` first.
+    /// Returns the exceptions, sorted by major, minor and kind, with `*` before numbers.
     pub fn exceptions(&self) -> impl Iterator<Item = (Devices, Access)> + '_ {
         self.exceptions.iter().map(|(devices, access)| (*devices, *access))
     }
 
-    /// The exception for exactly these devices; none is no access.
+    /// Returns the exception for exactly these devices, or no access when there is none.
     pub fn exception(&self, devices: &Devices) -> Access {
         self.exceptions.get(devices).copied().unwrap_or_default()
     }
 
-    /// The rule that makes such an exception in this mode.
+    /// Returns the rule that adds such an exception in this mode.
     pub fn rule(&self, devices: Devices, access: Access) -> Rule {
         Rule { allow: self.mode == Mode::Deny, devices: Some(devices), access }
     }
 
-    /// What may be done with one device: what the enforcement must come to, for each access.
+    /// Returns the accesses to one device that every enforcement must allow.
     pub fn allowed(&self, kind: Kind, major: u32, minor: u32) -> Access {
         let device = Devices { major: Number::Is(major), minor: Number::Is(minor), kind };
         let matching = self.exceptions.iter().filter(|(devices, _)| devices.contains(&device));
@@ -119,7 +120,7 @@ impl State {
     }
 }
 
-/// As rules that lead to it: `deny a *:* rwm, allow c 1:3 rw`.
+/// Writes rules that have this result: `deny a *:* rwm, allow c 1:3 rw`.
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let allow = self.mode == Mode::Allow;

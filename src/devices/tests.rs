@@ -1,4 +1,4 @@
-//! Rules to states, and the meaning of both.
+//! Parsing of rules, and the states that rules result in.
 
 use oci_spec::runtime::LinuxDeviceCgroup;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 use super::*;
 use crate::error::{Code, Result};
 
-/// `allow c 1:* rw` as OCI has it.
+/// Returns the OCI form of a rule such as `allow c 1:* rw`.
 fn oci(rule: &str) -> LinuxDeviceCgroup {
     let mut parts = rule.split([' ', ':']);
     let mut next = || parts.next().unwrap();
@@ -31,7 +31,7 @@ fn states(cases: &[(&[&str], &str)]) {
 }
 
 #[test]
-fn no_rule_denies_all() {
+fn empty_rules_deny_all_devices() {
     let state = emulate(&[]).unwrap();
     assert_eq!(state, State::default());
     assert_eq!(state, State::all(Mode::Deny));
@@ -40,7 +40,7 @@ fn no_rule_denies_all() {
 }
 
 #[test]
-fn type_a_begins_anew() {
+fn type_a_removes_all_exceptions() {
     states(&[
         (&["allow a *:* rwm"], "allow a *:* rwm"),
         (&["deny a *:* rwm"], "deny a *:* rwm"),
@@ -59,7 +59,7 @@ fn exceptions_are_added_and_merged() {
         (&["allow b 5:* rw", "allow b 5:* rm"], "deny a *:* rwm, allow b 5:* rwm"),
         (&["allow b 5:12 rw", "allow b 5:12 r"], "deny a *:* rwm, allow b 5:12 rw"),
         (&["allow b 5:12 rr"], "deny a *:* rwm, allow b 5:12 r"),
-        // One inside another stays, as in the kernel's list.
+        // An exception that another one includes stays, as in the kernel's list.
         (
             &["allow c 42:* rwm", "allow c 42:1337 rm"],
             "deny a *:* rwm, allow c 42:* rwm, allow c 42:1337 rm",
@@ -72,14 +72,14 @@ fn exceptions_are_added_and_merged() {
 }
 
 #[test]
-fn exceptions_are_taken_back() {
+fn exceptions_are_removed_by_opposite_rules() {
     states(&[
         (&["allow c 42:7 rm", "allow b 1:5 r", "deny c 42:7 rm"], "deny a *:* rwm, allow b 1:5 r"),
         (&["allow b 1:5 r", "deny c 4:1 rw"], "deny a *:* rwm, allow b 1:5 r"),
         (&["allow c 42:7 w", "deny c 42:7 rw"], "deny a *:* rwm"),
         (&["allow c 42:7 rm", "deny c 42:7 r"], "deny a *:* rwm, allow c 42:7 m"),
         (&["allow a *:* rwm", "deny c 1:3 rw", "allow c 1:3 w"], "allow a *:* rwm, deny c 1:3 r"),
-        // What a wildcard takes back, it takes back of every exception in it.
+        // A wildcard removes its accesses from every exception that it includes.
         (
             &["allow c 1:3 rwm", "allow c 1:5 r", "allow b 1:3 r", "deny c 1:* r"],
             "deny a *:* rwm, allow b 1:3 r, allow c 1:3 wm",
@@ -88,7 +88,7 @@ fn exceptions_are_taken_back() {
             &["allow c 1:3 rwm", "allow c *:5 rw", "allow c 7:* m", "deny c *:* rwm"],
             "deny a *:* rwm",
         ),
-        // No hole: the wildcard does not have that access.
+        // The wildcard exception lacks this access, so it loses nothing.
         (
             &["allow c 42:* wm", "allow c 42:7 r", "deny c 42:7 r"],
             "deny a *:* rwm, allow c 42:* wm",
@@ -97,14 +97,14 @@ fn exceptions_are_taken_back() {
 }
 
 #[test]
-fn holes_are_errors_that_name_both() {
+fn a_hole_in_a_wildcard_is_refused_with_both_rules_named() {
     for (first, second) in [
         ("allow c 42:* rm", "deny c 42:7 r"),
         ("allow c *:7 rm", "deny c 42:7 r"),
         ("allow c *:* rm", "deny c 42:7 r"),
         ("allow c *:* rm", "deny c 42:* rw"),
         ("allow b *:* rwm", "deny b *:7 m"),
-        // Neither lies within the other.
+        // Neither rule includes the other.
         ("allow c *:7 rm", "deny c 42:* r"),
         ("allow c 42:* rm", "deny c *:7 r"),
     ] {
@@ -115,7 +115,7 @@ fn holes_are_errors_that_name_both() {
         assert!(text.contains(&format!("{first:?}")), "{text}");
         assert!(text.contains(&format!("{second:?}")), "{text}");
 
-        // And the other way round.
+        // The same with allow and deny exchanged.
         let invert = |rule: &str| match rule.strip_prefix("deny") {
             Some(rest) => format!("allow{rest}"),
             None => rule.replacen("allow", "deny", 1),
@@ -127,7 +127,7 @@ fn holes_are_errors_that_name_both() {
 }
 
 #[test]
-fn a_failed_rule_changes_nothing() {
+fn a_refused_rule_leaves_the_state_unchanged() {
     let mut state = emulate(&["allow c 1:* rw", "allow c 1:3 rwm"]).unwrap();
     let before = state.clone();
     let rule = Rule::from_oci(&oci("deny c 1:3 rwm"), &mut Vec::new()).unwrap();
@@ -142,7 +142,7 @@ fn parse(json: Value) -> (Result<Rule>, Vec<String>) {
 }
 
 #[test]
-fn what_is_missing_is_everything() {
+fn absent_type_and_numbers_mean_all_devices() {
     for (json, text) in [
         (json!({"allow": false, "access": "rwm"}), "deny a *:* rwm"),
         (json!({"access": "rwm"}), "deny a *:* rwm"),
@@ -166,7 +166,7 @@ fn what_is_missing_is_everything() {
 }
 
 #[test]
-fn type_a_with_more_is_warned_of() {
+fn type_a_with_numbers_or_fewer_accesses_is_warned_of() {
     for (json, text) in [
         (json!({"allow": true, "major": 10, "minor": 229, "access": "rwm"}), "allow a *:* rwm"),
         (json!({"type": "a", "major": 0, "minor": 0, "access": "rwm"}), "deny a *:* rwm"),
@@ -180,7 +180,7 @@ fn type_a_with_more_is_warned_of() {
 }
 
 #[test]
-fn what_is_no_rule() {
+fn invalid_rules_are_refused() {
     for (json, text) in [
         (json!({"type": "c", "major": 1, "minor": 3}), "access cannot be empty"),
         (json!({"type": "c", "major": 1, "minor": 3, "access": ""}), "access cannot be empty"),
@@ -204,7 +204,7 @@ fn what_is_no_rule() {
 }
 
 #[test]
-fn exceptions_are_in_order() {
+fn exceptions_are_sorted_and_their_text_leads_to_the_same_state() {
     let state = emulate(&[
         "allow c 10:200 rwm",
         "allow c 5:2 rwm",
@@ -220,13 +220,13 @@ fn exceptions_are_in_order() {
     let devices = state.exceptions().last().unwrap().0;
     assert_eq!(state.exception(&devices), Access::ALL);
     assert_eq!(state.exception(&Devices { kind: Kind::Block, ..devices }), Access::NONE);
-    // The rules that it reads as lead to it.
+    // The state's text is a list of rules with the same result.
     let text = state.to_string();
     assert_eq!(emulate(&text.split(", ").collect::<Vec<_>>()).unwrap(), state);
 }
 
 #[test]
-fn access_is_the_kernels_bits() {
+fn access_has_the_bits_of_the_kernel() {
     let all = Access::READ.with(Access::WRITE).with(Access::MKNOD);
     assert_eq!((all, all.bits()), (Access::ALL, 7));
     assert_eq!(Access::parse("m").unwrap().bits(), 1);
@@ -255,14 +255,14 @@ fn rules() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
-    /// For each device and access the last rule that is for it decides.
+    /// For each device and access, the last rule with that device and access decides.
     #[test]
     fn the_last_rule_decides(rules in rules()) {
         let mut state = State::default();
         let mut taken = Vec::new();
         for rule in &rules {
             let rule = Rule::from_oci(&oci(rule), &mut Vec::new()).unwrap();
-            // One that is refused is as if it were not there.
+            // A refused rule has no effect.
             if state.apply(&rule).is_ok() {
                 taken.push(rule);
             }

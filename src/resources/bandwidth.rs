@@ -1,28 +1,37 @@
-//! CPU bandwidth as systemd counts it: CPU time a second, in whole percent.
+//! CPU bandwidth: a quota of microseconds in each period.
+//!
+//! systemd counts CPU time per second (`CPUQuotaPerSecUSec`) and rounds it up to whole percent.
+//! Kernel: scheduler/sched-bwc.rst, admin-guide/cgroup-v2.rst "cpu.max".
+//! systemd: systemd.resource-control(5) "CPUQuota=", "CPUQuotaPeriodSec=".
 
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 
-use super::cpu::{set, unified, DEFAULT_PERIOD};
-use super::properties::{Draft, INFINITY};
+use super::attribute;
+use super::oci::{set, unified};
+use super::property_builder::{PropertyBuilder, INFINITY};
 
-/// What systemd keeps 1 % as, in microseconds a second.
+/// The kernel's default period in microseconds.
+pub(super) const DEFAULT_PERIOD: u64 = 100_000;
+/// One percent, in microseconds per second: the unit in which systemd counts.
 const PERCENT: u64 = 10_000;
 const SECOND: u64 = 1_000_000;
 
-/// Quota and period as they will be in force; microseconds.
+/// A quota and its period, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bandwidth {
-    /// Below 1 is no limit.
+    /// Values below 1 mean "no limit".
     quota: i64,
     period: u64,
 }
 
 impl Bandwidth {
+    /// Returns a bandwidth; a period of 0 becomes 1.
     pub(super) fn new(quota: i64, period: u64) -> Bandwidth {
         Bandwidth { quota, period: period.max(1) }
     }
 
-    /// Of a call; what it leaves out keeps what was known.
+    /// Returns the bandwidth that a call asks for, or None when the call has neither field. The
+    /// field that the call omits is taken from `known`.
     pub(super) fn of(cpu: &LinuxCpu, known: &LinuxResources) -> Option<Bandwidth> {
         let (quota, period) = (set(cpu.quota()), set(cpu.period()));
         if quota.is_none() && period.is_none() {
@@ -32,7 +41,7 @@ impl Bandwidth {
         Some(Bandwidth::new(quota.unwrap_or(known.quota), period.unwrap_or(known.period)))
     }
 
-    /// As it was set before, by the map or by the fields; none when it was not.
+    /// Returns the bandwidth that `known` sets, by the `unified` map or by the fields.
     pub(super) fn known(known: &LinuxResources) -> Option<Bandwidth> {
         if let Some(text) = unified(known, "cpu.max") {
             return Bandwidth::parse(text, DEFAULT_PERIOD);
@@ -43,7 +52,7 @@ impl Bandwidth {
             .then(|| Bandwidth::new(quota.unwrap_or(-1), period.unwrap_or(DEFAULT_PERIOD)))
     }
 
-    /// `QUOTA|max [PERIOD]`, the text of `cpu.max`.
+    /// Parses `QUOTA|max [PERIOD]`, the text of `cpu.max`; `period` is used when the text has none.
     pub(super) fn parse(text: &str, period: u64) -> Option<Bandwidth> {
         let mut words = text.split_ascii_whitespace();
         let quota = match words.next()? {
@@ -55,33 +64,34 @@ impl Bandwidth {
         whole.then_some(Bandwidth::new(quota, period))
     }
 
-    /// Microseconds in each period; below 1 is no limit.
+    /// Returns the microseconds in each period; values below 1 mean "no limit".
     pub(super) fn quota(self) -> i64 {
         self.quota
     }
 
+    /// Returns the period in microseconds.
     pub(super) fn period(self) -> u64 {
         self.period
     }
 
-    /// CPU time a second, rounded up to whole percent; none without a limit.
+    /// Returns the CPU time per second, rounded up to whole percent; None means "no limit".
     pub(super) fn per_second(self) -> Option<u64> {
         let quota = u64::try_from(self.quota).ok().filter(|&q| q > 0)?;
         let exact = u128::from(quota) * u128::from(SECOND) / u128::from(self.period);
-        // Beyond what systemd can count is no limit.
+        // systemd reads u64::MAX as "no limit".
         let exact = u64::try_from(exact).ok().filter(|&v| v < INFINITY - PERCENT)?;
         Some(exact.div_ceil(PERCENT) * PERCENT)
     }
 
-    /// The quota that systemd writes for that.
+    /// Returns the quota that systemd writes for the rounded percentage.
     pub(super) fn rounded(self) -> i64 {
         let Some(per_second) = self.per_second() else { return self.quota };
-        // Never below what was asked for: the kernel takes no less than a millisecond.
+        // Rounded up, because the kernel refuses a quota below 1 ms.
         let quota = (u128::from(per_second) * u128::from(self.period)).div_ceil(u128::from(SECOND));
         i64::try_from(quota).unwrap_or(self.quota)
     }
 
-    /// As `cpu.max` has it.
+    /// Returns the rounded bandwidth as text for `cpu.max`.
     pub(super) fn text(self) -> String {
         match self.rounded() {
             quota if quota > 0 => format!("{quota} {}", self.period),
@@ -89,11 +99,13 @@ impl Bandwidth {
         }
     }
 
-    /// systemd before 242 always counts in the kernel's default period.
-    pub(super) fn properties(self, out: &mut Draft<'_>) {
+    /// Adds the properties. systemd before 242 has no `CPUQuotaPeriodUSec` and always writes the
+    /// kernel's default period.
+    pub(super) fn properties(self, out: &mut PropertyBuilder<'_>) {
         let default = self.period == DEFAULT_PERIOD;
-        let has = out.facts.version >= 242;
-        if has || !default && out.since(242, "CPUQuotaPeriodUSec", "the CPU period") {
+        let since = attribute::since("CPUQuotaPeriodUSec");
+        let has = out.context.version >= since;
+        if has || !default && out.since(since, "CPUQuotaPeriodUSec", "the CPU period") {
             out.number("CPUQuotaPeriodUSec", self.period);
         }
         out.number("CPUQuotaPerSecUSec", self.per_second().unwrap_or(INFINITY));

@@ -1,35 +1,40 @@
 //! CPU weight, bandwidth, burst, idle and realtime.
 //!
-//! Kernel: admin-guide/cgroup-v2.rst "CPU", scheduler/sched-bwc.rst, scheduler/sched-rt-group.rst.
+//! v1 has `cpu.shares`, `cpu.cfs_quota_us` and `cpu.cfs_period_us`; v2 has `cpu.weight` and
+//! `cpu.max`.
+//! Kernel: scheduler/sched-design-CFS.rst, scheduler/sched-bwc.rst, scheduler/sched-rt-group.rst,
+//! admin-guide/cgroup-v2.rst "CPU". systemd: systemd.resource-control(5) "CPU Accounting and
+//! Control".
 
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
 
-use super::bandwidth::Bandwidth;
-use super::properties::{Draft, Facts, INFINITY};
-use super::Target;
+use super::attribute;
+use super::bandwidth::{Bandwidth, DEFAULT_PERIOD};
+use super::oci::{is_idle, set};
+use super::property_builder::{PropertyBuilder, PropertyContext, INFINITY};
+use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
 use crate::plan::{Plan, Write};
 
-/// The kernel's default period in microseconds.
-pub(super) const DEFAULT_PERIOD: u64 = 100_000;
-
-pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+/// Adds the writes of the CPU section.
+pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(cpu) = r.cpu() else { return Ok(()) };
     if cpu.idle().is_some_and(|idle| !(0..=1).contains(&idle)) {
         return fail(Code::Value, "cpu.idle must be 0 or 1");
     }
-    if target.v2("cpu", "cpu") {
-        v2(cpu, target, out)
+    if placement.is_v2("cpu", "cpu") {
+        v2(cpu, placement, out)
     } else {
-        v1(cpu, target, out)?;
-        plan_realtime(r, target, out)
+        v1(cpu, placement, out)?;
+        plan_realtime(r, placement, out)
     }
 }
 
-/// Sharing and being idle exclude each other: the kernel refuses a weight for an idle cgroup
-/// (EINVAL), and resets the weight when idle is cleared. So idle goes first, and a weight
-/// beside `idle: 1` is not written.
+/// Returns whether a weight can be written beside the call's `cpu.idle`; warns when it cannot.
+///
+/// The kernel refuses a weight for an idle cgroup (EINVAL) and resets the weight when idle is
+/// cleared. So `cpu.idle` is written before the weight, and `idle: 1` drops the weight.
 fn weight_has_effect(cpu: &LinuxCpu, file: &str, out: &mut Plan) -> bool {
     let idle = cpu.idle() == Some(1);
     if idle {
@@ -38,49 +43,50 @@ fn weight_has_effect(cpu: &LinuxCpu, file: &str, out: &mut Plan) -> bool {
     !idle
 }
 
-fn v1(cpu: &LinuxCpu, target: Target<'_>, out: &mut Plan) -> Result<()> {
+fn v1(cpu: &LinuxCpu, placement: &Placement, out: &mut Plan) -> Result<()> {
     let quota_set = set(cpu.quota()).is_some();
     if let Some(idle) = cpu.idle() {
-        out.write(target.write("cpu", "cpu.idle", idle)?);
+        out.write(Write::limit(placement, "cpu", "cpu.idle", idle)?);
     }
     if let Some(shares) = set(cpu.shares()) {
         if weight_has_effect(cpu, "cpu.shares", out) {
-            // The kernel clamps to 2..262144 without a word.
-            out.write(target.write("cpu", "cpu.shares", shares)?.exact());
+            // The kernel clamps to 2..262144 and reports success: read the value back.
+            out.write(Write::limit(placement, "cpu", "cpu.shares", shares)?.exact());
         }
     }
-    // A period below the current one is refused while the old quota over the new period
-    // exceeds the parent's share; and a burst above the old quota. Both pass after the quota.
+    // The kernel checks the new period against the old quota (old quota / new period may exceed the
+    // parent's ratio) and the new burst against the old quota. Both pass after the quota is
+    // written.
     if let Some(period) = set(cpu.period()) {
-        let write = target.write("cpu", "cpu.cfs_period_us", period)?;
+        let write = Write::limit(placement, "cpu", "cpu.cfs_period_us", period)?;
         out.write(write.retry_after("cpu.cfs_quota_us", quota_set));
     }
     if let Some(burst) = cpu.burst() {
-        let write = target.write("cpu", "cpu.cfs_burst_us", burst)?;
+        let write = Write::limit(placement, "cpu", "cpu.cfs_burst_us", burst)?;
         out.write(burst_write(write, burst).retry_after("cpu.cfs_quota_us", quota_set));
     }
     if let Some(quota) = set(cpu.quota()) {
-        // v1 knows one spelling of "no limit".
-        out.write(target.write("cpu", "cpu.cfs_quota_us", quota.max(-1))?);
+        // v1 accepts only -1 as "no limit".
+        out.write(Write::limit(placement, "cpu", "cpu.cfs_quota_us", quota.max(-1))?);
     }
     Ok(())
 }
 
-fn v2(cpu: &LinuxCpu, target: Target<'_>, out: &mut Plan) -> Result<()> {
+fn v2(cpu: &LinuxCpu, placement: &Placement, out: &mut Plan) -> Result<()> {
     if cpu.realtime_runtime().is_some_and(|v| v != 0) || set(cpu.realtime_period()).is_some() {
         out.warn("realtime runtime and period have no files on cgroup v2; not applied");
     }
     if let Some(idle) = cpu.idle() {
-        out.write(target.write("cpu", "cpu.idle", idle)?);
+        out.write(Write::limit(placement, "cpu", "cpu.idle", idle)?);
     }
     if let Some(shares) = set(cpu.shares()) {
         if weight_has_effect(cpu, "cpu.weight", out) {
-            out.write(target.write("cpu", "cpu.weight", weight_from_shares(shares))?);
+            out.write(Write::limit(placement, "cpu", "cpu.weight", weight_from_shares(shares))?);
         }
     }
     let (quota, period) = (set(cpu.quota()), set(cpu.period()));
     if let Some(burst) = cpu.burst() {
-        let write = target.write("cpu", "cpu.max.burst", burst)?;
+        let write = Write::limit(placement, "cpu", "cpu.max.burst", burst)?;
         out.write(burst_write(write, burst).retry_after("cpu.max", quota.is_some()));
     }
     if quota.is_some() || period.is_some() {
@@ -89,12 +95,13 @@ fn v2(cpu: &LinuxCpu, target: Target<'_>, out: &mut Plan) -> Result<()> {
             Some(quota) if quota > 0 => format!("{quota} {period}"),
             _ => format!("max {period}"),
         };
-        out.write(target.write("cpu", "cpu.max", value)?);
+        out.write(Write::limit(placement, "cpu", "cpu.max", value)?);
     }
     Ok(())
 }
 
-pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
+/// Adds the properties of the CPU section.
+pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
     let Some(cpu) = r.cpu() else { return };
     let Some(version) = out.side("cpu") else { return };
     let shares = set(cpu.shares());
@@ -106,51 +113,42 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
         }
         Version::V2 => match (cpu.idle(), shares) {
             (Some(1), _) => idle(out),
-            // The kernel refuses a weight while it is idle, and systemd would end that for it.
-            (None, Some(_)) if is_idle(out.facts.known) => {}
+            // The kernel refuses a weight for an idle cgroup; systemd would end idle to set one.
+            (None, Some(_)) if is_idle(out.context.known) => {}
             (_, Some(shares)) => out.number("CPUWeight", weight_from_shares(shares)),
             (Some(0), None) => busy(out),
             _ => {}
         },
     }
-    if let Some(bandwidth) = Bandwidth::of(cpu, out.facts.known) {
+    if let Some(bandwidth) = Bandwidth::of(cpu, out.context.known) {
         bandwidth.properties(out);
     }
 }
 
-/// A weight of 0 is systemd's word for idle.
-pub(super) fn idle(out: &mut Draft<'_>) {
+/// Adds `CPUWeight=0`, which is systemd's value for idle (since 252).
+pub(super) fn idle(out: &mut PropertyBuilder<'_>) {
     if out.since(252, "CPUWeight=idle", "cpu.idle") {
         out.number("CPUWeight", 0);
     }
 }
 
-/// No longer idle, and no weight was ever set: systemd's word for that.
-pub(super) fn busy(out: &mut Draft<'_>) {
-    if is_idle(out.facts.known) && out.facts.version >= 252 {
+/// Adds the unset `CPUWeight`, which ends idle in systemd, when the cgroup is idle.
+pub(super) fn busy(out: &mut PropertyBuilder<'_>) {
+    if is_idle(out.context.known) && out.context.version >= 252 {
         out.number("CPUWeight", INFINITY);
     }
 }
 
-/// By either of the two ways to say so; the map has the last word.
-pub(super) fn is_idle(known: &LinuxResources) -> bool {
-    let by_field = || known.cpu().as_ref().and_then(LinuxCpu::idle) == Some(1);
-    unified(known, "cpu.idle").map_or_else(by_field, |idle| idle == "1")
-}
-
-/// A value of the `unified` map.
-pub(super) fn unified<'r>(r: &'r LinuxResources, file: &str) -> Option<&'r str> {
-    r.unified().as_ref()?.get(file).map(|value| value.trim())
-}
-
-/// See [`super::properties::rounded`].
-pub(super) fn round(r: &mut LinuxResources, target: Target<'_>, facts: Facts<'_>) {
-    let v1 = !target.v2("cpu", "cpu");
+/// Rounds quota and period as systemd does; see [`super::rounded`].
+pub(super) fn round(r: &mut LinuxResources, placement: &Placement, context: PropertyContext<'_>) {
+    let v1 = !placement.is_v2("cpu", "cpu");
     let Some(cpu) = r.cpu_mut() else { return };
-    let Some(bandwidth) = Bandwidth::of(cpu, facts.known) else { return };
+    let Some(bandwidth) = Bandwidth::of(cpu, context.known) else { return };
     let limited = bandwidth.rounded() > 0;
-    // Before 242 systemd writes the default period, with a quota for that.
-    let both = v1 && facts.version < 242 && bandwidth.period() != DEFAULT_PERIOD;
+    // systemd before 242 writes the default period and a quota for it, so both are written again.
+    let both = v1
+        && context.version < attribute::since("CPUQuotaPeriodUSec")
+        && bandwidth.period() != DEFAULT_PERIOD;
     if both {
         cpu.set_period(Some(bandwidth.period()));
     }
@@ -159,7 +157,7 @@ pub(super) fn round(r: &mut LinuxResources, target: Target<'_>, facts: Facts<'_>
     }
 }
 
-/// A kernel without the knob (before 5.14) has no burst: only asking for one is an error.
+/// Tolerates the missing file when the burst is 0: kernels before 5.14 have no burst.
 fn burst_write(write: Write, burst: u64) -> Write {
     if burst == 0 {
         write.or_skip()
@@ -168,33 +166,30 @@ fn burst_write(write: Write, burst: u64) -> Write {
     }
 }
 
-/// Realtime bandwidth: v1 only. Period and runtime are checked against each other, and the
-/// runtime against the parent's: the period first, again after the runtime on EINVAL.
-pub(super) fn plan_realtime(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
-    let Some(cpu) = r.cpu().as_ref().filter(|_| !target.v2("cpu", "cpu")) else {
+/// Adds the writes of realtime bandwidth, which only v1 has.
+///
+/// The kernel checks period and runtime against each other, and the runtime against the parent's.
+/// So the period is written first, and once more after the runtime if the kernel refused it.
+pub(super) fn plan_realtime(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
+    let Some(cpu) = r.cpu().as_ref().filter(|_| !placement.is_v2("cpu", "cpu")) else {
         return Ok(());
     };
     let runtime = set(cpu.realtime_runtime());
     if let Some(period) = set(cpu.realtime_period()) {
-        let write = target.write("cpu", "cpu.rt_period_us", period)?;
+        let write = Write::limit(placement, "cpu", "cpu.rt_period_us", period)?;
         out.write(write.retry_after("cpu.rt_runtime_us", runtime.is_some()));
     }
     if let Some(runtime) = runtime {
-        out.write(target.write("cpu", "cpu.rt_runtime_us", runtime)?);
+        out.write(Write::limit(placement, "cpu", "cpu.rt_runtime_us", runtime)?);
     }
     Ok(())
 }
 
-/// 0 means unset in every one of these fields.
-pub(super) fn set<T: Default + PartialEq>(value: Option<T>) -> Option<T> {
-    value.filter(|v| *v != T::default())
-}
-
-/// `cpu.shares` to `cpu.weight`; 0 (unset) stays 0.
+/// Converts `cpu.shares` to `cpu.weight`; 0 (unset) stays 0.
 ///
-/// The curve that runc, crun and youki agreed on in 2025 (opencontainers/cgroups#20): it goes
-/// through (2, 1), (1024, 100) and (262144, 10000). The straight line that it replaces gave a
-/// default container a weight of 39, less than half of its neighbours'.
+/// This is the curve that runc, crun and youki agreed on in 2025 (opencontainers/cgroups#20). It
+/// passes through (2, 1), (1024, 100) and (262144, 10000). The linear conversion before it gave the
+/// default of 1024 shares a weight of 39 instead of the kernel's default of 100.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn weight_from_shares(shares: u64) -> u64 {
     match shares {

@@ -1,31 +1,37 @@
 //! CPUs and memory nodes.
+//!
+//! The files have the same names on v1 and v2; v1 mounted with `noprefix` drops `cpuset.`.
+//! Kernel: admin-guide/cgroup-v1/cpusets.rst, admin-guide/cgroup-v2.rst "Cpuset".
+//! systemd: systemd.resource-control(5) "AllowedCPUs=", "AllowedMemoryNodes=".
 
 use std::borrow::Cow;
 
 use oci_spec::runtime::LinuxResources;
 
-use super::properties::Draft;
-use super::Target;
+use super::attribute::{self, Form};
+use super::property_builder::PropertyBuilder;
+use crate::placement::Placement;
 use crate::error::Result;
 use crate::host::Hierarchy;
-use crate::plan::Plan;
+use crate::plan::{Plan, Write};
 use crate::systemd::{bitmask, Value};
 
-pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+/// Adds the writes of `cpus` and `mems`.
+pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(cpu) = r.cpu() else { return Ok(()) };
     for (name, list) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
         let Some(list) = list.as_deref().filter(|list| !list.is_empty()) else {
             continue;
         };
-        let index = target.hierarchy("cpuset")?;
-        let file = target.host.hierarchies.get(index).map_or(name, |h| file_name(h, name));
-        out.write(target.write("cpuset", Cow::Borrowed(file), list)?);
+        let index = placement.require("cpuset")?.id;
+        let file = placement.info().hierarchy(index).map_or(name, |h| file_name(h, name));
+        out.write(Write::limit(placement, "cpuset", Cow::Borrowed(file), list)?);
     }
     Ok(())
 }
 
-/// The properties exist on v1 too, where systemd leaves the files alone.
-pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
+/// Adds the properties. systemd accepts them on v1 too, and writes no file there.
+pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) -> Result<()> {
     let Some(cpu) = r.cpu() else { return Ok(()) };
     for (file, list) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
         if let Some(list) = list.as_deref().filter(|list| !list.is_empty()) {
@@ -35,10 +41,15 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
     Ok(())
 }
 
-/// One of the two files' property. An empty list (of the `unified` map) is no restriction.
-pub(super) fn property(file: &'static str, list: &str, out: &mut Draft<'_>) -> Result<()> {
-    let name = if file == "cpuset.cpus" { "AllowedCPUs" } else { "AllowedMemoryNodes" };
-    if out.side("cpuset").is_none() || !out.since(244, name, file) {
+/// Adds the property of `cpuset.cpus` or `cpuset.mems`. An empty list, which only the `unified` map
+/// can have, means "no restriction".
+pub(super) fn property(
+    file: &'static str,
+    list: &str,
+    out: &mut PropertyBuilder<'_>,
+) -> Result<()> {
+    let Some((name, since)) = attribute::property_of(file, Form::Mask) else { return Ok(()) };
+    if out.side("cpuset").is_none() || !out.since(since, name, file) {
         return Ok(());
     }
     let mask = match list.trim() {
@@ -49,7 +60,7 @@ pub(super) fn property(file: &'static str, list: &str, out: &mut Draft<'_>) -> R
     Ok(())
 }
 
-/// A cpuset file's name in this hierarchy: v1 alone can be mounted without the prefix.
+/// Returns a cpuset file's name in this hierarchy: v1 can be mounted with `noprefix`.
 pub fn file_name(hierarchy: &Hierarchy, name: &'static str) -> &'static str {
     match name.strip_prefix("cpuset.") {
         Some(bare) if hierarchy.noprefix => bare,

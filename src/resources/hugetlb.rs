@@ -1,12 +1,15 @@
-//! Huge pages: the limit on use and the one on reservations, together.
+//! Huge pages: one limit on use and one on reservations, set to the same value.
+//!
+//! Kernel: admin-guide/cgroup-v1/hugetlb.rst, admin-guide/cgroup-v2.rst "HugeTLB".
 
 use oci_spec::runtime::LinuxResources;
 
-use super::Target;
+use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
-use crate::plan::Plan;
+use crate::plan::{Plan, Write};
 
-pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+/// Adds both writes for each page size.
+pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     for limit in r.hugepage_limits().iter().flatten() {
         let size = limit.page_size();
         if !is_page_size(size) {
@@ -21,17 +24,17 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
                 format!("huge page limit {} for {size} is below 0", limit.limit()),
             );
         }
-        let suffix = if target.v2("hugetlb", "hugetlb") { "max" } else { "limit_in_bytes" };
-        out.write(target.write("hugetlb", format!("hugetlb.{size}.{suffix}"), limit.limit())?);
-        // Without the reservation limit (before 5.7) a task could reserve all and be killed
-        // by SIGBUS at first touch; with it mmap fails instead.
+        let suffix = if placement.is_v2("hugetlb", "hugetlb") { "max" } else { "limit_in_bytes" };
+        out.write(Write::limit(placement, "hugetlb", format!("hugetlb.{size}.{suffix}"), limit.limit())?);
+        // With the reservation limit mmap fails. Without it (kernels before 5.7) mmap succeeds
+        // beyond the limit, and the first access raises SIGBUS.
         let rsvd = format!("hugetlb.{size}.rsvd.{suffix}");
-        out.write(target.write("hugetlb", rsvd, limit.limit())?.or_skip());
+        out.write(Write::limit(placement, "hugetlb", rsvd, limit.limit())?.or_skip());
     }
     Ok(())
 }
 
-/// The name goes into a file name.
+/// Returns whether the size has the kernel's form; it becomes part of a file name.
 fn is_page_size(size: &str) -> bool {
     let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = size.strip_prefix(digits).unwrap_or_default();

@@ -1,33 +1,37 @@
 //! Block I/O weights and throttles.
 //!
-//! Which weight file exists depends on the kernel and its I/O scheduler, so weights carry an
-//! alternative: v1 `blkio.weight` (CFQ) else `blkio.bfq.weight`; v2 `io.bfq.weight` as it is,
-//! else `io.weight` on its own scale.
+//! The kernel version and the I/O scheduler decide which weight file exists, so each weight write
+//! has an alternative: v1 `blkio.weight` (CFQ, before Linux 5.0), else `blkio.bfq.weight`; v2
+//! `io.bfq.weight` with the OCI value, else `io.weight` with the value scaled to 1..10000.
+//! Kernel: admin-guide/cgroup-v1/blkio-controller.rst, block/bfq-iosched.rst,
+//! admin-guide/cgroup-v2.rst "IO". systemd: systemd.resource-control(5) "IOWeight=",
+//! "IODeviceWeight=".
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources, LinuxThrottleDevice, LinuxWeightDevice};
 
-use super::properties::Draft;
-use super::Target;
+use super::property_builder::PropertyBuilder;
+use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
-use crate::plan::Plan;
+use crate::plan::{Plan, Write};
 use crate::systemd::Value;
 
-pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+/// Adds the writes of the block I/O section.
+pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(io) = r.block_io() else {
         return Ok(());
     };
     for device in io.weight_device().iter().flatten() {
         check(device.major(), device.minor())?;
     }
-    if target.v2("blkio", "io") {
-        v2(io, target, out)
+    if placement.is_v2("blkio", "io") {
+        v2(io, placement, out)
     } else {
-        v1(io, target, out)
+        v1(io, placement, out)
     }
 }
 
-/// The four kinds of throttle: OCI's list, the v1 file, the v2 key.
+/// Returns OCI's four throttle lists, each with its v1 file and its key in v2's `io.max`.
 fn throttles(
     io: &LinuxBlockIo,
 ) -> [(&Option<Vec<LinuxThrottleDevice>>, &'static str, &'static str); 4] {
@@ -39,36 +43,36 @@ fn throttles(
     ]
 }
 
-fn v1(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
+fn v1(io: &LinuxBlockIo, placement: &Placement, out: &mut Plan) -> Result<()> {
     if let Some(weight) = io.weight().filter(|&w| w != 0) {
-        let bfq = target.write("blkio", "blkio.bfq.weight", weight)?;
-        out.write(target.write("blkio", "blkio.weight", weight)?.or(bfq));
+        let bfq = Write::limit(placement, "blkio", "blkio.bfq.weight", weight)?;
+        out.write(Write::limit(placement, "blkio", "blkio.weight", weight)?.or(bfq));
     }
     if let Some(weight) = io.leaf_weight().filter(|&w| w != 0) {
-        out.write(target.write("blkio", "blkio.leaf_weight", weight)?);
+        out.write(Write::limit(placement, "blkio", "blkio.leaf_weight", weight)?);
     }
     for device in io.weight_device().iter().flatten() {
         if let Some(weight) = device.weight().filter(|&w| w != 0) {
             let value = device_weight(device, weight);
-            let bfq = target.write("blkio", "blkio.bfq.weight_device", &value)?;
-            out.write(target.write("blkio", "blkio.weight_device", &value)?.or(bfq));
+            let bfq = Write::limit(placement, "blkio", "blkio.bfq.weight_device", &value)?;
+            out.write(Write::limit(placement, "blkio", "blkio.weight_device", &value)?.or(bfq));
         }
         if let Some(weight) = device.leaf_weight().filter(|&w| w != 0) {
             let value = device_weight(device, weight);
-            out.write(target.write("blkio", "blkio.leaf_weight_device", value)?);
+            out.write(Write::limit(placement, "blkio", "blkio.leaf_weight_device", value)?);
         }
     }
     for (list, file, _) in throttles(io) {
         for device in list.iter().flatten() {
             check(device.major(), device.minor())?;
             let value = format!("{}:{} {}", device.major(), device.minor(), device.rate());
-            out.write(target.write("blkio", file, value)?);
+            out.write(Write::limit(placement, "blkio", file, value)?);
         }
     }
     Ok(())
 }
 
-fn v2(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
+fn v2(io: &LinuxBlockIo, placement: &Placement, out: &mut Plan) -> Result<()> {
     if io.leaf_weight().is_some_and(|w| w != 0) {
         out.warn("leafWeight has no file on cgroup v2; not applied");
     }
@@ -76,39 +80,40 @@ fn v2(io: &LinuxBlockIo, target: Target<'_>, out: &mut Plan) -> Result<()> {
         if weight < 10 {
             return fail(Code::Value, format!("blkio weight {weight} is below 10"));
         }
-        let plain = target.write("io", "io.weight", weight_from_blkio(weight))?;
-        out.write(target.write("io", "io.bfq.weight", weight)?.or(plain));
+        let plain = Write::limit(placement, "io", "io.weight", weight_from_blkio(weight))?;
+        out.write(Write::limit(placement, "io", "io.bfq.weight", weight)?.or(plain));
     }
     for device in io.weight_device().iter().flatten() {
         if device.leaf_weight().is_some_and(|w| w != 0) {
             out.warn("a device's leafWeight has no file on cgroup v2; not applied");
         }
         if let Some(weight) = device.weight().filter(|&w| w != 0) {
-            // Other schedulers have no weights of devices; runc goes on without a word.
+            // Only BFQ has weights per device. runc ignores the missing file without a warning.
             let value = device_weight(device, weight);
-            out.write(target.write("io", "io.bfq.weight", value)?.or_warn());
+            out.write(Write::limit(placement, "io", "io.bfq.weight", value)?.or_warn());
         }
     }
     for (list, _, key) in throttles(io) {
         for device in list.iter().flatten() {
             check(device.major(), device.minor())?;
-            // 0 lifts the limit on v1; v2 calls that max and takes no 0.
+            // 0 removes the limit on v1. v2 refuses 0 and removes the limit with "max".
             let rate = match device.rate() {
                 0 => "max".to_owned(),
                 rate => rate.to_string(),
             };
             let value = format!("{}:{} {key}={rate}", device.major(), device.minor());
-            out.write(target.write("io", "io.max", value)?);
+            out.write(Write::limit(placement, "io", "io.max", value)?);
         }
     }
     Ok(())
 }
 
-/// Weights, also of devices: to write its own weight systemd resets BFQ's of all devices. Throttles
-/// it leaves alone where it was not told of any.
-pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
+/// Adds the weight properties, also per device: when systemd writes a weight it resets the BFQ
+/// weight of every device. Throttles need no property: systemd writes a throttle only if a property
+/// sets one.
+pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
     let (Some(io), Some(version)) = (r.block_io(), out.side("blkio")) else { return };
-    let bfq = out.facts.bfq;
+    let bfq = out.context.bfq;
     let scaled = |weight: u16| match version {
         Version::V1 => weight.into(),
         Version::V2 if bfq => io_weight_from_bfq(weight.into()),
@@ -130,7 +135,7 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
         .map(|(d, weight)| device_property(&format!("{}:{}", d.major(), d.minor()), scaled(weight)))
         .collect();
     if version == Version::V1 && bfq && (weight.is_some() || !devices.is_empty()) {
-        // It scales them once more, and has none for devices.
+        // On v1 systemd scales the BFQ weight and writes no BFQ weight per device.
         out.warn("systemd has other weights for BFQ on v1; a daemon-reload changes these");
     }
     if !devices.is_empty() {
@@ -138,13 +143,14 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) {
     }
 }
 
-/// An entry of type `(st)`. systemd reads the numbers out of such a path, which need not exist.
+/// Returns an entry of type `(st)`. systemd parses the numbers from the path, which need not exist.
 pub(super) fn device_property(numbers: &str, weight: u64) -> Value {
     Value::Struct(vec![Value::Str(format!("/dev/block/{numbers}")), Value::U64(weight)])
 }
 
-/// The `IOWeight` that systemd turns into this `io.bfq.weight`: 1 to 100 stand for themselves,
-/// above that it divides by 11 what is over 100.
+/// Returns the `IOWeight` that systemd writes as this `io.bfq.weight`.
+///
+/// systemd keeps 1 to 100 and divides the part above 100 by 11 (BFQ_WEIGHT in systemd's source).
 pub(super) fn io_weight_from_bfq(weight: u64) -> u64 {
     match weight {
         0..=100 => weight,
@@ -152,10 +158,12 @@ pub(super) fn io_weight_from_bfq(weight: u64) -> u64 {
     }
 }
 
+/// Returns `MAJOR:MINOR WEIGHT`.
 fn device_weight(device: &LinuxWeightDevice, weight: u16) -> String {
     format!("{}:{} {weight}", device.major(), device.minor())
 }
 
+/// Refuses wildcards: weights and throttles are for one device each.
 fn check(major: i64, minor: i64) -> Result<()> {
     if major < 0 || minor < 0 {
         return fail(
@@ -166,7 +174,7 @@ fn check(major: i64, minor: i64) -> Result<()> {
     Ok(())
 }
 
-/// `blkio.weight` (10 to 1000) to `io.weight` (1 to 10000); 0 (unset) stays 0.
+/// Converts `blkio.weight` (10 to 1000) to `io.weight` (1 to 10000); 0 (unset) stays 0.
 pub fn weight_from_blkio(weight: u16) -> u64 {
     match u64::from(weight) {
         0 => 0,

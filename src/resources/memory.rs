@@ -1,19 +1,22 @@
 //! Memory, swap, reservation, OOM killer, swappiness.
 //!
-//! Kernel: admin-guide/cgroup-v1/memory.rst, admin-guide/cgroup-v2.rst "Memory". OCI's `swap`
-//! is memory and swap together, as v1 counts; v2 counts swap alone.
+//! OCI's `swap` is memory plus swap, as in v1's `memory.memsw.limit_in_bytes`. v2's
+//! `memory.swap.max` is swap alone.
+//! Kernel: admin-guide/cgroup-v1/memory.rst, admin-guide/cgroup-v2.rst "Memory".
+//! systemd: systemd.resource-control(5) "Memory Accounting and Control".
 
 use oci_spec::runtime::{LinuxMemory, LinuxResources};
 
-use super::properties::{Draft, INFINITY};
-use super::Target;
+use super::property_builder::{PropertyBuilder, INFINITY};
+use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, Write};
 
 const MEMSW: &str = "memory.memsw.limit_in_bytes";
 
-pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+/// Adds the writes of the memory section.
+pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(memory) = r.memory() else {
         return Ok(());
     };
@@ -33,10 +36,10 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
     if memory.use_hierarchy() == Some(false) {
         out.warn("memory without hierarchy no longer exists in the kernel; not applied");
     }
-    if target.v2("memory", "memory") {
-        v2(memory, target, out)
+    if placement.is_v2("memory", "memory") {
+        v2(memory, placement, out)
     } else {
-        v1(memory, target, out)
+        v1(memory, placement, out)
     }
 }
 
@@ -45,15 +48,15 @@ fn kernel_limits(memory: &LinuxMemory) -> bool {
     [memory.kernel(), memory.kernel_tcp()].into_iter().flatten().any(|v| v != 0)
 }
 
-fn v1(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {
+fn v1(memory: &LinuxMemory, placement: &Placement, out: &mut Plan) -> Result<()> {
     let limit = memory.limit().unwrap_or(0);
     let swap = memory.swap().unwrap_or(0);
-    let limit_write = |value: i64| target.write("memory", "memory.limit_in_bytes", value);
-    let swap_write = |value: i64| target.write("memory", MEMSW, value);
-    // The kernel keeps limit <= memsw at every moment.
+    let limit_write = |value: i64| Write::limit(placement, "memory", "memory.limit_in_bytes", value);
+    let swap_write = |value: i64| Write::limit(placement, "memory", MEMSW, value);
+    // The kernel refuses (EINVAL) any write that would make limit > memsw.
     match (limit, swap) {
         (0, 0) => {}
-        // Unlimited memory under a finite memory+swap limit would be none.
+        // The kernel refuses an unlimited limit below a finite memory+swap limit.
         (-1, 0) => {
             out.write(swap_write(-1)?.or_skip());
             out.write(limit_write(-1)?);
@@ -64,23 +67,23 @@ fn v1(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {
             out.write(swap_write(-1)?);
             out.write(limit_write(limit)?);
         }
-        // Shrinking: memory first. Growing past the current memory+swap limit, the kernel
-        // refuses that (EINVAL), and memory goes again after swap.
+        // To shrink, memory is written first. To grow beyond the current memory+swap limit, the
+        // kernel refuses memory (EINVAL), so memory is written again after swap.
         (limit, swap) => {
             out.write(limit_write(limit)?.retry_after(MEMSW, true));
             out.write(swap_write(swap)?);
         }
     }
     if let Some(low) = memory.reservation().filter(|&v| v != 0) {
-        out.write(target.write("memory", "memory.soft_limit_in_bytes", low)?);
+        out.write(Write::limit(placement, "memory", "memory.soft_limit_in_bytes", low)?);
     }
     if let Some(disable) = memory.disable_oom_killer() {
-        out.write(target.write("memory", "memory.oom_control", u8::from(disable))?);
+        out.write(Write::limit(placement, "memory", "memory.oom_control", u8::from(disable))?);
     }
     match memory.swappiness() {
-        // -1, as callers that mean "leave it" have it after conversion.
+        // -1 converted to unsigned: some callers write it to mean "unset".
         None | Some(u64::MAX) => {}
-        Some(v @ 0..=100) => out.write(target.write("memory", "memory.swappiness", v)?),
+        Some(v @ 0..=100) => out.write(Write::limit(placement, "memory", "memory.swappiness", v)?),
         Some(v) => {
             return fail(
                 Code::Value,
@@ -91,7 +94,7 @@ fn v1(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-fn v2(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {
+fn v2(memory: &LinuxMemory, placement: &Placement, out: &mut Plan) -> Result<()> {
     let limit = memory.limit().unwrap_or(0);
     let swap = memory.swap().unwrap_or(0);
     if memory.disable_oom_killer() == Some(true) {
@@ -101,30 +104,30 @@ fn v2(memory: &LinuxMemory, target: Target<'_>, out: &mut Plan) -> Result<()> {
         out.warn("swappiness has no file on cgroup v2; not applied");
     }
     if memory.check_before_update() == Some(true) && (limit > 0 || swap > 0) {
-        // memory.max does not refuse a limit below use as v1 does: it kills.
+        // v1 refuses a limit below the usage. v2 accepts it and kills processes.
         let bound = |v: i64| u64::try_from(v).ok().filter(|&v| v > 0);
         out.steps.push(Step::CheckMemory {
-            hierarchy: target.hierarchy("memory")?,
+            hierarchy: placement.require("memory")?.id,
             limit: bound(limit),
             swap: bound(swap),
         });
     }
     if let Some(value) = swap_max(limit, swap)? {
-        // A kernel without swap has no file; then "no limit" and "none" are already true.
+        // A kernel without swap has no file; "max" and "0" then need no write.
         let tolerant = matches!(value.as_str(), "max" | "0");
-        let write = target.write("memory", "memory.swap.max", value)?;
+        let write = Write::limit(placement, "memory", "memory.swap.max", value)?;
         out.write(if tolerant { write.or_skip() } else { write });
     }
     if let Some(value) = number(limit) {
-        out.write(target.write("memory", "memory.max", value)?);
+        out.write(Write::limit(placement, "memory", "memory.max", value)?);
     }
     if let Some(value) = number(memory.reservation().unwrap_or(0)) {
-        out.write(target.write("memory", "memory.low", value)?);
+        out.write(Write::limit(placement, "memory", "memory.low", value)?);
     }
     Ok(())
 }
 
-/// -1 is `max`, 0 is unset.
+/// Returns the text for a v2 file: -1 becomes `max`, 0 (unset) becomes None.
 fn number(value: i64) -> Option<String> {
     match value {
         0 => None,
@@ -133,8 +136,11 @@ fn number(value: i64) -> Option<String> {
     }
 }
 
-/// What to write to `memory.swap.max` for OCI's memory and memory+swap limits (0 is unset, -1
-/// no limit); none when nothing is to be written. A limit without swap never disables swap.
+/// Returns the value of `memory.swap.max` for OCI's memory and memory+swap limits (0 is unset, -1
+/// is no limit), or None when nothing is to be written. A limit without `swap` never disables swap.
+///
+/// # Errors
+/// [`Code::Value`]: `swap` without `limit`, or `swap` below `limit`.
 pub fn swap_max(limit: i64, swap: i64) -> Result<Option<String>> {
     match (limit, swap) {
         (-1, 0) => Ok(number(-1)),
@@ -149,19 +155,20 @@ pub fn swap_max(limit: i64, swap: i64) -> Result<Option<String>> {
     }
 }
 
-pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
+/// Adds the properties of the memory section. v1 has `MemoryLimit` alone.
+pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) -> Result<()> {
     let Some(memory) = r.memory() else { return Ok(()) };
     let limit = memory.limit().unwrap_or(0);
-    // -1 is systemd's infinity.
-    let known = |v: i64| u64::try_from(v).unwrap_or(INFINITY);
+    // systemd's infinity stands for -1.
+    let bytes = |v: i64| u64::try_from(v).unwrap_or(INFINITY);
     match out.side("memory") {
-        Some(Version::V1) if limit != 0 => out.number("MemoryLimit", known(limit)),
+        Some(Version::V1) if limit != 0 => out.number("MemoryLimit", bytes(limit)),
         Some(Version::V2) => {
             if limit != 0 {
-                out.number("MemoryMax", known(limit));
+                out.number("MemoryMax", bytes(limit));
             }
             if let Some(low) = memory.reservation().filter(|&v| v != 0) {
-                out.number("MemoryLow", known(low));
+                out.number("MemoryLow", bytes(low));
             }
             if let Some(swap) = swap_max(limit, memory.swap().unwrap_or(0))? {
                 out.number("MemorySwapMax", swap.parse().unwrap_or(INFINITY));

@@ -1,22 +1,22 @@
-//! Resources on top of resources.
+//! Current resources after a set: the old ones with the new ones on top.
 
 use oci_spec::runtime::{LinuxMemory, LinuxResources};
 
 use super::overlay::overlay;
-use super::Target;
+use crate::placement::Placement;
 
-/// `old`, with every field that `new` has: what is in force after `new` was set.
-pub fn merge(old: &LinuxResources, new: &LinuxResources, target: Target<'_>) -> LinuxResources {
+/// Returns the resources in force after `new` was set: `old` with every field of `new`.
+pub fn merge(old: &LinuxResources, new: &LinuxResources, placement: &Placement) -> LinuxResources {
     let mut merged = old.clone();
     overlay(&mut merged, new);
-    swap(&mut merged, old, new, target);
+    swap(&mut merged, old, new, placement);
     merged
 }
 
-/// OCI counts memory and swap together; what they come to when the memory limit alone changes.
-fn swap(merged: &mut LinuxResources, old: &LinuxResources, new: &LinuxResources, at: Target<'_>) {
+/// Corrects `swap` when a call sets the memory limit alone: OCI's `swap` includes the memory limit.
+fn swap(merged: &mut LinuxResources, old: &LinuxResources, new: &LinuxResources, placement: &Placement) {
     let (Some(memory), Some(new)) = (merged.memory_mut(), new.memory()) else { return };
-    // Lifting the memory limit lifts the one on memory and swap: see resources/memory.rs.
+    // Removing the memory limit also removes the memory+swap limit: see resources/memory.rs.
     let lifts = |m: &LinuxMemory| m.limit() == Some(-1) && m.swap().unwrap_or(0) == 0;
     if lifts(new) {
         memory.set_swap(None);
@@ -26,16 +26,16 @@ fn swap(merged: &mut LinuxResources, old: &LinuxResources, new: &LinuxResources,
     let ((was @ 1.., swap @ 1.., limit @ 1..), None | Some(0)) = (limits, new.swap()) else {
         return;
     };
-    // v2 keeps what there is for swap alone; v1 the sum.
-    if at.v2("memory", "memory") {
+    // v2 keeps the limit on swap alone. v1 keeps the limit on the sum.
+    if placement.is_v2("memory", "memory") {
         memory.set_swap(Some(limit.saturating_add((swap - was).max(0))));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::host::{Host, Sources};
-    use crate::resources::{parse, Target};
+    use crate::host::{HostInfo, Sources};
+    use crate::resources::parse;
 
     const V1: &str = "30 20 0:30 / /sys/fs/cgroup/memory rw - cgroup none rw,memory\n\
                       31 20 0:31 / /sys/fs/cgroup/cpu rw - cgroup none rw,cpu\n";
@@ -43,10 +43,10 @@ mod tests {
 
     fn check_on(mountinfo: &str, old: &str, new: &str, wanted: &str) {
         let mountinfo = mountinfo.as_bytes();
-        let host = Host::parse(Sources { mountinfo, cgroup: b"0::/\n", ..Sources::default() });
+        let host = HostInfo::parse(Sources { mountinfo, cgroup: b"0::/\n", ..Sources::default() });
         let host = host.unwrap();
         let read = |json: &str| parse::resources(json.as_bytes()).unwrap();
-        let found = super::merge(&read(old), &read(new), Target { host: &host, joined: &[0] });
+        let found = super::merge(&read(old), &read(new), &crate::placement::for_tests(host));
         assert_eq!(found, read(wanted), "{old} and {new}");
     }
 
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_unset_and_lists_grow() {
+    fn merge_ignores_zero_and_appends_to_lists() {
         check(
             r#"{"cpu":{"shares":512},"pids":{"limit":7},
             "hugepageLimits":[{"pageSize":"2MB","limit":4}]}"#,
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_keeps_the_weight_that_is_left_out() {
+    fn merge_keeps_the_omitted_weight_of_a_device() {
         check(
             r#"{"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":300}]}}"#,
             r#"{"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":0,"leafWeight":50}]}}"#,
@@ -77,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn no_memory_limit_is_no_swap_limit() {
+    fn removing_the_memory_limit_removes_the_swap_limit() {
         let new = r#"{"memory":{"limit":-1}}"#;
         check(r#"{"memory":{"limit":5,"swap":7}}"#, new, new);
     }
 
     #[test]
-    fn another_memory_limit_and_the_same_swap() {
+    fn new_memory_limit_keeps_swap_alone_on_v2_and_the_sum_on_v1() {
         let old = r#"{"memory":{"limit":1000,"swap":3000}}"#;
         for (limit, swap) in [(2000, 4000), (500, 2500), (4000, 6000)] {
             let new = format!(r#"{{"memory":{{"limit":{limit}}}}}"#);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_keeps_what_it_leaves_out() {
+    fn merge_keeps_omitted_fields() {
         check(
             r#"{"cpu":{"shares":2,"quota":5},"pids":{"limit":7}}"#,
             r#"{"cpu":{"shares":3},"memory":{"limit":9}}"#,
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_replaces_the_file_of_the_map() {
+    fn new_field_removes_its_file_from_the_unified_map() {
         check(
             r#"{"cpu":{"shares":3},
             "unified":{"memory.max":"100M","cpu.idle":"1","cpu.max":"5 10","pids.max":"7"}}"#,

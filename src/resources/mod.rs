@@ -1,153 +1,97 @@
-//! OCI resources to a plan. Pure: no file is read or written here.
+//! Converts OCI resources to a plan and to unit properties. Pure: no file is read or written here.
 //!
-//! One file a resource, each with its v1 and v2 side together, so that the layouts cannot
-//! drift apart. A new resource is one new file and one line in [`plan`].
+//! Each section of OCI resources has one file with its v1, v2 and systemd side, so that the layouts
+//! cannot drift apart. [`attribute`] is the table of interface files. A new resource is one row
+//! there, and one file here if OCI has a section for it.
+//! OCI: runtime-spec config-linux.md "Control groups".
 
+pub mod attribute;
 mod bandwidth;
-mod before;
-mod completed;
 mod cpu;
 mod cpuset;
+mod devices;
+mod fill_omitted;
 mod hugetlb;
 mod io;
 mod memory;
 mod merge;
 mod network;
+mod oci;
 mod overlay;
-mod overwritten;
 pub mod parse;
 mod pids;
-mod properties;
+mod property_builder;
+mod property_from_file;
 mod rdma;
+mod reassert;
 mod shape;
 mod unified;
 mod unified_properties;
 
-pub use before::before;
-pub use completed::{completed, is_half};
+pub use attribute::unset;
 pub use cpu::weight_from_shares;
 pub use cpuset::file_name as cpuset_file;
+pub use devices::device_properties;
+pub use fill_omitted::{fill_omitted, is_half};
 pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
-pub use overwritten::overwritten;
-pub use properties::{at_creation, properties, rounded, too_late, unset, Facts, Properties};
+pub use property_builder::{Properties, PropertyContext};
+pub use property_from_file::property_from_file;
+pub use reassert::reassert;
 
 use oci_spec::runtime::LinuxResources;
 
-use crate::error::{fail, Code, Error, Result};
-use crate::host::{Host, Version, DOMAIN_CONTROLLERS};
+use crate::error::{fail, Code, Result};
+use crate::host::controllers;
+use crate::placement::Placement;
 use crate::plan::{Plan, Step, Write};
+use property_builder::PropertyBuilder;
 
-/// Where a manager's cgroup is: which hierarchies it has joined.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
-    /// The host's facts.
-    pub host: &'a Host,
-    /// Indices into [`Host::hierarchies`] of those that the manager has joined.
-    pub joined: &'a [usize],
-}
-
-impl Target<'_> {
-    /// Whether a resource goes to v2 files. Not all of a hybrid host is v1: what no v1 hierarchy
-    /// has (memory and cpuset on kernels built without their v1 side) cgroup2 may have.
-    pub fn v2(&self, v1_name: &str, v2_name: &str) -> bool {
-        let v1_has = || self.host.find(v1_name).is_some();
-        self.host.is_unified() || !v1_has() && self.host.cgroup2_with(v2_name).is_some()
-    }
-
-    /// The hierarchy to write a controller's files in.
-    ///
-    /// v1: the one whose super options have the controller; an error that lists those that
-    /// are joined when there is none. v2: the cgroup2 hierarchy; whether the controller is
-    /// enabled there is a fact of the moment, which the executor reports.
-    pub fn hierarchy(&self, controller: &str) -> Result<usize> {
-        let found = match self.host.is_unified() {
-            true => self.host.find(""),
-            false => self.host.find(controller).or_else(|| self.host.cgroup2_with(controller)),
-        };
-        match found.filter(|index| self.joined.contains(index)) {
-            Some(index) => Ok(index),
-            None => Err(self.missing(controller)),
-        }
-    }
-
-    /// The cgroup2 hierarchy of a hybrid or unified host.
-    pub fn cgroup2(&self) -> Option<usize> {
-        self.host.find("").filter(|index| self.joined.contains(index))
-    }
-
-    fn missing(&self, controller: &str) -> Error {
-        let joined: Vec<&str> = self
-            .joined
-            .iter()
-            .filter_map(|&i| self.host.hierarchies.get(i))
-            .flat_map(|h| {
-                let v2 = (h.version == Version::V2).then_some("cgroup2");
-                v2.into_iter().chain(h.controllers.iter().map(String::as_str))
-            })
-            .collect();
-        Error::new(
-            Code::Controller,
-            format!("cannot set {controller} limit: the cgroup has no {controller} controller"),
-        )
-        .advice(format!("available: {}", joined.join(" ")))
-    }
-
-    /// A write that must succeed.
-    fn write(
-        &self,
-        controller: &'static str,
-        file: impl Into<std::borrow::Cow<'static, str>>,
-        value: impl std::fmt::Display,
-    ) -> Result<Write> {
-        Ok(Write::new(self.hierarchy(controller)?, controller, file, value.to_string()))
-    }
-}
-
-/// What is left out of a plan.
+/// Options of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Leave device rules alone: the caller or systemd applies them, or there are none to apply.
+    /// Ignore device rules: the caller or systemd applies them.
     pub skip_devices: bool,
-    /// What a layout has no file for is an error, where it would be a warning.
+    /// Turn warnings about resources that the layout has no file for into errors.
     pub strict: bool,
 }
 
-/// The writes that give a cgroup these resources, in the order in which runc does them:
-/// v1 cpuset first (a process can only enter a cpuset that has CPUs), v2 pids first.
-pub fn plan(resources: &LinuxResources, target: Target<'_>, options: Options) -> Result<Plan> {
+/// Returns the writes that give a cgroup these resources, in runc's order.
+///
+/// v1 starts with cpuset, because only a cpuset with CPUs accepts a process. v2 starts with pids.
+pub fn plan(resources: &LinuxResources, placement: &Placement, options: Options) -> Result<Plan> {
     let mut out = Plan::default();
     devices(resources, options)?;
-    if target.host.is_unified() {
-        pids::plan(resources, target, &mut out)?;
-        memory::plan(resources, target, &mut out)?;
-        io::plan(resources, target, &mut out)?;
-        cpu::plan(resources, target, &mut out)?;
-        cpuset::plan(resources, target, &mut out)?;
-        hugetlb::plan(resources, target, &mut out)?;
-        rdma::plan(resources, target, &mut out)?;
-        network::plan(resources, target, &mut out)?;
+    if placement.is_unified() {
+        pids::plan(resources, placement, &mut out)?;
+        memory::plan(resources, placement, &mut out)?;
+        io::plan(resources, placement, &mut out)?;
+        cpu::plan(resources, placement, &mut out)?;
+        cpuset::plan(resources, placement, &mut out)?;
+        hugetlb::plan(resources, placement, &mut out)?;
+        rdma::plan(resources, placement, &mut out)?;
+        network::plan(resources, placement, &mut out)?;
     } else {
-        cpuset::plan(resources, target, &mut out)?;
-        memory::plan(resources, target, &mut out)?;
-        cpu::plan(resources, target, &mut out)?;
-        pids::plan(resources, target, &mut out)?;
-        io::plan(resources, target, &mut out)?;
-        hugetlb::plan(resources, target, &mut out)?;
-        network::plan(resources, target, &mut out)?;
-        rdma::plan(resources, target, &mut out)?;
+        cpuset::plan(resources, placement, &mut out)?;
+        memory::plan(resources, placement, &mut out)?;
+        cpu::plan(resources, placement, &mut out)?;
+        pids::plan(resources, placement, &mut out)?;
+        io::plan(resources, placement, &mut out)?;
+        hugetlb::plan(resources, placement, &mut out)?;
+        network::plan(resources, placement, &mut out)?;
+        rdma::plan(resources, placement, &mut out)?;
     }
-    unified::plan(resources, target, &mut out)?;
-    out.writes().try_for_each(whole)?;
-    // What is only looked at comes before anything is written; the order stays otherwise.
+    unified::plan(resources, placement, &mut out)?;
+    out.writes().try_for_each(check_nul)?;
+    // Checks come before all writes. The sort is stable, so the writes keep their order.
     out.steps.sort_by_key(|step| !matches!(step, Step::CheckMemory { .. }));
     options.check(&out.warnings)?;
     Ok(out)
 }
 
-/// The kernel takes what it is written for a text that a NUL ends.
-fn whole(write: &Write) -> Result<()> {
+/// Refuses a value with a NUL, at which the kernel would end it.
+fn check_nul(write: &Write) -> Result<()> {
     if !write.value.contains('\0') {
         return Ok(());
     }
@@ -155,7 +99,7 @@ fn whole(write: &Write) -> Result<()> {
 }
 
 impl Options {
-    /// In strict mode what would be a warning is an error.
+    /// Fails with the first warning in strict mode.
     pub fn check(self, warnings: &[String]) -> Result<()> {
         match warnings.first() {
             Some(text) if self.strict => {
@@ -167,25 +111,25 @@ impl Options {
     }
 }
 
-/// The realtime part of the CPU resources: it must be set before a process that already is a
-/// realtime task joins.
-pub fn plan_before_join(resources: &LinuxResources, target: Target<'_>) -> Result<Plan> {
+/// Returns the writes that must precede the first process: cpuset, and realtime bandwidth, without
+/// which the kernel refuses a realtime task.
+pub fn plan_before_join(resources: &LinuxResources, placement: &Placement) -> Result<Plan> {
     let mut out = Plan::default();
-    cpuset::plan(resources, target, &mut out)?;
-    cpu::plan_realtime(resources, target, &mut out)?;
+    cpuset::plan(resources, placement, &mut out)?;
+    cpu::plan_realtime(resources, placement, &mut out)?;
     Ok(out)
 }
 
-/// A controller that the plan writes limits of, and that no threaded cgroup v2 has.
+/// Returns a controller that the plan writes limits of and that threaded v2 cgroups lack.
 pub fn needs_domain(plan: &Plan) -> Option<&'static str> {
-    // Of the file: the map's writes have one controller for all.
+    // Taken from the file's name: writes of the `unified` map have "unified" as controller.
     let controller = |w: &Write| w.file.split('.').next().map(str::to_owned);
     let written: Vec<String> = plan.writes().filter_map(controller).collect();
-    DOMAIN_CONTROLLERS.iter().copied().find(|name| written.iter().any(|w| w == name))
+    controllers::domain_only().find(|name| written.iter().any(|w| w == name))
 }
 
-/// Device rules are not this version's to apply; not applying them in silence would give a
-/// workload devices that its owner denied it.
+/// Refuses device rules, which this version does not apply: to ignore them silently would give the
+/// workload devices that its owner denied.
 fn devices(resources: &LinuxResources, options: Options) -> Result<()> {
     let rules = resources.devices().as_ref().map_or(0, Vec::len);
     if rules == 0 || options.skip_devices {
@@ -198,4 +142,59 @@ fn devices(resources: &LinuxResources, options: Options) -> Result<()> {
              set the skip-devices flag and apply them elsewhere, or leave them out"
         ),
     )
+}
+
+/// Returns the unit properties for these resources.
+///
+/// systemd writes its own value of every attribute that it manages again and again (at
+/// daemon-reload, when a unit beside it starts). So systemd gets every value that it has a property
+/// for. The files are written after that, for the values that it has none for.
+pub fn properties(
+    r: &LinuxResources,
+    placement: &Placement,
+    context: PropertyContext<'_>,
+) -> Result<Properties> {
+    let mut builder = PropertyBuilder::new(placement, context);
+    memory::properties(r, &mut builder)?;
+    cpu::properties(r, &mut builder);
+    io::properties(r, &mut builder);
+    pids::properties(r, &mut builder);
+    cpuset::properties(r, &mut builder)?;
+    unified_properties::properties(r, &mut builder)?;
+    Ok(builder.out)
+}
+
+/// Returns the unit properties that only the creation of a unit accepts.
+pub fn at_creation(
+    r: &LinuxResources,
+    placement: &Placement,
+    context: PropertyContext<'_>,
+) -> Properties {
+    let mut builder = PropertyBuilder::new(placement, context);
+    unified_properties::oom_policy(r, &mut builder);
+    builder.out
+}
+
+/// Returns warnings for changed resources that an existing unit has no property for.
+pub fn too_late(
+    r: &LinuxResources,
+    placement: &Placement,
+    context: PropertyContext<'_>,
+) -> Vec<String> {
+    let mut builder = PropertyBuilder::new(placement, context);
+    unified_properties::oom_policy_changed(r, &mut builder);
+    builder.out.warnings
+}
+
+/// Returns the resources to write to the files of a unit: systemd rounds CPU quota up to whole
+/// percent, and the files must hold the value that systemd writes.
+pub fn rounded(
+    r: &LinuxResources,
+    placement: &Placement,
+    context: PropertyContext<'_>,
+) -> LinuxResources {
+    let mut out = r.clone();
+    cpu::round(&mut out, placement, context);
+    unified_properties::round(&mut out, context.known);
+    out
 }

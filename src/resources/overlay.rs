@@ -1,4 +1,4 @@
-//! Resources written over others, field by field.
+//! Copies the fields of one set of resources over another.
 
 #[cfg(test)]
 mod tests;
@@ -8,9 +8,10 @@ use oci_spec::runtime::{
     LinuxThrottleDevice, LinuxWeightDevice, LinuxWeightDeviceBuilder,
 };
 
-use super::cpu;
+use super::attribute;
+use super::oci::set;
 
-/// Fields of `$new` into `$old`, where they are there.
+/// Copies the fields that `$new` has to `$old`.
 macro_rules! copy {
     ($old:ident, $new:ident: $($get:ident $set:ident),*) => {$(
         if let Some(value) = $new.$get() {
@@ -19,7 +20,7 @@ macro_rules! copy {
     )*};
 }
 
-/// The same of fields of which 0 means "leave it": setting them to 0 writes nothing.
+/// Copies fields in which 0 means "unset".
 macro_rules! copy_unless_0 {
     ($old:ident, $new:ident: $($get:ident $set:ident),*) => {$(
         if let Some(value) = $new.$get().filter(|value| *value != 0) {
@@ -28,7 +29,7 @@ macro_rules! copy_unless_0 {
     )*};
 }
 
-/// Lists in which an entry replaces the one for the same.
+/// Copies lists; an entry replaces the old entry for the same thing.
 macro_rules! replace {
     ($old:ident, $new:ident, $same:ident: $($get:ident $set:ident),*) => {$(
         if let Some(new) = $new.$get() {
@@ -39,9 +40,9 @@ macro_rules! replace {
     )*};
 }
 
-/// `old`, with every field that `new` has.
+/// Copies every field that `new` has to `old`.
 pub(super) fn overlay(old: &mut LinuxResources, new: &LinuxResources) {
-    drop_other_names(old, new);
+    drop_replaced_files(old, new);
     copy!(old, new: devices set_devices, pids set_pids);
     if let Some(new) = new.memory() {
         memory(old.memory_mut().get_or_insert_default(), new);
@@ -90,7 +91,7 @@ fn block_io(old: &mut LinuxBlockIo, new: &LinuxBlockIo) {
     copy_unless_0!(old, new: weight set_weight, leaf_weight set_leaf_weight);
     if let Some(new) = new.weight_device() {
         let mut all = old.weight_device().clone().unwrap_or_default();
-        // Two values, each to be left out.
+        // Weight and leaf weight; a call may omit either.
         lay(&mut all, new, |a, b| (a.major(), a.minor()) == (b.major(), b.minor()), weights);
         old.set_weight_device(Some(all));
     }
@@ -105,13 +106,13 @@ fn block_io(old: &mut LinuxBlockIo, new: &LinuxBlockIo) {
 
 fn weights(old: &mut LinuxWeightDevice, new: &LinuxWeightDevice) {
     let mut both = LinuxWeightDeviceBuilder::default().major(old.major()).minor(old.minor());
-    if let Some(weight) = cpu::set(new.weight()).or(old.weight()) {
+    if let Some(weight) = set(new.weight()).or(old.weight()) {
         both = both.weight(weight);
     }
-    if let Some(weight) = cpu::set(new.leaf_weight()).or(old.leaf_weight()) {
+    if let Some(weight) = set(new.leaf_weight()).or(old.leaf_weight()) {
         both = both.leaf_weight(weight);
     }
-    // There is no field that it asks for.
+    // The builder requires no field, so this always succeeds.
     if let Ok(both) = both.build() {
         *old = both;
     }
@@ -123,7 +124,7 @@ fn network(old: &mut LinuxNetwork, new: &LinuxNetwork) {
     replace!(old, new, same: priorities set_priorities);
 }
 
-/// New entries over those for the same thing, or behind them.
+/// Replaces the old entries for the same thing, and appends the others.
 fn lay<T: Clone>(
     old: &mut Vec<T>,
     new: &[T],
@@ -138,29 +139,13 @@ fn lay<T: Clone>(
     }
 }
 
-/// The map is written last and would have the last word, also over a field that was set since.
-fn drop_other_names(old: &mut LinuxResources, new: &LinuxResources) {
+/// Removes files from the old `unified` map that a new field sets too. The map is written last, so
+/// its older value would win over the field.
+fn drop_replaced_files(old: &mut LinuxResources, new: &LinuxResources) {
     let Some(map) = old.unified_mut() else { return };
-    let mut set = |is_set: bool, file: &str| {
-        if is_set {
-            map.remove(file);
+    for row in attribute::with_one_value_on_v2() {
+        if row.fields.iter().any(|field| field.is_set(new)) {
+            map.remove(row.name);
         }
-    };
-    if let Some(cpu) = new.cpu() {
-        let list = |list: &Option<String>| list.as_ref().is_some_and(|list| !list.is_empty());
-        let shares = cpu::set(cpu.shares()).is_some();
-        set(shares, "cpu.weight");
-        set(shares, "cpu.weight.nice");
-        set(cpu::set(cpu.quota()).is_some() || cpu::set(cpu.period()).is_some(), "cpu.max");
-        set(cpu.burst().is_some(), "cpu.max.burst");
-        set(cpu.idle().is_some(), "cpu.idle");
-        set(list(cpu.cpus()), "cpuset.cpus");
-        set(list(cpu.mems()), "cpuset.mems");
     }
-    if let Some(memory) = new.memory() {
-        set(cpu::set(memory.limit()).is_some(), "memory.max");
-        set(cpu::set(memory.swap()).is_some(), "memory.swap.max");
-        set(cpu::set(memory.reservation()).is_some(), "memory.low");
-    }
-    set(new.pids().is_some(), "pids.max");
 }

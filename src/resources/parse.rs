@@ -1,4 +1,7 @@
-//! JSON to OCI types, with what the types alone would lose or let through.
+//! Parses OCI resources from JSON.
+//!
+//! The OCI types alone accept arrays for objects and read an absent limit as 0; the module shape
+//! tells these apart. OCI: runtime-spec config-linux.md "Control groups".
 
 use std::collections::BTreeMap;
 
@@ -17,12 +20,12 @@ pub struct Linux {
     pub cgroups_path: Option<String>,
     /// `resources`.
     pub resources: Option<LinuxResources>,
-    /// The whole specification's `annotations`.
+    /// `annotations` of the whole specification.
     #[serde(skip)]
     pub annotations: BTreeMap<String, String>,
 }
 
-/// A whole specification, or its `linux` object: what is there tells which.
+/// A whole specification, or its `linux` object. A specification has a field `linux`.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
@@ -39,9 +42,10 @@ fn read<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T> {
     })
 }
 
-/// As [`read`], for what holds resources: what callers write and the OCI types refuse is put
-/// right and read again: a swappiness of -1 and a pids limit of null ("leave it"), a huge page limit
-/// beyond the signed type.
+/// Reads JSON that holds resources, and accepts three values that the OCI types refuse.
+///
+/// A swappiness of -1 and a pids limit of null mean "unset" to some callers. A huge page limit is
+/// unsigned in Go and may exceed the signed type here.
 fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T> {
     let error = match read(what, json) {
         Ok(found) => return Ok(found),
@@ -56,7 +60,7 @@ fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T
         if resources.get("pids").is_some_and(|pids| pids.get("limit") == Some(&Value::Null)) {
             relaxed |= resources.remove("pids").is_some();
         }
-        // Go's type is unsigned; above what the OCI type here can hold, all are "no limit".
+        // A limit above i64::MAX means "no limit", and so does i64::MAX.
         let pages = resources.get_mut("hugepageLimits").and_then(Value::as_array_mut);
         for limit in pages.into_iter().flatten().filter_map(|page| page.get_mut("limit")) {
             if limit.as_u64().is_some_and(|v| i64::try_from(v).is_err()) {
@@ -70,20 +74,21 @@ fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T
             }
         }
     }
-    // The first error has the place in the text.
+    // The first error names the line and column, which a parsed value has lost.
     match serde_json::from_value(value) {
         Ok(found) if relaxed => Ok(found),
         _ => Err(error),
     }
 }
 
+/// Removes `pids` when the JSON has no limit in it: the OCI type reads that as a limit of 0.
 fn drop_absent_pids(resources: &mut LinuxResources, shape: &shape::Resources) {
     if !shape.has_pids_limit() {
         resources.set_pids(None);
     }
 }
 
-/// `linux.resources`. Unknown fields are accepted, as the specification asks.
+/// Parses `linux.resources`. Unknown fields are accepted, as the specification requires.
 pub fn resources(json: &[u8]) -> Result<LinuxResources> {
     let mut out: LinuxResources = read_relaxed("resources JSON", json)?;
     let Map(shape) = read("resources JSON", json)?;
@@ -91,19 +96,19 @@ pub fn resources(json: &[u8]) -> Result<LinuxResources> {
     Ok(out)
 }
 
-/// `linux.resources.cpu`, or null.
+/// Parses `linux.resources.cpu`, or null.
 pub fn cpu(json: &[u8]) -> Result<Option<LinuxCpu>> {
     let _: shape::Cpu = read("cpu JSON", json)?;
     read("cpu JSON", json)
 }
 
-/// An array of `linux.resources.cpu` objects and nulls.
+/// Parses an array of `linux.resources.cpu` objects and nulls.
 pub fn cpus(json: &[u8]) -> Result<Vec<Option<LinuxCpu>>> {
     let _: Vec<shape::Cpu> = read("cpu array JSON", json)?;
     read("cpu array JSON", json)
 }
 
-/// The `linux` object of a spec, or a whole `config.json` that has it under `linux`.
+/// Parses the `linux` object of a specification, or a whole `config.json` with a field `linux`.
 pub fn spec(json: &[u8]) -> Result<Linux> {
     let spec: Spec = read_relaxed("spec JSON", json)?;
     let Map::<shape::Spec>(shape) = read("spec JSON", json)?;

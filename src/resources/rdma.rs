@@ -1,14 +1,17 @@
-//! RDMA handles and objects; the same file on v1 and v2.
+//! RDMA handles and objects. v1 and v2 have the same file.
+//!
+//! Kernel: admin-guide/cgroup-v1/rdma.rst, admin-guide/cgroup-v2.rst "RDMA".
 
 use oci_spec::runtime::LinuxResources;
 
-use super::Target;
+use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
-use crate::plan::Plan;
+use crate::plan::{Plan, Write};
 
-pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+/// Adds one write for each device.
+pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(rdma) = r.rdma() else { return Ok(()) };
-    // A map has no order of its own; a plan has.
+    // Sorted by name, so that the same resources always give the same plan.
     let mut devices: Vec<_> = rdma.iter().collect();
     devices.sort_by_key(|(name, _)| name.as_str());
     for (device, limits) in devices {
@@ -25,7 +28,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
             value += &objects.to_string();
         }
         if value.len() > device.len() {
-            out.write(target.write("rdma", "rdma.max", value)?);
+            out.write(Write::limit(placement, "rdma", "rdma.max", value)?);
         }
     }
     Ok(())

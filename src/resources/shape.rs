@@ -1,6 +1,9 @@
-//! Which JSON is an object. serde would take an array for one, its elements in the order of the
-//! type's fields; so every place that must be an object is read once more as a map, which takes
-//! nothing else. It also tells an absent limit from 0. Nothing is kept, so nothing is allocated.
+//! Checks that JSON has objects where OCI resources need objects.
+//!
+//! serde accepts an array for a struct, with the elements in the order of the fields. So every
+//! place that must be an object is read a second time as a map, and a map accepts only an object.
+//! The second reading also tells an absent limit from a limit of 0. It keeps no values and
+//! allocates nothing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +13,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::Deserialize;
 
-/// A map, read as `T`.
+/// A JSON object, read as `T`.
 #[derive(Default)]
 pub(super) struct Map<T>(pub T);
 
@@ -34,7 +37,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
     }
 }
 
-/// An object whose fields are not looked into, but for a limit.
+/// An object of which only the presence of `limit` is read.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Fields {
@@ -100,7 +103,7 @@ struct Network {
     _priorities: Objects,
 }
 
-/// One `linux.resources.cpu`, or null.
+/// `linux.resources.cpu`, or null.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Cpu {
@@ -108,7 +111,7 @@ pub(super) struct Cpu {
 }
 
 impl Resources {
-    /// A `"pids": {}` keeps what is set, where the OCI type has a limit of 0, which means 1.
+    /// Returns whether the JSON sets a pids limit. `"pids": {}` keeps the current limit.
     pub(super) fn has_pids_limit(&self) -> bool {
         self.pids.as_ref().is_some_and(|Map(pids)| pids.limit.is_some())
     }

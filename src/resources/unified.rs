@@ -1,18 +1,20 @@
-//! The `unified` map: cgroup v2 files by name, written as they are.
+//! The `unified` map: names of cgroup v2 files and the values to write to them.
+//!
+//! OCI: runtime-spec config-linux.md "Unified". Kernel: admin-guide/cgroup-v2.rst.
 
 use oci_spec::runtime::LinuxResources;
 
-use super::Target;
+use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
 use crate::plan::{Plan, Write};
 
-/// Keys in order of name (a map has none), one write for each line of the value: `io.max` and
-/// its like take one device a write.
-pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Result<()> {
+/// Adds the writes, sorted by file name, one for each line of a value: `io.max` and similar files
+/// accept one device per write.
+pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(map) = r.unified().as_ref().filter(|map| !map.is_empty()) else {
         return Ok(());
     };
-    let Some(hierarchy) = target.cgroup2() else {
+    let Some(hierarchy) = placement.site("").map(|site| site.id) else {
         return fail(Code::Unsupported, "invalid configuration: cannot use unified on cgroup v1");
     };
     let mut keys: Vec<_> = map.iter().collect();
@@ -30,7 +32,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
                 format!("unified resource {key:?} must be in the form CONTROLLER.PARAMETER"),
             );
         }
-        // Of nothing the kernel is not even told: an empty line empties a cpuset.
+        // A write of zero bytes never reaches the kernel. An empty line empties a cpuset.
         let value = match value.as_str() {
             "" if key.starts_with("cpuset.") => "\n",
             "" => {
@@ -41,7 +43,7 @@ pub(super) fn plan(r: &LinuxResources, target: Target<'_>, out: &mut Plan) -> Re
         };
         for line in value.split_inclusive('\n') {
             let write = Write::new(hierarchy, "unified", key.clone(), line);
-            // A burst above the new limit is refused, one above the old limit, too.
+            // The kernel refuses a quota below the old burst, and a burst above the old quota.
             let burst = key == "cpu.max" && map.contains_key("cpu.max.burst");
             out.write(write.retry_after("cpu.max.burst", burst));
         }

@@ -1,41 +1,36 @@
-//! Keys of the `unified` map that systemd has a property for.
+//! Unit properties for keys of the `unified` map.
+//!
+//! systemd: systemd.resource-control(5). Kernel: admin-guide/cgroup-v2.rst.
 
 use oci_spec::runtime::LinuxResources;
 
-use super::bandwidth::Bandwidth;
-use super::properties::{Draft, INFINITY};
+use super::attribute::{self, Form};
+use super::bandwidth::{Bandwidth, DEFAULT_PERIOD};
+use super::oci::is_idle;
+use super::property_builder::{PropertyBuilder, INFINITY};
 use super::{cpu, cpuset, io};
 use crate::error::{fail, Code, Result};
 use crate::systemd::Value;
 
-/// Limits in bytes: file and property.
-const MEMORY: &[(&str, &str)] = &[
-    ("memory.min", "MemoryMin"),
-    ("memory.low", "MemoryLow"),
-    ("memory.high", "MemoryHigh"),
-    ("memory.max", "MemoryMax"),
-    ("memory.swap.max", "MemorySwapMax"),
-    ("memory.zswap.max", "MemoryZSwapMax"),
-];
-
-/// In order of name, as the files are written. `memory.oom.group` is [`oom_policy`]'s.
-pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> {
-    let Some(map) = r.unified().as_ref().filter(|_| out.target.host.is_unified()) else {
+/// Adds the properties, sorted by file name as the files are written. [`oom_policy`] adds the one
+/// for `memory.oom.group`.
+pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) -> Result<()> {
+    let Some(map) = r.unified().as_ref().filter(|_| out.placement.is_unified()) else {
         return Ok(());
     };
     let mut keys: Vec<(&str, &str)> = map.iter().map(|(k, v)| (k.as_str(), v.trim())).collect();
     keys.sort_unstable();
     let idle = map.get("cpu.idle").map(|v| v.trim() == "1");
-    let stays_idle = idle.unwrap_or_else(|| cpu::is_idle(out.facts.known));
+    let stays_idle = idle.unwrap_or_else(|| is_idle(out.context.known));
     for (key, value) in keys {
         match key {
             "cpu.idle" if value == "1" => cpu::idle(out),
             "cpu.idle" if !map.contains_key("cpu.weight") => cpu::busy(out),
-            "cpu.max" => match Bandwidth::parse(value, period(out.facts.known)) {
+            "cpu.max" => match Bandwidth::parse(value, period(out.context.known)) {
                 Some(bandwidth) => bandwidth.properties(out),
                 None => return invalid(key, value),
             },
-            // systemd would end idle for it, the kernel refuses it.
+            // The kernel refuses a weight for an idle cgroup; systemd would end idle to set one.
             "cpu.weight" if !stays_idle => out.number("CPUWeight", number(key, value)?),
             "cpuset.cpus" => cpuset::property("cpuset.cpus", value, out)?,
             "cpuset.mems" => cpuset::property("cpuset.mems", value, out)?,
@@ -51,10 +46,10 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
             }
             "pids.max" => out.number("TasksMax", number(key, value)?.max(1)),
             _ => {
-                let known = MEMORY.iter().find(|(file, _)| *file == key);
-                // Before it had the property it left the file alone.
-                let since = if key == "memory.zswap.max" { 253 } else { 0 };
-                if let Some((_, property)) = known.filter(|_| out.facts.version >= since) {
+                // A systemd without the property does not write the file.
+                let version = out.context.version;
+                let known = attribute::property_of(key, Form::Bytes);
+                if let Some((property, _)) = known.filter(|(_, since)| version >= *since) {
                     out.number(property, bytes(key, value)?);
                 }
             }
@@ -63,29 +58,31 @@ pub(super) fn properties(r: &LinuxResources, out: &mut Draft<'_>) -> Result<()> 
     Ok(())
 }
 
-/// `memory.oom.group` as `OOMPolicy`, which a unit can only be made with (scopes since systemd
-/// 253; older ones reset the file at daemon-reload).
-pub(super) fn oom_policy(r: &LinuxResources, out: &mut Draft<'_>) {
-    let map = r.unified().as_ref().filter(|_| out.target.host.is_unified());
+/// Adds `OOMPolicy` for `memory.oom.group`.
+///
+/// Only the creation of a unit accepts it. Scopes have it since systemd 253; an older systemd
+/// resets the file at daemon-reload.
+pub(super) fn oom_policy(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
+    let map = r.unified().as_ref().filter(|_| out.placement.is_unified());
     let Some(value) = map.and_then(|map| map.get("memory.oom.group")) else { return };
     let policy = match value.trim() {
         "0" => "continue",
         "1" => "kill",
         _ => return,
     };
-    if out.since(253, "OOMPolicy of scopes", "memory.oom.group") {
+    if out.since(attribute::since("OOMPolicy"), "OOMPolicy of scopes", "memory.oom.group") {
         out.set("OOMPolicy", Value::str(policy));
     }
 }
 
-/// What [`oom_policy`] cannot tell a unit that is there.
-pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut Draft<'_>) {
+/// Warns when `memory.oom.group` changes: an existing unit accepts no new `OOMPolicy`.
+pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
     let group = |r: &LinuxResources| {
         let value = r.unified().as_ref()?.get("memory.oom.group")?;
         Some(value.trim().to_owned())
     };
-    let changed =
-        out.target.host.is_unified() && group(r).is_some_and(|v| group(out.facts.known) != Some(v));
+    let changed = out.placement.is_unified()
+        && group(r).is_some_and(|v| group(out.context.known) != Some(v));
     if changed {
         out.warn(
             "a slice, and a unit that is there, cannot be told memory.oom.group; it is set in its \
@@ -94,7 +91,7 @@ pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut Draft<'_>) {
     }
 }
 
-/// See [`super::properties::rounded`]. The period is written out, so that both say the same.
+/// Rounds `cpu.max` as systemd does, and writes the period out; see [`super::rounded`].
 pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
     let period = period(known);
     if let Some(value) = r.unified_mut().as_mut().and_then(|map| map.get_mut("cpu.max")) {
@@ -104,9 +101,9 @@ pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
     }
 }
 
-/// The period that `cpu.max` keeps when it is written without one.
+/// Returns the period that `cpu.max` keeps when it is written without a period.
 fn period(known: &LinuxResources) -> u64 {
-    Bandwidth::known(known).map_or(cpu::DEFAULT_PERIOD, Bandwidth::period)
+    Bandwidth::known(known).map_or(DEFAULT_PERIOD, Bandwidth::period)
 }
 
 fn number(key: &str, value: &str) -> Result<u64> {
@@ -116,7 +113,7 @@ fn number(key: &str, value: &str) -> Result<u64> {
     }
 }
 
-/// As the kernel reads sizes: decimal, with a binary suffix.
+/// Parses a size as the kernel does (memparse): decimal, with a binary suffix.
 fn bytes(key: &str, value: &str) -> Result<u64> {
     let Some(last) = value.chars().last().filter(char::is_ascii_alphabetic) else {
         return number(key, value);
@@ -138,7 +135,7 @@ fn bytes(key: &str, value: &str) -> Result<u64> {
     scaled.map_or_else(|| invalid(key, value), Ok)
 }
 
-/// The weight for all devices, in a line of its own; one device's has no property.
+/// Returns the weight for all devices. A line for one device has no property.
 fn default_weight(value: &str) -> Option<u64> {
     let weight = |line: &str| line.strip_prefix("default").unwrap_or(line).trim().parse().ok();
     value.lines().filter_map(weight).next_back()

@@ -1,4 +1,4 @@
-//! Shared by the integration tests.
+//! Host by the integration tests.
 #![allow(dead_code)]
 
 use serde_json::{json, Value};

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use katacg::capi::{katacg_attach, katacg_attach_self, KATACG_ATTACH_MAX};
-use katacg::manager::NOBODY;
+use katacg::NOBODY;
 
 use crate::fixture::*;
 
@@ -41,7 +41,7 @@ fn attach_self_between_fork_and_exec() {
 /// clone3 with CLONE_INTO_CGROUP on the directory that the manager gives.
 #[test]
 fn born_inside() {
-    let host = katacg::host::Host::read().unwrap();
+    let host = katacg::host::HostInfo::read().unwrap();
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
     if host.find("").is_none() {

@@ -49,7 +49,7 @@ fn cpus_that_do_not_exist() {
     // On v1 a process could not enter without them: apply writes them, and puts back what it found.
     // A hybrid host counts as v1.
     let other = r#"{"cpu":{"cpus":"0-1","mems":"8191"}}"#;
-    let result = manager(&s.name, other).apply(katacg::manager::NOBODY, false);
+    let result = manager(&s.name, other).apply(katacg::NOBODY, false);
     assert_eq!(result.is_err(), !unified(), "{result:?}");
     assert_eq!((s.file("cpuset.cpus"), s.file("cpuset.mems")), ("0".into(), "0".into()));
 }

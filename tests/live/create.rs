@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use katacg::manager::{Flags, Manager, NOBODY};
+use katacg::{Flags, Manager, NOBODY};
 use katacg::Code;
 
 use crate::fixture::*;
@@ -73,9 +73,9 @@ fn a_failed_apply_leaves_nothing_behind() {
 fn a_relative_path_is_near_the_caller() {
     let name = name();
     let relative = manager(name.trim_start_matches('/'), "{}");
-    let host = katacg::host::Host::read().unwrap();
+    let host = katacg::host::HostInfo::read().unwrap();
     for (subsystem, path) in relative.paths() {
-        let hierarchy = host.hierarchy(subsystem).unwrap();
+        let hierarchy = host.hierarchy_of(subsystem).unwrap();
         let own = String::from_utf8(hierarchy.own.clone().unwrap()).unwrap();
         let base = match host.is_unified() {
             true => own.rsplit_once('/').unwrap().0.to_owned(),
@@ -121,7 +121,7 @@ fn v1_subsystems_by_name() {
     let name = name();
     let with = |list: &[&str]| {
         let subsystems = list.iter().map(|s| (*s).to_owned()).collect();
-        Manager::new(shared(), katacg::manager::Config { subsystems, ..config(&name, "{}") })
+        Manager::new(shared(), katacg::Config { subsystems, ..config(&name, "{}") })
     };
     let cpu = with(&["cpu", "cpuacct"]).unwrap();
     assert_eq!(cpu.paths().map(|(key, _)| key.to_owned()).collect::<Vec<_>>(), ["cpu", "cpuacct"]);
@@ -211,7 +211,7 @@ fn a_delegated_cgroup_belongs_to_its_owner() {
     use std::os::unix::process::CommandExt;
     need!(unified(), "v1 delegates nothing safely");
     let name = name();
-    let owned = katacg::manager::Config { owner: Some((1000, 1000)), ..config(&name, "{}") };
+    let owned = katacg::Config { owner: Some((1000, 1000)), ..config(&name, "{}") };
     let delegated = Manager::new(shared(), owned).unwrap();
     delegated.apply(NOBODY, false).unwrap();
     let owner = |file: &str| fs::metadata(dir(&delegated, "").join(file)).unwrap().uid();
@@ -227,7 +227,7 @@ fn a_delegated_cgroup_belongs_to_its_owner() {
     // One that fails changes no owner.
     let mut s = Sandbox::planned("/leaf", "{}");
     s.manager.apply(NOBODY, false).unwrap();
-    let owned = katacg::manager::Config { owner: Some((1000, 1000)), ..config(&s.name, "{}") };
+    let owned = katacg::Config { owner: Some((1000, 1000)), ..config(&s.name, "{}") };
     let pid = s.child();
     let error = Manager::new(shared(), owned).unwrap().apply(pid, false).unwrap_err();
     assert_eq!(error.sys_errno(), Some(rustix::io::Errno::BUSY), "{error}");
@@ -330,7 +330,7 @@ fn a_second_process_beside_vcpu_threads() {
     let pid = s.helper("threads");
     eventually("threads", || tids(pid).len() == 5);
     s.manager.apply(pid, true).unwrap();
-    let how = katacg::manager::Add { threads: true, below: b"vcpu", create: true };
+    let how = katacg::Add { threads: true, subcgroup: b"vcpu", create: true };
     s.manager.add(&tids(pid)[3..], how).unwrap();
     let second = s.child();
     s.manager.apply(second, true).unwrap();

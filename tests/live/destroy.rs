@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use katacg::manager::{Add, NOBODY};
+use katacg::{Add, NOBODY};
 use katacg::Code;
 use rustix::process::Signal;
 
@@ -71,7 +71,7 @@ fn a_straggler_is_waited_for() {
 fn killing_reaches_children_and_frozen_ones() {
     let mut s = Sandbox::new("{}");
     let pid = s.child();
-    s.manager.add(&[pid], Add { below: b"sub/deep", create: true, ..Add::default() }).unwrap();
+    s.manager.add(&[pid], Add { subcgroup: b"sub/deep", create: true, ..Add::default() }).unwrap();
     assert_eq!(s.manager.all_pids().unwrap().len(), 2);
     // A paused container in a pod that is killed: thawing the pod does not thaw it.
     manager(&format!("{}/sub", s.name), "{}").freeze(std::time::Duration::from_secs(10)).unwrap();
@@ -125,7 +125,7 @@ fn a_read_only_mount_with_nothing_there() {
         unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS).unwrap() };
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change("/", private).unwrap();
-        for hierarchy in &katacg::host::Host::read().unwrap().hierarchies {
+        for hierarchy in &katacg::host::HostInfo::read().unwrap().hierarchies {
             mount_bind(&hierarchy.mountpoint[..], &hierarchy.mountpoint[..]).unwrap();
             let flags = MountFlags::BIND | MountFlags::RDONLY;
             mount_remount(&hierarchy.mountpoint[..], flags, c"").unwrap();

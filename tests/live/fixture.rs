@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use katacg::host::Host;
-use katacg::manager::{Config, Flags, Manager, Shared, NOBODY};
+use katacg::host::{HostInfo, Version};
+use katacg::{Config, Flags, Host, Manager, NOBODY};
 use katacg::resources::parse;
 use katacg::{Code, Result};
 
@@ -31,25 +32,25 @@ macro_rules! need {
     };
 }
 
-pub fn shared() -> Arc<Shared> {
-    Arc::new(Shared::read().unwrap())
+pub fn shared() -> Arc<Host> {
+    Arc::new(Host::read().unwrap())
 }
 
 pub fn unified() -> bool {
-    Host::read().unwrap().is_unified()
+    HostInfo::read().unwrap().is_unified()
 }
 
 /// Whether a resource goes to v2 files here.
 pub fn on_v2(v1: &str, v2: &str) -> bool {
     let shared = shared();
-    let host = shared.host();
+    let host = shared.info();
     host.is_unified() || host.find(v1).is_none() && host.cgroup2_with(v2).is_some()
 }
 
 /// Whether the host has a controller, by its v1 or its v2 name.
 pub fn has(v1: &str, v2: &str) -> bool {
     let shared = shared();
-    let host = shared.host();
+    let host = shared.info();
     host.find(v1).is_some() || host.cgroup2_with(v2).is_some()
 }
 
@@ -213,6 +214,65 @@ impl Drop for Sandbox {
     }
 }
 
+/// A new cgroup of one hierarchy, empty and with every controller enabled that the hierarchy has.
+pub struct Fresh {
+    pub version: Version,
+    pub controllers: Vec<String>,
+    /// The names and modes of its files.
+    pub files: Vec<(String, u32)>,
+    parent: PathBuf,
+}
+
+impl Fresh {
+    /// Creates one in each hierarchy in which this user may.
+    pub fn in_all_hierarchies() -> Vec<Fresh> {
+        let host = HostInfo::read().unwrap();
+        // Without their prefix the files of cpuset have other names.
+        let hierarchies = host.hierarchies.iter().filter(|h| !h.noprefix);
+        hierarchies
+            .filter_map(|h| Fresh::create(h.version, &h.controllers, &h.mountpoint))
+            .collect()
+    }
+
+    fn create(version: Version, controllers: &[String], mountpoint: &[u8]) -> Option<Fresh> {
+        let top = Path::new(std::ffi::OsStr::from_bytes(mountpoint));
+        let parent = top.join(name().trim_start_matches('/'));
+        fs::create_dir(&parent).ok()?;
+        let (controllers, files) = (controllers.to_vec(), Vec::new());
+        let mut fresh = Fresh { version, controllers, files, parent };
+        if version == Version::V2 {
+            for controller in &fresh.controllers {
+                for at in [top, &fresh.parent] {
+                    let _ = fs::write(at.join("cgroup.subtree_control"), format!("+{controller}"));
+                }
+            }
+        }
+        let child = fresh.parent.join("child");
+        fs::create_dir(&child).unwrap();
+        if version == Version::V2 {
+            let enabled = fs::read_to_string(child.join("cgroup.controllers")).unwrap();
+            fresh.controllers = enabled.split_whitespace().map(str::to_owned).collect();
+        }
+        for entry in fs::read_dir(child).unwrap().map(std::result::Result::unwrap) {
+            let file = entry.metadata().unwrap();
+            if file.is_file() {
+                let mode = file.permissions().mode();
+                fresh.files.push((entry.file_name().into_string().unwrap(), mode));
+            }
+        }
+        Some(fresh)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(self.parent.join("child"));
+        if let Err(e) = fs::remove_dir(&self.parent) {
+            println!("left behind: {}: {e}", self.parent.display());
+        }
+    }
+}
+
 pub fn dir(manager: &Manager, subsystem: &str) -> PathBuf {
     PathBuf::from(String::from_utf8(manager.path(subsystem).unwrap()).unwrap())
 }
@@ -296,7 +356,7 @@ fn rootless() {
         let config = Config { implicit, ..config(path, json) };
         Manager::new(shared(), config).unwrap()
     };
-    assert!(shared().host().rootless);
+    assert!(shared().info().rootless);
     // runtime#2419: nobody asked for this path, and no limits: go without.
     let without = made("sandbox", "{}", true);
     let applied = without.apply(NOBODY, true).unwrap();
@@ -304,7 +364,7 @@ fn rootless() {
     assert_eq!(without.pids().unwrap_err().code(), Code::Rootless);
     assert!(!without.exists().unwrap());
     let own = i32::try_from(std::process::id()).unwrap();
-    let nowhere = without.add(&[own], katacg::manager::Add::default()).unwrap_err();
+    let nowhere = without.add(&[own], katacg::Add::default()).unwrap_err();
     assert_eq!(nowhere.code(), Code::Rootless, "{nowhere}");
     without.destroy().unwrap();
     let limited = made("sandbox", r#"{"pids":{"limit":5}}"#, true);

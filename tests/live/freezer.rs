@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use katacg::cgroupfs::Freezer;
-use katacg::manager::NOBODY;
+use katacg::FreezerState;
+use katacg::NOBODY;
 
 use crate::fixture::*;
 
@@ -14,12 +14,12 @@ const LONG: Duration = Duration::from_secs(10);
 fn there_and_back() {
     need!(unified() || has("freezer", ""), "no freezer");
     let s = Sandbox::new("{}");
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Thawed);
     s.manager.freeze(LONG).unwrap();
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Frozen);
     s.manager.freeze(LONG).unwrap();
     s.manager.thaw().unwrap();
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Thawed);
     s.manager.thaw().unwrap();
 }
 
@@ -55,11 +55,11 @@ fn an_ancestors_state_is_not_ones_own() {
     let pid = s.child();
     child.apply(pid, false).unwrap();
     s.manager.freeze(LONG).unwrap();
-    assert_eq!(child.freezer_state().unwrap(), Freezer::Thawed);
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
+    assert_eq!(child.freezer_state().unwrap(), FreezerState::Thawed);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Frozen);
     child.freeze(LONG).unwrap();
     s.manager.thaw().unwrap();
-    assert_eq!(child.freezer_state().unwrap(), Freezer::Frozen, "its own, still");
+    assert_eq!(child.freezer_state().unwrap(), FreezerState::Frozen, "its own, still");
     child.thaw().unwrap();
 }
 
@@ -70,9 +70,9 @@ fn a_deadline_that_passes_leaves_it_thawed() {
     need!(unified() || has("freezer", ""), "no freezer");
     let s = Sandbox::new("{}");
     if s.manager.freeze(Duration::ZERO).is_err() {
-        assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+        assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Thawed);
     } else {
-        assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
+        assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Frozen);
     }
 }
 
@@ -82,7 +82,7 @@ fn an_empty_cgroup_freezes_at_once() {
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
     s.manager.freeze(LONG).unwrap();
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Frozen);
 }
 
 /// Frozen, the caller could never thaw it.

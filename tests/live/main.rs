@@ -8,6 +8,7 @@
 mod fixture;
 
 mod attach;
+mod attributes;
 mod cpu;
 mod cpuset;
 mod create;

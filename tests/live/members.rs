@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use katacg::manager::{Add, Manager, Shared, NOBODY};
+use katacg::{Add, Host, Manager, NOBODY};
 use katacg::Code;
 
 use crate::fixture::*;
 
-const THREADS: Add<'static> = Add { threads: true, below: b"", create: false };
+const THREADS: Add<'static> = Add { threads: true, subcgroup: b"", create: false };
 
 #[test]
 fn a_batch_of_processes() {
@@ -45,12 +45,12 @@ fn vcpu_threads_alone_on_v1() {
     let vcpus: Vec<i32> = tids(pid)[3..].to_vec();
     // Kata's set for vCPUs; a hybrid's cgroup2 moves no single threads.
     let subsystems =
-        ["cpu", "cpuacct", "cpuset"].into_iter().filter(|c| shared().host().find(c).is_some());
-    let config = katacg::manager::Config {
+        ["cpu", "cpuacct", "cpuset"].into_iter().filter(|c| shared().info().find(c).is_some());
+    let config = katacg::Config {
         subsystems: subsystems.map(str::to_owned).collect(),
         ..config(&s.name, "{}")
     };
-    let vcpu = katacg::manager::Manager::new(shared(), config).unwrap();
+    let vcpu = katacg::Manager::new(shared(), config).unwrap();
     vcpu.add(&vcpus, THREADS).unwrap();
     assert_eq!(vcpu.threads().unwrap(), vcpus);
     let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
@@ -69,9 +69,9 @@ fn vcpu_threads_alone_on_v1() {
     failing.destroy().unwrap();
     let other = manager(&format!("{}-other", s.name), "{}");
     other.apply(NOBODY, false).unwrap();
-    let target = katacg::manager::Manager::new(
+    let target = katacg::Manager::new(
         shared(),
-        katacg::manager::Config {
+        katacg::Config {
             path: format!("{}-other", s.name).into(),
             ..vcpu.config().clone()
         },
@@ -92,7 +92,7 @@ fn vcpu_threads_in_a_threaded_subtree_on_v2() {
     eventually("threads", || tids(pid).len() == 5);
     let vcpus: Vec<i32> = tids(pid)[3..].to_vec();
     s.manager.apply(pid, false).unwrap();
-    let add = Add { threads: true, below: b"vcpu", create: true };
+    let add = Add { threads: true, subcgroup: b"vcpu", create: true };
     s.manager.add(&vcpus, add).unwrap();
     let sub = manager(&format!("{}/vcpu", s.name), "{}");
     assert_eq!(sub.threads().unwrap(), vcpus);
@@ -104,7 +104,7 @@ fn vcpu_threads_in_a_threaded_subtree_on_v2() {
     assert_eq!(s.manager.all_pids().unwrap(), [pid]);
     assert_eq!(sub.all_pids().unwrap(), vcpus);
     // At any depth.
-    let one = Add { threads: true, below: b"vcpus/one", create: true };
+    let one = Add { threads: true, subcgroup: b"vcpus/one", create: true };
     s.manager.add(&vcpus[..1], one).unwrap();
     assert_eq!(Sandbox::cgroup_of(vcpus[0], ""), format!("{}/vcpus/one", s.name));
     assert_eq!(s.manager.all_pids().unwrap(), [pid]);
@@ -114,7 +114,7 @@ fn vcpu_threads_in_a_threaded_subtree_on_v2() {
 fn a_sub_cgroup_and_no_further() {
     let mut s = Sandbox::empty("{}");
     let pid = s.child();
-    let add = |below, create| Add { threads: false, below, create };
+    let add = |subcgroup, create| Add { threads: false, subcgroup, create };
     for bad in [&b".."[..], b"../x", b"a/../../x", b"/abs"] {
         let error = s.manager.add(&[pid], add(bad, true)).unwrap_err();
         assert_eq!(error.code(), Code::Path, "{error}");
@@ -138,7 +138,7 @@ fn a_non_leaf_says_what_to_do() {
     let error = s.manager.add(&[pid], Add::default()).unwrap_err();
     assert_eq!(error.sys_errno(), Some(rustix::io::Errno::BUSY), "{error}");
     assert!(error.to_string().contains("use one of its leaves"), "{error}");
-    s.manager.add(&[pid], Add { below: b"leaf", ..Add::default() }).unwrap();
+    s.manager.add(&[pid], Add { subcgroup: b"leaf", ..Add::default() }).unwrap();
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn moving_everybody_to_the_parent() {
         std::fs::write(s.dir("").parent().unwrap().join("cgroup.subtree_control"), turn_off(&s))
             .unwrap();
     }
-    s.manager.add(&[second], Add { below: b"below", create: true, ..Add::default() }).unwrap();
+    s.manager.add(&[second], Add { subcgroup: b"below", create: true, ..Add::default() }).unwrap();
     let parent = s.manager.parent().unwrap();
     assert!(s.manager.move_to(&parent).unwrap() >= 2);
     assert_eq!(s.manager.all_pids().unwrap(), [] as [i32; 0]);
@@ -186,11 +186,11 @@ fn moving_everybody_below() {
 #[test]
 fn moving_to_more_hierarchies() {
     let mut s = Sandbox::planned("", "{}");
-    let some = katacg::manager::Config { subsystems: vec!["pids".into()], ..config(&s.name, "{}") };
+    let some = katacg::Config { subsystems: vec!["pids".into()], ..config(&s.name, "{}") };
     let some = Manager::new(shared(), some).unwrap();
     some.apply(NOBODY, false).unwrap();
     let pid = s.child();
-    some.add(&[pid], Add { below: b"sub", create: true, ..Add::default() }).unwrap();
+    some.add(&[pid], Add { subcgroup: b"sub", create: true, ..Add::default() }).unwrap();
     let target = Sandbox::empty("{}");
     some.move_to(&target.manager).unwrap();
     for (subsystem, _) in target.manager.paths() {
@@ -224,7 +224,7 @@ fn the_root_is_no_target_in_strict_mode() {
     let strict = |strict| {
         let mut config = config(&s.name, "{}");
         config.flags.strict = strict;
-        katacg::manager::Manager::new(shared(), config).unwrap()
+        katacg::Manager::new(shared(), config).unwrap()
     };
     assert_eq!(strict(true).parent().unwrap_err().code(), Code::Path);
     let root = strict(false).parent().unwrap();
@@ -240,7 +240,7 @@ fn the_root_is_no_target_in_strict_mode() {
     let made = format!("{}-made", s.name);
     let below = made.trim_start_matches('/').as_bytes();
     for create in [true, false] {
-        let error = root.add(&[pid], Add { below, create, threads: false }).unwrap_err();
+        let error = root.add(&[pid], Add { subcgroup: below, create, threads: false }).unwrap_err();
         assert_eq!(error.code(), Code::Path, "{error}");
     }
     assert!(!manager(&made, "{}").exists().unwrap());
@@ -250,12 +250,12 @@ fn the_root_is_no_target_in_strict_mode() {
 #[test]
 fn two_hosts_that_are_not_the_same() {
     let s = Sandbox::new("{}");
-    let host = katacg::host::Host::parse(katacg::host::Sources {
+    let host = katacg::host::HostInfo::parse(katacg::host::Sources {
         mountinfo: b"30 1 0:30 / /elsewhere rw - cgroup2 cgroup2 rw\n",
         cgroup: b"0::/\n",
         ..Default::default()
     });
-    let other = Shared::new(katacg::cgroupfs::Trees::new(host.unwrap()));
+    let other = Host::new(host.unwrap());
     let other = Manager::new(Arc::new(other), config("/other", "{}")).unwrap();
     assert_eq!(s.manager.move_to(&other).unwrap_err().code(), Code::Argument);
     assert_eq!(s.manager.pids().unwrap().len(), 1);

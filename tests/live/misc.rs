@@ -1,6 +1,6 @@
 //! Pids, huge pages, RDMA, network, and the unified map.
 
-use katacg::manager::{Flags, Manager};
+use katacg::{Flags, Manager};
 use katacg::Code;
 
 use crate::fixture::*;
@@ -69,7 +69,7 @@ fn network() {
 fn unified_map() {
     let s = Sandbox::empty("{}");
     let json = r#"{"unified":{"cgroup.max.depth":"7","cgroup.max.descendants":"9"}}"#;
-    if katacg::host::Host::read().unwrap().find("").is_none() {
+    if katacg::host::HostInfo::read().unwrap().find("").is_none() {
         let error = s.set(json).unwrap_err();
         assert_eq!(error.to_string(), "invalid configuration: cannot use unified on cgroup v1");
         return;
@@ -89,7 +89,7 @@ fn unified_map() {
 #[test]
 fn a_missing_controller_is_named() {
     let shared = shared();
-    let host = shared.host();
+    let host = shared.info();
     need!(host.find("hugetlb").is_none() || host.is_unified(), "this host has everything");
     need!(host.cgroup2_with("hugetlb").is_none(), "this host has everything");
     let s = Sandbox::empty("{}");

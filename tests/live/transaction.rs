@@ -1,6 +1,6 @@
 //! Set is all or nothing, and takes turns.
 
-use katacg::manager::{Flags, Manager};
+use katacg::{Flags, Manager};
 
 use crate::fixture::*;
 

@@ -13,9 +13,8 @@ mod weights;
 
 use std::sync::Arc;
 
-use katacg::cgroupfs::Trees;
-use katacg::host::{Host, Sources};
-use katacg::manager::{Config, Flags, Manager, Shared};
+use katacg::host::{HostInfo, Sources};
+use katacg::{Config, Flags, Host, Manager};
 use katacg::plan::{Missing, Plan, Step, Write};
 use katacg::resources::parse;
 use serde_json::Value;
@@ -26,7 +25,7 @@ fn mount(id: usize, place: &str, kind: &str, options: &str) -> String {
     format!("{id} 30 0:{id} / /sys/fs/cgroup/{place} rw shared:{id} - {kind} cgroup rw,{options}\n")
 }
 
-fn host(layout: &str) -> Host {
+fn host(layout: &str) -> HostInfo {
     let v1 = "cpuset|cpu,cpuacct|memory|devices|pids|blkio|hugetlb|net_cls,net_prio|perf_event|\
               freezer|rdma|name=systemd|misc";
     let v1 = v1.split('|').filter(|set| layout == "legacy" || !["cpuset", "memory"].contains(set));
@@ -50,7 +49,7 @@ fn host(layout: &str) -> Host {
     if layout != "legacy" {
         cgroup += "0::/\n";
     }
-    Host::parse(Sources {
+    HostInfo::parse(Sources {
         mountinfo: mountinfo.as_bytes(),
         cgroup: cgroup.as_bytes(),
         controllers: controllers.as_bytes(),
@@ -59,9 +58,9 @@ fn host(layout: &str) -> Host {
     .unwrap()
 }
 
-fn manager(host: Host, config: Config) -> katacg::Result<Manager> {
+fn manager(host: HostInfo, config: Config) -> katacg::Result<Manager> {
     let path = if config.path.is_empty() { b"/kata_test".to_vec() } else { config.path };
-    Manager::new(Arc::new(Shared::new(Trees::new(host))), Config { path, ..config })
+    Manager::new(Arc::new(Host::new(host)), Config { path, ..config })
 }
 
 fn strings(value: &Value) -> Vec<String> {
@@ -110,11 +109,11 @@ fn write_text(write: &Write) -> String {
     out
 }
 
-fn step_text(step: &Step, host: &Host) -> String {
+fn step_text(step: &Step, host: &HostInfo) -> String {
     if let Some(text) = systemd::step_text(step) {
         return text;
     }
-    let hierarchy = &host.hierarchies[step.hierarchy().unwrap()];
+    let hierarchy = host.hierarchy(step.hierarchy().unwrap()).unwrap();
     let label = match hierarchy.controllers.join(",") {
         v1 if hierarchy.version == katacg::host::Version::V1 => v1,
         _ => "cgroup2".to_owned(),
@@ -134,8 +133,8 @@ fn step_text(step: &Step, host: &Host) -> String {
             format!("check limit {} swap {}", number(limit), number(swap))
         }
         Step::Write(write) => write_text(write),
-        Step::Attach { ids, below, .. } => {
-            assert!(below.is_empty());
+        Step::Attach { ids, subcgroup, .. } => {
+            assert!(subcgroup.is_empty());
             format!("attach {}", ids.iter().map(i32::to_string).collect::<Vec<_>>().join(" "))
         }
         other => panic!("{other:?} is in no plan of these"),
@@ -144,7 +143,7 @@ fn step_text(step: &Step, host: &Host) -> String {
 }
 
 /// A plan, or an error, in the form of the tables.
-fn outcome(result: katacg::Result<Plan>, host: &Host) -> Value {
+fn outcome(result: katacg::Result<Plan>, host: &HostInfo) -> Value {
     let plan = match result {
         Ok(plan) => plan,
         Err(e) => {
@@ -209,7 +208,7 @@ fn set_table(name: &str) {
 
 /// On a hybrid host controllers are turned on before the first limit that needs one, and only then;
 /// the tables tell of the rest.
-fn without_enable(plan: katacg::Result<Plan>, host: &Host) -> katacg::Result<Plan> {
+fn without_enable(plan: katacg::Result<Plan>, host: &HostInfo) -> katacg::Result<Plan> {
     let mut plan = plan?;
     let cgroup2 = host.find("").filter(|_| !host.is_unified());
     let has = |file: &str| ["cpuset.", "memory."].iter().any(|c| file.starts_with(c));
@@ -261,7 +260,7 @@ fn apply() {
 /// An Android-like v1 cpuset mount.
 #[test]
 fn a_cpuset_mounted_without_its_prefix() {
-    let host = Host::parse(Sources {
+    let host = HostInfo::parse(Sources {
         mountinfo: b"36 30 0:32 / /dev/cpuset rw - cgroup none rw,cpuset,noprefix\n",
         cgroup: b"1:cpuset:/\n",
         ..Sources::default()
@@ -288,7 +287,7 @@ fn systemd_is_a_name_of_the_named_hierarchy() {
         assert_eq!(keys, ["cpu", "name=systemd"], "{layout}");
         let state = r#"{"version":1,"driver":"cgroupfs","path":"/x","paths":{
             "systemd":"/sys/fs/cgroup/systemd/x","cpu":"/sys/fs/cgroup/cpu,cpuacct/x"}}"#;
-        let shared = Arc::new(Shared::new(Trees::new(host(layout))));
+        let shared = Arc::new(Host::new(host(layout)));
         let loaded = Manager::load(shared, state.as_bytes()).unwrap();
         let keys: Vec<&str> = loaded.paths().map(|(key, _)| key).collect();
         assert_eq!(keys, ["cpu", "name=systemd"], "{layout}");
@@ -301,7 +300,7 @@ fn resources_of_a_state() {
     let state = r#"{"version":1,"driver":"cgroupfs","path":"/x",
         "resources":{"pids":{},"memory":{"limit":5,"swappiness":-1}}}"#;
     let host = host("legacy");
-    let shared = Arc::new(Shared::new(Trees::new(host.clone())));
+    let shared = Arc::new(Host::new(host.clone()));
     let loaded = Manager::load(shared, state.as_bytes()).unwrap();
     let plan = outcome(loaded.plan(&loaded.resources()), &host);
     assert_eq!(plan["steps"], serde_json::json!(["memory: memory.limit_in_bytes=5"]));

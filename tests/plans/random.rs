@@ -1,6 +1,6 @@
 //! Random resources: planning never panics, and is the same each time.
 
-use katacg::manager::{Config, Flags};
+use katacg::{Config, Flags};
 use katacg::plan::{Missing, Write};
 use katacg::resources::parse;
 use proptest::prelude::*;

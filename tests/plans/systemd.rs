@@ -2,7 +2,7 @@
 //! resources that were set before), and with `pid` it is about apply. Device rules are in force
 //! unless the flags skip them.
 
-use katacg::manager::{Config, Flags, SystemdConfig};
+use katacg::{Config, Flags, SystemdConfig};
 use katacg::plan::Step;
 use katacg::resources::parse;
 use katacg::systemd::{Bus, Property};

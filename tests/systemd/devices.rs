@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use katacg::cgroupfs::Freezer;
+use katacg::FreezerState;
 
 use crate::fixture::*;
 
@@ -122,7 +122,7 @@ fn rules_of_a_set_that_fails() {
     assert_eq!(opener.opens(), "null r, null w, random r");
     reload();
     assert_eq!(opener.opens(), "null r, null w, random r");
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Thawed);
     drop(opener);
     s.end();
 }
@@ -187,10 +187,10 @@ fn a_frozen_scope_stays_frozen_while_rules_change() {
     let mut s = Sandbox::new(NULL_AND_RANDOM);
     s.manager.freeze(Duration::from_secs(10)).unwrap();
     s.set(NULL_AND_ZERO).unwrap();
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Frozen);
     s.manager.thaw().unwrap();
     s.set(NULL_AND_RANDOM).unwrap();
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Thawed);
     s.check("thawed", &[("ActiveState", "active"), ("DevicePolicy", "strict")]);
     s.end();
 }
@@ -210,7 +210,7 @@ fn a_freeze_that_fails_ends_the_set() {
     command("umount", &[freezer.to_str().unwrap()]);
     assert!(error.to_string().contains("freeze"), "{error}");
     assert_eq!(facts(), before);
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Thawed);
     s.end();
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use katacg::manager::{Add, Config, Driver, Manager, Shared, NOBODY};
+use katacg::{Add, Config, DriverKind, Host, Manager, NOBODY};
 use katacg::resources::parse;
 use katacg::{Code, Result};
 use serde_json::Value;
@@ -12,15 +12,15 @@ use crate::fixture::*;
 
 const STATE: &str = "KATACG_TEST_STATE";
 
-fn manager(driver: Driver, path: &str) -> Result<Manager> {
+fn manager(driver: DriverKind, path: &str) -> Result<Manager> {
     let config = Config { driver, ..config(path, "{}") };
-    Manager::new(Arc::new(Shared::read().unwrap()), config)
+    Manager::new(Arc::new(Host::read().unwrap()), config)
 }
 
 #[test]
 fn which_driver() {
     need_systemd!();
-    use Driver::{Auto, AutoK0, Cgroupfs, Systemd};
+    use DriverKind::{Auto, AutoK0, Cgroupfs, Systemd};
     let none: Option<&str> = None;
     for (path, expected) in [
         // By driver: automatic, as in 2020, cgroupfs, systemd.
@@ -47,10 +47,10 @@ fn which_driver() {
 fn a_state_goes_on_with_its_own_driver_alone() {
     need_systemd!();
     for (path, other) in [("a.slice:p:x", "/a/b"), ("/a/b", "a.slice:p:x")] {
-        let state = manager(Driver::Auto, path).unwrap().state().unwrap();
+        let state = manager(DriverKind::Auto, path).unwrap().state().unwrap();
         let mut state: Value = serde_json::from_str(&state).unwrap();
         let load = |state: &Value| {
-            Manager::load(Arc::new(Shared::read().unwrap()), state.to_string().as_bytes())
+            Manager::load(Arc::new(Host::read().unwrap()), state.to_string().as_bytes())
         };
         load(&state).unwrap();
         state["path"] = other.into();
@@ -66,11 +66,11 @@ fn a_directory_with_the_name_of_a_unit() {
     need_systemd!();
     need!(root(), "without root nothing can be made at the hierarchies' root");
     let name = format!("katacg-{}.slice:p:x", name());
-    let literal = manager(Driver::AutoK0, &format!("/{name}")).unwrap();
+    let literal = manager(DriverKind::AutoK0, &format!("/{name}")).unwrap();
     literal.apply(NOBODY, true).unwrap();
     assert!(!directories(&name).is_empty());
     let state = literal.state().unwrap();
-    let other = Manager::load(Arc::new(Shared::read().unwrap()), state.as_bytes()).unwrap();
+    let other = Manager::load(Arc::new(Host::read().unwrap()), state.as_bytes()).unwrap();
     other.destroy().unwrap();
     assert!(directories(&name).is_empty());
 }
@@ -78,7 +78,7 @@ fn a_directory_with_the_name_of_a_unit() {
 /// The other half of the next test.
 pub fn goes_on() {
     let state = std::fs::read(std::env::var(STATE).unwrap()).unwrap();
-    let manager = Manager::load(Arc::new(Shared::read().unwrap()), &state).unwrap();
+    let manager = Manager::load(Arc::new(Host::read().unwrap()), &state).unwrap();
     assert!(manager.exists().unwrap());
     assert_eq!(manager.pids().unwrap().len(), 1);
     assert_eq!(manager.resources().pids().as_ref().unwrap().limit(), 20);
@@ -111,7 +111,7 @@ fn one_process_makes_it_and_another_goes_on() {
     s.check("the other's set", &[("TasksMax", "30"), ("pids.max", "30")]);
     let state = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
-    let back = Manager::load(Arc::new(Shared::read().unwrap()), &state).unwrap();
+    let back = Manager::load(Arc::new(Host::read().unwrap()), &state).unwrap();
     assert_eq!(back.resources().cpu().as_ref().unwrap().shares(), Some(512));
     s.end_children();
     back.destroy().unwrap();

@@ -1,7 +1,7 @@
 //! Joining a unit that is there.
 
-use katacg::host::{Host, Layout};
-use katacg::manager::{Flags, Manager};
+use katacg::host::{HostInfo, Layout};
+use katacg::{Flags, Manager};
 use katacg::Code;
 
 use crate::fixture::*;
@@ -43,7 +43,7 @@ fn what_is_left_of_a_unit_that_is_gone() {
 /// The other half of the next test: where the unit's directory cannot be seen.
 pub fn blind() {
     let path = std::env::var("KATACG_TEST_PATH").unwrap();
-    let shared = std::sync::Arc::new(katacg::manager::Shared::read().unwrap());
+    let shared = std::sync::Arc::new(katacg::Host::read().unwrap());
     let manager = Manager::new(shared, config(&path, "{}")).unwrap();
     assert!(!manager.exists().unwrap());
     let error = manager.destroy().unwrap_err();
@@ -78,7 +78,7 @@ fn a_unit_that_cannot_be_seen_is_not_stopped() {
 #[test]
 fn a_cgroup2_mount_of_somebody_elses() {
     need_systemd!();
-    let legacy = Host::read().unwrap().layout == Layout::Legacy;
+    let legacy = HostInfo::read().unwrap().layout == Layout::Legacy;
     need!(legacy, "systemd has the cgroup2 mount here");
     let helper = helper::command("stray");
     let mut command = std::process::Command::new("unshare");
@@ -90,7 +90,7 @@ fn a_cgroup2_mount_of_somebody_elses() {
 
 /// What the test above runs where that mount is.
 pub fn stray() {
-    assert_eq!(Host::read().unwrap().layout, Layout::Hybrid);
+    assert_eq!(HostInfo::read().unwrap().layout, Layout::Hybrid);
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     s.check("made", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
     let pid = s.manager.pids().unwrap()[0];

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use katacg::host::Host;
-use katacg::manager::{Config, Flags, Manager, Shared};
+use katacg::host::HostInfo;
+use katacg::{Config, Flags, Host, Manager};
 use katacg::resources::parse;
 use katacg::Result;
 use rustix::process::{kill_process, waitpid, Pid, Signal, WaitOptions};
@@ -65,19 +65,19 @@ pub fn root() -> bool {
     // What a user namespace says of root depends on whose it is.
     match std::env::var("KATACG_TEST_BUS") {
         Ok(bus) => bus == "system",
-        Err(_) => !Host::read().unwrap().rootless,
+        Err(_) => !HostInfo::read().unwrap().rootless,
     }
 }
 
 pub fn unified() -> bool {
-    Host::read().unwrap().is_unified()
+    HostInfo::read().unwrap().is_unified()
 }
 
 /// Whether the host has a controller, by its v1 or its v2 name, and this user may use it.
 pub fn has(v1: &str, v2: &str) -> bool {
-    // Not Host::read, which does not know a hybrid host's controllers of cgroup2.
-    let shared = Shared::read().unwrap();
-    let host = shared.host();
+    // Not HostInfo::read, which does not know a hybrid host's controllers of cgroup2.
+    let shared = Host::read().unwrap();
+    let host = shared.info();
     if !host.is_unified() {
         return host.find(v1).is_some() || host.cgroup2_with(v2).is_some();
     }
@@ -93,7 +93,7 @@ pub fn users_cgroup() -> String {
 
 /// Whether a controller's files are cgroup2's.
 pub fn on_v2(v1: &str) -> bool {
-    unified() || Host::read().unwrap().find(v1).is_none()
+    unified() || HostInfo::read().unwrap().find(v1).is_none()
 }
 
 /// systemd's version.
@@ -176,7 +176,7 @@ pub fn available(json: &str) -> String {
 
 /// See the module.
 pub struct Sandbox {
-    pub shared: Arc<Shared>,
+    pub shared: Arc<Host>,
     pub manager: Manager,
     pub unit: String,
     children: Vec<i32>,
@@ -197,11 +197,11 @@ impl Sandbox {
     }
 
     pub fn with(unit: &str, config: Config) -> Sandbox {
-        Sandbox::on(&Arc::new(Shared::read().unwrap()), unit, config)
+        Sandbox::on(&Arc::new(Host::read().unwrap()), unit, config)
     }
 
     /// On the same mounts and connections as others.
-    pub fn on(shared: &Arc<Shared>, unit: &str, config: Config) -> Sandbox {
+    pub fn on(shared: &Arc<Host>, unit: &str, config: Config) -> Sandbox {
         let shared = Arc::clone(shared);
         let manager = Manager::new(Arc::clone(&shared), config).unwrap();
         Sandbox { shared, manager, unit: unit.to_owned(), children: Vec::new() }

@@ -5,8 +5,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use katacg::cgroupfs::Freezer;
-use katacg::manager::{Add, Manager, Shared};
+use katacg::FreezerState;
+use katacg::{Add, Host, Manager};
 use katacg::Code;
 use rustix::process::Signal;
 
@@ -85,8 +85,8 @@ fn active(then: bool) -> Facts {
 }
 
 /// That a process is in the unit's cgroup, or right below it, in every hierarchy.
-fn assert_inside(s: &Sandbox, pid: i32, below: &str) {
-    let wanted = format!("/{}{below}", s.unit);
+fn assert_inside(s: &Sandbox, pid: i32, subcgroup: &str) {
+    let wanted = format!("/{}{subcgroup}", s.unit);
     for (hierarchy, path) in cgroups_of(pid) {
         // Of the controllers that the manager has not joined, like v1's misc.
         let joined = hierarchy.split(',').any(|c| s.manager.paths().any(|(name, _)| name == c));
@@ -122,7 +122,7 @@ fn the_whole_life_of_a_scope() {
     assert_eq!(pids, [pid, second]);
 
     let third = s.child();
-    let exec = Add { below: b"exec", create: true, threads: false };
+    let exec = Add { subcgroup: b"exec", create: true, threads: false };
     s.manager.add(&[third], exec).unwrap();
     s.check("a sub-cgroup", &active(false));
     assert_inside(&s, third, "/exec");
@@ -136,10 +136,10 @@ fn the_whole_life_of_a_scope() {
     assert_eq!(reservation.is_some(), has("memory", "memory"));
 
     s.manager.freeze(Duration::from_secs(10)).unwrap();
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Frozen);
     s.check("frozen", &active(true));
     s.manager.thaw().unwrap();
-    assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
+    assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Thawed);
     s.check("thawed", &active(true));
     if has("memory", "memory") {
         assert_eq!(s.manager.oom_kills().unwrap(), 0);
@@ -151,13 +151,13 @@ fn the_whole_life_of_a_scope() {
     assert_eq!(parent.rsplit('/').next(), Some(slice));
     // It is a place to move processes to, whoever has it: others are in it.
     let saved = s.manager.parent().unwrap().state().unwrap();
-    let saved = Manager::load(Arc::new(Shared::read().unwrap()), saved.as_bytes()).unwrap();
+    let saved = Manager::load(Arc::new(Host::read().unwrap()), saved.as_bytes()).unwrap();
     assert_eq!(saved.kill(Signal::CONT).unwrap_err().code(), Code::Path);
     assert_eq!(saved.destroy().unwrap_err().code(), Code::Path);
 
     // Another process would have nothing but the state.
     let state = s.manager.state().unwrap();
-    let other = Manager::load(Arc::new(Shared::read().unwrap()), state.as_bytes()).unwrap();
+    let other = Manager::load(Arc::new(Host::read().unwrap()), state.as_bytes()).unwrap();
     assert_eq!(other.paths().collect::<Vec<_>>(), s.manager.paths().collect::<Vec<_>>());
     other.set(&katacg::resources::parse::resources(first.as_bytes()).unwrap()).unwrap();
     s.check("set by another", &active(false));
@@ -203,7 +203,7 @@ fn threads_of_a_scope() {
     let mut tids: Vec<i32> = tids.filter(|tid| *tid != pid).collect();
     tids.sort_unstable();
     let vcpus = &tids[tids.len() - 2..];
-    s.manager.add(vcpus, Add { threads: true, below: b"vcpu", create: true }).unwrap();
+    s.manager.add(vcpus, Add { threads: true, subcgroup: b"vcpu", create: true }).unwrap();
     for (hierarchy, path) in cgroups_of(vcpus[0]) {
         let joined = s.manager.paths().any(|(name, _)| hierarchy.split(',').any(|c| c == name));
         assert!(!joined || path.ends_with(&format!("/{}/vcpu", s.unit)), "{hierarchy}: {path}");
@@ -221,7 +221,7 @@ fn a_scope_that_is_no_leaf() {
     let mut s = Sandbox::planned(r#"{"pids":{"limit":50}}"#);
     let pid = s.child();
     s.manager.apply(pid, true).unwrap();
-    s.manager.add(&[pid], Add { below: b"leaf", create: true, threads: false }).unwrap();
+    s.manager.add(&[pid], Add { subcgroup: b"leaf", create: true, threads: false }).unwrap();
     fs::write(s.dir("").join("cgroup.subtree_control"), "+pids").unwrap();
     let late = s.child();
     match s.manager.add(&[late], Add::default()) {
@@ -229,7 +229,7 @@ fn a_scope_that_is_no_leaf() {
         Ok(()) => panic!("a process in a cgroup with controllers for its children"),
     }
     assert!(alive(late));
-    s.manager.add(&[late], Add { below: b"leaf", ..Add::default() }).unwrap();
+    s.manager.add(&[late], Add { subcgroup: b"leaf", ..Add::default() }).unwrap();
     assert_inside(&s, late, "/leaf");
     s.end();
 }

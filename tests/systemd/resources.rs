@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use katacg::host::Host;
+use katacg::host::HostInfo;
 use serde_json::Value;
 
 use crate::fixture::*;
@@ -40,7 +40,7 @@ impl Row {
         if !has(v1, v2) {
             return Err(format!("no controller of the resource ({of})"));
         }
-        let host = Host::read().unwrap();
+        let host = HostInfo::read().unwrap();
         let on_v1 = !host.is_unified() && host.find(v1).is_some();
         let side = if on_v1 { "v1" } else { "unified" };
         let Some(both) = row[side].as_array() else {
@@ -77,7 +77,7 @@ impl Row {
 
 /// On a hybrid host.
 fn is_only_cgroup2(controller: &str) -> bool {
-    Host::read().unwrap().find(controller).is_none()
+    HostInfo::read().unwrap().find(controller).is_none()
 }
 
 /// Looks at all rows at once: systemctl is slow.

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use katacg::manager::{Add, Manager, Shared, NOBODY};
+use katacg::{Add, Host, Manager, NOBODY};
 use katacg::resources::parse;
 use katacg::systemd::{Bus, Systemd};
 use rustix::process::Signal;
@@ -187,11 +187,11 @@ fn frozen_through_a_reload() {
     s.manager.freeze(std::time::Duration::from_secs(10)).unwrap();
     let state = s.manager.state().unwrap();
     reload();
-    assert_eq!(s.manager.freezer_state().unwrap(), katacg::cgroupfs::Freezer::Frozen);
+    assert_eq!(s.manager.freezer_state().unwrap(), katacg::FreezerState::Frozen);
     // Another process goes on with it.
-    let other = Manager::load(Arc::new(Shared::read().unwrap()), state.as_bytes()).unwrap();
+    let other = Manager::load(Arc::new(Host::read().unwrap()), state.as_bytes()).unwrap();
     other.set(&parse::resources(br#"{"pids":{"limit":30}}"#).unwrap()).unwrap();
-    assert_eq!(s.manager.freezer_state().unwrap(), katacg::cgroupfs::Freezer::Frozen);
+    assert_eq!(s.manager.freezer_state().unwrap(), katacg::FreezerState::Frozen);
     s.check("frozen", &[("TasksMax", "30"), ("pids.max", "30"), ("ActiveState", "active")]);
     // Killed all the same.
     s.manager.kill(Signal::KILL).unwrap();

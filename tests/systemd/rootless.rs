@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use katacg::manager::{Config, Manager, Shared, SystemdConfig, NOBODY};
+use katacg::{Config, Host, Manager, NOBODY, SystemdConfig};
 use katacg::systemd::{Bus, Systemd};
 use katacg::Code;
 
@@ -20,7 +20,7 @@ fn a_users_systemd_on_v1() {
     need!(running(), "no systemd runs here");
     need!(!unified(), "only v1 is refused");
     let config = Config { systemd: on(Bus::User, None), ..config(":p:x", "{}") };
-    let error = Manager::new(Arc::new(Shared::read().unwrap()), config).unwrap_err();
+    let error = Manager::new(Arc::new(Host::read().unwrap()), config).unwrap_err();
     assert_eq!(error.code(), Code::Unsupported, "{error}");
 }
 
@@ -86,7 +86,7 @@ pub fn in_a_user_namespace() {
     assert!(s.manager.state().unwrap().contains(&format!(r#""bus":"{bus}""#)));
     s.check("inside", &[("TasksMax", "20"), ("pids.max", "20"), ("ActiveState", "active")]);
     let late = s.child();
-    s.manager.add(&[late], katacg::manager::Add::default()).unwrap();
+    s.manager.add(&[late], katacg::Add::default()).unwrap();
     s.set(r#"{"pids":{"limit":30}}"#).unwrap();
     s.check("inside", &[("TasksMax", "30"), ("pids.max", "30")]);
     assert_eq!(s.manager.pids().unwrap().len(), 2);
@@ -107,14 +107,14 @@ fn in_a_user_namespace_of_ones_own() {
 /// The other half of the next test: its own child has a number that is somebody else's for systemd.
 pub fn in_a_pid_namespace() {
     let s = Sandbox::on(
-        &Arc::new(Shared::read().unwrap()),
+        &Arc::new(Host::read().unwrap()),
         &std::env::var("KATACG_TEST_UNIT").unwrap(),
         config(&std::env::var("KATACG_TEST_PATH").unwrap(), "{}"),
     );
     let mut child = sleeper();
     let pid = i32::try_from(child.id()).unwrap();
     let was = home_of(pid);
-    let error = s.manager.add(&[pid], katacg::manager::Add::default()).unwrap_err();
+    let error = s.manager.add(&[pid], katacg::Add::default()).unwrap_err();
     assert_eq!(error.code(), katacg::Code::Unsupported, "{error}");
     assert!(error.to_string().contains("another PID namespace"), "{error}");
     assert_eq!(home_of(pid), was, "{error}");
@@ -154,7 +154,7 @@ fn both_buses_in_one_process() {
     need!(!root(), "the user's bus lets nobody else in");
     let system = Systemd::new(Bus::System, None);
     assert_eq!(system.version().unwrap(), version());
-    let shared = Arc::new(Shared::read().unwrap());
+    let shared = Arc::new(Host::read().unwrap());
     let config = |bus| Config { systemd: on(bus, None), ..config(":katacgtest:both", "{}") };
     let theirs = Manager::new(Arc::clone(&shared), config(Bus::System)).unwrap();
     let own = Manager::new(Arc::clone(&shared), config(Bus::User)).unwrap();
@@ -184,7 +184,7 @@ fn root_at_a_users_bus() {
     let address = "unix:path=/run/user/1000/bus";
     need!(std::fs::metadata("/run/user/1000/bus").is_ok(), "no user has a bus here");
     let config = Config { systemd: on(Bus::User, Some(address)), ..config(":p:x", "{}") };
-    let shared = Arc::new(Shared::read().unwrap());
+    let shared = Arc::new(Host::read().unwrap());
     let error = Manager::new(Arc::clone(&shared), config).unwrap_err();
     assert_eq!(error.code(), Code::System, "{error}");
     assert!(error.to_string().contains("the user's bus closed the connection"), "{error}");
@@ -203,7 +203,7 @@ pub fn delegated() {
     let (_, own) = cgroups_of(me).pop().unwrap();
     let manager = |name: &str, json: &str| {
         let config = config(&format!("{own}/{name}"), json);
-        Manager::new(Arc::new(Shared::read().unwrap()), config).unwrap()
+        Manager::new(Arc::new(Host::read().unwrap()), config).unwrap()
     };
     // As long as the scope itself has a process, its children get no controllers.
     let error =

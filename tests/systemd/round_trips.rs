@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use katacg::manager::{Config, Shared, NOBODY};
+use katacg::{Config, Host, NOBODY};
 use zbus::message::{Flags, Header};
 use zbus::zvariant::serialized::{Context, Data};
 use zbus::zvariant::Endian;
@@ -137,7 +137,7 @@ const START: [&str; 3] = ["AddMatch", "StartTransientUnit", "RemoveMatch!"];
 fn the_life_of_a_scope() {
     need_systemd!();
     let between = Between::new();
-    let shared = Arc::new(Shared::read().unwrap());
+    let shared = Arc::new(Host::read().unwrap());
     let scope = |json: &str| {
         let name = name();
         let config = between.config(&format!(":katacgtest:{name}"), json);
@@ -168,7 +168,7 @@ fn the_life_of_a_scope() {
     second.manager.pids().unwrap();
     second.manager.destroy().unwrap_err();
     between.assert_said("what files are enough for", &[]);
-    second.manager.add(&[late], katacg::manager::Add::default()).unwrap();
+    second.manager.add(&[late], katacg::Add::default()).unwrap();
     let add: &[&str] = if root() { &[] } else { &["AttachProcessesToUnit"] };
     between.assert_said("add", add);
 

@@ -1,6 +1,6 @@
 //! Slices: made without a process, nested, limits on each level.
 
-use katacg::manager::{Add, Manager, NOBODY};
+use katacg::{Add, Manager, NOBODY};
 
 use crate::fixture::*;
 

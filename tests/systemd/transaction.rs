@@ -1,6 +1,6 @@
 //! All or nothing, over the unit and the files both.
 
-use katacg::manager::{Config, Flags, Manager};
+use katacg::{Config, Flags, Manager};
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 
 use crate::fixture::*;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
-use katacg::manager::{Add, Config, Manager, SystemdConfig, NOBODY};
+use katacg::{Add, Config, Manager, NOBODY, SystemdConfig};
 use katacg::Code;
 
 use crate::fixture::*;

@@ -1,10 +1,10 @@
-//! The same done on the JSON, for whatever fields there are.
+//! Compares the overlay of types with an overlay of JSON, over random resources.
 
 use oci_spec::runtime::LinuxResources;
 use proptest::prelude::*;
 use serde_json::{json, Map, Value};
 
-/// Fields of which 0 means "leave it".
+/// Fields in which 0 means "unset".
 const UNSET: &[&str] = &[
     "/cpu/shares",
     "/cpu/quota",
@@ -21,7 +21,7 @@ const UNSET: &[&str] = &[
     "/network/classID",
 ];
 
-/// Fields, and the file of the `unified` map that each of them writes, too.
+/// Fields, and the file of the `unified` map that each of them sets too.
 const OTHER_NAMES: &[(&str, &str)] = &[
     ("/cpu/shares", "cpu.weight"),
     ("/cpu/shares", "cpu.weight.nice"),
@@ -56,7 +56,7 @@ fn lay(old: &mut Value, new: Value, place: &str) {
     let same = |a: &Value, b: &Value| {
         ["pageSize", "major", "minor", "name"].into_iter().all(|key| a.get(key) == b.get(key))
     };
-    // As if there had been an empty one.
+    // A missing object or list counts as an empty one.
     match &new {
         Value::Object(_) if old.is_null() => *old = json!({}),
         Value::Array(_) if old.is_null() => *old = json!([]),
@@ -83,7 +83,7 @@ fn lay(old: &mut Value, new: Value, place: &str) {
     }
 }
 
-/// A struct of JSON of which each field is there or not.
+/// A JSON object that has each field or lacks it.
 fn some_of(fields: Vec<(&'static str, BoxedStrategy<Value>)>) -> BoxedStrategy<Value> {
     let field = |(name, value)| prop::option::of(value).prop_map(move |v| (name, v));
     let fields: Vec<_> = fields.into_iter().map(field).collect();
@@ -94,7 +94,7 @@ fn some_of(fields: Vec<(&'static str, BoxedStrategy<Value>)>) -> BoxedStrategy<V
     fields.prop_map(object).boxed()
 }
 
-/// All that the runtime specification of this version has.
+/// Random resources with every field of this version of the runtime specification.
 fn resources() -> BoxedStrategy<Value> {
     let number = || (0..3u8).prop_map(|n| json!(n)).boxed();
     let truth = || any::<bool>().prop_map(|b| json!(b)).boxed();
@@ -187,7 +187,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn as_on_json(old in resources(), new in resources()) {
+    fn overlay_equals_the_overlay_of_json(old in resources(), new in resources()) {
         let read = |json: &Value| serde_json::from_value::<LinuxResources>(json.clone()).unwrap();
         let (mut found, new) = (read(&old), read(&new));
         let wanted = on_json(&found, &new);
@@ -196,9 +196,9 @@ proptest! {
     }
 }
 
-/// A new version of the crate may have more fields, which are then to be laid over, too.
+/// Fails when a new version of the crate adds fields, which the overlay must then copy.
 #[test]
-fn fields_that_are_known() {
+fn overlay_knows_every_field_of_the_oci_types() {
     fn fields<T: Default + std::fmt::Debug>() -> String {
         let text = format!("{:?}", T::default());
         let inner = text.split_once('{').unwrap().1.trim_end_matches('}').trim().to_owned();

@@ -1,10 +1,10 @@
-//! Device rules to properties.
+//! Unit properties for device rules.
 
 use serde_json::json;
 
 use super::*;
 
-/// `allow c 1:* rw` as OCI has it.
+/// Returns the OCI form of a rule such as `allow c 1:* rw`.
 fn oci(rule: &str) -> LinuxDeviceCgroup {
     let parts: Vec<&str> = rule.split([' ', ':']).collect();
     let number = |i: usize| parts[i].parse::<i64>().ok();
@@ -15,7 +15,7 @@ fn oci(rule: &str) -> LinuxDeviceCgroup {
     .unwrap()
 }
 
-/// The properties as text, and the warnings.
+/// Returns the properties as text, and the warnings.
 fn properties(rules: &[&str], version: u32) -> Result<(Vec<String>, Vec<String>)> {
     let rules: Vec<_> = rules.iter().map(|rule| oci(rule)).collect();
     let mut out = vec![Property::new("TasksMax", Value::U64(1))];
@@ -30,7 +30,7 @@ fn properties(rules: &[&str], version: u32) -> Result<(Vec<String>, Vec<String>)
 const CLEARED: &str = "DeviceAllow=@a(ss) []";
 
 #[test]
-fn the_order_is_clear_policy_list() {
+fn device_properties_clear_then_set_the_policy_then_allow() {
     let rules = [
         "deny a *:* rwm",
         "allow c *:* m",
@@ -50,7 +50,7 @@ fn the_order_is_clear_policy_list() {
 }
 
 #[test]
-fn the_types_are_the_buss() {
+fn device_properties_have_the_types_of_the_bus() {
     let mut out = Vec::new();
     device_properties(&[oci("allow c 1:3 r")], 252, &mut out).unwrap();
     let types: Vec<String> = out.iter().map(|p| p.value.signature()).collect();
@@ -58,7 +58,7 @@ fn the_types_are_the_buss() {
 }
 
 #[test]
-fn deny_all() {
+fn deny_all_is_a_strict_policy_and_an_empty_list() {
     let expected = [CLEARED, "DevicePolicy='strict'", CLEARED];
     for rules in [&[][..], &["deny a *:* rwm"], &["allow c 1:3 r", "deny c *:* rwm"]] {
         assert_eq!(properties(rules, 252).unwrap().0, expected);
@@ -66,7 +66,7 @@ fn deny_all() {
 }
 
 #[test]
-fn allow_all() {
+fn allow_all_is_the_policy_auto() {
     let expected = [CLEARED, "DevicePolicy='auto'"];
     for version in [219, 239, 252] {
         for rules in
@@ -77,13 +77,13 @@ fn allow_all() {
             assert_eq!(warnings, Vec::<String>::new());
         }
     }
-    // Every device of both kinds, but as a list.
+    // Rules for every device of both kinds are still a list, not the policy auto.
     let (out, _) = properties(&["allow c *:* rwm", "allow b *:* rwm"], 252).unwrap();
     assert_eq!(out[2], "DeviceAllow=[('block-*', 'rwm'), ('char-*', 'rwm')]");
 }
 
 #[test]
-fn what_systemd_cannot_express() {
+fn rules_that_systemd_cannot_express_are_refused() {
     for (rules, version, rule) in [
         (&["allow c 1:3 r", "allow c *:5 rw"][..], 252, "allow c *:5 rw"),
         (&["allow b *:0 rwm"], 252, "allow b *:0 rwm"),
@@ -101,14 +101,14 @@ fn what_systemd_cannot_express() {
 }
 
 #[test]
-fn rules_that_are_wrong() {
+fn invalid_rules_are_refused_with_their_index() {
     let e = properties(&["allow c 1:* r", "deny c 1:3 r"], 252).unwrap_err();
     assert_eq!(e.code(), Code::Value);
     assert!(e.to_string().starts_with("devices[1]: "), "{e}");
 }
 
 #[test]
-fn warnings() {
+fn warns_of_type_a_numbers_and_of_old_systemd() {
     let (_, warnings) = properties(&["allow a 10:229 rwm"], 252).unwrap();
     assert_eq!(warnings.len(), 1);
     for rules in [["allow c 1:3 r", "allow c 1:5 r"], ["allow c *:* r", "allow b *:* m"]] {

@@ -1,32 +1,37 @@
 //! Device rules as unit properties.
+//!
+//! systemd: systemd.resource-control(5) "DeviceAllow=", "DevicePolicy=".
+//! Kernel: admin-guide/cgroup-v1/devices.rst, admin-guide/cgroup-v2.rst "Device controller".
 
 use oci_spec::runtime::LinuxDeviceCgroup;
 
-use super::{Property, Value};
 use crate::devices::{Devices, Kind, Mode, Number, State};
 use crate::error::{fail, Code, Error, Result};
+use crate::systemd::{Property, Value};
 
-/// The version that takes numbers as they are: `char-136`, and `/dev/char/1:3` without a node.
+/// The first systemd that needs no device node and no loaded driver for `char-136`,
+/// `/dev/char/1:3`.
 const NUMBERS: u32 = 240;
 
-/// What the caller can do about a rule that systemd has no words for.
+/// Advice for a rule that systemd cannot express.
 const ADVICE: &str = "or set the skip-devices flag and apply the device rules elsewhere";
 
-/// `DeviceAllow` and `DevicePolicy` for rules in order, for this version of systemd. They are
-/// added to `out` in the order in which systemd must get them, and what is returned is warnings.
+/// Adds `DeviceAllow` and `DevicePolicy` for this version of systemd to `out`, in the order in
+/// which systemd must get them. Returns warnings.
 ///
-/// An empty list comes first, because assignments add to what a unit has. The policy comes
-/// between the two: with the policy first, systemd finds that every unit's files have changed and
-/// must be reloaded (opencontainers/runc#4568), and at the reload GPUs are lost (runc#3708).
+/// An empty `DeviceAllow` comes first, because an assignment adds to the unit's list.
+/// `DevicePolicy` comes between the two lists. If it came first, systemd would find every unit's
+/// files changed and require a reload (opencontainers/runc#4568), and containers lose their GPUs at
+/// a reload (runc#3708).
 ///
-/// No rules are deny-all, as everywhere in [`crate::devices`]: whether there are rules at all is
-/// the caller's to ask.
+/// An empty list of rules denies all devices, as in [`crate::devices`]. A caller without device
+/// rules must not call this function.
 ///
 /// # Errors
-/// `out` is as before.
+/// `out` is unchanged.
 /// * [`Code::Value`]: as [`State::from_rules`].
-/// * [`Code::Unsupported`]: a rule that systemd cannot express. There is no second way to apply
-///   it, and without it the workload would lack a device or have one that it was denied.
+/// * [`Code::Unsupported`]: a rule that systemd cannot express. Without the rule the workload would
+///   lack a device, or have a device that its owner denied.
 pub fn device_properties(
     rules: &[LinuxDeviceCgroup],
     version: u32,
@@ -66,6 +71,7 @@ pub fn device_properties(
     Ok(warnings)
 }
 
+/// Returns the entries of `DeviceAllow`.
 fn allow_list(state: &State, version: u32) -> Result<Vec<(String, String)>> {
     let entry = |(devices, access)| {
         let path = path(devices, version).map_err(|reason| {
@@ -78,7 +84,7 @@ fn allow_list(state: &State, version: u32) -> Result<Vec<(String, String)>> {
     state.exceptions().map(entry).collect()
 }
 
-/// As systemd.resource-control(5) has it.
+/// Returns the devices in the form of systemd.resource-control(5), or why systemd has no such form.
 fn path(devices: Devices, version: u32) -> std::result::Result<String, String> {
     let (folder, group) = match devices.kind {
         Kind::Block => ("/dev/block", "block"),

@@ -1,0 +1,159 @@
+//! The table of interface files, and the questions that it answers. Pure.
+//!
+//! One row per file says on which kernels the file exists, which OCI fields set it, how its old
+//! value is written back, what systemd does with it and which unit properties stand for it. A file
+//! that is not in the table gets the default of its controller.
+//!
+//! The table does not hold how a value is converted, the order of writes, retries, missing files
+//! and conditions on other values: those are in the file of the OCI section.
+
+mod row;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use row::{
+    Field, Form, InterfaceFile, Kernel, Restore, SideEffect, Systemd, UnitProperty, Unset, ALWAYS,
+};
+
+use crate::systemd::Value;
+
+/// Controllers whose attributes systemd writes.
+const WRITTEN_BY_SYSTEMD: &[&str] = &["cpu", "cpuset", "memory", "pids", "io", "blkio"];
+/// Controllers of cgroup2 that systemd enables where a unit needs them.
+const ENABLED_BY_SYSTEMD: &[&str] = &["cpu", "cpuset", "io", "memory", "pids"];
+
+/// Returns the rows of the table.
+pub fn all() -> &'static [InterfaceFile] {
+    table::FILES
+}
+
+/// Returns the row of a file: the row of exactly this name, else the first pattern that matches.
+pub fn find(file: &str) -> Option<&'static InterfaceFile> {
+    let exact = all().iter().find(|row| row.name == file);
+    exact.or_else(|| all().iter().find(|row| row.matches(file)))
+}
+
+/// Returns the part of a file's name before the first dot: its controller, or `cgroup`.
+pub fn controller_of(file: &str) -> &str {
+    file.split('.').next().unwrap_or_default()
+}
+
+impl InterfaceFile {
+    /// Returns whether the row is for a file of this name.
+    pub fn matches(&self, file: &str) -> bool {
+        let Some((start, end)) = self.name.split_once('*') else { return self.name == file };
+        file.strip_prefix(start).is_some_and(|rest| rest.ends_with(end))
+    }
+}
+
+/// Returns what to write so that `file`, which read `old` before `written` was written, holds the
+/// same value again. None when the old value cannot be written back.
+pub fn restore_value(file: &str, written: &str, old: &str) -> Option<String> {
+    let key = written.split_whitespace().next().unwrap_or_default();
+    let line = |key: &str| {
+        old.lines().find(|line| line.split_whitespace().next() == Some(key)).map(str::to_owned)
+    };
+    match find(file).map_or_else(|| default_restore(file), |row| row.restore) {
+        Restore::Value => single_line(old),
+        Restore::Line { empty } => {
+            line(key).or_else(|| empty.map(|empty| format!("{key} {empty}")))
+        }
+        Restore::Weight if key.contains(':') => {
+            Some(line(key).unwrap_or_else(|| format!("{key} default")))
+        }
+        Restore::Weight => line("default").or_else(|| single_line(old)),
+        Restore::Field(field) => line(field)?.split_whitespace().nth(1).map(str::to_owned),
+        Restore::Never => None,
+    }
+}
+
+/// Files of the cgroup core are commands (`cgroup.kill`, `cgroup.procs`); files of controllers are
+/// values.
+fn default_restore(file: &str) -> Restore {
+    match controller_of(file) {
+        "cgroup" => Restore::Never,
+        _ => Restore::Value,
+    }
+}
+
+/// Returns the only line of a file. An empty file is restored by writing an empty line.
+fn single_line(old: &str) -> Option<String> {
+    let mut lines = old.lines();
+    match (lines.next(), lines.next()) {
+        (None, _) | (Some(""), None) => Some("\n".to_owned()),
+        (Some(line), None) => Some(line.to_owned()),
+        _ => None,
+    }
+}
+
+/// Returns whether systemd may write the file when a unit's property changes. Then the file's old
+/// value must be read before systemd is called.
+pub fn is_written_by_systemd(file: &str) -> bool {
+    match find(file) {
+        Some(row) => row.systemd != Systemd::Ignores,
+        None => WRITTEN_BY_SYSTEMD.contains(&controller_of(file)),
+    }
+}
+
+/// Returns whether systemd enables the controller that the file needs in `cgroup.subtree_control`.
+/// Files of the cgroup core need none.
+pub fn controller_is_turned_on_by_systemd(file: &str) -> bool {
+    let controller = controller_of(file);
+    controller == "cgroup" || ENABLED_BY_SYSTEMD.contains(&controller)
+}
+
+/// Returns the other values that the kernel changes when `value` is written to `file`.
+pub fn side_effects(file: &str, value: &str) -> Option<&'static SideEffect> {
+    let effect = find(file)?.side_effect.as_ref()?;
+    // A weight for one device changes no other device.
+    (!effect.device_lines || !value.contains(':')).then_some(effect)
+}
+
+/// Returns the v2 files that hold one value, set by an OCI field.
+pub(super) fn with_one_value_on_v2() -> impl Iterator<Item = &'static InterfaceFile> {
+    all().iter().filter(|row| row.v2.is_some() && row.restore == Restore::Value)
+}
+
+/// Returns the v2 files that systemd resets and has no property for.
+pub(super) fn reset_by_systemd_on_v2() -> impl Iterator<Item = &'static str> {
+    let resets = |row: &&InterfaceFile| row.v2.is_some() && row.systemd == Systemd::Resets;
+    all().iter().filter(resets).map(|row| row.name)
+}
+
+/// Returns the unit properties that stand for interface files.
+pub fn properties() -> &'static [UnitProperty] {
+    table::PROPERTIES
+}
+
+/// Returns the files that a property can be read from, in the order in which they are read.
+pub(super) fn sources(property: &str) -> impl Iterator<Item = (&'static str, Form)> + '_ {
+    all().iter().flat_map(move |row| {
+        let of = row.properties.iter().filter(move |(name, _)| *name == property);
+        of.map(|(_, form)| (row.name, *form))
+    })
+}
+
+/// Returns the first property of a file that is read from this form, and the systemd version that
+/// introduced the property.
+pub(super) fn property_of(file: &str, form: Form) -> Option<(&'static str, u32)> {
+    let (name, _) = find(file)?.properties.iter().find(|(_, of)| *of == form)?;
+    Some((name, since(name)))
+}
+
+/// Returns the systemd version that introduced a property; 0 means every supported version.
+pub(super) fn since(property: &str) -> u32 {
+    properties().iter().find(|known| known.name == property).map_or(0, |known| known.since)
+}
+
+/// Returns the value of a property that was never set.
+pub fn unset(property: &str) -> Option<Value> {
+    let known = properties().iter().find(|known| known.name == property)?;
+    match known.unset {
+        Unset::Infinity => Some(Value::U64(u64::MAX)),
+        Unset::Zero => Some(Value::U64(0)),
+        Unset::EmptyMask => Some(Value::bytes(&[])),
+        Unset::NoDevices => Some(Value::Array("(st)".to_owned(), Vec::new())),
+        Unset::AtCreation => None,
+    }
+}
