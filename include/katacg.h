@@ -674,6 +674,23 @@ int katacg_v1_mountpoint_parse(const char *mountinfo,
 KATACG_MUST_USE int katacg_v1_mountpoint(char *buf, size_t buf_len, struct katacg_error *err);
 
 /**
+ * The subsystems of one of Kata's sets that a host has: those for which lstat(root/name)
+ * succeeds.
+ *
+ * root: the directory that holds the v1 hierarchies (katacg_v1_mountpoint). set: one of
+ * KATACG_SUBSYSTEMS_*. buf, buf_len: the result, comma-separated, as snprintf writes it; NULL
+ * and 0 ask for its length. Returns: the length without NUL, also when it did not fit; 0 when
+ * there are none. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL, an unknown set). Threads: any.
+ * Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_subsystems(const char *root,
+                      uint32_t set,
+                      char *buf,
+                      size_t buf_len,
+                      struct katacg_error *err);
+
+/**
  * What Kata does to CPU resources first: each of shares, quota, period, realtimeRuntime and
  * realtimePeriod that is below 1 becomes unset (so a quota of -1 is dropped).
  *
@@ -705,23 +722,6 @@ int katacg_cpu_aggregate(const char *cpus_json,
                          char *buf,
                          size_t buf_len,
                          struct katacg_error *err);
-
-/**
- * The subsystems of one of Kata's sets that a host has: those for which lstat(root/name)
- * succeeds.
- *
- * root: the directory that holds the v1 hierarchies (katacg_v1_mountpoint). set: one of
- * KATACG_SUBSYSTEMS_*. buf, buf_len: the result, comma-separated, as snprintf writes it; NULL
- * and 0 ask for its length. Returns: the length without NUL, also when it did not fit; 0 when
- * there are none. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL, an unknown set). Threads: any.
- * Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_subsystems(const char *root,
-                      uint32_t set,
-                      char *buf,
-                      size_t buf_len,
-                      struct katacg_error *err);
 
 /**
  * Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map, once each.

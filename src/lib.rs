@@ -11,7 +11,7 @@
 //! * [`systemd`] says what a unit is called and has, and tells systemd over D-Bus;
 //! * [`devices`] is what device rules come to;
 //! * [`kata`] holds Kata's own rules for names and values;
-//! * [`capi`] is the C ABI, a thin layer.
+//! * `capi` is the C ABI, a thin layer.
 //!
 //! No threads, no signal handlers, no global mutable state; of the environment only the variables
 //! that say where a bus is are read.
@@ -35,6 +35,7 @@
 )]
 
 mod bytes;
+#[cfg(feature = "capi")]
 pub mod capi;
 pub mod cgroupfs;
 pub mod devices;

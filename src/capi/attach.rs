@@ -4,10 +4,9 @@ use std::os::raw::c_int;
 
 use rustix::fd::{BorrowedFd, IntoRawFd};
 
-use super::boundary::{guard, handle};
 use super::error::katacg_error;
+use super::ffi::{check_flags, guard, handle};
 use super::manager::katacg_manager;
-use super::options::check_flags;
 use crate::error::{fail, Code};
 
 /// How many descriptors a struct katacg_attach holds at most.

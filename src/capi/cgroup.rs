@@ -2,8 +2,8 @@
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{bytes, check_out, give, guard, text};
 use super::error::katacg_error;
+use super::ffi::{bytes, check_out, give, guard, text};
 use super::host::katacg_host;
 use super::manager::{katacg_manager, list, shared};
 use crate::error::{fail, Code, Result};

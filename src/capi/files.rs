@@ -2,8 +2,8 @@
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{bytes, guard, handle, name, put};
 use super::error::katacg_error;
+use super::ffi::{bytes, guard, handle, name, put};
 use super::manager::katacg_manager;
 
 /// Reads one file of the cgroup.

@@ -3,8 +3,8 @@
 use std::os::raw::{c_char, c_int};
 use std::sync::Arc;
 
-use super::boundary::{bytes, check_out, free, give, guard, handle, name, put};
 use super::error::katacg_error;
+use super::ffi::{bytes, check_out, free, give, guard, handle, name, put};
 use crate::cgroupfs::Trees;
 use crate::error::{fail, Code};
 use crate::host::{Host, Layout, Sources};

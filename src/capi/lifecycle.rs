@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::boundary::{guard, handle};
 use super::error::katacg_error;
+use super::ffi::{guard, handle};
 use super::manager::katacg_manager;
 use crate::cgroupfs::Freezer;
 use crate::error::{fail, Code};

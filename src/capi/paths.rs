@@ -2,13 +2,10 @@
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{bytes, guard, put, text};
 use super::error::katacg_error;
-use super::options::check_flags;
+use super::ffi::{check_flags, guard, put, text};
 use crate::error::{fail, Code, Result};
-use crate::host::v1mount;
 use crate::kata::path::{self, Generation, Rules};
-use crate::kata::slice;
 
 /// katacg_path_validate: the runtime was told to use systemd.
 pub const KATACG_PATH_SYSTEMD: u32 = 1;
@@ -178,123 +175,4 @@ pub unsafe extern "C" fn katacg_path_guest(
 ) -> c_int {
     // SAFETY: the caller's pointers, as the comment asks.
     unsafe { guard(err, || put(&path::guest(text(path, "path")?), buf, buf_len)) }
-}
-
-/// A slice's path from its name: "a-b.slice" is "/a.slice/a-b.slice", "-.slice" is "/".
-///
-/// slice: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_slice_expand(
-    slice: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&slice::expand(text(slice, "slice")?)?, buf, buf_len)) }
-}
-
-/// The slice of a systemd path "x.slice:prefix:name": "x.slice".
-///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_path_slice(
-    path: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.0, buf, buf_len)) }
-}
-
-/// The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope", by Kata 3.x's rule. A
-/// manager also makes scopes without a prefix, and slices: katacg_manager_unit tells.
-///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_path_unit(
-    path: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.1, buf, buf_len)) }
-}
-
-/// A cgroup's directory: root, subsystem and path joined and cleaned. Lexical: ".." in the path
-/// climbs, as it does in the Go library that this follows.
-///
-/// root, subsystem, path: NUL-terminated. buf, buf_len: the result, as snprintf writes it; NULL
-/// and 0 ask for its length. Returns: the length without NUL, also when it did not fit. Errors:
-/// -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_subsystem_path(
-    root: *const c_char,
-    subsystem: *const c_char,
-    path: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            let (root, subsystem) = (text(root, "root")?, text(subsystem, "subsystem")?);
-            put(&path::subsystem_path(root, subsystem, text(path, "path")?), buf, buf_len)
-        })
-    }
-}
-
-/// The directory that holds the v1 hierarchies, from a mountinfo: the parent of the first mount
-/// of type cgroup. Kata's old rule; katacg_host_mountpoint gives any controller's real mount.
-///
-/// mountinfo, len: bytes as in /proc/self/mountinfo, lines of any length; NULL and 0 are empty.
-/// buf, buf_len: the result, unescaped, as snprintf writes it; NULL and 0 ask for its length.
-/// Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
-/// (KATACG_ERR_NOT_MOUNTED: no v1 mount, or a line that is no mountinfo line before the first),
-/// -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_v1_mountpoint_parse(
-    mountinfo: *const c_char,
-    len: usize,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || put(&v1mount::find(bytes(mountinfo, len, "mountinfo")?)?, buf, buf_len))
-    }
-}
-
-/// As katacg_v1_mountpoint_parse, of this process's own /proc/self/mountinfo.
-///
-/// buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length. Returns: the
-/// length without NUL, also when it did not fit. Errors: as katacg_v1_mountpoint_parse, and what
-/// open(2) and read(2) give (KATACG_ERR_SYSTEM). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_v1_mountpoint(
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&v1mount::find_own()?, buf, buf_len)) }
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::os::raw::c_int;
 use std::ptr::{null, null_mut};
 
-use super::boundary::INJECT;
+use super::ffi::INJECT;
 use super::*;
 
 fn fresh() -> katacg_error {

@@ -2,8 +2,8 @@
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{guard, handle, name, put};
 use super::error::katacg_error;
+use super::ffi::{guard, handle, name, put};
 use super::manager::{katacg_manager, log};
 
 /// The paths of the cgroup, one for each subsystem; they need not exist yet.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::CStr;
+use std::mem::size_of;
 use std::os::raw::{c_char, c_int};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -180,4 +181,48 @@ pub(super) unsafe fn put_ints(values: &[i32], out: *mut i32, out_len: usize) -> 
         unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), out, count) };
     }
     Ok(length)
+}
+
+/// The smallest options structure: its flags.
+const SMALLEST: usize = size_of::<u64>();
+
+/// Reads an options structure of the size that the caller was compiled with. A smaller one is
+/// extended with zeros; a larger one must have zeros where this version ends.
+pub(super) unsafe fn read_options<T: Copy + Default>(pointer: *const T, size: usize) -> Result<T> {
+    let mut out = T::default();
+    if pointer.is_null() {
+        return match size {
+            0 => Ok(out),
+            _ => fail(Code::Argument, format!("opts is NULL and its size is {size}")),
+        };
+    }
+    // Every version ends at a multiple of 8; another size would cut a field in two.
+    if size < SMALLEST || !size.is_multiple_of(SMALLEST) {
+        return fail(Code::Argument, format!("opts_size {size} is no version's size"));
+    }
+    if size > 1 << 12 {
+        return fail(Code::TooNew, format!("opts_size {size} is larger than a page"));
+    }
+    let known = size.min(size_of::<T>());
+    // SAFETY: the header asks for `size` readable bytes. T is a plain C structure of integers
+    // and pointers, for which every byte pattern is a value, and Default is all zeros.
+    unsafe {
+        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut out).cast::<u8>(), known);
+        let tail = std::slice::from_raw_parts(pointer.cast::<u8>().add(known), size - known);
+        if tail.iter().any(|&b| b != 0) {
+            return fail(
+                Code::TooNew,
+                format!("opts has fields set that this version does not know (size {size})"),
+            );
+        }
+    }
+    Ok(out)
+}
+
+/// Unknown bits are an error: what they ask for would not be done.
+pub(super) fn check_flags(flags: u64, known: u64) -> Result<()> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => fail(Code::Argument, format!("unknown flags {unknown:#x}")),
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{bytes, check_out, give, guard, handle, put_ints, text};
 use super::error::katacg_error;
+use super::ffi::{bytes, check_flags, check_out, give, guard, handle, put_ints, text};
 use super::manager::katacg_manager;
-use super::options::check_flags;
 use crate::error::{fail, Code};
 use crate::manager::Add;
 
