@@ -1,4 +1,4 @@
-//! Section "kata": CPU sanity and subsystem sets.
+//! Header section "Kata's rules: CPU".
 
 use std::os::raw::{c_char, c_int};
 
@@ -14,13 +14,23 @@ fn json(cpu: Option<&LinuxCpu>) -> Result<Vec<u8>> {
     serde_json::to_vec(&cpu).map_err(|e| Error::new(Code::Json, format!("cpu JSON: {e}")))
 }
 
-/// What Kata does to CPU resources first: each of shares, quota, period, realtimeRuntime and
-/// realtimePeriod that is below 1 becomes unset (so a quota of -1 is dropped).
+/// Cleans CPU resources as Kata does first.
 ///
-/// cpu_json, len: an OCI linux.resources.cpu object, or null. buf, buf_len: the result, JSON, as
-/// snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also when
-/// it did not fit. Errors: -EINVAL (KATACG_ERR_JSON: malformed or out of range, with line and
-/// column; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// Each of shares, quota, period, realtimeRuntime and realtimePeriod that is below 1 becomes unset.
+/// A quota of -1 is therefore dropped.
+///
+/// @param cpu_json  an OCI linux.resources.cpu object, or null
+/// @param len       its length in bytes
+/// @param buf       receives the result; may be NULL if buf_len is 0
+/// @param buf_len   size of buf in bytes; 0 asks for the length only
+/// @param err       filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit. The result is JSON.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_JSON)      the JSON is malformed or a number is out of range; the message
+///                                   has line and column
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_cpu_validate(
@@ -30,7 +40,7 @@ pub unsafe extern "C" fn katacg_cpu_validate(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let cpu = parse::cpu(bytes(cpu_json, len, "cpu_json")?)?;
@@ -39,14 +49,21 @@ pub unsafe extern "C" fn katacg_cpu_validate(
     }
 }
 
-/// A sandbox's CPU resources from its containers': the largest shares and period, the sums of
-/// quota and realtime values, all CPUs and memory nodes; then as katacg_cpu_validate. Shares and
-/// period pass through a double, as they did in Go.
+/// Computes the CPU resources of a sandbox from those of its containers.
 ///
-/// cpus_json, len: a JSON array of OCI linux.resources.cpu objects and nulls. buf, buf_len: the
-/// result, JSON, as snprintf writes it; NULL and 0 ask for its length. Returns: the length
-/// without NUL, also when it did not fit. Errors: as katacg_cpu_validate. Threads: any. Fork:
-/// safe.
+/// Shares and period are the largest values. Quota and realtime values are sums. CPUs and memory
+/// nodes are joined. The result is then cleaned as by katacg_cpu_validate. Shares and period pass
+/// through a double, as they do in Kata's Go code.
+///
+/// @param cpus_json  a JSON array of OCI linux.resources.cpu objects and nulls
+/// @param len        its length in bytes
+/// @param buf        receives the result; may be NULL if buf_len is 0
+/// @param buf_len    size of buf in bytes; 0 asks for the length only
+/// @param err        filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit. The result is JSON.
+/// Errors: as for katacg_cpu_validate.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_cpu_aggregate(
@@ -56,7 +73,7 @@ pub unsafe extern "C" fn katacg_cpu_aggregate(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let cpus = parse::cpus(bytes(cpus_json, len, "cpus_json")?)?;

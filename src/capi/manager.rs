@@ -1,4 +1,4 @@
-//! Section "manager": one sandbox's or container's cgroup.
+//! Header section "Manager: create, load, free".
 
 use std::collections::BTreeMap;
 use std::os::raw::{c_char, c_int};
@@ -18,20 +18,22 @@ use crate::manager::{Config, Driver, Flags, Log, Manager, Shared, SystemdConfig}
 use crate::resources::parse;
 use crate::systemd::Bus;
 
-/// A manager: one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
-/// process and no cgroup: freeing it leaves both alone. Calls on one manager from many threads
-/// are safe; apply, add and set wait for each other.
+/// A manager: the cgroup of one sandbox or container, in every hierarchy that it joins.
+///
+/// A manager owns no process and no cgroup. Freeing it leaves both alone. Any number of threads can
+/// call functions on one manager. Calls of apply, add and set wait for each other.
 pub struct katacg_manager(pub(super) Manager);
 
 pub(super) unsafe fn shared(host: *const katacg_host) -> Result<Arc<Shared>> {
-    // SAFETY: the caller's handle, or NULL.
+    // SAFETY: the header asks for a handle of this library or NULL.
     match unsafe { host.as_ref() } {
         Some(host) => Ok(Arc::clone(&host.0)),
         None => Ok(Arc::new(Shared::read()?)),
     }
 }
 
-/// Subsystems to join; NULL: all. An empty list is none, which is never what all are.
+/// Splits a list of subsystems. NULL means all, which is an empty result. An empty list is an
+/// error on v1, where it would join nothing.
 pub(super) unsafe fn list(list: *const c_char, what: &str, shared: &Shared) -> Result<Vec<String>> {
     if list.is_null() {
         return Ok(Vec::new());
@@ -54,10 +56,10 @@ pub(super) fn log(fd: i32, level: u32) -> Result<Option<Log>> {
     }
 }
 
-/// The path, and whether it was only made from a name.
+/// Returns the path of the cgroup, and whether it comes from opts.name only.
 unsafe fn path(spec: Option<String>, opts: &katacg_manager_opts) -> Result<(Vec<u8>, bool)> {
     if !opts.path.is_null() {
-        // SAFETY: the caller's pointer, as katacg_manager_new's comment asks.
+        // SAFETY: the header tells the caller what the pointers must be.
         return Ok((unsafe { text(opts.path, "opts.path") }?.to_vec(), false));
     }
     match spec.filter(|path| !path.is_empty()) {
@@ -89,7 +91,7 @@ unsafe fn systemd(
     }
     let address = match opts.bus_address.is_null() {
         true => None,
-        // SAFETY: the caller's pointer, as katacg_manager_new's comment asks.
+        // SAFETY: the header tells the caller what the pointers must be.
         false => Some(unsafe { name(opts.bus_address, "opts.bus_address") }?.to_owned()),
     };
     let version = Some(opts.systemd_version).filter(|&v| v != 0);
@@ -109,7 +111,7 @@ unsafe fn config(
     check_flags(opts.flags, known)?;
     let has = |flag| opts.flags & flag != 0;
     let spec = spec.map_or_else(|| Ok(parse::Linux::default()), parse::spec)?;
-    // SAFETY: the caller's pointers, as katacg_manager_new's comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     let (path, implicit) = unsafe { path(spec.cgroups_path, opts) }?;
     // SAFETY: as above.
     let subsystems = unsafe { list(opts.subsystems, "opts.subsystems", shared) }?;
@@ -139,26 +141,48 @@ unsafe fn config(
     })
 }
 
-/// A manager for a cgroup. Nothing is created yet.
+/// Creates a manager for a cgroup. The cgroup itself is not created yet.
 ///
-/// host: the host to work on; NULL reads this one for this manager alone, which then has its own
-/// descriptors and its own connections to systemd: who has many managers opens one host for all.
-/// spec_json, spec_len: an OCI specification's
-/// linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of
-/// systemd's, annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec
-/// is seconds; those that would put processes into the unit, move it or tie other units to it are
-/// errors); NULL and 0: none (no bytes at some address are no JSON). opts, opts_size: see struct katacg_manager_opts; NULL and 0: none.
-/// out: the new handle; NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with
-/// line and column; KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the
-/// form that opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation
-/// that is no property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is
-/// not unified, or whose bus nothing names; opts.bus_address has nothing but other transports),
-/// -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices controller on a v1 host, unless
-/// KATACG_MANAGER_SKIP_DEVICES, or not each of those that opts.subsystems names; KATACG_ERR_DELETED:
-/// with KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's
-/// systemd is not asked anything here; a user's is, where its units are: then also the errors of
-/// systemd that katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be
-/// freed before. Threads: any. Fork: safe.
+/// The specification may be an OCI "linux" object or a whole config.json. The library uses its
+/// cgroupsPath and resources.
+///
+/// For a systemd unit the library also uses the annotations "org.systemd.property.NAME". The value
+/// is GVariant text, such as "uint64 5". NAMESec is in seconds. A property that puts processes into
+/// the unit, moves the unit, or ties other units to it, is an error.
+///
+/// This call asks nothing of the system's systemd. It asks a user's systemd where its units are.
+///
+/// @param host       the host, or NULL to read the host for this manager alone. The manager then
+///                   has its own descriptors and connections to systemd. Open one host for many
+///                   managers.
+/// @param spec_json  the specification in JSON, or NULL for none
+/// @param spec_len   its length in bytes; 0 with NULL
+/// @param opts       the options, or NULL for the defaults
+/// @param opts_size  sizeof(struct katacg_manager_opts); 0 with NULL
+/// @param out        receives the new manager; NULL on failure
+/// @param err        filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -EINVAL      (KATACG_ERR_JSON)         the specification is malformed; the message has line
+///                                          and column
+///   -EINVAL      (KATACG_ERR_PATH)         there is no path, the path has no name of its own, or
+///                                          it does not have the form that opts.driver needs
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     out is NULL, or an option is invalid
+///   -ERANGE      (KATACG_ERR_VALUE)        an annotation is not a valid property
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  a user's systemd on a host that is not unified; no
+///                                          address is known for the user's bus; or
+///                                          opts.bus_address has only other transports
+///   -ENOENT      (KATACG_ERR_NOT_MOUNTED)  a v1 host has no devices controller, without
+///                                          KATACG_MANAGER_SKIP_DEVICES; or a subsystem of
+///                                          opts.subsystems is not mounted
+///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup exists nowhere, with KATACG_MANAGER_EXISTING
+///   -E2BIG       (KATACG_ERR_TOO_NEW)      opts sets fields that this version does not know, or
+///                                          opts_size is over 4096
+/// If host is NULL, also the errors of katacg_host_open. For a user's systemd, also the errors from
+/// systemd of katacg_manager_apply.
+/// Ownership: free the manager with katacg_manager_free. The host may be freed before.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_new(
@@ -170,7 +194,7 @@ pub unsafe extern "C" fn katacg_manager_new(
     out: *mut *mut katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             check_out(out)?;
@@ -185,19 +209,43 @@ pub unsafe extern "C" fn katacg_manager_new(
     }
 }
 
-/// A manager from the state that katacg_manager_state gave, in this process or another; or from what
-/// another library saved, its map of paths included: {"version":1, "driver":"cgroupfs" or "systemd",
-/// "path":PATH}, and optionally "paths":{SUBSYSTEM:PATH} (absolute directories; without them they are
-/// derived as katacg_manager_new does), "subsystems":[...], "resources":{...}, "skipDevices",
-/// "strict" and "noRollback" (true or false), "owner":[UID,GID]. Its warnings go nowhere until
-/// katacg_manager_log.
+/// Creates a manager from a saved state.
 ///
-/// host: as for katacg_manager_new. state_json, state_len: the state. out: the new handle; NULL
-/// there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON; KATACG_ERR_PATH: a saved path
-/// does not lie below today's mounts, or the path is not of the driver's form), -EOPNOTSUPP
-/// (KATACG_ERR_UNSUPPORTED: the state of an unknown driver, or of a newer version), -ENOENT
-/// (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not mounted). Ownership: free it with
-/// katacg_manager_free. Threads: any. Fork: safe.
+/// The state comes from katacg_manager_state, in this process or another. It can also be made from
+/// what another library saved:
+///
+///   {"version":1, "driver":"cgroupfs" or "systemd", "path":PATH}
+///
+/// These members are optional:
+///
+///   "paths"        {SUBSYSTEM:PATH,...} with absolute directories. Without it the library
+///                  derives the paths as katacg_manager_new does.
+///   "subsystems"   [NAME,...]
+///   "resources"    an OCI linux.resources object
+///   "skipDevices"  true or false; see KATACG_MANAGER_SKIP_DEVICES
+///   "strict"       true or false; see KATACG_MANAGER_STRICT
+///   "noRollback"   true or false; see KATACG_MANAGER_NO_ROLLBACK
+///   "owner"        [UID, GID]
+///
+/// The new manager is silent. Call katacg_manager_log for warnings.
+///
+/// @param host        as for katacg_manager_new
+/// @param state_json  the state
+/// @param state_len   its length in bytes
+/// @param out         receives the new manager; NULL on failure
+/// @param err         filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -EINVAL      (KATACG_ERR_JSON)         the state is malformed
+///   -EINVAL      (KATACG_ERR_PATH)         a saved path is not below today's mounts, or the path
+///                                          does not have the driver's form
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     an argument is NULL
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the driver is unknown, or a newer version saved the
+///                                          state
+///   -ENOENT      (KATACG_ERR_NOT_MOUNTED)  a saved subsystem is not mounted
+/// Ownership: free the manager with katacg_manager_free.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_load(
@@ -207,7 +255,7 @@ pub unsafe extern "C" fn katacg_manager_load(
     out: *mut *mut katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             check_out(out)?;
@@ -219,10 +267,12 @@ pub unsafe extern "C" fn katacg_manager_load(
 
 /// Frees a manager. Its cgroup and the processes in it stay as they are.
 ///
-/// manager: a handle, not used again, or NULL (nothing is done). Errors: none. Threads: no other
-/// call on this handle at the same time. Fork: safe.
+/// @param manager  the manager, not to be used again; NULL does nothing
+///
+/// Errors: none.
+/// Threads: no other call on this manager at the same time. Fork: safe.
 #[no_mangle]
 pub unsafe extern "C" fn katacg_manager_free(manager: *mut katacg_manager) {
-    // SAFETY: the caller's handle, as the comment asks.
+    // SAFETY: the header asks for a handle of this library or NULL.
     unsafe { free(manager) }
 }

@@ -1,4 +1,4 @@
-//! Section "about a manager": where its cgroup is, its state, where its warnings go.
+//! Header section "Manager: paths, state, unit, log".
 
 use std::os::raw::{c_char, c_int};
 
@@ -6,12 +6,20 @@ use super::error::katacg_error;
 use super::ffi::{guard, handle, name, put};
 use super::manager::{katacg_manager, log};
 
-/// The paths of the cgroup, one for each subsystem; they need not exist yet.
+/// Returns the directories of the cgroup, one for each subsystem. They need not exist yet.
 ///
-/// buf, buf_len: the result, JSON: {"cpu":"/sys/fs/cgroup/cpu/x",...}, the key of cgroup2 is "";
-/// a path that is not UTF-8 is {"hex":"..."}. As snprintf writes it; NULL and 0 ask for its
-/// length. Returns: the length without NUL, also when it did not fit. Errors: -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// The result is JSON: {"cpu":"/sys/fs/cgroup/cpu/x",...}. The key of cgroup2 is "". A path that is
+/// not UTF-8 appears as {"hex":"..."}.
+///
+/// @param manager  the manager
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_paths(
@@ -20,18 +28,25 @@ pub unsafe extern "C" fn katacg_manager_paths(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || put(handle(manager, "manager")?.0.paths_json()?.as_bytes(), buf, buf_len))
     }
 }
 
-/// The path of one subsystem's cgroup.
+/// Returns the directory of the cgroup for one subsystem.
 ///
-/// subsystem: a v1 subsystem, or "" for cgroup2; on a unified host every name gives the one
-/// cgroup. buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length.
-/// Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
-/// (KATACG_ERR_NOT_MOUNTED: not one of this manager's), -EINVAL (KATACG_ERR_ARGUMENT: NULL).
+/// @param manager    the manager
+/// @param subsystem  a v1 subsystem, or "" for cgroup2. On a unified host every name gives the one
+///                   directory.
+/// @param buf        receives the result; may be NULL if buf_len is 0
+/// @param buf_len    size of buf in bytes; 0 asks for the length only
+/// @param err        filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
+///   -EINVAL  (KATACG_ERR_ARGUMENT)     manager or subsystem is NULL
 /// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
@@ -42,7 +57,7 @@ pub unsafe extern "C" fn katacg_manager_path(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
@@ -51,12 +66,19 @@ pub unsafe extern "C" fn katacg_manager_path(
     }
 }
 
-/// What another process, or this one after a restart, needs to go on with this manager; give it to
-/// katacg_manager_load.
+/// Returns the state of the manager, for katacg_manager_load.
 ///
-/// buf, buf_len: the result, JSON, as snprintf writes it; NULL and 0 ask for its length. Returns:
-/// the length without NUL, also when it did not fit. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL).
-/// Threads: any. Fork: safe, unless another thread was in a call on this handle.
+/// With it, another process, or this one after a restart, continues with the same cgroup.
+///
+/// @param manager  the manager
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit. The state is JSON.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+/// Threads: any. Fork: safe, unless another thread was in a call on this manager.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_state(
@@ -65,15 +87,22 @@ pub unsafe extern "C" fn katacg_manager_state(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(handle(manager, "manager")?.0.state()?.as_bytes(), buf, buf_len)) }
 }
 
-/// The unit of systemd's that the cgroup is: "prefix-name.scope", "name.scope", "name.slice".
+/// Returns the name of the systemd unit: "prefix-name.scope", "name.scope" or "name.slice".
 ///
-/// buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length. Returns: the
-/// length without NUL, also when it did not fit; 0 when it is no unit (cgroupfs, or the parent of a
-/// unit). Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// @param manager  the manager
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit. It is 0 if the cgroup
+/// is no unit. That is so with the cgroupfs driver, and for the parent of a unit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_unit(
@@ -82,7 +111,7 @@ pub unsafe extern "C" fn katacg_manager_unit(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let unit = handle(manager, "manager")?.0.unit().unwrap_or_default();
@@ -91,12 +120,21 @@ pub unsafe extern "C" fn katacg_manager_unit(
     }
 }
 
-/// Where warnings go from now on, as opts.log_fd and opts.log_level say it for katacg_manager_new;
-/// managers that come from elsewhere are silent at first.
+/// Sets where warnings go from now on.
 ///
-/// fd: the caller's, open as long as the manager is used or until another call of this function;
-/// level: 0 or 1. Returns: 0. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL, a negative descriptor, an
-/// unknown level). Threads: any. Fork: safe.
+/// The arguments mean what opts.log_fd and opts.log_level mean. A manager that katacg_manager_new
+/// did not create is silent at first.
+///
+/// @param manager  the manager
+/// @param fd       the descriptor. The caller owns it. It must stay open while the manager is used,
+///                 or until the next call of this function.
+/// @param level    0: silent. 1: warnings.
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, fd is negative, or level is unknown
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_log(
@@ -105,7 +143,7 @@ pub unsafe extern "C" fn katacg_manager_log(
     level: u32,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;

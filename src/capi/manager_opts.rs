@@ -1,97 +1,131 @@
-//! Option structures that can grow: openat2's rules.
+//! Header section "Manager: options".
 
 use std::mem::size_of;
 use std::os::raw::c_char;
 
-/// Leave device rules alone: they are the caller's to apply, or there are none to apply. A v1
-/// host without the devices controller is no error then. Without this flag rules are applied by the
-/// system's systemd (opts.driver), are an error where this library makes the cgroup, and are NOT
-/// applied by a user's systemd, which cannot: that is a warning, with KATACG_MANAGER_STRICT an error.
-/// So it is in a user namespace, where nobody says whether systemd could.
+/// opts.flags: ignores device rules. The caller applies them, or there are none.
+///
+/// With this flag a v1 host needs no devices controller. Without this flag the effect depends on
+/// who creates the cgroup (opts.driver):
+///
+/// - The system's systemd applies device rules.
+/// - This library does not: device rules are an error.
+/// - A user's systemd cannot: device rules are NOT applied, and the library warns. With
+///   KATACG_MANAGER_STRICT they are an error.
+/// - In a user namespace it is unknown whether systemd can apply them, so the library warns as
+///   well.
 pub const KATACG_MANAGER_SKIP_DEVICES: u64 = 1;
-/// What would be a warning is an error: a value that this layout has no file for or that systemd has
-/// no property for, a systemd path that katacg_path_validate's strict rules refuse, and the
-/// hierarchies' root as a parent or as a place to move processes to.
+/// opts.flags: turns warnings into errors. That concerns:
+///
+/// - a value for which this layout has no file, or systemd has no property
+/// - a systemd path that the strict rules of katacg_path_validate refuse
+/// - the root of a hierarchy as a parent or as a target to move processes to
 pub const KATACG_MANAGER_STRICT: u64 = 2;
 
-/// A failed katacg_manager_set, or apply to a unit that is there, leaves what it had written: saves
-/// reading each value first.
+/// opts.flags: keeps the values that a failed call has already written. This saves one read per
+/// file. It concerns katacg_manager_set, and katacg_manager_apply to a unit that exists.
 pub const KATACG_MANAGER_NO_ROLLBACK: u64 = 4;
-/// Join only the hierarchies in which the cgroup is there already; -ENOENT (KATACG_ERR_DELETED)
-/// when it is in none.
+/// opts.flags: joins only hierarchies in which the cgroup already exists. If it exists in none,
+/// katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED).
 pub const KATACG_MANAGER_EXISTING: u64 = 8;
-/// Give the v2 cgroup to owner_uid and owner_gid when it is applied: the directory, and the files that
-/// /sys/kernel/cgroup/delegate names.
+/// opts.flags: gives the v2 cgroup to owner_uid and owner_gid when it is applied. That changes the
+/// owner of the directory and of the files that /sys/kernel/cgroup/delegate names.
 pub const KATACG_MANAGER_DELEGATE: u64 = 16;
 
-/// opts.driver: systemd for a path "slice:prefix:name" (by katacg_path_is_systemd or
-/// katacg_path_is_systemd_slice, or with an empty slice, which is system.slice, or user.slice of a
-/// user's systemd), else cgroupfs. With KATACG_MANAGER_STRICT such a path has to pass
-/// katacg_path_validate's strict rules as well.
+/// opts.driver: chooses by the path.
+///
+/// systemd creates the cgroup of a path "slice:prefix:name". katacg_path_is_systemd or
+/// katacg_path_is_systemd_slice recognises such a path. An empty slice is allowed as well: it is
+/// system.slice, or user.slice for a user's systemd. With KATACG_MANAGER_STRICT such a path must
+/// also pass the strict rules of katacg_path_validate.
+///
+/// This library creates the cgroup of any other path in the cgroup file system.
 pub const KATACG_DRIVER_AUTO: u32 = 0;
-/// opts.driver: this library, by the cgroup file system. A systemd path is an error.
+/// opts.driver: this library creates the cgroup in the cgroup file system. A systemd path is an
+/// error.
 pub const KATACG_DRIVER_CGROUPFS: u32 = 1;
-/// opts.driver: systemd, over D-Bus: a transient scope PREFIX-NAME.scope (NAME.scope without a
-/// prefix), or the slice NAME when it ends in ".slice". A path of another form is an error.
+/// opts.driver: systemd creates the cgroup, asked over D-Bus.
+///
+/// The path must be "slice:prefix:name". It gives the transient scope PREFIX-NAME.scope, or
+/// NAME.scope with an empty prefix, or the slice NAME if the name ends in ".slice". A path of
+/// another form is an error.
 pub const KATACG_DRIVER_SYSTEMD: u32 = 2;
-/// opts.driver: systemd by katacg_path_is_systemd alone, as Kata's Go code of January 2020 chose;
-/// every slice with a dash in its name is a directory then.
+/// opts.driver: systemd creates the cgroup only if katacg_path_is_systemd accepts the path.
+///
+/// Kata's Go code of January 2020 chose so. A slice with a dash in its name becomes a directory.
 pub const KATACG_DRIVER_AUTO_K0: u32 = 3;
 
-/// opts.bus: the user's without root, else the system's. Root of a user namespace counts as a user,
-/// unless PID 1's systemd is root's there as well: in a system container, and for the host's own root.
+/// opts.bus: the system's bus for root, else the user's bus.
+///
+/// Root of a user namespace counts as a user, unless PID 1's systemd also belongs to that root.
+/// That is so in a system container, and for the host's own root.
 pub const KATACG_BUS_AUTO: u32 = 0;
-/// opts.bus: PID 1's systemd.
+/// opts.bus: the bus of PID 1's systemd.
 pub const KATACG_BUS_SYSTEM: u32 = 1;
-/// opts.bus: the systemd of the user (systemd --user). On a unified host only.
+/// opts.bus: the bus of the user's systemd (systemd --user). It needs a unified host.
 pub const KATACG_BUS_USER: u32 = 2;
 
-/// Options of katacg_manager_new. Zero it (KATACG_MANAGER_OPTS_INIT), set what you need, pass
-/// sizeof (a multiple of 8, at most 4096): fields are only ever added at the end, and 0 is what an
-/// older program means. What it points to is copied.
+/// Options of katacg_manager_new.
+///
+/// Start with KATACG_MANAGER_OPTS_INIT (all zeros), set what you need, and pass sizeof(opts). The
+/// size must be a multiple of 8 and at most 4096. New versions add fields at the end only, and 0 in
+/// a new field keeps the old behaviour. The library copies whatever the struct points to.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_manager_opts {
-    /// KATACG_MANAGER_* or'ed; unknown bits are -EINVAL.
+    /// KATACG_MANAGER_* combined with |. Unknown bits are -EINVAL.
     pub flags: u64,
-    /// The cgroup, instead of the specification's cgroupsPath. NULL: as the specification says.
+    /// Path of the cgroup. NULL takes cgroupsPath from the specification.
     pub path: *const c_char,
-    /// v1: comma-separated subsystems to join ("cpu,memory,name=systemd"; "systemd" means the
-    /// last), each of which must be mounted; "" is -EINVAL. NULL: all that are mounted, among which devices must be.
-    /// A unit is in systemd's own hierarchies whatever this says. Not used on a unified host, where
-    /// there is one hierarchy.
+    /// v1: comma-separated subsystems to join, such as "cpu,memory,name=systemd". "systemd" means
+    /// "name=systemd". Each must be mounted. NULL joins all that are mounted, and devices must be
+    /// among them. "" is -EINVAL.
+    ///
+    /// A systemd unit is in systemd's own hierarchies, whatever this field says. A unified host has
+    /// one hierarchy and ignores this field.
     pub subsystems: *const c_char,
-    /// Where warnings are written, a line and one write(2) each; the caller's, never closed. Used when
-    /// log_level is not 0; it must stay open as long as the manager is used (or until
-    /// katacg_manager_log). A pipe that nobody reads any more raises SIGPIPE, a full one waits.
+    /// Descriptor for warnings, used if log_level is not 0. Each warning is one line and one
+    /// write(2).
+    ///
+    /// The caller owns the descriptor: the library never closes it. It must stay open while the
+    /// manager is used, or until katacg_manager_log replaces it. A write to a pipe without a reader
+    /// raises SIGPIPE, and a write to a full pipe waits.
     pub log_fd: i32,
     /// 0: silent. 1: warnings.
     pub log_level: u32,
-    /// The cgroup's name when neither path nor the specification gives a path: it is made below
-    /// (v1, hybrid) or beside (v2) the caller's own, and a rootless caller that may not goes
-    /// without. NULL: none.
+    /// Name of the cgroup, used if neither opts.path nor the specification gives a path. NULL:
+    /// none.
+    ///
+    /// On v1 and hybrid the new cgroup is a child of the caller's own cgroup. On v2 it is a
+    /// sibling. A rootless caller that may not create it continues without a cgroup.
     pub name: *const c_char,
-    /// With KATACG_MANAGER_DELEGATE.
+    /// User id for KATACG_MANAGER_DELEGATE.
     pub owner_uid: u32,
-    /// With KATACG_MANAGER_DELEGATE.
+    /// Group id for KATACG_MANAGER_DELEGATE.
     pub owner_gid: u32,
-    /// KATACG_DRIVER_*: who makes the cgroup.
+    /// Who creates the cgroup: KATACG_DRIVER_*.
     pub driver: u32,
-    /// KATACG_BUS_*: which systemd.
+    /// Which systemd: KATACG_BUS_*.
     pub bus: u32,
-    /// Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"; several separated by ';' are
-    /// tried in order). Only unix:path= and unix:abstract= can be used; without one of them it is an
-    /// error of katacg_manager_new. NULL: the bus's own, for the system DBUS_SYSTEM_BUS_ADDRESS or
-    /// /run/dbus/system_bus_socket, for the user DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus,
-    /// as the environment has them when it connects. The state has it as it is: after NULL, whoever
-    /// loads the state looks in its own environment.
+    /// D-Bus address of that systemd, such as "unix:path=/run/dbus/system_bus_socket". Several
+    /// addresses are separated by ';' and tried in order. Only unix:path= and unix:abstract= can be
+    /// used. An address without either of them makes katacg_manager_new fail.
+    ///
+    /// NULL takes the address from the environment at the time of the connection:
+    ///
+    /// - system: DBUS_SYSTEM_BUS_ADDRESS, else /run/dbus/system_bus_socket
+    /// - user: DBUS_SESSION_BUS_ADDRESS, else $XDG_RUNTIME_DIR/bus
+    ///
+    /// katacg_manager_state saves this field as it is. After NULL, the process that loads the state
+    /// looks in its own environment.
     pub bus_address: *const c_char,
-    /// systemd's version, like 252: which properties there are depends on it (see the warnings of a
-    /// plan). For where it is known, or nobody is there to be asked: a dry run on another host. 0: it
-    /// is asked when first needed, once for a host handle; katacg_manager_plan needs it too. Not part
-    /// of the state.
+    /// Version of systemd, such as 252. It decides which properties a unit can have.
+    ///
+    /// Set it for a dry run on behalf of another host, or where systemd cannot be asked. 0 asks
+    /// systemd on first use, once per host. katacg_manager_plan needs the version too.
+    /// katacg_manager_state does not save it.
     pub systemd_version: u32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
 }
 
@@ -114,5 +148,8 @@ impl Default for katacg_manager_opts {
         }
     }
 }
+
+// header: /* Starts a struct katacg_manager_opts. */
+// header: #define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0, NULL, 0, 0 }
 
 const _: () = assert!(size_of::<katacg_manager_opts>() == 72);

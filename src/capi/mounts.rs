@@ -1,4 +1,4 @@
-//! Section "mounts".
+//! Header section "Kata's rules: v1 mounts and subsystems".
 
 use std::os::raw::{c_char, c_int};
 
@@ -9,19 +9,28 @@ use crate::host::v1mount;
 use crate::kata::path;
 use crate::kata::subsystems::Set;
 
-/// katacg_subsystems: those that may limit a hypervisor (cpuset, cpu, cpuacct).
+/// Set of katacg_subsystems: those that may limit a hypervisor (cpuset, cpu, cpuacct).
 pub const KATACG_SUBSYSTEMS_CONSTRAINTS: u32 = 1;
-/// katacg_subsystems: those that must not (memory).
+/// Set of katacg_subsystems: those that must not limit a hypervisor (memory).
 pub const KATACG_SUBSYSTEMS_NO_CONSTRAINTS: u32 = 2;
-/// katacg_subsystems: every v1 subsystem, and the named hierarchy "systemd".
+/// Set of katacg_subsystems: every v1 subsystem, and the named hierarchy "systemd".
 pub const KATACG_SUBSYSTEMS_ALL: u32 = 3;
 
-/// A cgroup's directory: root, subsystem and path joined and cleaned. Lexical: ".." in the path
-/// climbs, as it does in the Go library that this follows.
+/// Returns the directory of a cgroup: root, subsystem and path, joined and cleaned.
 ///
-/// root, subsystem, path: NUL-terminated. buf, buf_len: the result, as snprintf writes it; NULL
-/// and 0 ask for its length. Returns: the length without NUL, also when it did not fit. Errors:
-/// -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// The function looks at the text only. ".." in the path climbs up, as in Kata's Go code.
+///
+/// @param root       the directory that holds the v1 hierarchies
+/// @param subsystem  the subsystem
+/// @param path       the path of the cgroup
+/// @param buf        receives the result; may be NULL if buf_len is 0
+/// @param buf_len    size of buf in bytes; 0 asks for the length only
+/// @param err        filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_subsystem_path(
@@ -32,7 +41,7 @@ pub unsafe extern "C" fn katacg_subsystem_path(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let (root, subsystem) = (text(root, "root")?, text(subsystem, "subsystem")?);
@@ -41,14 +50,23 @@ pub unsafe extern "C" fn katacg_subsystem_path(
     }
 }
 
-/// The directory that holds the v1 hierarchies, from a mountinfo: the parent of the first mount
-/// of type cgroup. Kata's old rule; katacg_host_mountpoint gives any controller's real mount.
+/// Returns the directory that holds the v1 hierarchies, from the text of a mountinfo file.
 ///
-/// mountinfo, len: bytes as in /proc/self/mountinfo, lines of any length; NULL and 0 are empty.
-/// buf, buf_len: the result, unescaped, as snprintf writes it; NULL and 0 ask for its length.
-/// Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
-/// (KATACG_ERR_NOT_MOUNTED: no v1 mount, or a line that is no mountinfo line before the first),
-/// -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// This is Kata's old rule: the parent of the first mount of type cgroup. katacg_host_mountpoint
+/// returns the real mount point of any controller.
+///
+/// @param mountinfo  text in the format of /proc/self/mountinfo, with lines of any length; NULL
+///                   with len 0 is empty
+/// @param len        its length in bytes
+/// @param buf        receives the result; may be NULL if buf_len is 0
+/// @param buf_len    size of buf in bytes; 0 asks for the length only
+/// @param err        filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit. Escapes are decoded.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  there is no v1 mount, or a malformed line comes before it
+///   -EINVAL  (KATACG_ERR_ARGUMENT)     mountinfo is NULL and len is not 0
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_v1_mountpoint_parse(
@@ -58,17 +76,25 @@ pub unsafe extern "C" fn katacg_v1_mountpoint_parse(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || put(&v1mount::find(bytes(mountinfo, len, "mountinfo")?)?, buf, buf_len))
     }
 }
 
-/// As katacg_v1_mountpoint_parse, of this process's own /proc/self/mountinfo.
+/// Returns the directory that holds the v1 hierarchies, from /proc/self/mountinfo.
 ///
-/// buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length. Returns: the
-/// length without NUL, also when it did not fit. Errors: as katacg_v1_mountpoint_parse, and what
-/// open(2) and read(2) give (KATACG_ERR_SYSTEM). Threads: any. Fork: safe.
+/// The rule is that of katacg_v1_mountpoint_parse.
+///
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -errno  (KATACG_ERR_SYSTEM)  open(2) or read(2) failed
+/// Also the errors of katacg_v1_mountpoint_parse.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_v1_mountpoint(
@@ -76,18 +102,25 @@ pub unsafe extern "C" fn katacg_v1_mountpoint(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&v1mount::find_own()?, buf, buf_len)) }
 }
 
-/// The subsystems of one of Kata's sets that a host has: those for which lstat(root/name)
-/// succeeds.
+/// Lists the subsystems of one of Kata's sets that the host has.
 ///
-/// root: the directory that holds the v1 hierarchies (katacg_v1_mountpoint). set: one of
-/// KATACG_SUBSYSTEMS_*. buf, buf_len: the result, comma-separated, as snprintf writes it; NULL
-/// and 0 ask for its length. Returns: the length without NUL, also when it did not fit; 0 when
-/// there are none. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL, an unknown set). Threads: any.
-/// Fork: safe.
+/// The host has a subsystem if lstat(2) of root/name succeeds.
+///
+/// @param root     the directory that holds the v1 hierarchies (see katacg_v1_mountpoint)
+/// @param set      one of KATACG_SUBSYSTEMS_*
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit. It is 0 if the host
+/// has none. The result is separated by commas.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  root is NULL, or set is unknown
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_subsystems(
@@ -97,7 +130,7 @@ pub unsafe extern "C" fn katacg_subsystems(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let root = text(root, "root")?;

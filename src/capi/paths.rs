@@ -1,4 +1,6 @@
-//! Section "paths": Kata's rules for names. Pure, but for the two look-ups of the host.
+//! Header section "Kata's rules: paths".
+//!
+//! These functions compute a path from text. They do not look at the host.
 
 use std::os::raw::{c_char, c_int};
 
@@ -7,15 +9,16 @@ use super::ffi::{check_flags, guard, put, text};
 use crate::error::{fail, Code, Result};
 use crate::kata::path::{self, Generation, Rules};
 
-/// katacg_path_validate: the runtime was told to use systemd.
+/// Flag of katacg_path_validate: the runtime was told to use systemd.
 pub const KATACG_PATH_SYSTEMD: u32 = 1;
-/// katacg_path_validate: refuse what Kata's rules let through although nobody can mean it.
+/// Flag of katacg_path_validate: also refuses paths that Kata's rules accept but no caller can
+/// mean.
 pub const KATACG_PATH_STRICT: u32 = 2;
-/// katacg_path_validate: the rules of Kata 1.x's last release.
+/// Flag of katacg_path_validate: uses the rules of the last Kata 1.x release.
 pub const KATACG_PATH_K1: u32 = 4;
-/// katacg_path_validate: the rules of Kata 3.x.
+/// Flag of katacg_path_validate: uses the rules of Kata 3.x.
 pub const KATACG_PATH_K3: u32 = 8;
-/// katacg_path_validate, with KATACG_PATH_K3: the host is unified.
+/// Flag of katacg_path_validate, with KATACG_PATH_K3: the host is unified.
 pub const KATACG_PATH_V2: u32 = 16;
 
 fn rules(flags: u32) -> Result<Rules> {
@@ -35,45 +38,67 @@ fn rules(flags: u32) -> Result<Rules> {
     Ok(Rules { generation, systemd: has(KATACG_PATH_SYSTEMD), strict: has(KATACG_PATH_STRICT) })
 }
 
-/// Whether a path is a systemd path by Kata's oldest rule: three parts between colons, each of
-/// letters, digits and dots. (No '-': every real kubelet slice fails it; see
-/// katacg_path_is_systemd_slice.)
+/// Tells whether a path is a systemd path by Kata's oldest rule.
 ///
-/// path: NUL-terminated. Returns: 1 or 0; 0 for NULL. Errors: none. Threads: any. Fork: safe.
+/// The rule: three parts between colons, each of letters, digits and dots. The rule allows no '-',
+/// so every real slice of a kubelet fails it. See katacg_path_is_systemd_slice.
+///
+/// @param path  the path
+///
+/// Return: 1 or 0; 0 for NULL.
+/// Errors: none.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_is_systemd(path: *const c_char) -> c_int {
-    // SAFETY: the caller's pointer, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     let answer = unsafe {
         guard(std::ptr::null_mut(), || Ok(c_int::from(path::is_systemd(text(path, "path")?))))
     };
     answer.max(0)
 }
 
-/// Whether a path is a systemd path by the rule of Kata 1.x's last release and of 3.x: exactly
-/// three parts between colons, the first ending in ".slice".
+/// Tells whether a path is a systemd path by the rule of the last Kata 1.x release and of Kata 3.x.
 ///
-/// path: NUL-terminated. Returns: 1 or 0; 0 for NULL. Errors: none. Threads: any. Fork: safe.
+/// The rule: exactly three parts between colons, the first ending in ".slice".
+///
+/// @param path  the path
+///
+/// Return: 1 or 0; 0 for NULL.
+/// Errors: none.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_is_systemd_slice(path: *const c_char) -> c_int {
-    // SAFETY: the caller's pointer, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     let answer = unsafe {
         guard(std::ptr::null_mut(), || Ok(c_int::from(path::is_systemd_slice(text(path, "path")?))))
     };
     answer.max(0)
 }
 
-/// The path that Kata uses for a sandbox's cgroup: a systemd path as it is, an absolute path
-/// cleaned, a relative one below "/vc"; the last element gets "kata_" in front (not by the rules
-/// of 3.x). By the rules of 3.x on a unified host a systemd path comes back with "/" in front, as
-/// Kata has it: to katacg_manager_new that is a directory, so give that the original.
+/// Returns the path that Kata uses for the cgroup of a sandbox.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. flags: KATACG_PATH_*. buf, buf_len: the result,
-/// as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also
-/// when it did not fit. Errors: -EINVAL (KATACG_ERR_PATH: no systemd path although systemd is
-/// asked for, or refused by KATACG_PATH_STRICT; KATACG_ERR_ARGUMENT: NULL, or flags that
-/// contradict each other). Threads: any. Fork: safe.
+/// A systemd path stays as it is. An absolute path is cleaned. A relative path goes below "/vc".
+/// The last element gets the prefix "kata_", except by the rules of Kata 3.x.
+///
+/// Without KATACG_PATH_K1 and KATACG_PATH_K3 the rules are those of Kata's Go code of January 2020.
+///
+/// By the rules of Kata 3.x on a unified host, a systemd path gets "/" in front. To
+/// katacg_manager_new that is a directory: give it the original path instead.
+///
+/// @param path     the path
+/// @param flags    KATACG_PATH_* combined with |, or 0
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_PATH)      KATACG_PATH_SYSTEMD asks for a systemd path and path is none,
+///                                   or KATACG_PATH_STRICT refuses it
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL, or flags are unknown or contradict each other
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_validate(
@@ -83,19 +108,26 @@ pub unsafe extern "C" fn katacg_path_validate(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || put(&path::validate(text(path, "path")?, rules(flags)?)?, buf, buf_len))
     }
 }
 
-/// "kata_" before a path's last element, so that cAdvisor does not take the sandbox for a
-/// container.
+/// Puts "kata_" in front of the last element of a path.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: the path is empty; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
+/// The prefix keeps cAdvisor from taking the sandbox for a container.
+///
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_PATH)      path is empty
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_rename(
@@ -104,15 +136,23 @@ pub unsafe extern "C" fn katacg_path_rename(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::rename(text(path, "path")?)?, buf, buf_len)) }
 }
 
-/// As katacg_path_rename, by the rules of Kata 3.x: "" and "." stand for "/vc".
+/// Puts "kata_" in front of the last element of a path, by the rules of Kata 3.x.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// "" and "." stand for "/vc".
+///
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_rename_k3(
@@ -121,15 +161,21 @@ pub unsafe extern "C" fn katacg_path_rename_k3(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::rename_k3(text(path, "path")?)?, buf, buf_len)) }
 }
 
-/// Where the part of a sandbox goes that no limits apply to: the path below "/kata".
+/// Returns the path below "/kata", for the part of a sandbox to which no limits apply.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_no_constraints(
@@ -138,15 +184,21 @@ pub unsafe extern "C" fn katacg_path_no_constraints(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::no_constraints(text(path, "path")?), buf, buf_len)) }
 }
 
-/// The parent of a path, taken from the root whether it starts with '/' or not.
+/// Returns the parent of a path. The path counts from the root, with or without a leading '/'.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_parent(
@@ -155,16 +207,23 @@ pub unsafe extern "C" fn katacg_path_parent(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::parent(text(path, "path")?), buf, buf_len)) }
 }
 
-/// The path to use inside the guest: "/prefix/name" of a systemd path (by
-/// katacg_path_is_systemd), else unchanged.
+/// Returns the path to use inside the guest.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// For a systemd path (by katacg_path_is_systemd) it is "/prefix/name". Other paths are unchanged.
+///
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_guest(
@@ -173,6 +232,6 @@ pub unsafe extern "C" fn katacg_path_guest(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::guest(text(path, "path")?), buf, buf_len)) }
 }

@@ -1,4 +1,6 @@
-//! Section "members": who is in the cgroup.
+//! Header section "Processes".
+//!
+//! Moves processes and threads in and out, and lists them.
 
 use std::os::raw::{c_char, c_int};
 
@@ -8,25 +10,42 @@ use super::manager::katacg_manager;
 use crate::error::{fail, Code};
 use crate::manager::Add;
 
-/// katacg_manager_add: the ids are those of threads.
+/// Flag of katacg_manager_add: the ids are thread ids.
 pub const KATACG_ADD_THREADS: u32 = 1;
-/// katacg_manager_add: make the sub-cgroup; with KATACG_ADD_THREADS on v2, as a threaded one.
+/// Flag of katacg_manager_add: creates the subcgroup. With KATACG_ADD_THREADS on v2 it is a
+/// threaded one.
 pub const KATACG_ADD_CREATE: u32 = 2;
 
-/// Moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
-/// those that were are put back. Processes are moved into a unit of a user's systemd by that, which may
-/// where the user may not (AttachProcessesToUnit, systemd 238); a systemd of another
-/// PID namespace is not asked (-EOPNOTSUPP, KATACG_ERR_UNSUPPORTED).
+/// Moves processes or threads into the cgroup, in every hierarchy.
 ///
-/// ids, ids_len: process ids, or thread ids with KATACG_ADD_THREADS (v2: threads move within one
-/// threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL
-/// or "": the manager's own. Returns: 0. Errors: -ESRCH (KATACG_ERR_SYSTEM: one is gone), -EBUSY
-/// (KATACG_ERR_SYSTEM: a v2 cgroup with controllers turned on for its children), -EOPNOTSUPP
-/// (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH:
-/// below leaves the cgroup, or is one of the hierarchies' root; KATACG_ERR_ARGUMENT), -EPERM
-/// (KATACG_ERR_ROOTLESS: there is no cgroup, see katacg_manager_apply), what open(2), write(2) give
-/// (KATACG_ERR_SYSTEM), of a user's systemd those of katacg_manager_set. Threads: any. Fork: safe,
-/// unless another thread was in a call on this handle.
+/// All ids are moved in one burst. If one cannot be moved, those that were are put back.
+///
+/// For a unit of a user's systemd, systemd moves the processes (AttachProcessesToUnit, systemd
+/// 238), because it may do so where the user may not. A systemd in another PID namespace is not
+/// asked.
+///
+/// @param manager  the manager
+/// @param ids      process ids, or thread ids with KATACG_ADD_THREADS. On v2, threads move only
+///                 within one threaded subtree.
+/// @param ids_len  the number of ids
+/// @param flags    KATACG_ADD_* combined with |, or 0
+/// @param below    a subcgroup, relative to the manager's cgroup; NULL or "" is the cgroup itself
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ESRCH       (KATACG_ERR_SYSTEM)       a process or thread does not exist
+///   -EBUSY       (KATACG_ERR_SYSTEM)       a v2 cgroup has controllers enabled for its children
+///   -EOPNOTSUPP  (KATACG_ERR_SYSTEM)       v2 does not allow this mix of threaded and domain
+///                                          cgroups
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the user's systemd is in another PID namespace
+///   -EINVAL      (KATACG_ERR_PATH)         below leaves the cgroup, or would be a child of a
+///                                          hierarchy's root
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or ids is NULL, or a flag is unknown
+///   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
+///   -errno       (KATACG_ERR_SYSTEM)       open(2) or write(2) failed
+/// For a unit of a user's systemd, also the errors from systemd of katacg_manager_set.
+/// Threads: any. Fork: safe, unless another thread was in a call on this manager.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_add(
@@ -37,7 +56,7 @@ pub unsafe extern "C" fn katacg_manager_add(
     below: *const c_char,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
@@ -46,7 +65,7 @@ pub unsafe extern "C" fn katacg_manager_add(
             let Some(size) = ids_len.checked_mul(size_of::<i32>()) else {
                 return fail(Code::Argument, "ids has an impossible length");
             };
-            // As bytes, which have no alignment to get wrong.
+            // Bytes need no alignment, which the caller may get wrong.
             let raw = bytes(ids.cast(), size, "ids")?;
             let ids: Vec<i32> = raw
                 .chunks_exact(size_of::<i32>())
@@ -60,14 +79,24 @@ pub unsafe extern "C" fn katacg_manager_add(
     }
 }
 
-/// The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup). On v1 this and
-/// the two functions below look at the devices hierarchy, or, if it is not joined, at the first that
-/// is; a process is listed if any thread of it is inside.
+/// Lists the processes in the cgroup.
 ///
-/// pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number. Returns:
-/// how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED: no such
-/// cgroup), -EPERM (KATACG_ERR_ROOTLESS: there is none, see katacg_manager_apply), what open(2) and
-/// read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// The ids are thread group ids. In a v2 threaded cgroup they are thread ids. On v1 this function,
+/// katacg_manager_all_pids and katacg_manager_threads read the devices hierarchy, or the first that
+/// is joined if devices is not. A process is listed if any of its threads is in the cgroup.
+///
+/// @param manager   the manager
+/// @param pids      receives the ids; may be NULL if pids_len is 0
+/// @param pids_len  how many ids fit; 0 asks for their number
+/// @param err       filled in on failure; may be NULL
+///
+/// Return: the number of processes, even if they did not fit.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_DELETED)   the cgroup does not exist
+///   -EPERM   (KATACG_ERR_ROOTLESS)  the manager has no cgroup (see katacg_manager_apply)
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+///   -errno   (KATACG_ERR_SYSTEM)    open(2) or read(2) failed
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_pids(
@@ -76,15 +105,22 @@ pub unsafe extern "C" fn katacg_manager_pids(
     pids_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put_ints(&handle(manager, "manager")?.0.pids()?, pids, pids_len)) }
 }
 
-/// The processes in the cgroup and in all cgroups below it, each once; the threads, if the cgroup is
-/// a v2 threaded one itself.
+/// Lists the processes in the cgroup and in all cgroups below it, each once.
 ///
-/// pids, pids_len: as for katacg_manager_pids. Returns: how many there are, also when they did not
-/// fit. Errors: as katacg_manager_pids. Threads: any. Fork: safe.
+/// If the cgroup itself is a v2 threaded one, the threads are listed.
+///
+/// @param manager   the manager
+/// @param pids      receives the ids; may be NULL if pids_len is 0
+/// @param pids_len  how many ids fit; 0 asks for their number
+/// @param err       filled in on failure; may be NULL
+///
+/// Return: the number of processes, even if they did not fit.
+/// Errors: as for katacg_manager_pids.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_all_pids(
@@ -93,15 +129,20 @@ pub unsafe extern "C" fn katacg_manager_all_pids(
     pids_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put_ints(&handle(manager, "manager")?.0.all_pids()?, pids, pids_len)) }
 }
 
-/// The threads in the cgroup.
+/// Lists the threads in the cgroup.
 ///
-/// tids, tids_len: where they are put, and how many fit; NULL and 0 ask for their number. Returns:
-/// how many there are, also when they did not fit. Errors: as katacg_manager_pids. Threads: any.
-/// Fork: safe.
+/// @param manager   the manager
+/// @param tids      receives the ids; may be NULL if tids_len is 0
+/// @param tids_len  how many ids fit; 0 asks for their number
+/// @param err       filled in on failure; may be NULL
+///
+/// Return: the number of threads, even if they did not fit.
+/// Errors: as for katacg_manager_pids.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_threads(
@@ -110,22 +151,36 @@ pub unsafe extern "C" fn katacg_manager_threads(
     tids_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put_ints(&handle(manager, "manager")?.0.threads()?, tids, tids_len)) }
 }
 
-/// Moves everybody in the cgroup and below it to another one, which must exist, in every hierarchy
-/// that the other has joined: on v1 the very threads that are inside (not the processes that they
-/// belong to), on v2 processes, or the threads of threaded cgroups. In a hierarchy that only the
-/// other has joined, it takes the processes of this one, whole; one that only this has joined is left
-/// as it is. Tasks that end meanwhile are passed over.
+/// Moves everything in the cgroup and below it to another cgroup, which must exist.
 ///
-/// to: a manager on the same host, or on one with the same mounts. Returns: how many moves there
-/// were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL (KATACG_ERR_PATH: to the
-/// hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL, to itself, or with
-/// other mounts), -EBUSY (KATACG_ERR_BUSY: some could not be moved, as tasks of another pid
-/// namespace), what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
-/// Fork: safe.
+/// It works in every hierarchy that the other manager has joined:
+///
+/// - Both have joined it, v1: the threads inside move, not the whole processes they belong to.
+/// - Both have joined it, v2: processes move, or the threads of threaded cgroups.
+/// - Only the other has joined it: the processes of this cgroup move there as a whole.
+///
+/// A hierarchy that only this manager has joined is left alone. Tasks that end meanwhile are
+/// skipped.
+///
+/// @param manager  the manager
+/// @param to       a manager on the same host, or on a host with the same mounts
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the number of moves.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_DELETED)   one of the cgroups does not exist
+///   -EINVAL  (KATACG_ERR_PATH)      manager is the root of a hierarchy, or to is one with
+///                                   KATACG_MANAGER_STRICT
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL, both are one cgroup, or the mounts differ
+///   -EBUSY   (KATACG_ERR_BUSY)      some tasks could not be moved, such as those of another PID
+///                                   namespace
+///   -errno   (KATACG_ERR_SYSTEM)    open(2) or write(2) failed
+/// After -EBUSY and KATACG_ERR_SYSTEM some tasks have moved.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_move_to(
@@ -133,7 +188,7 @@ pub unsafe extern "C" fn katacg_manager_move_to(
     to: *const katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let moves = handle(manager, "manager")?.0.move_to(&handle(to, "to")?.0)?;
@@ -142,16 +197,29 @@ pub unsafe extern "C" fn katacg_manager_move_to(
     }
 }
 
-/// A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
-/// "/a", of "/a" the hierarchies' root. KATACG_MANAGER_STRICT refuses the root; without it a manager
-/// of the root takes processes and is read; what would change it or reach everybody in it is -EINVAL
-/// (KATACG_ERR_PATH): apply, set, write, freeze, thaw, kill, destroy, move_to and sub-cgroups of add.
-/// Of a unit it is the slice's, which is such a place as well; one on cgroup2 with units in it takes no
-/// processes itself.
+/// Creates a manager for the parent cgroup, as a place to move processes to.
 ///
-/// out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it
-/// does not exist), -EINVAL (KATACG_ERR_PATH; KATACG_ERR_ARGUMENT: NULL), what openat2(2) gives
-/// (KATACG_ERR_SYSTEM). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+/// The parent of "/a/b" is "/a". The parent of "/a" is the root of the hierarchy. The parent of a
+/// unit is the cgroup of its slice. On cgroup2 a slice that contains units takes no processes
+/// itself.
+///
+/// KATACG_MANAGER_STRICT refuses the root. Without it, a manager of the root can take processes and
+/// be read. Calls that would change the root or reach every process in it are -EINVAL
+/// (KATACG_ERR_PATH). These are apply, set, write, freeze, thaw, kill, destroy, move_to, and add
+/// with a subcgroup.
+///
+/// @param manager  the manager
+/// @param out      receives the new manager; NULL on failure
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_DELETED)   the parent does not exist
+///   -EINVAL  (KATACG_ERR_PATH)      the parent is the root, with KATACG_MANAGER_STRICT
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL
+///   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed
+/// Ownership: free the manager with katacg_manager_free.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_parent(
@@ -159,7 +227,7 @@ pub unsafe extern "C" fn katacg_manager_parent(
     out: *mut *mut katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             check_out(out)?;

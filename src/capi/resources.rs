@@ -1,4 +1,4 @@
-//! Section "manager": its resources.
+//! Header section "Manager: apply, set, plan".
 
 use std::os::raw::{c_char, c_int};
 
@@ -11,52 +11,76 @@ use crate::error::Result;
 use crate::manager::Manager;
 use crate::resources::parse;
 
-/// katacg_manager_apply: set the manager's own resources before the process enters.
+/// Flag of katacg_manager_apply: sets the manager's own resources before the process enters.
 pub const KATACG_APPLY_SET: u32 = 1;
-/// katacg_manager_plan: lines of tab-separated fields instead of JSON.
+/// Flag of katacg_manager_plan: prints lines of tab-separated fields instead of JSON.
 pub const KATACG_PLAN_TEXT: u32 = 1;
-/// katacg_manager_plan: what katacg_manager_apply does with KATACG_APPLY_SET (creating, knobs, nobody
-/// moved), instead of what katacg_manager_set does.
+/// Flag of katacg_manager_plan: plans katacg_manager_apply with KATACG_APPLY_SET and no process,
+/// instead of katacg_manager_set.
 pub const KATACG_PLAN_APPLY: u32 = 2;
 
-/// The resources of a call: what it was given, or the manager's own.
+/// Parses the resources of a call. NULL means the manager's own.
 unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Result<LinuxResources> {
     if json.is_null() && len == 0 {
         return Ok(manager.resources());
     }
-    // SAFETY: the caller's pointer, as the function's comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     parse::resources(unsafe { bytes(json, len, "resources_json") }?)
 }
 
-/// Creates the cgroup in every hierarchy, and moves a process in. Directories that are there
-/// already are used. On v1 the manager's own cpuset and realtime values are written also without
-/// KATACG_APPLY_SET, since no process could enter otherwise. When it fails, directories that it
-/// made are removed again and the process is back where it was.
+/// Creates the cgroup in every hierarchy and moves a process in.
 ///
-/// With systemd: makes the unit, in one call with the process in it and, with KATACG_APPLY_SET, its
-/// limits, and waits until that is done; then come the hierarchies that systemd does not manage, and
-/// the files. A scope needs a process: with -1 systemd refuses to make one (-ENOENT,
-/// KATACG_ERR_SYSTEM), and one that is active is given the limits. A slice is made without; a process
-/// is moved in afterwards. When it fails the process is put back first and the unit stopped then, since
-/// to stop it kills who is inside.
+/// Directories that exist are used. On v1 the manager's own cpuset and realtime values are written
+/// even without KATACG_APPLY_SET, because no process could enter otherwise. On failure the
+/// directories that this call created are removed and the process is back where it was.
 ///
-/// pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0, or, for a rootless
-/// caller that named no path (opts.name alone), the number of hierarchies in which it may not make
-/// the cgroup and goes without. Errors: -EACCES, -EPERM, -EROFS (KATACG_ERR_ROOTLESS: such a caller
-/// asks for limits; KATACG_ERR_SYSTEM), -ESRCH (KATACG_ERR_SYSTEM: no such process; nothing was
-/// done), what mkdir(2), open(2), write(2) give (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET
-/// those of katacg_manager_set; -EINVAL (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY:
-/// a unit of the name is active; one that failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT:
-/// no answer within 25 s, or the job did not end within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED:
-/// it does not know a property; a device rule that it cannot express; it is in another PID
-/// namespace, where the process's number is somebody else's), -EINVAL
-/// (KATACG_ERR_ARGUMENT: it refuses a value; the environment's bus address is none), and
-/// -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2)
-/// gave), and KATACG_ERR_SYSTEM: -EIO (the job failed or was canceled; an answer that makes no
-/// sense), -EACCES (only root may, on the system's bus), -ECONNRESET (the connection was lost twice),
-/// -ESHUTDOWN (the unit is masked, or the system goes down), -ENOBUFS, -ENOMEM (the bus's limits),
-/// and what else an error of systemd's is called after. Threads: any. Fork: safe, unless another thread was in a call on
-/// this handle.
+/// With systemd, one call creates the unit with the process in it and, with KATACG_APPLY_SET, with
+/// its limits. The library waits until systemd has finished. It then handles the hierarchies that
+/// systemd does not manage, and writes the remaining files.
+///
+/// systemd creates a scope only together with a process. With pid -1 the call works on a scope that
+/// is active, which gets the limits. A slice is created empty, and the process is moved in
+/// afterwards. On failure the process is put back first and the unit is stopped then, because
+/// stopping a unit kills the processes in it.
+///
+/// @param manager  the manager
+/// @param pid      the process; -1 moves none
+/// @param flags    KATACG_APPLY_SET or 0
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success. A rootless caller that gave opts.name but no path gets the number of
+/// hierarchies in which the cgroup could not be created and that are left out.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
+///   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist; nothing was done
+///   -EACCES  (KATACG_ERR_ROOTLESS)  a rootless caller without a path asks for limits
+///   -EPERM   (KATACG_ERR_ROOTLESS)  the same
+///   -EROFS   (KATACG_ERR_ROOTLESS)  the same
+///   -errno   (KATACG_ERR_SYSTEM)    mkdir(2), open(2) or write(2) failed
+/// With KATACG_APPLY_SET also the errors of katacg_manager_set.
+/// Errors from systemd:
+///   -EBUSY         (KATACG_ERR_BUSY)         a unit of this name is active; a failed unit does not
+///                                            count
+///   -ENOENT        (KATACG_ERR_SYSTEM)       pid is -1 and the scope does not exist
+///   -ETIMEDOUT     (KATACG_ERR_TIMEOUT)      no answer within 25 s, or the job did not end within
+///                                            30 s
+///   -EOPNOTSUPP    (KATACG_ERR_UNSUPPORTED)  systemd does not know a property, cannot express a
+///                                            device rule, or is in another PID namespace, where
+///                                            pid means another process
+///   -EINVAL        (KATACG_ERR_ARGUMENT)     systemd refuses a value, or the environment's bus
+///                                            address is invalid
+///   -ECONNREFUSED  (KATACG_ERR_BUS)          no bus, or no systemd on the bus; sys_errno is from
+///                                            connect(2)
+///   -EIO           (KATACG_ERR_SYSTEM)       the job failed or was canceled, or an answer makes no
+///                                            sense
+///   -EACCES        (KATACG_ERR_SYSTEM)       only root may do this on the system's bus
+///   -ECONNRESET    (KATACG_ERR_SYSTEM)       the connection was lost twice
+///   -ESHUTDOWN     (KATACG_ERR_SYSTEM)       the unit is masked, or the system is shutting down
+///   -ENOBUFS       (KATACG_ERR_SYSTEM)       the bus reached its limits
+///   -ENOMEM        (KATACG_ERR_SYSTEM)       the same
+///   -errno         (KATACG_ERR_SYSTEM)       the errno that another error of systemd is named
+///                                            after
+/// Threads: any. Fork: safe, unless another thread was in a call on this manager.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_apply(
@@ -65,7 +89,7 @@ pub unsafe extern "C" fn katacg_manager_apply(
     flags: u32,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = handle(manager, "manager")?;
@@ -76,28 +100,47 @@ pub unsafe extern "C" fn katacg_manager_apply(
     }
 }
 
-/// Gives the cgroup resources. What they leave out stays as it is. When a write fails, what this
-/// call changed is put back in reverse order, and the message says what was restored and what could
-/// not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls of managers with the same subsystems for
-/// one cgroup take turns, whatever process they come from (flock(2) on its directory; after 2 s without
-/// its turn a call goes on all the same, with a warning). The resources become part of the manager's
-/// own (see katacg_manager_state) when all of them are set.
+/// Sets resources of the cgroup. Resources that the JSON leaves out stay as they are.
 ///
-/// With systemd: properties of the unit first, all or none, until the next boot; then the files, which
-/// carry what it has no property for. On v1 everybody inside is frozen while device rules change.
+/// If a write fails, the values that this call changed are restored in reverse order. The message
+/// says which values were restored and which could not be. KATACG_MANAGER_NO_ROLLBACK turns this
+/// off.
 ///
-/// resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0: the
-/// manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
-/// (KATACG_ERR_VALUE: refused before anything is written; KATACG_ERR_CLAMPED: the kernel took
-/// another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists what
-/// it has; KATACG_ERR_UNSUPPORTED: device rules of a cgroup that this library makes, without
-/// KATACG_MANAGER_SKIP_DEVICES; "unified" on v1; with KATACG_MANAGER_STRICT whatever would be a
-/// warning), -EPERM (KATACG_ERR_ROOTLESS: there is no cgroup, see katacg_manager_apply), -ENOENT
-/// (KATACG_ERR_DELETED: no such cgroup, or no such unit, as that of a scope whose last process has
-/// ended; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY (KATACG_ERR_SYSTEM: the limit is
-/// below what is in use) and whatever else write(2) gives; of systemd those of katacg_manager_apply
-/// but KATACG_ERR_BUSY. Threads: any. Fork: safe, unless another thread was in a call on this
-/// handle.
+/// If all resources were set, they become part of the manager's own (see katacg_manager_state).
+///
+/// Managers with the same subsystems for one cgroup take turns, across processes. The lock is
+/// flock(2) on the directory of the cgroup. After 2 s a call continues without the lock, with a
+/// warning.
+///
+/// With systemd, the unit's properties come first, all or none. They last until the next boot. The
+/// files come next, for limits without a property. On v1 the processes are frozen while device
+/// rules change.
+///
+/// @param manager         the manager
+/// @param resources_json  an OCI linux.resources object, in which unknown fields are accepted; NULL
+///                        sets the manager's own resources
+/// @param len             its length in bytes; 0 with NULL
+/// @param err             filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -EINVAL      (KATACG_ERR_JSON)         the JSON is malformed; the message has line and column
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
+///   -ERANGE      (KATACG_ERR_VALUE)        a value is invalid; nothing was written
+///   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
+///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup lacks a controller; the message lists what
+///                                          it has
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules for a cgroup that this library creates,
+///                                          without KATACG_MANAGER_SKIP_DEVICES; "unified" on v1;
+///                                          or what would be a warning, with KATACG_MANAGER_STRICT
+///   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
+///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or unit does not exist; a scope ends with
+///                                          its last process
+///   -ENOENT      (KATACG_ERR_SYSTEM)       the kernel lacks the file
+///   -EBUSY       (KATACG_ERR_SYSTEM)       the limit is below the current usage
+///   -errno       (KATACG_ERR_SYSTEM)       write(2) failed
+/// Also the errors from systemd of katacg_manager_apply, except KATACG_ERR_BUSY.
+/// Threads: any. Fork: safe, unless another thread was in a call on this manager.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_set(
@@ -106,7 +149,7 @@ pub unsafe extern "C" fn katacg_manager_set(
     len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
@@ -116,22 +159,43 @@ pub unsafe extern "C" fn katacg_manager_set(
     }
 }
 
-/// What katacg_manager_set (or katacg_manager_apply) would do: a dry run. Touches nothing and
-/// needs no privilege. A unit's depends on systemd's version, which is asked for unless
-/// opts.systemd_version says it.
+/// Returns what katacg_manager_set or katacg_manager_apply would do, without doing it.
 ///
-/// resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
-/// as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
-/// "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}, with "hierarchy", and
-/// where there are such "controller", "file", "value", "if_missing" ("skip", "warn", or the write that is
-/// done instead), "retry_after" (a file after which it is tried once more), "read_back" (true), "limit" and
-/// "swap" (of check: what memory.current must be below); of systemd
-/// {"op":"start","unit":U,"properties":[[NAME,VALUE],...],"resources":[...]}, {"op":"property","unit":U,
-/// "properties":[...]}, "freeze" and "thaw", with values as GVariant text. Text: a line a step, fields
-/// separated by tabs: operation, controller, file, value; of systemd operation, "systemd", unit,
-/// NAME=VALUE with spaces between. Returns: the length without NUL, also when it did not
-/// fit. Errors: those of katacg_manager_set that come before the first write. Threads: any. Fork:
-/// safe, unless another thread was in a call on this handle.
+/// A plan changes nothing and needs no privilege. The plan of a unit depends on the version of
+/// systemd. The library asks systemd for it unless opts.systemd_version is set.
+///
+/// The JSON is {"steps":[STEP,...],"warnings":[TEXT,...]}. A step has "op" and some of these
+/// members:
+///
+///   op            "create", "inherit", "enable", "settle", "check", "write", "delegate", "attach";
+///                 for a unit also "start", "property", "freeze", "thaw"
+///   hierarchy     the controllers of a v1 hierarchy, or "cgroup2"
+///   controller    the controller of the file
+///   file, value   the interface file and what is written
+///   if_missing    if the file does not exist: "skip", "warn", or another write to do instead
+///   retry_after   the file after which a refused write is tried once more
+///   read_back     true: the value is read back and compared
+///   limit, swap   of "check": memory.current must be below these
+///   unit          the name of the unit
+///   properties    of "start" and "property": pairs of name and value, the value as GVariant text
+///   resources     of "start": the properties that hold the limits, in the same form
+///
+/// The text has one line per step, with tabs between the fields: operation, controller, file,
+/// value. For a unit the fields are operation, "systemd", unit, and NAME=VALUE with spaces between.
+///
+/// @param manager         the manager
+/// @param resources_json  as for katacg_manager_set
+/// @param len             its length in bytes; 0 with NULL
+/// @param flags           KATACG_PLAN_* combined with |, or 0
+/// @param buf             receives the result; may be NULL if buf_len is 0
+/// @param buf_len         size of buf in bytes; 0 asks for the length only
+/// @param err             filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
+/// Also the errors of katacg_manager_set that come before the first write.
+/// Threads: any. Fork: safe, unless another thread was in a call on this manager.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_plan(
@@ -143,7 +207,7 @@ pub unsafe extern "C" fn katacg_manager_plan(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;

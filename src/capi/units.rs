@@ -1,4 +1,4 @@
-//! Section "units".
+//! Header section "Kata's rules: slices and scopes".
 
 use std::os::raw::{c_char, c_int};
 
@@ -6,12 +6,20 @@ use super::error::katacg_error;
 use super::ffi::{guard, put, text};
 use crate::kata::slice;
 
-/// A slice's path from its name: "a-b.slice" is "/a.slice/a-b.slice", "-.slice" is "/".
+/// Returns the path of a slice from its name.
 ///
-/// slice: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
+/// "a-b.slice" is "/a.slice/a-b.slice", and "-.slice" is "/".
+///
+/// @param slice    the name of the slice
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_PATH)      slice is not the name of a slice
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  slice is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_slice_expand(
@@ -20,16 +28,22 @@ pub unsafe extern "C" fn katacg_slice_expand(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&slice::expand(text(slice, "slice")?)?, buf, buf_len)) }
 }
 
-/// The slice of a systemd path "x.slice:prefix:name": "x.slice".
+/// Returns the slice of a systemd path: "x.slice" of "x.slice:prefix:name".
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_PATH)      path does not have this form
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_slice(
@@ -38,17 +52,25 @@ pub unsafe extern "C" fn katacg_path_slice(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.0, buf, buf_len)) }
 }
 
-/// The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope", by Kata 3.x's rule. A
-/// manager also makes scopes without a prefix, and slices: katacg_manager_unit tells.
+/// Returns the scope of a systemd path by the rule of Kata 3.x.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
+/// It is "prefix-name.scope" of "x.slice:prefix:name". A manager also creates scopes without a
+/// prefix, and slices. katacg_manager_unit returns the name that it uses.
+///
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_PATH)      path does not have this form
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_unit(
@@ -57,6 +79,6 @@ pub unsafe extern "C" fn katacg_path_unit(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&slice::slice_and_unit_k3(text(path, "path")?)?.1, buf, buf_len)) }
 }
