@@ -1,10 +1,11 @@
-//! The C ABI: a thin layer over the crate, one file for each section of the header, and the
-//! only place that touches a caller's pointer.
+//! The C ABI: a thin layer over the crate.
 //!
-//! The comments on the exported functions are the header's documentation: cbindgen copies them.
+//! Each file is one section of include/katacg.h. cbindgen copies the comments of exported items
+//! into the header, so those comments are written for C programmers. `ffi` has what all functions
+//! share. Only this module touches a caller's pointer.
 
 #![allow(unsafe_code)]
-// The contract of each function is in its comment, in C's terms.
+// The comment of each function states its contract in C's terms.
 #![allow(clippy::missing_safety_doc, non_camel_case_types)]
 
 mod attach;
