@@ -31,7 +31,7 @@ all: $(SO) $(STATIC) $(PCS) $(EXAMPLES)
 
 $(STATIC): $(RUST_SOURCES)
 	@scripts/need cc cargo
-	$(CARGO) rustc --release --lib --crate-type staticlib
+	$(CARGO) rustc --release --lib --features capi --crate-type staticlib
 	@mkdir -p $(@D)
 	cp target/release/libkatacg.a $@.tmp
 	mv $@.tmp $@

@@ -2,25 +2,77 @@
 /*
  * libkatacg: control groups for container runtimes.
  *
- * Conventions, for every function here:
+ * A manager is one cgroup of a sandbox or container: a directory in each cgroup v1 hierarchy, a
+ * directory on cgroup2, or a systemd unit. The life cycle of a manager:
  *
- * - The result is 0 or a count on success, or -errno. errno itself is neither set nor needed.
- * - The last argument is a struct katacg_error of the caller's, or NULL; it is written only on
- *   failure. Its message names the operation, file, value, cause, and what can be done.
- * - Text comes out as snprintf does it: into the caller's buffer, always ended with NUL, and the
- *   result is the length that is needed. A result >= buf_len means that it did not fit.
- * - Paths are bytes: they need not be UTF-8. JSON is UTF-8.
- * - "Threads: any" means that it can be called from any thread at any time, also on one handle.
- *   "Fork: safe" means that it works in the child of a fork, as far as malloc(3) does; what works
- *   in the child of a process with threads in general is said where it matters.
- * - Text, JSON and options that go in are copied: they are the caller's again after the call.
- * - The environment is read (getenv(3)) only where a bus's address comes from it: no other thread may
- *   call setenv(3) meanwhile.
- * - -ERANGE (KATACG_ERR_VALUE) from any function with a text result: it has a NUL byte, or is
- *   longer than an int can say.
- * - -ENOTRECOVERABLE (KATACG_ERR_PANIC) from any function is a bug of the library that it caught.
- * - The library starts no thread, installs no signal handler, changes no environment, prints
- *   nothing, and every descriptor that it opens is close-on-exec.
+ *   katacg_manager_new      chooses the cgroup from an OCI specification; creates nothing yet
+ *   katacg_manager_plan     shows what would be done, without doing it
+ *   katacg_manager_apply    creates the cgroup, sets its limits, moves the first process in
+ *   katacg_manager_set      changes limits while the container runs
+ *   katacg_manager_add      moves more processes or threads in
+ *   katacg_manager_freeze   pauses every process; katacg_manager_thaw lets them run again
+ *   katacg_manager_state    saves the manager; katacg_manager_load continues in another process
+ *   katacg_manager_kill     sends a signal to every process
+ *   katacg_manager_destroy  removes the cgroup after its processes have ended
+ *   katacg_manager_free     frees the manager; the cgroup stays as it is
+ *
+ * An example (examples/minimal.c). The function limits a process to 64 MiB of memory, then to
+ * 128 MiB. Last it ends the process and removes the cgroup.
+ *
+ *   #include <katacg.h>
+ *   #include <signal.h>
+ *   #include <string.h>
+ *
+ *   int contain(const char *path, int32_t pid, struct katacg_error *err) {
+ *       const char *spec = "{\"resources\":{\"memory\":{\"limit\":67108864}}}";
+ *       const char *update = "{\"memory\":{\"limit\":134217728}}";
+ *       struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+ *       struct katacg_manager *manager;
+ *       int result;
+ *
+ *       opts.path = path;
+ *       opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+ *       result = katacg_manager_new(NULL, spec, strlen(spec), &opts, sizeof(opts), &manager, err);
+ *       if (result < 0)
+ *           return result;
+ *       result = katacg_manager_apply(manager, pid, KATACG_APPLY_SET, err);
+ *       if (result >= 0) {
+ *           result = katacg_manager_set(manager, update, strlen(update), err);
+ *           if (katacg_manager_kill(manager, SIGKILL, err) < 0 ||
+ *               katacg_manager_destroy(manager, err) < 0)
+ *               result = -1;
+ *       }
+ *       katacg_manager_free(manager);
+ *       return result;
+ *   }
+ *
+ * Sections: version, errors, host, manager, processes, freezer and removal, attach, cgroup, and
+ * Kata's own rules.
+ *
+ * Conventions for every function:
+ *
+ * - Result: 0 or a count on success, -errno on failure. errno itself is neither set nor read.
+ * - Errors: the last argument is a struct katacg_error of the caller, or NULL. It is written only
+ *   on failure. Its message names the operation, file, value, cause, and what the caller can do.
+ *   "-errno" in a list of errors stands for the errno of the system call that failed.
+ * - Text out: as with snprintf(3), into the caller's buffer and always ended with NUL. The result
+ *   is the length that is needed. If it is >= buf_len, the text did not fit.
+ * - Text in: NUL-terminated. Paths are bytes and need not be UTF-8. JSON is UTF-8.
+ * - Ownership: the library copies the text, JSON and options that it gets. The caller may change or
+ *   free them after the call.
+ * - "Threads: any": any thread may call the function at any time, even on a handle that other
+ *   threads use.
+ * - "Fork: safe": the function works in the child of a fork, as far as malloc(3) does. Comments say
+ *   where the child of a process with threads is a special case.
+ * - Environment: the library calls getenv(3) only to find the address of a bus. No other thread may
+ *   call setenv(3) at that time.
+ * - Side effects: the library starts no thread, installs no signal handler, changes no environment
+ *   and prints nothing. Every descriptor that it opens is close-on-exec.
+ *
+ * Errors of every function:
+ *
+ *   -ERANGE           (KATACG_ERR_VALUE)  a text result has a NUL byte or does not fit in an int
+ *   -ENOTRECOVERABLE  (KATACG_ERR_PANIC)  the library caught a bug of its own
  */
 
 #ifndef KATACG_H
@@ -31,36 +83,71 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The result tells whether the call failed; the compiler warns when it is dropped. */
+/* Makes the compiler warn if a caller ignores the result of a function. */
 #if defined(__GNUC__) || defined(__clang__)
 #define KATACG_MUST_USE __attribute__((warn_unused_result))
 #else
 #define KATACG_MUST_USE
 #endif
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ================================================================================================
+ * Version
+ */
+
 /**
- * This header's version: KATACG_VERSION_MAJOR.KATACG_VERSION_MINOR.KATACG_VERSION_PATCH.
+ * Major part of this header's version.
  */
 #define KATACG_VERSION_MAJOR 0
 
 /**
- * See KATACG_VERSION_MAJOR.
+ * Minor part of this header's version.
  */
 #define KATACG_VERSION_MINOR 1
 
 /**
- * See KATACG_VERSION_MAJOR.
+ * Patch part of this header's version.
  */
 #define KATACG_VERSION_PATCH 0
 
 /**
- * Counts up whenever functions, flags or fields are added. Compare with katacg_api_level() to
- * learn at run time whether the library has what this header has.
+ * Level of this header. It counts up whenever a function, flag or field is added. Compare it with
+ * katacg_api_level() to learn at run time whether the library has what this header has.
  */
 #define KATACG_API_LEVEL 1
 
 /**
- * An argument is missing, malformed or contradicts another one.
+ * Returns the version of the library at run time.
+ *
+ * Return: "MAJOR.MINOR.PATCH", never NULL.
+ * Errors: none.
+ * Ownership: the library owns the text, which is static.
+ * Threads: any. Fork: safe.
+ */
+const char *katacg_version(void);
+
+/**
+ * Returns the API level of the library at run time.
+ *
+ * See KATACG_API_LEVEL.
+ *
+ * Return: the level, 1 or more.
+ * Errors: none.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE uint32_t katacg_api_level(void);
+
+/* ================================================================================================
+ * Errors
+ *
+ * The code says what kind of failure it was. The result of the function is -errno.
+ */
+
+/**
+ * An argument is missing, malformed or contradicts another argument.
  */
 #define KATACG_ERR_ARGUMENT 1
 
@@ -70,52 +157,52 @@
 #define KATACG_ERR_PATH 2
 
 /**
- * JSON that cannot be read (the message has line and column), or is not what it should be.
+ * JSON is malformed or has the wrong content. For malformed JSON the message has line and column.
  */
 #define KATACG_ERR_JSON 3
 
 /**
- * A value that is out of range or contradicts another one.
+ * A value is out of range or contradicts another value.
  */
 #define KATACG_ERR_VALUE 4
 
 /**
- * No cgroup mount, or none with the controller that is needed.
+ * No cgroup file system is mounted, or none with the controller that is needed.
  */
 #define KATACG_ERR_NOT_MOUNTED 5
 
 /**
- * The controller is not available in this cgroup; the message lists those that are.
+ * The controller is not available in this cgroup. The message lists the available ones.
  */
 #define KATACG_ERR_CONTROLLER 6
 
 /**
- * A system call failed; see sys_errno.
+ * A system call failed. See sys_errno.
  */
 #define KATACG_ERR_SYSTEM 7
 
 /**
- * Cannot be done on this layout, or by this version.
+ * The request cannot be carried out on this layout or by this version.
  */
 #define KATACG_ERR_UNSUPPORTED 8
 
 /**
- * The cgroup does not exist (any more).
+ * The cgroup does not exist, or no longer exists.
  */
 #define KATACG_ERR_DELETED 9
 
 /**
- * The kernel took a value and changed it.
+ * The kernel accepted a value but stored another one.
  */
 #define KATACG_ERR_CLAMPED 10
 
 /**
- * Without root: no cgroup could be made to hold the limits that were asked for.
+ * The caller is not root and no cgroup could be created to hold the limits.
  */
 #define KATACG_ERR_ROOTLESS 11
 
 /**
- * Still in use after the deadline; the message names what is left.
+ * The cgroup is still in use after the deadline. The message names what is left.
  */
 #define KATACG_ERR_BUSY 12
 
@@ -125,231 +212,36 @@
 #define KATACG_ERR_TIMEOUT 13
 
 /**
- * A bug in this library was caught. What the call did is not known.
+ * The library caught a bug of its own. The effect of the call is unknown.
  */
 #define KATACG_ERR_PANIC 14
 
 /**
- * An options structure has fields set that this version does not know.
+ * A struct of options sets fields that this version of the library does not know.
  */
 #define KATACG_ERR_TOO_NEW 15
 
 /**
- * systemd cannot be reached: no bus, or no systemd on it.
+ * systemd cannot be reached: there is no bus, or no systemd on the bus.
  */
 #define KATACG_ERR_BUS 16
 
 /**
- * Bytes of a message, its NUL included. A longer message ends in "...".
+ * Size of a message in bytes, including its NUL. A longer message is cut and ends in "...".
  */
 #define KATACG_ERROR_MESSAGE 496
 
 /**
- * katacg_path_validate: the runtime was told to use systemd.
- */
-#define KATACG_PATH_SYSTEMD 1
-
-/**
- * katacg_path_validate: refuse what Kata's rules let through although nobody can mean it.
- */
-#define KATACG_PATH_STRICT 2
-
-/**
- * katacg_path_validate: the rules of Kata 1.x's last release.
- */
-#define KATACG_PATH_K1 4
-
-/**
- * katacg_path_validate: the rules of Kata 3.x.
- */
-#define KATACG_PATH_K3 8
-
-/**
- * katacg_path_validate, with KATACG_PATH_K3: the host is unified.
- */
-#define KATACG_PATH_V2 16
-
-/**
- * katacg_subsystems: those that may limit a hypervisor (cpuset, cpu, cpuacct).
- */
-#define KATACG_SUBSYSTEMS_CONSTRAINTS 1
-
-/**
- * katacg_subsystems: those that must not (memory).
- */
-#define KATACG_SUBSYSTEMS_NO_CONSTRAINTS 2
-
-/**
- * katacg_subsystems: every v1 subsystem, and the named hierarchy "systemd".
- */
-#define KATACG_SUBSYSTEMS_ALL 3
-
-/**
- * v1 hierarchies alone.
- */
-#define KATACG_LAYOUT_LEGACY 1
-
-/**
- * v1 hierarchies with a cgroup2 mount beside them.
- */
-#define KATACG_LAYOUT_HYBRID 2
-
-/**
- * cgroup2 alone.
- */
-#define KATACG_LAYOUT_UNIFIED 3
-
-/**
- * Leave device rules alone: they are the caller's to apply, or there are none to apply. A v1
- * host without the devices controller is no error then. Without this flag rules are applied by the
- * system's systemd (opts.driver), are an error where this library makes the cgroup, and are NOT
- * applied by a user's systemd, which cannot: that is a warning, with KATACG_MANAGER_STRICT an error.
- * So it is in a user namespace, where nobody says whether systemd could.
- */
-#define KATACG_MANAGER_SKIP_DEVICES 1
-
-/**
- * What would be a warning is an error: a value that this layout has no file for or that systemd has
- * no property for, a systemd path that katacg_path_validate's strict rules refuse, and the
- * hierarchies' root as a parent or as a place to move processes to.
- */
-#define KATACG_MANAGER_STRICT 2
-
-/**
- * A failed katacg_manager_set, or apply to a unit that is there, leaves what it had written: saves
- * reading each value first.
- */
-#define KATACG_MANAGER_NO_ROLLBACK 4
-
-/**
- * Join only the hierarchies in which the cgroup is there already; -ENOENT (KATACG_ERR_DELETED)
- * when it is in none.
- */
-#define KATACG_MANAGER_EXISTING 8
-
-/**
- * Give the v2 cgroup to owner_uid and owner_gid when it is applied: the directory, and the files that
- * /sys/kernel/cgroup/delegate names.
- */
-#define KATACG_MANAGER_DELEGATE 16
-
-/**
- * opts.driver: systemd for a path "slice:prefix:name" (by katacg_path_is_systemd or
- * katacg_path_is_systemd_slice, or with an empty slice, which is system.slice, or user.slice of a
- * user's systemd), else cgroupfs. With KATACG_MANAGER_STRICT such a path has to pass
- * katacg_path_validate's strict rules as well.
- */
-#define KATACG_DRIVER_AUTO 0
-
-/**
- * opts.driver: this library, by the cgroup file system. A systemd path is an error.
- */
-#define KATACG_DRIVER_CGROUPFS 1
-
-/**
- * opts.driver: systemd, over D-Bus: a transient scope PREFIX-NAME.scope (NAME.scope without a
- * prefix), or the slice NAME when it ends in ".slice". A path of another form is an error.
- */
-#define KATACG_DRIVER_SYSTEMD 2
-
-/**
- * opts.driver: systemd by katacg_path_is_systemd alone, as Kata's Go code of January 2020 chose;
- * every slice with a dash in its name is a directory then.
- */
-#define KATACG_DRIVER_AUTO_K0 3
-
-/**
- * opts.bus: the user's without root, else the system's. Root of a user namespace counts as a user,
- * unless PID 1's systemd is root's there as well: in a system container, and for the host's own root.
- */
-#define KATACG_BUS_AUTO 0
-
-/**
- * opts.bus: PID 1's systemd.
- */
-#define KATACG_BUS_SYSTEM 1
-
-/**
- * opts.bus: the systemd of the user (systemd --user). On a unified host only.
- */
-#define KATACG_BUS_USER 2
-
-/**
- * katacg_manager_apply: set the manager's own resources before the process enters.
- */
-#define KATACG_APPLY_SET 1
-
-/**
- * katacg_manager_plan: lines of tab-separated fields instead of JSON.
- */
-#define KATACG_PLAN_TEXT 1
-
-/**
- * katacg_manager_plan: what katacg_manager_apply does with KATACG_APPLY_SET (creating, knobs, nobody
- * moved), instead of what katacg_manager_set does.
- */
-#define KATACG_PLAN_APPLY 2
-
-/**
- * katacg_manager_add: the ids are those of threads.
- */
-#define KATACG_ADD_THREADS 1
-
-/**
- * katacg_manager_add: make the sub-cgroup; with KATACG_ADD_THREADS on v2, as a threaded one.
- */
-#define KATACG_ADD_CREATE 2
-
-/**
- * katacg_manager_freezer_state: running.
- */
-#define KATACG_FREEZER_THAWED 1
-
-/**
- * katacg_manager_freezer_state: asked to freeze, and some task has not arrived.
- */
-#define KATACG_FREEZER_FREEZING 2
-
-/**
- * katacg_manager_freezer_state: frozen.
- */
-#define KATACG_FREEZER_FROZEN 3
-
-/**
- * How many descriptors a struct katacg_attach holds at most.
- */
-#define KATACG_ATTACH_MAX 30
-
-/**
- * katacg_attach_open: leave cgroup2 out, for a child that clone3(CLONE_INTO_CGROUP) puts there.
- */
-#define KATACG_ATTACH_V1_ONLY 1
-
-/**
- * A host's cgroup mounts, as they were when it was opened: immutable. Any number of managers
- * and threads can share one. It keeps one descriptor open for each hierarchy that was used
- * through it (O_PATH, close-on-exec), and up to four connections for each bus that systemd was talked
- * to over; each of them is used by the process that opened it alone, so that a fork is no harm. Open
- * it again after mounts changed or after setns(2).
- */
-struct katacg_host;
-
-/**
- * A manager: one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
- * process and no cgroup: freeing it leaves both alone. Calls on one manager from many threads
- * are safe; apply, add and set wait for each other.
- */
-struct katacg_manager;
-
-/**
- * Why a call failed. The caller owns it; every function takes it last, takes NULL for "not
- * wanted", and writes it only on failure. It holds no memory of its own. Start it as
- * KATACG_ERROR_INIT.
+ * Why a call failed.
+ *
+ * The caller owns the struct and starts it with KATACG_ERROR_INIT. Every function takes it last. A
+ * function writes it only on failure. NULL means that the caller does not want the details. The
+ * struct owns no memory.
  */
 struct katacg_error {
   /**
-   * sizeof(struct katacg_error), set by the caller. No more than this many bytes are
-   * written. 0 (a zeroed structure) means the 512 bytes of the first version.
+   * sizeof(struct katacg_error), set by the caller. A function writes at most this many bytes. 0
+   * (a zeroed struct) means 512, the size in the first version.
    */
   uint32_t size;
   /**
@@ -357,7 +249,7 @@ struct katacg_error {
    */
   int32_t code;
   /**
-   * The errno of the system call that failed; 0 when none did.
+   * errno of the system call that failed, or 0 when no system call failed.
    */
   int32_t sys_errno;
   /**
@@ -365,385 +257,93 @@ struct katacg_error {
    */
   uint32_t reserved;
   /**
-   * One line, NUL-terminated: operation, file, value, cause, what the caller can do. File
-   * names are bytes as they are, not necessarily UTF-8.
+   * One line that ends in NUL: operation, file, value, cause, and what the caller can do. File
+   * names appear as the bytes they are, which need not be UTF-8.
    */
   char message[KATACG_ERROR_MESSAGE];
 };
 
-/**
- * Options of katacg_manager_new. Zero it (KATACG_MANAGER_OPTS_INIT), set what you need, pass
- * sizeof (a multiple of 8, at most 4096): fields are only ever added at the end, and 0 is what an
- * older program means. What it points to is copied.
- */
-struct katacg_manager_opts {
-  /**
-   * KATACG_MANAGER_* or'ed; unknown bits are -EINVAL.
-   */
-  uint64_t flags;
-  /**
-   * The cgroup, instead of the specification's cgroupsPath. NULL: as the specification says.
-   */
-  const char *path;
-  /**
-   * v1: comma-separated subsystems to join ("cpu,memory,name=systemd"; "systemd" means the
-   * last), each of which must be mounted; "" is -EINVAL. NULL: all that are mounted, among which devices must be.
-   * A unit is in systemd's own hierarchies whatever this says. Not used on a unified host, where
-   * there is one hierarchy.
-   */
-  const char *subsystems;
-  /**
-   * Where warnings are written, a line and one write(2) each; the caller's, never closed. Used when
-   * log_level is not 0; it must stay open as long as the manager is used (or until
-   * katacg_manager_log). A pipe that nobody reads any more raises SIGPIPE, a full one waits.
-   */
-  int32_t log_fd;
-  /**
-   * 0: silent. 1: warnings.
-   */
-  uint32_t log_level;
-  /**
-   * The cgroup's name when neither path nor the specification gives a path: it is made below
-   * (v1, hybrid) or beside (v2) the caller's own, and a rootless caller that may not goes
-   * without. NULL: none.
-   */
-  const char *name;
-  /**
-   * With KATACG_MANAGER_DELEGATE.
-   */
-  uint32_t owner_uid;
-  /**
-   * With KATACG_MANAGER_DELEGATE.
-   */
-  uint32_t owner_gid;
-  /**
-   * KATACG_DRIVER_*: who makes the cgroup.
-   */
-  uint32_t driver;
-  /**
-   * KATACG_BUS_*: which systemd.
-   */
-  uint32_t bus;
-  /**
-   * Its D-Bus address ("unix:path=/run/dbus/system_bus_socket"; several separated by ';' are
-   * tried in order). Only unix:path= and unix:abstract= can be used; without one of them it is an
-   * error of katacg_manager_new. NULL: the bus's own, for the system DBUS_SYSTEM_BUS_ADDRESS or
-   * /run/dbus/system_bus_socket, for the user DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus,
-   * as the environment has them when it connects. The state has it as it is: after NULL, whoever
-   * loads the state looks in its own environment.
-   */
-  const char *bus_address;
-  /**
-   * systemd's version, like 252: which properties there are depends on it (see the warnings of a
-   * plan). For where it is known, or nobody is there to be asked: a dry run on another host. 0: it
-   * is asked when first needed, once for a host handle; katacg_manager_plan needs it too. Not part
-   * of the state.
-   */
-  uint32_t systemd_version;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-};
+/* Starts a struct katacg_error. */
+#define KATACG_ERROR_INIT { sizeof(struct katacg_error), 0, 0, 0, {0} }
 
-/**
- * Open descriptors through which a process joins a cgroup by itself. The caller's memory; filled
- * by katacg_attach_open, closed by katacg_attach_close.
- */
-struct katacg_attach {
-  /**
-   * How many of fds are used.
-   */
-  uint32_t count;
-  /**
-   * Always 0.
-   */
-  uint32_t reserved;
-  /**
-   * Close-on-exec.
-   */
-  int32_t fds[KATACG_ATTACH_MAX];
-};
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
-
-/**
- * The library's version at run time.
+/* ================================================================================================
+ * Host
  *
- * Returns: "MAJOR.MINOR.PATCH", static, never NULL. Ownership: the library's. Errors: none.
+ * What is mounted, and the cgroup of the caller. One host serves many managers. Programs with few
+ * managers need none: katacg_manager_new reads the host itself if it gets NULL.
+ */
+
+/**
+ * Only cgroup v1 hierarchies are mounted.
+ */
+#define KATACG_LAYOUT_LEGACY 1
+
+/**
+ * cgroup v1 hierarchies are mounted, and cgroup2 beside them.
+ */
+#define KATACG_LAYOUT_HYBRID 2
+
+/**
+ * Only cgroup2 is mounted.
+ */
+#define KATACG_LAYOUT_UNIFIED 3
+
+/**
+ * The cgroup mounts of a host, as they were when the host was opened.
+ *
+ * A host never changes. Any number of managers and threads can share it. Open a new host after
+ * mounts changed or after setns(2).
+ *
+ * A host keeps one descriptor (O_PATH, close-on-exec) for each hierarchy that was used through it.
+ * It also keeps up to four connections to each bus on which it talked to systemd. Only the process
+ * that opened a connection uses it, so fork(2) does no harm.
+ */
+struct katacg_host;
+
+/**
+ * Reads the cgroup mounts of this host.
+ *
+ * Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map once each.
+ *
+ * @param out  receives the new host; NULL on failure
+ * @param err  filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  no cgroup file system is mounted
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     out is NULL
+ *   -errno   (KATACG_ERR_SYSTEM)       open(2) or read(2) failed
+ * Ownership: free the host with katacg_host_free.
  * Threads: any. Fork: safe.
- */
-const char *katacg_version(void);
-
-/**
- * The library's API level at run time; see KATACG_API_LEVEL.
- *
- * Returns: the level, 1 or more. Errors: none. Threads: any. Fork: safe.
- */
-KATACG_MUST_USE uint32_t katacg_api_level(void);
-
-/**
- * Whether a path is a systemd path by Kata's oldest rule: three parts between colons, each of
- * letters, digits and dots. (No '-': every real kubelet slice fails it; see
- * katacg_path_is_systemd_slice.)
- *
- * path: NUL-terminated. Returns: 1 or 0; 0 for NULL. Errors: none. Threads: any. Fork: safe.
- */
-KATACG_MUST_USE int katacg_path_is_systemd(const char *path);
-
-/**
- * Whether a path is a systemd path by the rule of Kata 1.x's last release and of 3.x: exactly
- * three parts between colons, the first ending in ".slice".
- *
- * path: NUL-terminated. Returns: 1 or 0; 0 for NULL. Errors: none. Threads: any. Fork: safe.
- */
-KATACG_MUST_USE int katacg_path_is_systemd_slice(const char *path);
-
-/**
- * The path that Kata uses for a sandbox's cgroup: a systemd path as it is, an absolute path
- * cleaned, a relative one below "/vc"; the last element gets "kata_" in front (not by the rules
- * of 3.x). By the rules of 3.x on a unified host a systemd path comes back with "/" in front, as
- * Kata has it: to katacg_manager_new that is a directory, so give that the original.
- *
- * path: NUL-terminated, not necessarily UTF-8. flags: KATACG_PATH_*. buf, buf_len: the result,
- * as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also
- * when it did not fit. Errors: -EINVAL (KATACG_ERR_PATH: no systemd path although systemd is
- * asked for, or refused by KATACG_PATH_STRICT; KATACG_ERR_ARGUMENT: NULL, or flags that
- * contradict each other). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_path_validate(const char *path,
-                         uint32_t flags,
-                         char *buf,
-                         size_t buf_len,
-                         struct katacg_error *err);
-
-/**
- * "kata_" before a path's last element, so that cAdvisor does not take the sandbox for a
- * container.
- *
- * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_PATH: the path is empty; KATACG_ERR_ARGUMENT: NULL). Threads: any.
- * Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_path_rename(const char *path,
-                       char *buf,
-                       size_t buf_len,
-                       struct katacg_error *err);
-
-/**
- * As katacg_path_rename, by the rules of Kata 3.x: "" and "." stand for "/vc".
- *
- * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_path_rename_k3(const char *path,
-                          char *buf,
-                          size_t buf_len,
-                          struct katacg_error *err);
-
-/**
- * Where the part of a sandbox goes that no limits apply to: the path below "/kata".
- *
- * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_path_no_constraints(const char *path,
-                               char *buf,
-                               size_t buf_len,
-                               struct katacg_error *err);
-
-/**
- * The parent of a path, taken from the root whether it starts with '/' or not.
- *
- * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_path_parent(const char *path,
-                       char *buf,
-                       size_t buf_len,
-                       struct katacg_error *err);
-
-/**
- * The path to use inside the guest: "/prefix/name" of a systemd path (by
- * katacg_path_is_systemd), else unchanged.
- *
- * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_path_guest(const char *path,
-                      char *buf,
-                      size_t buf_len,
-                      struct katacg_error *err);
-
-/**
- * A slice's path from its name: "a-b.slice" is "/a.slice/a-b.slice", "-.slice" is "/".
- *
- * slice: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
- * Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_slice_expand(const char *slice,
-                        char *buf,
-                        size_t buf_len,
-                        struct katacg_error *err);
-
-/**
- * The slice of a systemd path "x.slice:prefix:name": "x.slice".
- *
- * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
- * Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_path_slice(const char *path,
-                      char *buf,
-                      size_t buf_len,
-                      struct katacg_error *err);
-
-/**
- * The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope", by Kata 3.x's rule. A
- * manager also makes scopes without a prefix, and slices: katacg_manager_unit tells.
- *
- * path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
- * Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_path_unit(const char *path,
-                     char *buf,
-                     size_t buf_len,
-                     struct katacg_error *err);
-
-/**
- * A cgroup's directory: root, subsystem and path joined and cleaned. Lexical: ".." in the path
- * climbs, as it does in the Go library that this follows.
- *
- * root, subsystem, path: NUL-terminated. buf, buf_len: the result, as snprintf writes it; NULL
- * and 0 ask for its length. Returns: the length without NUL, also when it did not fit. Errors:
- * -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_subsystem_path(const char *root,
-                          const char *subsystem,
-                          const char *path,
-                          char *buf,
-                          size_t buf_len,
-                          struct katacg_error *err);
-
-/**
- * The directory that holds the v1 hierarchies, from a mountinfo: the parent of the first mount
- * of type cgroup. Kata's old rule; katacg_host_mountpoint gives any controller's real mount.
- *
- * mountinfo, len: bytes as in /proc/self/mountinfo, lines of any length; NULL and 0 are empty.
- * buf, buf_len: the result, unescaped, as snprintf writes it; NULL and 0 ask for its length.
- * Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
- * (KATACG_ERR_NOT_MOUNTED: no v1 mount, or a line that is no mountinfo line before the first),
- * -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_v1_mountpoint_parse(const char *mountinfo,
-                               size_t len,
-                               char *buf,
-                               size_t buf_len,
-                               struct katacg_error *err);
-
-/**
- * As katacg_v1_mountpoint_parse, of this process's own /proc/self/mountinfo.
- *
- * buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length. Returns: the
- * length without NUL, also when it did not fit. Errors: as katacg_v1_mountpoint_parse, and what
- * open(2) and read(2) give (KATACG_ERR_SYSTEM). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE int katacg_v1_mountpoint(char *buf, size_t buf_len, struct katacg_error *err);
-
-/**
- * What Kata does to CPU resources first: each of shares, quota, period, realtimeRuntime and
- * realtimePeriod that is below 1 becomes unset (so a quota of -1 is dropped).
- *
- * cpu_json, len: an OCI linux.resources.cpu object, or null. buf, buf_len: the result, JSON, as
- * snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also when
- * it did not fit. Errors: -EINVAL (KATACG_ERR_JSON: malformed or out of range, with line and
- * column; KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_cpu_validate(const char *cpu_json,
-                        size_t len,
-                        char *buf,
-                        size_t buf_len,
-                        struct katacg_error *err);
-
-/**
- * A sandbox's CPU resources from its containers': the largest shares and period, the sums of
- * quota and realtime values, all CPUs and memory nodes; then as katacg_cpu_validate. Shares and
- * period pass through a double, as they did in Go.
- *
- * cpus_json, len: a JSON array of OCI linux.resources.cpu objects and nulls. buf, buf_len: the
- * result, JSON, as snprintf writes it; NULL and 0 ask for its length. Returns: the length
- * without NUL, also when it did not fit. Errors: as katacg_cpu_validate. Threads: any. Fork:
- * safe.
- */
-KATACG_MUST_USE
-int katacg_cpu_aggregate(const char *cpus_json,
-                         size_t len,
-                         char *buf,
-                         size_t buf_len,
-                         struct katacg_error *err);
-
-/**
- * The subsystems of one of Kata's sets that a host has: those for which lstat(root/name)
- * succeeds.
- *
- * root: the directory that holds the v1 hierarchies (katacg_v1_mountpoint). set: one of
- * KATACG_SUBSYSTEMS_*. buf, buf_len: the result, comma-separated, as snprintf writes it; NULL
- * and 0 ask for its length. Returns: the length without NUL, also when it did not fit; 0 when
- * there are none. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL, an unknown set). Threads: any.
- * Fork: safe.
- */
-KATACG_MUST_USE
-int katacg_subsystems(const char *root,
-                      uint32_t set,
-                      char *buf,
-                      size_t buf_len,
-                      struct katacg_error *err);
-
-/**
- * Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map, once each.
- *
- * out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
- * (KATACG_ERR_NOT_MOUNTED: no cgroup mount), what open(2) and read(2) give (KATACG_ERR_SYSTEM),
- * -EINVAL (KATACG_ERR_ARGUMENT: NULL). Ownership: free it with katacg_host_free. Threads: any.
- * Fork: safe.
  */
 KATACG_MUST_USE int katacg_host_open(struct katacg_host **out, struct katacg_error *err);
 
 /**
- * A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
- * counts as root, and a hybrid host's cgroup2 mount as one without controllers. Plans of units need
- * opts.systemd_version; without it this host's systemd is asked. Everything but plans, paths and states
- * is done for real, where the text says that the mounts are.
+ * Creates a host from text, for dry runs and tests.
  *
- * mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
- * /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
- * (KATACG_ERR_NOT_MOUNTED: no cgroup mount), -EIO (KATACG_ERR_SYSTEM: a line of cgroup that is
- * not id:controllers:path), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Ownership: free it with
- * katacg_host_free. Threads: any. Fork: safe.
+ * Managers on such a host can plan for any layout. The caller counts as root. On a hybrid layout
+ * the cgroup2 mount counts as one without controllers.
+ *
+ * A plan for a systemd unit needs opts.systemd_version. Without it the library asks the systemd of
+ * the real host.
+ *
+ * Only plans, paths and states are computed from the text. Every other call acts for real, at the
+ * mount points that the text names.
+ *
+ * @param mountinfo      text in the format of /proc/self/mountinfo
+ * @param mountinfo_len  its length in bytes
+ * @param cgroup         text in the format of /proc/self/cgroup
+ * @param cgroup_len     its length in bytes
+ * @param out            receives the new host; NULL on failure
+ * @param err            filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the text has no cgroup mount
+ *   -EIO     (KATACG_ERR_SYSTEM)       a line of cgroup is not id:controllers:path
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     out is NULL, or a text is NULL and its length is not 0
+ * Ownership: free the host with katacg_host_free.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_host_parse(const char *mountinfo,
@@ -754,38 +354,63 @@ int katacg_host_parse(const char *mountinfo,
                       struct katacg_error *err);
 
 /**
- * Frees a host. Managers made on it keep what they need.
+ * Frees a host.
  *
- * host: a handle, not used again, or NULL (nothing is done). Errors: none. Threads: no other
- * call on this handle at the same time. Fork: safe.
+ * Managers on the host keep what they need of it.
+ *
+ * @param host  the host, not to be used again; NULL does nothing
+ *
+ * Errors: none.
+ * Threads: no other call on this host at the same time. Fork: safe.
  */
 void katacg_host_free(struct katacg_host *host);
 
 /**
- * How the host's hierarchies are laid out.
+ * Tells which hierarchies are mounted.
  *
- * Returns: one of KATACG_LAYOUT_*. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any.
- * Fork: safe.
+ * @param host  the host
+ * @param err   filled in on failure; may be NULL
+ *
+ * Return: one of KATACG_LAYOUT_*.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  host is NULL
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE int katacg_host_layout(const struct katacg_host *host, struct katacg_error *err);
 
 /**
- * Whether the caller is neither root nor in a user namespace that maps everybody, as it was when
+ * Tells whether the caller lacks root's rights on cgroups.
+ *
+ * A caller is rootless if it was neither root nor in a user namespace that maps every user when
  * the host was opened.
  *
- * Returns: 1 or 0. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * @param host  the host
+ * @param err   filled in on failure; may be NULL
+ *
+ * Return: 1 if the caller is rootless, else 0.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  host is NULL
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_host_is_rootless(const struct katacg_host *host,
                             struct katacg_error *err);
 
 /**
- * The v1 controllers and named hierarchies that are mounted, from the mounts' own options, and
- * "cgroup2" where that is mounted.
+ * Lists the mounted v1 controllers and named hierarchies, and "cgroup2" if it is mounted.
  *
- * buf, buf_len: the result, comma-separated, as snprintf writes it; NULL and 0 ask for its
- * length. Returns: the length without NUL, also when it did not fit. Errors: -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * The names come from the options of the mounts, not from directory names.
+ *
+ * @param host     the host
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. The result is
+ * separated by commas.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  host is NULL
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_host_controllers(const struct katacg_host *host,
@@ -794,13 +419,22 @@ int katacg_host_controllers(const struct katacg_host *host,
                             struct katacg_error *err);
 
 /**
- * Where a controller's hierarchy is mounted, whatever the directory is called. On a unified host
- * this is the cgroup2 mount for every controller.
+ * Returns the mount point of a controller's hierarchy, whatever the directory is called.
  *
- * controller: a v1 controller, "systemd" or "name=systemd", or "" for cgroup2. buf, buf_len: the
- * result, as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL,
- * also when it did not fit. Errors: -ENOENT (KATACG_ERR_NOT_MOUNTED: no mount has it; the
- * message lists what is mounted), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * On a unified host the result is the cgroup2 mount for every controller.
+ *
+ * @param host        the host
+ * @param controller  a v1 controller; "systemd" or "name=systemd"; or "" for cgroup2
+ * @param buf         receives the result; may be NULL if buf_len is 0
+ * @param buf_len     size of buf in bytes; 0 asks for the length only
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  no mount has the controller; the message lists what is
+ *                                      mounted
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     host or controller is NULL
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_host_mountpoint(const struct katacg_host *host,
@@ -810,12 +444,19 @@ int katacg_host_mountpoint(const struct katacg_host *host,
                            struct katacg_error *err);
 
 /**
- * The cgroup that the caller is in, as /proc/self/cgroup has it.
+ * Returns the caller's own cgroup, as /proc/self/cgroup shows it.
  *
- * controller: as for katacg_host_mountpoint. buf, buf_len: the result, as snprintf writes it;
- * NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
- * Errors: -ENOENT (KATACG_ERR_NOT_MOUNTED: no mount has the controller), -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe; the answer is the parent's.
+ * @param host        the host
+ * @param controller  as for katacg_host_mountpoint
+ * @param buf         receives the result; may be NULL if buf_len is 0
+ * @param buf_len     size of buf in bytes; 0 asks for the length only
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  no mount has the controller, or /proc/self/cgroup lacks it
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     host or controller is NULL
+ * Threads: any. Fork: safe, but the child gets the cgroup of the parent that opened the host.
  */
 KATACG_MUST_USE
 int katacg_host_own_cgroup(const struct katacg_host *host,
@@ -824,27 +465,252 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
                            size_t buf_len,
                            struct katacg_error *err);
 
+/* ================================================================================================
+ * Manager: options
+ */
+
 /**
- * A manager for a cgroup. Nothing is created yet.
+ * opts.flags: ignores device rules. The caller applies them, or there are none.
  *
- * host: the host to work on; NULL reads this one for this manager alone, which then has its own
- * descriptors and its own connections to systemd: who has many managers opens one host for all.
- * spec_json, spec_len: an OCI specification's
- * linux object, or a whole config.json, of which cgroupsPath, resources and, for a unit of
- * systemd's, annotations "org.systemd.property.NAME" are used (GVariant text, "uint64 5"; NAMESec
- * is seconds; those that would put processes into the unit, move it or tie other units to it are
- * errors); NULL and 0: none (no bytes at some address are no JSON). opts, opts_size: see struct katacg_manager_opts; NULL and 0: none.
- * out: the new handle; NULL there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with
- * line and column; KATACG_ERR_PATH: no path, or one that has no name of its own, or is not of the
- * form that opts.driver asks for; KATACG_ERR_ARGUMENT), -ERANGE (KATACG_ERR_VALUE: an annotation
- * that is no property), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: a user's systemd on a host that is
- * not unified, or whose bus nothing names; opts.bus_address has nothing but other transports),
- * -ENOENT (KATACG_ERR_NOT_MOUNTED: no devices controller on a v1 host, unless
- * KATACG_MANAGER_SKIP_DEVICES, or not each of those that opts.subsystems names; KATACG_ERR_DELETED:
- * with KATACG_MANAGER_EXISTING, the cgroup is nowhere), -E2BIG (KATACG_ERR_TOO_NEW). The system's
- * systemd is not asked anything here; a user's is, where its units are: then also the errors of
- * systemd that katacg_manager_apply has. Ownership: free it with katacg_manager_free; host may be
- * freed before. Threads: any. Fork: safe.
+ * With this flag a v1 host needs no devices controller. Without this flag the effect depends on
+ * who creates the cgroup (opts.driver):
+ *
+ * - The system's systemd applies device rules.
+ * - This library does not: device rules are an error.
+ * - A user's systemd cannot: device rules are NOT applied, and the library warns. With
+ *   KATACG_MANAGER_STRICT they are an error.
+ * - In a user namespace it is unknown whether systemd can apply them, so the library warns as
+ *   well.
+ */
+#define KATACG_MANAGER_SKIP_DEVICES 1
+
+/**
+ * opts.flags: turns warnings into errors. That concerns:
+ *
+ * - a value for which this layout has no file, or systemd has no property
+ * - a systemd path that the strict rules of katacg_path_validate refuse
+ * - the root of a hierarchy as a parent or as a target to move processes to
+ */
+#define KATACG_MANAGER_STRICT 2
+
+/**
+ * opts.flags: keeps the values that a failed call has already written. This saves one read per
+ * file. It concerns katacg_manager_set, and katacg_manager_apply to a unit that exists.
+ */
+#define KATACG_MANAGER_NO_ROLLBACK 4
+
+/**
+ * opts.flags: joins only hierarchies in which the cgroup already exists. If it exists in none,
+ * katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED).
+ */
+#define KATACG_MANAGER_EXISTING 8
+
+/**
+ * opts.flags: gives the v2 cgroup to owner_uid and owner_gid when it is applied. That changes the
+ * owner of the directory and of the files that /sys/kernel/cgroup/delegate names.
+ */
+#define KATACG_MANAGER_DELEGATE 16
+
+/**
+ * opts.driver: chooses by the path.
+ *
+ * systemd creates the cgroup of a path "slice:prefix:name". katacg_path_is_systemd or
+ * katacg_path_is_systemd_slice recognises such a path. An empty slice is allowed as well: it is
+ * system.slice, or user.slice for a user's systemd. With KATACG_MANAGER_STRICT such a path must
+ * also pass the strict rules of katacg_path_validate.
+ *
+ * This library creates the cgroup of any other path in the cgroup file system.
+ */
+#define KATACG_DRIVER_AUTO 0
+
+/**
+ * opts.driver: this library creates the cgroup in the cgroup file system. A systemd path is an
+ * error.
+ */
+#define KATACG_DRIVER_CGROUPFS 1
+
+/**
+ * opts.driver: systemd creates the cgroup, asked over D-Bus.
+ *
+ * The path must be "slice:prefix:name". It gives the transient scope PREFIX-NAME.scope, or
+ * NAME.scope with an empty prefix, or the slice NAME if the name ends in ".slice". A path of
+ * another form is an error.
+ */
+#define KATACG_DRIVER_SYSTEMD 2
+
+/**
+ * opts.driver: systemd creates the cgroup only if katacg_path_is_systemd accepts the path.
+ *
+ * Kata's Go code of January 2020 chose so. A slice with a dash in its name becomes a directory.
+ */
+#define KATACG_DRIVER_AUTO_K0 3
+
+/**
+ * opts.bus: the system's bus for root, else the user's bus.
+ *
+ * Root of a user namespace counts as a user, unless PID 1's systemd also belongs to that root.
+ * That is so in a system container, and for the host's own root.
+ */
+#define KATACG_BUS_AUTO 0
+
+/**
+ * opts.bus: the bus of PID 1's systemd.
+ */
+#define KATACG_BUS_SYSTEM 1
+
+/**
+ * opts.bus: the bus of the user's systemd (systemd --user). It needs a unified host.
+ */
+#define KATACG_BUS_USER 2
+
+/**
+ * Options of katacg_manager_new.
+ *
+ * Start with KATACG_MANAGER_OPTS_INIT (all zeros), set what you need, and pass sizeof(opts). The
+ * size must be a multiple of 8 and at most 4096. New versions add fields at the end only, and 0 in
+ * a new field keeps the old behaviour. The library copies whatever the struct points to.
+ */
+struct katacg_manager_opts {
+  /**
+   * KATACG_MANAGER_* combined with |. Unknown bits are -EINVAL.
+   */
+  uint64_t flags;
+  /**
+   * Path of the cgroup. NULL takes cgroupsPath from the specification.
+   */
+  const char *path;
+  /**
+   * v1: comma-separated subsystems to join, such as "cpu,memory,name=systemd". "systemd" means
+   * "name=systemd". Each must be mounted. NULL joins all that are mounted, and devices must be
+   * among them. "" is -EINVAL.
+   *
+   * A systemd unit is in systemd's own hierarchies, whatever this field says. A unified host has
+   * one hierarchy and ignores this field.
+   */
+  const char *subsystems;
+  /**
+   * Descriptor for warnings, used if log_level is not 0. Each warning is one line and one
+   * write(2).
+   *
+   * The caller owns the descriptor: the library never closes it. It must stay open while the
+   * manager is used, or until katacg_manager_log replaces it. A write to a pipe without a reader
+   * raises SIGPIPE, and a write to a full pipe waits.
+   */
+  int32_t log_fd;
+  /**
+   * 0: silent. 1: warnings.
+   */
+  uint32_t log_level;
+  /**
+   * Name of the cgroup, used if neither opts.path nor the specification gives a path. NULL:
+   * none.
+   *
+   * On v1 and hybrid the new cgroup is a child of the caller's own cgroup. On v2 it is a
+   * sibling. A rootless caller that may not create it continues without a cgroup.
+   */
+  const char *name;
+  /**
+   * User id for KATACG_MANAGER_DELEGATE.
+   */
+  uint32_t owner_uid;
+  /**
+   * Group id for KATACG_MANAGER_DELEGATE.
+   */
+  uint32_t owner_gid;
+  /**
+   * Who creates the cgroup: KATACG_DRIVER_*.
+   */
+  uint32_t driver;
+  /**
+   * Which systemd: KATACG_BUS_*.
+   */
+  uint32_t bus;
+  /**
+   * D-Bus address of that systemd, such as "unix:path=/run/dbus/system_bus_socket". Several
+   * addresses are separated by ';' and tried in order. Only unix:path= and unix:abstract= can be
+   * used. An address without either of them makes katacg_manager_new fail.
+   *
+   * NULL takes the address from the environment at the time of the connection:
+   *
+   * - system: DBUS_SYSTEM_BUS_ADDRESS, else /run/dbus/system_bus_socket
+   * - user: DBUS_SESSION_BUS_ADDRESS, else $XDG_RUNTIME_DIR/bus
+   *
+   * katacg_manager_state saves this field as it is. After NULL, the process that loads the state
+   * looks in its own environment.
+   */
+  const char *bus_address;
+  /**
+   * Version of systemd, such as 252. It decides which properties a unit can have.
+   *
+   * Set it for a dry run on behalf of another host, or where systemd cannot be asked. 0 asks
+   * systemd on first use, once per host. katacg_manager_plan needs the version too.
+   * katacg_manager_state does not save it.
+   */
+  uint32_t systemd_version;
+  /**
+   * Must be 0.
+   */
+  uint32_t reserved;
+};
+
+/* Starts a struct katacg_manager_opts. */
+#define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0, NULL, 0, 0 }
+
+/* ================================================================================================
+ * Manager: create, load, free
+ */
+
+/**
+ * A manager: the cgroup of one sandbox or container, in every hierarchy that it joins.
+ *
+ * A manager owns no process and no cgroup. Freeing it leaves both alone. Any number of threads can
+ * call functions on one manager. Calls of apply, add and set wait for each other.
+ */
+struct katacg_manager;
+
+/**
+ * Creates a manager for a cgroup. The cgroup itself is not created yet.
+ *
+ * The specification may be an OCI "linux" object or a whole config.json. The library uses its
+ * cgroupsPath and resources.
+ *
+ * For a systemd unit the library also uses the annotations "org.systemd.property.NAME". The value
+ * is GVariant text, such as "uint64 5". NAMESec is in seconds. A property that puts processes into
+ * the unit, moves the unit, or ties other units to it, is an error.
+ *
+ * This call asks nothing of the system's systemd. It asks a user's systemd where its units are.
+ *
+ * @param host       the host, or NULL to read the host for this manager alone. The manager then
+ *                   has its own descriptors and connections to systemd. Open one host for many
+ *                   managers.
+ * @param spec_json  the specification in JSON, or NULL for none
+ * @param spec_len   its length in bytes; 0 with NULL
+ * @param opts       the options, or NULL for the defaults
+ * @param opts_size  sizeof(struct katacg_manager_opts); 0 with NULL
+ * @param out        receives the new manager; NULL on failure
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EINVAL      (KATACG_ERR_JSON)         the specification is malformed; the message has line
+ *                                          and column
+ *   -EINVAL      (KATACG_ERR_PATH)         there is no path, the path has no name of its own, or
+ *                                          it does not have the form that opts.driver needs
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     out is NULL, or an option is invalid
+ *   -ERANGE      (KATACG_ERR_VALUE)        an annotation is not a valid property
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  a user's systemd on a host that is not unified; no
+ *                                          address is known for the user's bus; or
+ *                                          opts.bus_address has only other transports
+ *   -ENOENT      (KATACG_ERR_NOT_MOUNTED)  a v1 host has no devices controller, without
+ *                                          KATACG_MANAGER_SKIP_DEVICES; or a subsystem of
+ *                                          opts.subsystems is not mounted
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup exists nowhere, with KATACG_MANAGER_EXISTING
+ *   -E2BIG       (KATACG_ERR_TOO_NEW)      opts sets fields that this version does not know, or
+ *                                          opts_size is over 4096
+ * If host is NULL, also the errors of katacg_host_open. For a user's systemd, also the errors from
+ * systemd of katacg_manager_apply.
+ * Ownership: free the manager with katacg_manager_free. The host may be freed before.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_new(const struct katacg_host *host,
@@ -856,19 +722,43 @@ int katacg_manager_new(const struct katacg_host *host,
                        struct katacg_error *err);
 
 /**
- * A manager from the state that katacg_manager_state gave, in this process or another; or from what
- * another library saved, its map of paths included: {"version":1, "driver":"cgroupfs" or "systemd",
- * "path":PATH}, and optionally "paths":{SUBSYSTEM:PATH} (absolute directories; without them they are
- * derived as katacg_manager_new does), "subsystems":[...], "resources":{...}, "skipDevices",
- * "strict" and "noRollback" (true or false), "owner":[UID,GID]. Its warnings go nowhere until
- * katacg_manager_log.
+ * Creates a manager from a saved state.
  *
- * host: as for katacg_manager_new. state_json, state_len: the state. out: the new handle; NULL
- * there on failure. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON; KATACG_ERR_PATH: a saved path
- * does not lie below today's mounts, or the path is not of the driver's form), -EOPNOTSUPP
- * (KATACG_ERR_UNSUPPORTED: the state of an unknown driver, or of a newer version), -ENOENT
- * (KATACG_ERR_NOT_MOUNTED: a saved subsystem is not mounted). Ownership: free it with
- * katacg_manager_free. Threads: any. Fork: safe.
+ * The state comes from katacg_manager_state, in this process or another. It can also be made from
+ * what another library saved:
+ *
+ *   {"version":1, "driver":"cgroupfs" or "systemd", "path":PATH}
+ *
+ * These members are optional:
+ *
+ *   "paths"        {SUBSYSTEM:PATH,...} with absolute directories. Without it the library
+ *                  derives the paths as katacg_manager_new does.
+ *   "subsystems"   [NAME,...]
+ *   "resources"    an OCI linux.resources object
+ *   "skipDevices"  true or false; see KATACG_MANAGER_SKIP_DEVICES
+ *   "strict"       true or false; see KATACG_MANAGER_STRICT
+ *   "noRollback"   true or false; see KATACG_MANAGER_NO_ROLLBACK
+ *   "owner"        [UID, GID]
+ *
+ * The new manager is silent. Call katacg_manager_log for warnings.
+ *
+ * @param host        as for katacg_manager_new
+ * @param state_json  the state
+ * @param state_len   its length in bytes
+ * @param out         receives the new manager; NULL on failure
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EINVAL      (KATACG_ERR_JSON)         the state is malformed
+ *   -EINVAL      (KATACG_ERR_PATH)         a saved path is not below today's mounts, or the path
+ *                                          does not have the driver's form
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     an argument is NULL
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the driver is unknown, or a newer version saved the
+ *                                          state
+ *   -ENOENT      (KATACG_ERR_NOT_MOUNTED)  a saved subsystem is not mounted
+ * Ownership: free the manager with katacg_manager_free.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_load(const struct katacg_host *host,
@@ -880,41 +770,87 @@ int katacg_manager_load(const struct katacg_host *host,
 /**
  * Frees a manager. Its cgroup and the processes in it stay as they are.
  *
- * manager: a handle, not used again, or NULL (nothing is done). Errors: none. Threads: no other
- * call on this handle at the same time. Fork: safe.
+ * @param manager  the manager, not to be used again; NULL does nothing
+ *
+ * Errors: none.
+ * Threads: no other call on this manager at the same time. Fork: safe.
  */
 void katacg_manager_free(struct katacg_manager *manager);
 
+/* ================================================================================================
+ * Manager: apply, set, plan
+ */
+
 /**
- * Creates the cgroup in every hierarchy, and moves a process in. Directories that are there
- * already are used. On v1 the manager's own cpuset and realtime values are written also without
- * KATACG_APPLY_SET, since no process could enter otherwise. When it fails, directories that it
- * made are removed again and the process is back where it was.
+ * Flag of katacg_manager_apply: sets the manager's own resources before the process enters.
+ */
+#define KATACG_APPLY_SET 1
+
+/**
+ * Flag of katacg_manager_plan: prints lines of tab-separated fields instead of JSON.
+ */
+#define KATACG_PLAN_TEXT 1
+
+/**
+ * Flag of katacg_manager_plan: plans katacg_manager_apply with KATACG_APPLY_SET and no process,
+ * instead of katacg_manager_set.
+ */
+#define KATACG_PLAN_APPLY 2
+
+/**
+ * Creates the cgroup in every hierarchy and moves a process in.
  *
- * With systemd: makes the unit, in one call with the process in it and, with KATACG_APPLY_SET, its
- * limits, and waits until that is done; then come the hierarchies that systemd does not manage, and
- * the files. A scope needs a process: with -1 systemd refuses to make one (-ENOENT,
- * KATACG_ERR_SYSTEM), and one that is active is given the limits. A slice is made without; a process
- * is moved in afterwards. When it fails the process is put back first and the unit stopped then, since
- * to stop it kills who is inside.
+ * Directories that exist are used. On v1 the manager's own cpuset and realtime values are written
+ * even without KATACG_APPLY_SET, because no process could enter otherwise. On failure the
+ * directories that this call created are removed and the process is back where it was.
  *
- * pid: the process; -1 moves nobody. flags: KATACG_APPLY_SET or 0. Returns: 0, or, for a rootless
- * caller that named no path (opts.name alone), the number of hierarchies in which it may not make
- * the cgroup and goes without. Errors: -EACCES, -EPERM, -EROFS (KATACG_ERR_ROOTLESS: such a caller
- * asks for limits; KATACG_ERR_SYSTEM), -ESRCH (KATACG_ERR_SYSTEM: no such process; nothing was
- * done), what mkdir(2), open(2), write(2) give (KATACG_ERR_SYSTEM), and with KATACG_APPLY_SET
- * those of katacg_manager_set; -EINVAL (KATACG_ERR_ARGUMENT). Of systemd: -EBUSY (KATACG_ERR_BUSY:
- * a unit of the name is active; one that failed is no obstacle), -ETIMEDOUT (KATACG_ERR_TIMEOUT:
- * no answer within 25 s, or the job did not end within 30 s), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED:
- * it does not know a property; a device rule that it cannot express; it is in another PID
- * namespace, where the process's number is somebody else's), -EINVAL
- * (KATACG_ERR_ARGUMENT: it refuses a value; the environment's bus address is none), and
- * -ECONNREFUSED (KATACG_ERR_BUS: no bus, or no systemd on it; sys_errno says what connect(2)
- * gave), and KATACG_ERR_SYSTEM: -EIO (the job failed or was canceled; an answer that makes no
- * sense), -EACCES (only root may, on the system's bus), -ECONNRESET (the connection was lost twice),
- * -ESHUTDOWN (the unit is masked, or the system goes down), -ENOBUFS, -ENOMEM (the bus's limits),
- * and what else an error of systemd's is called after. Threads: any. Fork: safe, unless another thread was in a call on
- * this handle.
+ * With systemd, one call creates the unit with the process in it and, with KATACG_APPLY_SET, with
+ * its limits. The library waits until systemd has finished. It then handles the hierarchies that
+ * systemd does not manage, and writes the remaining files.
+ *
+ * systemd creates a scope only together with a process. With pid -1 the call works on a scope that
+ * is active, which gets the limits. A slice is created empty, and the process is moved in
+ * afterwards. On failure the process is put back first and the unit is stopped then, because
+ * stopping a unit kills the processes in it.
+ *
+ * @param manager  the manager
+ * @param pid      the process; -1 moves none
+ * @param flags    KATACG_APPLY_SET or 0
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success. A rootless caller that gave opts.name but no path gets the number of
+ * hierarchies in which the cgroup could not be created and that are left out.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
+ *   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist; nothing was done
+ *   -EACCES  (KATACG_ERR_ROOTLESS)  a rootless caller without a path asks for limits
+ *   -EPERM   (KATACG_ERR_ROOTLESS)  the same
+ *   -EROFS   (KATACG_ERR_ROOTLESS)  the same
+ *   -errno   (KATACG_ERR_SYSTEM)    mkdir(2), open(2) or write(2) failed
+ * With KATACG_APPLY_SET also the errors of katacg_manager_set.
+ * Errors from systemd:
+ *   -EBUSY         (KATACG_ERR_BUSY)         a unit of this name is active; a failed unit does not
+ *                                            count
+ *   -ENOENT        (KATACG_ERR_SYSTEM)       pid is -1 and the scope does not exist
+ *   -ETIMEDOUT     (KATACG_ERR_TIMEOUT)      no answer within 25 s, or the job did not end within
+ *                                            30 s
+ *   -EOPNOTSUPP    (KATACG_ERR_UNSUPPORTED)  systemd does not know a property, cannot express a
+ *                                            device rule, or is in another PID namespace, where
+ *                                            pid means another process
+ *   -EINVAL        (KATACG_ERR_ARGUMENT)     systemd refuses a value, or the environment's bus
+ *                                            address is invalid
+ *   -ECONNREFUSED  (KATACG_ERR_BUS)          no bus, or no systemd on the bus; sys_errno is from
+ *                                            connect(2)
+ *   -EIO           (KATACG_ERR_SYSTEM)       the job failed or was canceled, or an answer makes no
+ *                                            sense
+ *   -EACCES        (KATACG_ERR_SYSTEM)       only root may do this on the system's bus
+ *   -ECONNRESET    (KATACG_ERR_SYSTEM)       the connection was lost twice
+ *   -ESHUTDOWN     (KATACG_ERR_SYSTEM)       the unit is masked, or the system is shutting down
+ *   -ENOBUFS       (KATACG_ERR_SYSTEM)       the bus reached its limits
+ *   -ENOMEM        (KATACG_ERR_SYSTEM)       the same
+ *   -errno         (KATACG_ERR_SYSTEM)       the errno that another error of systemd is named
+ *                                            after
+ * Threads: any. Fork: safe, unless another thread was in a call on this manager.
  */
 KATACG_MUST_USE
 int katacg_manager_apply(const struct katacg_manager *manager,
@@ -923,28 +859,47 @@ int katacg_manager_apply(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
 /**
- * Gives the cgroup resources. What they leave out stays as it is. When a write fails, what this
- * call changed is put back in reverse order, and the message says what was restored and what could
- * not be (KATACG_MANAGER_NO_ROLLBACK turns this off). Calls of managers with the same subsystems for
- * one cgroup take turns, whatever process they come from (flock(2) on its directory; after 2 s without
- * its turn a call goes on all the same, with a warning). The resources become part of the manager's
- * own (see katacg_manager_state) when all of them are set.
+ * Sets resources of the cgroup. Resources that the JSON leaves out stay as they are.
  *
- * With systemd: properties of the unit first, all or none, until the next boot; then the files, which
- * carry what it has no property for. On v1 everybody inside is frozen while device rules change.
+ * If a write fails, the values that this call changed are restored in reverse order. The message
+ * says which values were restored and which could not be. KATACG_MANAGER_NO_ROLLBACK turns this
+ * off.
  *
- * resources_json, len: an OCI linux.resources object; unknown fields are accepted. NULL and 0: the
- * manager's own. Returns: 0. Errors: -EINVAL (KATACG_ERR_JSON: with line and column), -ERANGE
- * (KATACG_ERR_VALUE: refused before anything is written; KATACG_ERR_CLAMPED: the kernel took
- * another value), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: the cgroup lacks one, the message lists what
- * it has; KATACG_ERR_UNSUPPORTED: device rules of a cgroup that this library makes, without
- * KATACG_MANAGER_SKIP_DEVICES; "unified" on v1; with KATACG_MANAGER_STRICT whatever would be a
- * warning), -EPERM (KATACG_ERR_ROOTLESS: there is no cgroup, see katacg_manager_apply), -ENOENT
- * (KATACG_ERR_DELETED: no such cgroup, or no such unit, as that of a scope whose last process has
- * ended; KATACG_ERR_SYSTEM: the kernel lacks the file), -EBUSY (KATACG_ERR_SYSTEM: the limit is
- * below what is in use) and whatever else write(2) gives; of systemd those of katacg_manager_apply
- * but KATACG_ERR_BUSY. Threads: any. Fork: safe, unless another thread was in a call on this
- * handle.
+ * If all resources were set, they become part of the manager's own (see katacg_manager_state).
+ *
+ * Managers with the same subsystems for one cgroup take turns, across processes. The lock is
+ * flock(2) on the directory of the cgroup. After 2 s a call continues without the lock, with a
+ * warning.
+ *
+ * With systemd, the unit's properties come first, all or none. They last until the next boot. The
+ * files come next, for limits without a property. On v1 the processes are frozen while device
+ * rules change.
+ *
+ * @param manager         the manager
+ * @param resources_json  an OCI linux.resources object, in which unknown fields are accepted; NULL
+ *                        sets the manager's own resources
+ * @param len             its length in bytes; 0 with NULL
+ * @param err             filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EINVAL      (KATACG_ERR_JSON)         the JSON is malformed; the message has line and column
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
+ *   -ERANGE      (KATACG_ERR_VALUE)        a value is invalid; nothing was written
+ *   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup lacks a controller; the message lists what
+ *                                          it has
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules for a cgroup that this library creates,
+ *                                          without KATACG_MANAGER_SKIP_DEVICES; "unified" on v1;
+ *                                          or what would be a warning, with KATACG_MANAGER_STRICT
+ *   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or unit does not exist; a scope ends with
+ *                                          its last process
+ *   -ENOENT      (KATACG_ERR_SYSTEM)       the kernel lacks the file
+ *   -EBUSY       (KATACG_ERR_SYSTEM)       the limit is below the current usage
+ *   -errno       (KATACG_ERR_SYSTEM)       write(2) failed
+ * Also the errors from systemd of katacg_manager_apply, except KATACG_ERR_BUSY.
+ * Threads: any. Fork: safe, unless another thread was in a call on this manager.
  */
 KATACG_MUST_USE
 int katacg_manager_set(const struct katacg_manager *manager,
@@ -953,22 +908,43 @@ int katacg_manager_set(const struct katacg_manager *manager,
                        struct katacg_error *err);
 
 /**
- * What katacg_manager_set (or katacg_manager_apply) would do: a dry run. Touches nothing and
- * needs no privilege. A unit's depends on systemd's version, which is asked for unless
- * opts.systemd_version says it.
+ * Returns what katacg_manager_set or katacg_manager_apply would do, without doing it.
  *
- * resources_json, len: as for katacg_manager_set. flags: KATACG_PLAN_*. buf, buf_len: the result
- * as snprintf writes it; NULL and 0 ask for its length. JSON: {"steps":[{"op":"create"|"inherit"|
- * "enable"|"settle"|"check"|"write"|"delegate"|"attach",...}],"warnings":[...]}, with "hierarchy", and
- * where there are such "controller", "file", "value", "if_missing" ("skip", "warn", or the write that is
- * done instead), "retry_after" (a file after which it is tried once more), "read_back" (true), "limit" and
- * "swap" (of check: what memory.current must be below); of systemd
- * {"op":"start","unit":U,"properties":[[NAME,VALUE],...],"resources":[...]}, {"op":"property","unit":U,
- * "properties":[...]}, "freeze" and "thaw", with values as GVariant text. Text: a line a step, fields
- * separated by tabs: operation, controller, file, value; of systemd operation, "systemd", unit,
- * NAME=VALUE with spaces between. Returns: the length without NUL, also when it did not
- * fit. Errors: those of katacg_manager_set that come before the first write. Threads: any. Fork:
- * safe, unless another thread was in a call on this handle.
+ * A plan changes nothing and needs no privilege. The plan of a unit depends on the version of
+ * systemd. The library asks systemd for it unless opts.systemd_version is set.
+ *
+ * The JSON is {"steps":[STEP,...],"warnings":[TEXT,...]}. A step has "op" and some of these
+ * members:
+ *
+ *   op            "create", "inherit", "enable", "settle", "check", "write", "delegate", "attach";
+ *                 for a unit also "start", "property", "freeze", "thaw"
+ *   hierarchy     the controllers of a v1 hierarchy, or "cgroup2"
+ *   controller    the controller of the file
+ *   file, value   the interface file and what is written
+ *   if_missing    if the file does not exist: "skip", "warn", or another write to do instead
+ *   retry_after   the file after which a refused write is tried once more
+ *   read_back     true: the value is read back and compared
+ *   limit, swap   of "check": memory.current must be below these
+ *   unit          the name of the unit
+ *   properties    of "start" and "property": pairs of name and value, the value as GVariant text
+ *   resources     of "start": the properties that hold the limits, in the same form
+ *
+ * The text has one line per step, with tabs between the fields: operation, controller, file,
+ * value. For a unit the fields are operation, "systemd", unit, and NAME=VALUE with spaces between.
+ *
+ * @param manager         the manager
+ * @param resources_json  as for katacg_manager_set
+ * @param len             its length in bytes; 0 with NULL
+ * @param flags           KATACG_PLAN_* combined with |, or 0
+ * @param buf             receives the result; may be NULL if buf_len is 0
+ * @param buf_len         size of buf in bytes; 0 asks for the length only
+ * @param err             filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
+ * Also the errors of katacg_manager_set that come before the first write.
+ * Threads: any. Fork: safe, unless another thread was in a call on this manager.
  */
 KATACG_MUST_USE
 int katacg_manager_plan(const struct katacg_manager *manager,
@@ -979,13 +955,25 @@ int katacg_manager_plan(const struct katacg_manager *manager,
                         size_t buf_len,
                         struct katacg_error *err);
 
+/* ================================================================================================
+ * Manager: paths, state, unit, log
+ */
+
 /**
- * The paths of the cgroup, one for each subsystem; they need not exist yet.
+ * Returns the directories of the cgroup, one for each subsystem. They need not exist yet.
  *
- * buf, buf_len: the result, JSON: {"cpu":"/sys/fs/cgroup/cpu/x",...}, the key of cgroup2 is "";
- * a path that is not UTF-8 is {"hex":"..."}. As snprintf writes it; NULL and 0 ask for its
- * length. Returns: the length without NUL, also when it did not fit. Errors: -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * The result is JSON: {"cpu":"/sys/fs/cgroup/cpu/x",...}. The key of cgroup2 is "". A path that is
+ * not UTF-8 appears as {"hex":"..."}.
+ *
+ * @param manager  the manager
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_paths(const struct katacg_manager *manager,
@@ -994,12 +982,19 @@ int katacg_manager_paths(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
 /**
- * The path of one subsystem's cgroup.
+ * Returns the directory of the cgroup for one subsystem.
  *
- * subsystem: a v1 subsystem, or "" for cgroup2; on a unified host every name gives the one
- * cgroup. buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length.
- * Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
- * (KATACG_ERR_NOT_MOUNTED: not one of this manager's), -EINVAL (KATACG_ERR_ARGUMENT: NULL).
+ * @param manager    the manager
+ * @param subsystem  a v1 subsystem, or "" for cgroup2. On a unified host every name gives the one
+ *                   directory.
+ * @param buf        receives the result; may be NULL if buf_len is 0
+ * @param buf_len    size of buf in bytes; 0 asks for the length only
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     manager or subsystem is NULL
  * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
@@ -1010,12 +1005,19 @@ int katacg_manager_path(const struct katacg_manager *manager,
                         struct katacg_error *err);
 
 /**
- * What another process, or this one after a restart, needs to go on with this manager; give it to
- * katacg_manager_load.
+ * Returns the state of the manager, for katacg_manager_load.
  *
- * buf, buf_len: the result, JSON, as snprintf writes it; NULL and 0 ask for its length. Returns:
- * the length without NUL, also when it did not fit. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL).
- * Threads: any. Fork: safe, unless another thread was in a call on this handle.
+ * With it, another process, or this one after a restart, continues with the same cgroup.
+ *
+ * @param manager  the manager
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. The state is JSON.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+ * Threads: any. Fork: safe, unless another thread was in a call on this manager.
  */
 KATACG_MUST_USE
 int katacg_manager_state(const struct katacg_manager *manager,
@@ -1024,11 +1026,18 @@ int katacg_manager_state(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
 /**
- * The unit of systemd's that the cgroup is: "prefix-name.scope", "name.scope", "name.slice".
+ * Returns the name of the systemd unit: "prefix-name.scope", "name.scope" or "name.slice".
  *
- * buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length. Returns: the
- * length without NUL, also when it did not fit; 0 when it is no unit (cgroupfs, or the parent of a
- * unit). Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * @param manager  the manager
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. It is 0 if the cgroup
+ * is no unit. That is so with the cgroupfs driver, and for the parent of a unit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_unit(const struct katacg_manager *manager,
@@ -1037,12 +1046,21 @@ int katacg_manager_unit(const struct katacg_manager *manager,
                         struct katacg_error *err);
 
 /**
- * Where warnings go from now on, as opts.log_fd and opts.log_level say it for katacg_manager_new;
- * managers that come from elsewhere are silent at first.
+ * Sets where warnings go from now on.
  *
- * fd: the caller's, open as long as the manager is used or until another call of this function;
- * level: 0 or 1. Returns: 0. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL, a negative descriptor, an
- * unknown level). Threads: any. Fork: safe.
+ * The arguments mean what opts.log_fd and opts.log_level mean. A manager that katacg_manager_new
+ * did not create is silent at first.
+ *
+ * @param manager  the manager
+ * @param fd       the descriptor. The caller owns it. It must stay open while the manager is used,
+ *                 or until the next call of this function.
+ * @param level    0: silent. 1: warnings.
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, fd is negative, or level is unknown
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_log(const struct katacg_manager *manager,
@@ -1050,15 +1068,27 @@ int katacg_manager_log(const struct katacg_manager *manager,
                        uint32_t level,
                        struct katacg_error *err);
 
+/* ================================================================================================
+ * Manager: interface files
+ */
+
 /**
  * Reads one file of the cgroup.
  *
- * subsystem: as for katacg_manager_path. file: its name, without a slash. buf, buf_len: the
- * contents, as snprintf writes it; NULL and 0 ask for their length. Returns: the length without
- * NUL, also when it did not fit. Errors: what openat2(2) and read(2) give (KATACG_ERR_SYSTEM),
- * -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems; KATACG_ERR_DELETED: no
- * such cgroup), -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL, or not a file name). Threads: any. Fork: safe.
+ * @param manager    the manager
+ * @param subsystem  as for katacg_manager_path
+ * @param file       the name of the file, without a slash
+ * @param buf        receives the result; may be NULL if buf_len is 0
+ * @param buf_len    size of buf in bytes; 0 asks for the length only
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
+ *   -ENOENT  (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     an argument is NULL, or file is not a file name
+ *   -errno   (KATACG_ERR_SYSTEM)       openat2(2) or read(2) failed
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_read(const struct katacg_manager *manager,
@@ -1069,12 +1099,24 @@ int katacg_manager_read(const struct katacg_manager *manager,
                         struct katacg_error *err);
 
 /**
- * Writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
+ * Writes one file of the cgroup in one write(2).
  *
- * subsystem, file: as for katacg_manager_read. value, len: what to write. Returns: 0. Errors:
- * what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED,
- * KATACG_ERR_DELETED), -EINVAL
- * (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe.
+ * Use it for files that no resource stands for.
+ *
+ * @param manager    the manager
+ * @param subsystem  as for katacg_manager_path
+ * @param file       the name of the file, without a slash
+ * @param value      the bytes to write
+ * @param len        their number
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
+ *   -ENOENT  (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     an argument is NULL, or file is not a file name
+ *   -errno   (KATACG_ERR_SYSTEM)       openat2(2) or write(2) failed
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_write(const struct katacg_manager *manager,
@@ -1084,21 +1126,54 @@ int katacg_manager_write(const struct katacg_manager *manager,
                          size_t len,
                          struct katacg_error *err);
 
-/**
- * Moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
- * those that were are put back. Processes are moved into a unit of a user's systemd by that, which may
- * where the user may not (AttachProcessesToUnit, systemd 238); a systemd of another
- * PID namespace is not asked (-EOPNOTSUPP, KATACG_ERR_UNSUPPORTED).
+/* ================================================================================================
+ * Processes
  *
- * ids, ids_len: process ids, or thread ids with KATACG_ADD_THREADS (v2: threads move within one
- * threaded subtree only). flags: KATACG_ADD_*. below: a cgroup below the manager's, relative; NULL
- * or "": the manager's own. Returns: 0. Errors: -ESRCH (KATACG_ERR_SYSTEM: one is gone), -EBUSY
- * (KATACG_ERR_SYSTEM: a v2 cgroup with controllers turned on for its children), -EOPNOTSUPP
- * (KATACG_ERR_SYSTEM: v2 threaded and domain cgroups do not mix so), -EINVAL (KATACG_ERR_PATH:
- * below leaves the cgroup, or is one of the hierarchies' root; KATACG_ERR_ARGUMENT), -EPERM
- * (KATACG_ERR_ROOTLESS: there is no cgroup, see katacg_manager_apply), what open(2), write(2) give
- * (KATACG_ERR_SYSTEM), of a user's systemd those of katacg_manager_set. Threads: any. Fork: safe,
- * unless another thread was in a call on this handle.
+ * Moves processes and threads in and out, and lists them.
+ */
+
+/**
+ * Flag of katacg_manager_add: the ids are thread ids.
+ */
+#define KATACG_ADD_THREADS 1
+
+/**
+ * Flag of katacg_manager_add: creates the subcgroup. With KATACG_ADD_THREADS on v2 it is a
+ * threaded one.
+ */
+#define KATACG_ADD_CREATE 2
+
+/**
+ * Moves processes or threads into the cgroup, in every hierarchy.
+ *
+ * All ids are moved in one burst. If one cannot be moved, those that were are put back.
+ *
+ * For a unit of a user's systemd, systemd moves the processes (AttachProcessesToUnit, systemd
+ * 238), because it may do so where the user may not. A systemd in another PID namespace is not
+ * asked.
+ *
+ * @param manager  the manager
+ * @param ids      process ids, or thread ids with KATACG_ADD_THREADS. On v2, threads move only
+ *                 within one threaded subtree.
+ * @param ids_len  the number of ids
+ * @param flags    KATACG_ADD_* combined with |, or 0
+ * @param below    a subcgroup, relative to the manager's cgroup; NULL or "" is the cgroup itself
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ESRCH       (KATACG_ERR_SYSTEM)       a process or thread does not exist
+ *   -EBUSY       (KATACG_ERR_SYSTEM)       a v2 cgroup has controllers enabled for its children
+ *   -EOPNOTSUPP  (KATACG_ERR_SYSTEM)       v2 does not allow this mix of threaded and domain
+ *                                          cgroups
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the user's systemd is in another PID namespace
+ *   -EINVAL      (KATACG_ERR_PATH)         below leaves the cgroup, or would be a child of a
+ *                                          hierarchy's root
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or ids is NULL, or a flag is unknown
+ *   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
+ *   -errno       (KATACG_ERR_SYSTEM)       open(2) or write(2) failed
+ * For a unit of a user's systemd, also the errors from systemd of katacg_manager_set.
+ * Threads: any. Fork: safe, unless another thread was in a call on this manager.
  */
 KATACG_MUST_USE
 int katacg_manager_add(const struct katacg_manager *manager,
@@ -1109,14 +1184,24 @@ int katacg_manager_add(const struct katacg_manager *manager,
                        struct katacg_error *err);
 
 /**
- * The processes in the cgroup (thread group ids; threads of a v2 threaded cgroup). On v1 this and
- * the two functions below look at the devices hierarchy, or, if it is not joined, at the first that
- * is; a process is listed if any thread of it is inside.
+ * Lists the processes in the cgroup.
  *
- * pids, pids_len: where they are put, and how many fit; NULL and 0 ask for their number. Returns:
- * how many there are, also when they did not fit. Errors: -ENOENT (KATACG_ERR_DELETED: no such
- * cgroup), -EPERM (KATACG_ERR_ROOTLESS: there is none, see katacg_manager_apply), what open(2) and
- * read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * The ids are thread group ids. In a v2 threaded cgroup they are thread ids. On v1 this function,
+ * katacg_manager_all_pids and katacg_manager_threads read the devices hierarchy, or the first that
+ * is joined if devices is not. A process is listed if any of its threads is in the cgroup.
+ *
+ * @param manager   the manager
+ * @param pids      receives the ids; may be NULL if pids_len is 0
+ * @param pids_len  how many ids fit; 0 asks for their number
+ * @param err       filled in on failure; may be NULL
+ *
+ * Return: the number of processes, even if they did not fit.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_DELETED)   the cgroup does not exist
+ *   -EPERM   (KATACG_ERR_ROOTLESS)  the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+ *   -errno   (KATACG_ERR_SYSTEM)    open(2) or read(2) failed
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_pids(const struct katacg_manager *manager,
@@ -1125,11 +1210,18 @@ int katacg_manager_pids(const struct katacg_manager *manager,
                         struct katacg_error *err);
 
 /**
- * The processes in the cgroup and in all cgroups below it, each once; the threads, if the cgroup is
- * a v2 threaded one itself.
+ * Lists the processes in the cgroup and in all cgroups below it, each once.
  *
- * pids, pids_len: as for katacg_manager_pids. Returns: how many there are, also when they did not
- * fit. Errors: as katacg_manager_pids. Threads: any. Fork: safe.
+ * If the cgroup itself is a v2 threaded one, the threads are listed.
+ *
+ * @param manager   the manager
+ * @param pids      receives the ids; may be NULL if pids_len is 0
+ * @param pids_len  how many ids fit; 0 asks for their number
+ * @param err       filled in on failure; may be NULL
+ *
+ * Return: the number of processes, even if they did not fit.
+ * Errors: as for katacg_manager_pids.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_all_pids(const struct katacg_manager *manager,
@@ -1138,11 +1230,16 @@ int katacg_manager_all_pids(const struct katacg_manager *manager,
                             struct katacg_error *err);
 
 /**
- * The threads in the cgroup.
+ * Lists the threads in the cgroup.
  *
- * tids, tids_len: where they are put, and how many fit; NULL and 0 ask for their number. Returns:
- * how many there are, also when they did not fit. Errors: as katacg_manager_pids. Threads: any.
- * Fork: safe.
+ * @param manager   the manager
+ * @param tids      receives the ids; may be NULL if tids_len is 0
+ * @param tids_len  how many ids fit; 0 asks for their number
+ * @param err       filled in on failure; may be NULL
+ *
+ * Return: the number of threads, even if they did not fit.
+ * Errors: as for katacg_manager_pids.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_threads(const struct katacg_manager *manager,
@@ -1151,18 +1248,32 @@ int katacg_manager_threads(const struct katacg_manager *manager,
                            struct katacg_error *err);
 
 /**
- * Moves everybody in the cgroup and below it to another one, which must exist, in every hierarchy
- * that the other has joined: on v1 the very threads that are inside (not the processes that they
- * belong to), on v2 processes, or the threads of threaded cgroups. In a hierarchy that only the
- * other has joined, it takes the processes of this one, whole; one that only this has joined is left
- * as it is. Tasks that end meanwhile are passed over.
+ * Moves everything in the cgroup and below it to another cgroup, which must exist.
  *
- * to: a manager on the same host, or on one with the same mounts. Returns: how many moves there
- * were. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), -EINVAL (KATACG_ERR_PATH: to the
- * hierarchies' root, with KATACG_MANAGER_STRICT; KATACG_ERR_ARGUMENT: NULL, to itself, or with
- * other mounts), -EBUSY (KATACG_ERR_BUSY: some could not be moved, as tasks of another pid
- * namespace), what open(2), write(2) give (KATACG_ERR_SYSTEM); then some have moved. Threads: any.
- * Fork: safe.
+ * It works in every hierarchy that the other manager has joined:
+ *
+ * - Both have joined it, v1: the threads inside move, not the whole processes they belong to.
+ * - Both have joined it, v2: processes move, or the threads of threaded cgroups.
+ * - Only the other has joined it: the processes of this cgroup move there as a whole.
+ *
+ * A hierarchy that only this manager has joined is left alone. Tasks that end meanwhile are
+ * skipped.
+ *
+ * @param manager  the manager
+ * @param to       a manager on the same host, or on a host with the same mounts
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the number of moves.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_DELETED)   one of the cgroups does not exist
+ *   -EINVAL  (KATACG_ERR_PATH)      manager is the root of a hierarchy, or to is one with
+ *                                   KATACG_MANAGER_STRICT
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL, both are one cgroup, or the mounts differ
+ *   -EBUSY   (KATACG_ERR_BUSY)      some tasks could not be moved, such as those of another PID
+ *                                   namespace
+ *   -errno   (KATACG_ERR_SYSTEM)    open(2) or write(2) failed
+ * After -EBUSY and KATACG_ERR_SYSTEM some tasks have moved.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_move_to(const struct katacg_manager *manager,
@@ -1170,31 +1281,75 @@ int katacg_manager_move_to(const struct katacg_manager *manager,
                            struct katacg_error *err);
 
 /**
- * A manager for the parent of this one's cgroup, as a place to move processes to: of "/a/b" it is
- * "/a", of "/a" the hierarchies' root. KATACG_MANAGER_STRICT refuses the root; without it a manager
- * of the root takes processes and is read; what would change it or reach everybody in it is -EINVAL
- * (KATACG_ERR_PATH): apply, set, write, freeze, thaw, kill, destroy, move_to and sub-cgroups of add.
- * Of a unit it is the slice's, which is such a place as well; one on cgroup2 with units in it takes no
- * processes itself.
+ * Creates a manager for the parent cgroup, as a place to move processes to.
  *
- * out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it
- * does not exist), -EINVAL (KATACG_ERR_PATH; KATACG_ERR_ARGUMENT: NULL), what openat2(2) gives
- * (KATACG_ERR_SYSTEM). Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ * The parent of "/a/b" is "/a". The parent of "/a" is the root of the hierarchy. The parent of a
+ * unit is the cgroup of its slice. On cgroup2 a slice that contains units takes no processes
+ * itself.
+ *
+ * KATACG_MANAGER_STRICT refuses the root. Without it, a manager of the root can take processes and
+ * be read. Calls that would change the root or reach every process in it are -EINVAL
+ * (KATACG_ERR_PATH). These are apply, set, write, freeze, thaw, kill, destroy, move_to, and add
+ * with a subcgroup.
+ *
+ * @param manager  the manager
+ * @param out      receives the new manager; NULL on failure
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_DELETED)   the parent does not exist
+ *   -EINVAL  (KATACG_ERR_PATH)      the parent is the root, with KATACG_MANAGER_STRICT
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL
+ *   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed
+ * Ownership: free the manager with katacg_manager_free.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_parent(const struct katacg_manager *manager,
                           struct katacg_manager **out,
                           struct katacg_error *err);
 
-/**
- * Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
- * cgroup is thawed again.
+/* ================================================================================================
+ * Freezer and removal
  *
- * timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL
- * (KATACG_ERR_ARGUMENT: the caller is inside, and could not thaw itself), -ENOENT
- * (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
- * write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork:
- * safe.
+ * Freezes, signals and removes the cgroup.
+ */
+
+/**
+ * Result of katacg_manager_freezer_state: the processes run.
+ */
+#define KATACG_FREEZER_THAWED 1
+
+/**
+ * Result of katacg_manager_freezer_state: the cgroup was asked to freeze, and some task still
+ * runs.
+ */
+#define KATACG_FREEZER_FREEZING 2
+
+/**
+ * Result of katacg_manager_freezer_state: every process is frozen.
+ */
+#define KATACG_FREEZER_FROZEN 3
+
+/**
+ * Freezes every process in the cgroup and its descendants.
+ *
+ * Waits until all are frozen. On failure the cgroup is thawed again.
+ *
+ * @param manager     the manager
+ * @param timeout_ms  how long to wait, in milliseconds
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ETIMEDOUT   (KATACG_ERR_TIMEOUT)     some process did not freeze in time
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)    manager is NULL, or the caller is in the cgroup and
+ *                                         could not thaw itself
+ *   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)  there is no freezer
+ *   -errno       (KATACG_ERR_SYSTEM)      write(2) failed
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_freeze(const struct katacg_manager *manager,
@@ -1202,34 +1357,59 @@ int katacg_manager_freeze(const struct katacg_manager *manager,
                           struct katacg_error *err);
 
 /**
- * Lets the processes run again; those below a frozen ancestor stay frozen.
+ * Lets the processes of the cgroup run again.
  *
- * Returns: 0. Errors: as katacg_manager_freeze, but no time-out. Threads: any. Fork: safe.
+ * Processes below a frozen ancestor stay frozen.
+ *
+ * @param manager  the manager
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors: as for katacg_manager_freeze, except -ETIMEDOUT.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_thaw(const struct katacg_manager *manager,
                         struct katacg_error *err);
 
 /**
- * The cgroup's own freezer state: thawed also when only an ancestor is frozen.
+ * Returns the cgroup's own freezer state.
  *
- * Returns: one of KATACG_FREEZER_*. Errors: as katacg_manager_thaw. Threads: any. Fork: safe.
+ * The state is thawed if only an ancestor is frozen.
+ *
+ * @param manager  the manager
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: one of KATACG_FREEZER_*.
+ * Errors: as for katacg_manager_thaw.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_freezer_state(const struct katacg_manager *manager,
                                  struct katacg_error *err);
 
 /**
- * Sends a signal to every process in the cgroup and below: SIGKILL through cgroup.kill where the
- * kernel has it (unified, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking;
- * what cannot be frozen within 2 s is gone over several times instead. Processes are signalled whole,
- * also those of which only some threads are inside (v1: see katacg_manager_pids).
- * A cgroup that was frozen before stays frozen, but for SIGKILL. Does not wait for them to end;
- * katacg_manager_destroy does.
+ * Sends a signal to every process in the cgroup and its descendants.
  *
- * signal: its number. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), what kill(2)
- * gives but ESRCH (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL, or no signal). Threads:
- * any. Fork: safe.
+ * SIGKILL goes through cgroup.kill where the kernel has it (unified, Linux 5.14). Otherwise the
+ * cgroup is frozen, signalled and thawed, so that no process escapes by forking. If it cannot be
+ * frozen within 2 s, the processes are signalled in several passes instead.
+ *
+ * A process gets the signal even if only some of its threads are in the cgroup (v1, see
+ * katacg_manager_pids). A cgroup that was frozen before stays frozen, except for SIGKILL.
+ *
+ * The function does not wait for processes to end. katacg_manager_destroy does.
+ *
+ * @param manager  the manager
+ * @param signal   the number of the signal
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_DELETED)   the cgroup does not exist
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or signal is not a signal
+ *   -errno   (KATACG_ERR_SYSTEM)    kill(2) failed with another error than ESRCH
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_kill(const struct katacg_manager *manager,
@@ -1237,12 +1417,20 @@ int katacg_manager_kill(const struct katacg_manager *manager,
                         struct katacg_error *err);
 
 /**
- * How many processes of the cgroup the OOM killer has killed.
+ * Returns how many processes of the cgroup the OOM killer has killed.
  *
- * out: the number; not written on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such
- * cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no memory controller; KATACG_ERR_UNSUPPORTED: the kernel does not count),
- * what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
- * any. Fork: safe.
+ * @param manager  the manager
+ * @param out      receives the number; not written on failure
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   there is no memory controller
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the kernel does not count OOM kills
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL
+ *   -errno       (KATACG_ERR_SYSTEM)       open(2) or read(2) failed
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_oom_kills(const struct katacg_manager *manager,
@@ -1250,45 +1438,112 @@ int katacg_manager_oom_kills(const struct katacg_manager *manager,
                              struct katacg_error *err);
 
 /**
- * Whether the cgroup is there, in any of the manager's hierarchies: 0 means that nothing is left to
- * destroy.
+ * Tells whether the cgroup exists in any hierarchy of the manager.
  *
- * Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+ * @param manager  the manager
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 1 if it exists; 0 if nothing is left to destroy.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+ *   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed with another error than ENOENT
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_exists(const struct katacg_manager *manager,
                           struct katacg_error *err);
 
 /**
- * Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
- * for processes that are ending. What is gone already counts as removed: it can be called again.
- * Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply
- * made. A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be,
- * the directories go first, and what is still there after about a second is an error before
- * systemd is asked. So is anything inside a slice, a unit of the name that is another one (its
- * cgroup is elsewhere), and one with processes that cannot be seen from here, as in a cgroup
- * namespace of the caller's own. A unit that somebody starts in a slice at that very moment is
- * stopped with it.
+ * Removes the cgroup and its children from every hierarchy.
  *
- * Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names some;
- * what was empty is gone), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT,
- * KATACG_ERR_BUS and KATACG_ERR_SYSTEM as of katacg_manager_apply, -EINVAL (KATACG_ERR_ARGUMENT:
- * NULL). Threads: any. Fork: safe.
+ * Waits up to about a second in all for processes that are ending. Processes are neither moved nor
+ * killed. Ancestors stay, even those that katacg_manager_apply created. A cgroup that is already
+ * gone counts as removed, so the function can be called again.
+ *
+ * A systemd unit is stopped too. To stop a unit kills its processes, so the directories are
+ * removed first. If processes are left after about a second, the function fails before it asks
+ * systemd. It also fails in these cases:
+ *
+ * - Something is left in a slice.
+ * - A unit of this name has its cgroup elsewhere: it is another unit.
+ * - The unit has processes that the caller cannot see, as in a cgroup namespace of its own.
+ *
+ * A unit that another program starts in the slice at that very moment is stopped with the slice.
+ *
+ * @param manager  the manager
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EBUSY   (KATACG_ERR_BUSY)      processes are left, and the message names some; empty cgroups
+ *                                   are removed
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+ *   -errno   (KATACG_ERR_SYSTEM)    rmdir(2) failed
+ * Also KATACG_ERR_TIMEOUT, KATACG_ERR_BUS and KATACG_ERR_SYSTEM from systemd, as for
+ * katacg_manager_apply.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_destroy(const struct katacg_manager *manager,
                            struct katacg_error *err);
 
-/**
- * Opens what katacg_attach_self needs. The cgroup must exist.
+/* ================================================================================================
+ * Attach
  *
- * flags: KATACG_ATTACH_V1_ONLY or 0. out: filled, whatever was in it (close that first); its count
- * is 0 on failure. Returns: the number of descriptors; 0 for a rootless caller that goes without a
- * cgroup, and katacg_attach_self does nothing then. Errors: -ENOENT (KATACG_ERR_DELETED: no such
- * cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: more
- * than KATACG_ATTACH_MAX hierarchies), -EINVAL (KATACG_ERR_ARGUMENT). Ownership: the descriptors
- * are the caller's; katacg_attach_close closes them. Threads: any. Fork: safe.
+ * A child of fork(2) joins the cgroup by itself, before it calls exec. That is the fastest way on
+ * v1. On cgroup2 a child can start in the cgroup, with katacg_manager_dirfd.
+ */
+
+/**
+ * Most descriptors that a struct katacg_attach holds.
+ */
+#define KATACG_ATTACH_MAX 30
+
+/**
+ * Flag of katacg_attach_open: leaves cgroup2 out, for a child that clone3(CLONE_INTO_CGROUP) puts
+ * there.
+ */
+#define KATACG_ATTACH_V1_ONLY 1
+
+/**
+ * Open descriptors through which a process joins a cgroup by itself.
+ *
+ * The struct is the caller's memory. katacg_attach_open fills it and katacg_attach_close closes
+ * the descriptors.
+ */
+struct katacg_attach {
+  /**
+   * Number of descriptors in fds.
+   */
+  uint32_t count;
+  /**
+   * Always 0.
+   */
+  uint32_t reserved;
+  /**
+   * The descriptors, close-on-exec.
+   */
+  int32_t fds[KATACG_ATTACH_MAX];
+};
+
+/**
+ * Opens the descriptors that katacg_attach_self needs. The cgroup must exist.
+ *
+ * @param manager  the manager
+ * @param flags    KATACG_ATTACH_V1_ONLY or 0
+ * @param out      receives the descriptors. Old contents are overwritten: close them first. The
+ *                 count is 0 on failure.
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the number of descriptors. It is 0 for a rootless caller without a cgroup, and
+ * katacg_attach_self then does nothing.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  there are more than KATACG_ATTACH_MAX hierarchies
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL, or a flag is unknown
+ *   -errno       (KATACG_ERR_SYSTEM)       openat2(2) failed
+ * Ownership: the caller owns the descriptors. katacg_attach_close closes them.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_attach_open(const struct katacg_manager *manager,
@@ -1297,53 +1552,100 @@ int katacg_attach_open(const struct katacg_manager *manager,
                        struct katacg_error *err);
 
 /**
- * The calling process joins, when it has one thread, as a child between fork and exec has (of a
- * process with more threads, on v1 only the calling one moves). Async-signal-safe: it does nothing
- * but write(2), allocates nothing, takes no lock, and leaves errno as it was. It does not wait for the
- * kernel's RCU grace period, as moving a process from outside does, where only v1 is joined. Whoever joins a frozen
- * cgroup stops there until it is thawed.
+ * Moves the calling process into the cgroup, between fork and exec.
  *
- * attach: from katacg_attach_open; NULL is -EINVAL. Returns: 0. Errors: what write(2) gives, at the
- * first hierarchy that refuses; those before it are joined. Threads: any. Fork: made for it.
+ * The caller should have one thread, as a child after fork(2) has. With more threads, only the
+ * calling thread moves on v1.
+ *
+ * The function is async-signal-safe. It calls write(2) only, allocates nothing, takes no lock and
+ * keeps errno. Where only v1 is joined, it avoids the kernel's RCU grace period, for which a move
+ * from outside waits.
+ *
+ * A process that joins a frozen cgroup stops until the cgroup is thawed.
+ *
+ * @param attach  filled by katacg_attach_open
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EINVAL  attach is NULL
+ *   -EBADF   a descriptor is not open
+ *   -errno   write(2) failed in one hierarchy; the hierarchies before it are joined
+ * Threads: any. Fork: made for the child of a fork.
  */
-KATACG_MUST_USE
-int katacg_attach_self(const struct katacg_attach *attach);
+KATACG_MUST_USE int katacg_attach_self(const struct katacg_attach *attach);
 
 /**
- * Closes what katacg_attach_open opened. Async-signal-safe.
+ * Closes the descriptors that katacg_attach_open opened.
  *
- * attach: from katacg_attach_open, or NULL (nothing is done); its count is 0 afterwards, so closing
- * again does nothing. Errors: none. Threads: no other call on this structure at the same time. Fork:
- * safe.
+ * The function is async-signal-safe. It sets count to 0, so that a second call does nothing.
+ *
+ * @param attach  filled by katacg_attach_open; NULL does nothing
+ *
+ * Errors: none.
+ * Threads: no other call on this struct at the same time. Fork: safe.
  */
 void katacg_attach_close(struct katacg_attach *attach);
 
 /**
- * The cgroup's cgroup2 directory: for clone3's CLONE_INTO_CGROUP (a child that is born in the
- * cgroup, without the wait of being moved; Go: SysProcAttr.CgroupFD), openat(2), and what else takes a
- * directory (cgroup.events, opened below it, is what can be polled).
+ * Opens the cgroup's cgroup2 directory.
  *
- * Returns: a descriptor, close-on-exec. Errors: -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: v1 alone),
- * -ENOENT (KATACG_ERR_DELETED: no such cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EINVAL
- * (KATACG_ERR_ARGUMENT: NULL). Ownership: the caller's, to close. Threads: any. Fork: safe.
+ * Its uses:
+ *
+ * - CLONE_INTO_CGROUP of clone3(2) starts a child in the cgroup, without the wait of a move. In Go
+ *   that is SysProcAttr.CgroupFD.
+ * - openat(2) opens files in the cgroup. cgroup.events can be polled.
+ *
+ * @param manager  the manager
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: a descriptor, close-on-exec.
+ * Errors:
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the manager has joined v1 hierarchies only
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
+ *   -errno       (KATACG_ERR_SYSTEM)       openat2(2) failed
+ * Ownership: the caller owns the descriptor and closes it.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_manager_dirfd(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
-/**
- * Makes a cgroup on a set of subsystems and sets its resources: cgroups.New of Kata's flows. The
- * manager's other functions do the rest: katacg_manager_add for Add and AddTask, _set for Update,
- * _move_to for MoveTo, _destroy for Delete, _parent for the parent.
+/* ================================================================================================
+ * Cgroup
  *
- * host: as for katacg_manager_new. subsystems: comma-separated, as katacg_subsystems gives them;
- * each must be mounted; NULL means all that are; "" (a set of which this host has nothing) is -EINVAL
- * (KATACG_ERR_ARGUMENT); not used on a unified host. path: the cgroup's; a slice of systemd's
- * can be made so, a scope is made with a process (-EOPNOTSUPP, KATACG_ERR_UNSUPPORTED:
- * katacg_manager_new and katacg_manager_apply do that). resources_json, len: an OCI linux.resources
- * object; NULL and 0: none; device rules are left alone. out: the new handle; NULL there on failure,
- * and then nothing was made. Returns: 0. Errors: those, and as katacg_manager_new and
- * katacg_manager_apply. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ * Functions in the manner of containerd's cgroups package, for Kata's Go code.
+ */
+
+/**
+ * Creates a cgroup on a set of subsystems and sets its resources, as containerd's cgroups.New
+ * does.
+ *
+ * The manager's functions stand for the methods: katacg_manager_add for Add and AddTask,
+ * katacg_manager_set for Update, katacg_manager_move_to for MoveTo, katacg_manager_destroy for
+ * Delete. katacg_manager_parent gives the parent.
+ *
+ * Device rules are ignored. A systemd slice can be created so. A scope needs a process: use
+ * katacg_manager_new and katacg_manager_apply.
+ *
+ * @param host            as for katacg_manager_new
+ * @param subsystems      comma-separated, as katacg_subsystems returns them. Each must be mounted.
+ *                        NULL means all that are mounted. "" is -EINVAL: katacg_subsystems returns
+ *                        it for a set of which the host has nothing. A unified host ignores this
+ *                        argument.
+ * @param path            the path of the cgroup
+ * @param resources_json  an OCI linux.resources object, or NULL for none
+ * @param len             its length in bytes; 0 with NULL
+ * @param out             receives the new manager; NULL on failure, and then nothing was created
+ * @param err             filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     path or out is NULL, or subsystems is ""
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  path is a scope
+ * Also the errors of katacg_manager_new and katacg_manager_apply.
+ * Ownership: free the manager with katacg_manager_free.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_cgroup_new(const struct katacg_host *host,
@@ -1355,12 +1657,22 @@ int katacg_cgroup_new(const struct katacg_host *host,
                       struct katacg_error *err);
 
 /**
- * A cgroup that exists, on those of a set of subsystems in which it does: cgroups.Load of Kata's
- * flows.
+ * Creates a manager for a cgroup that exists, as containerd's cgroups.Load does.
  *
- * host, subsystems, path: as for katacg_cgroup_new. out: the new handle; NULL there on failure.
- * Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it exists in none), and those of
- * katacg_manager_new. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+ * The manager joins those of the subsystems in which the cgroup exists.
+ *
+ * @param host        as for katacg_manager_new
+ * @param subsystems  as for katacg_cgroup_new
+ * @param path        the path of the cgroup
+ * @param out         receives the new manager; NULL on failure
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_DELETED)  the cgroup exists in none of the subsystems
+ * Also the errors of katacg_manager_new.
+ * Ownership: free the manager with katacg_manager_free.
+ * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
 int katacg_cgroup_load(const struct katacg_host *host,
@@ -1369,13 +1681,434 @@ int katacg_cgroup_load(const struct katacg_host *host,
                        struct katacg_manager **out,
                        struct katacg_error *err);
 
+/* ================================================================================================
+ * Kata's rules: paths
+ *
+ * These functions compute a path from text. They do not look at the host.
+ */
+
+/**
+ * Flag of katacg_path_validate: the runtime was told to use systemd.
+ */
+#define KATACG_PATH_SYSTEMD 1
+
+/**
+ * Flag of katacg_path_validate: also refuses paths that Kata's rules accept but no caller can
+ * mean.
+ */
+#define KATACG_PATH_STRICT 2
+
+/**
+ * Flag of katacg_path_validate: uses the rules of the last Kata 1.x release.
+ */
+#define KATACG_PATH_K1 4
+
+/**
+ * Flag of katacg_path_validate: uses the rules of Kata 3.x.
+ */
+#define KATACG_PATH_K3 8
+
+/**
+ * Flag of katacg_path_validate, with KATACG_PATH_K3: the host is unified.
+ */
+#define KATACG_PATH_V2 16
+
+/**
+ * Tells whether a path is a systemd path by Kata's oldest rule.
+ *
+ * The rule: three parts between colons, each of letters, digits and dots. The rule allows no '-',
+ * so every real slice of a kubelet fails it. See katacg_path_is_systemd_slice.
+ *
+ * @param path  the path
+ *
+ * Return: 1 or 0; 0 for NULL.
+ * Errors: none.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE int katacg_path_is_systemd(const char *path);
+
+/**
+ * Tells whether a path is a systemd path by the rule of the last Kata 1.x release and of Kata 3.x.
+ *
+ * The rule: exactly three parts between colons, the first ending in ".slice".
+ *
+ * @param path  the path
+ *
+ * Return: 1 or 0; 0 for NULL.
+ * Errors: none.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE int katacg_path_is_systemd_slice(const char *path);
+
+/**
+ * Returns the path that Kata uses for the cgroup of a sandbox.
+ *
+ * A systemd path stays as it is. An absolute path is cleaned. A relative path goes below "/vc".
+ * The last element gets the prefix "kata_", except by the rules of Kata 3.x.
+ *
+ * Without KATACG_PATH_K1 and KATACG_PATH_K3 the rules are those of Kata's Go code of January 2020.
+ *
+ * By the rules of Kata 3.x on a unified host, a systemd path gets "/" in front. To
+ * katacg_manager_new that is a directory: give it the original path instead.
+ *
+ * @param path     the path
+ * @param flags    KATACG_PATH_* combined with |, or 0
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_PATH)      KATACG_PATH_SYSTEMD asks for a systemd path and path is none,
+ *                                   or KATACG_PATH_STRICT refuses it
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL, or flags are unknown or contradict each other
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_validate(const char *path,
+                         uint32_t flags,
+                         char *buf,
+                         size_t buf_len,
+                         struct katacg_error *err);
+
+/**
+ * Puts "kata_" in front of the last element of a path.
+ *
+ * The prefix keeps cAdvisor from taking the sandbox for a container.
+ *
+ * @param path     the path
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_PATH)      path is empty
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_rename(const char *path,
+                       char *buf,
+                       size_t buf_len,
+                       struct katacg_error *err);
+
+/**
+ * Puts "kata_" in front of the last element of a path, by the rules of Kata 3.x.
+ *
+ * "" and "." stand for "/vc".
+ *
+ * @param path     the path
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_rename_k3(const char *path,
+                          char *buf,
+                          size_t buf_len,
+                          struct katacg_error *err);
+
+/**
+ * Returns the path below "/kata", for the part of a sandbox to which no limits apply.
+ *
+ * @param path     the path
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_no_constraints(const char *path,
+                               char *buf,
+                               size_t buf_len,
+                               struct katacg_error *err);
+
+/**
+ * Returns the parent of a path. The path counts from the root, with or without a leading '/'.
+ *
+ * @param path     the path
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_parent(const char *path,
+                       char *buf,
+                       size_t buf_len,
+                       struct katacg_error *err);
+
+/**
+ * Returns the path to use inside the guest.
+ *
+ * For a systemd path (by katacg_path_is_systemd) it is "/prefix/name". Other paths are unchanged.
+ *
+ * @param path     the path
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_guest(const char *path,
+                      char *buf,
+                      size_t buf_len,
+                      struct katacg_error *err);
+
+/* ================================================================================================
+ * Kata's rules: slices and scopes
+ */
+
+/**
+ * Returns the path of a slice from its name.
+ *
+ * "a-b.slice" is "/a.slice/a-b.slice", and "-.slice" is "/".
+ *
+ * @param slice    the name of the slice
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_PATH)      slice is not the name of a slice
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  slice is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_slice_expand(const char *slice,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * Returns the slice of a systemd path: "x.slice" of "x.slice:prefix:name".
+ *
+ * @param path     the path
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_PATH)      path does not have this form
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_slice(const char *path,
+                      char *buf,
+                      size_t buf_len,
+                      struct katacg_error *err);
+
+/**
+ * Returns the scope of a systemd path by the rule of Kata 3.x.
+ *
+ * It is "prefix-name.scope" of "x.slice:prefix:name". A manager also creates scopes without a
+ * prefix, and slices. katacg_manager_unit returns the name that it uses.
+ *
+ * @param path     the path
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_PATH)      path does not have this form
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_path_unit(const char *path,
+                     char *buf,
+                     size_t buf_len,
+                     struct katacg_error *err);
+
+/* ================================================================================================
+ * Kata's rules: v1 mounts and subsystems
+ */
+
+/**
+ * Set of katacg_subsystems: those that may limit a hypervisor (cpuset, cpu, cpuacct).
+ */
+#define KATACG_SUBSYSTEMS_CONSTRAINTS 1
+
+/**
+ * Set of katacg_subsystems: those that must not limit a hypervisor (memory).
+ */
+#define KATACG_SUBSYSTEMS_NO_CONSTRAINTS 2
+
+/**
+ * Set of katacg_subsystems: every v1 subsystem, and the named hierarchy "systemd".
+ */
+#define KATACG_SUBSYSTEMS_ALL 3
+
+/**
+ * Returns the directory of a cgroup: root, subsystem and path, joined and cleaned.
+ *
+ * The function looks at the text only. ".." in the path climbs up, as in Kata's Go code.
+ *
+ * @param root       the directory that holds the v1 hierarchies
+ * @param subsystem  the subsystem
+ * @param path       the path of the cgroup
+ * @param buf        receives the result; may be NULL if buf_len is 0
+ * @param buf_len    size of buf in bytes; 0 asks for the length only
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_subsystem_path(const char *root,
+                          const char *subsystem,
+                          const char *path,
+                          char *buf,
+                          size_t buf_len,
+                          struct katacg_error *err);
+
+/**
+ * Returns the directory that holds the v1 hierarchies, from the text of a mountinfo file.
+ *
+ * This is Kata's old rule: the parent of the first mount of type cgroup. katacg_host_mountpoint
+ * returns the real mount point of any controller.
+ *
+ * @param mountinfo  text in the format of /proc/self/mountinfo, with lines of any length; NULL
+ *                   with len 0 is empty
+ * @param len        its length in bytes
+ * @param buf        receives the result; may be NULL if buf_len is 0
+ * @param buf_len    size of buf in bytes; 0 asks for the length only
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. Escapes are decoded.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  there is no v1 mount, or a malformed line comes before it
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     mountinfo is NULL and len is not 0
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_v1_mountpoint_parse(const char *mountinfo,
+                               size_t len,
+                               char *buf,
+                               size_t buf_len,
+                               struct katacg_error *err);
+
+/**
+ * Returns the directory that holds the v1 hierarchies, from /proc/self/mountinfo.
+ *
+ * The rule is that of katacg_v1_mountpoint_parse.
+ *
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors:
+ *   -errno  (KATACG_ERR_SYSTEM)  open(2) or read(2) failed
+ * Also the errors of katacg_v1_mountpoint_parse.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE int katacg_v1_mountpoint(char *buf, size_t buf_len, struct katacg_error *err);
+
+/**
+ * Lists the subsystems of one of Kata's sets that the host has.
+ *
+ * The host has a subsystem if lstat(2) of root/name succeeds.
+ *
+ * @param root     the directory that holds the v1 hierarchies (see katacg_v1_mountpoint)
+ * @param set      one of KATACG_SUBSYSTEMS_*
+ * @param buf      receives the result; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. It is 0 if the host
+ * has none. The result is separated by commas.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  root is NULL, or set is unknown
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_subsystems(const char *root,
+                      uint32_t set,
+                      char *buf,
+                      size_t buf_len,
+                      struct katacg_error *err);
+
+/* ================================================================================================
+ * Kata's rules: CPU
+ */
+
+/**
+ * Cleans CPU resources as Kata does first.
+ *
+ * Each of shares, quota, period, realtimeRuntime and realtimePeriod that is below 1 becomes unset.
+ * A quota of -1 is therefore dropped.
+ *
+ * @param cpu_json  an OCI linux.resources.cpu object, or null
+ * @param len       its length in bytes
+ * @param buf       receives the result; may be NULL if buf_len is 0
+ * @param buf_len   size of buf in bytes; 0 asks for the length only
+ * @param err       filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. The result is JSON.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_JSON)      the JSON is malformed or a number is out of range; the message
+ *                                   has line and column
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_cpu_validate(const char *cpu_json,
+                        size_t len,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * Computes the CPU resources of a sandbox from those of its containers.
+ *
+ * Shares and period are the largest values. Quota and realtime values are sums. CPUs and memory
+ * nodes are joined. The result is then cleaned as by katacg_cpu_validate. Shares and period pass
+ * through a double, as they do in Kata's Go code.
+ *
+ * @param cpus_json  a JSON array of OCI linux.resources.cpu objects and nulls
+ * @param len        its length in bytes
+ * @param buf        receives the result; may be NULL if buf_len is 0
+ * @param buf_len    size of buf in bytes; 0 asks for the length only
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. The result is JSON.
+ * Errors: as for katacg_cpu_validate.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_cpu_aggregate(const char *cpus_json,
+                         size_t len,
+                         char *buf,
+                         size_t buf_len,
+                         struct katacg_error *err);
+
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}
+#endif
 
-#endif  /* KATACG_H */
-
-/* How a struct katacg_error starts. */
-#define KATACG_ERROR_INIT { (uint32_t)sizeof(struct katacg_error), 0, 0, 0, {0} }
-/* How a struct katacg_manager_opts starts. */
-#define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0, NULL, 0, 0 }
+#endif /* KATACG_H */

@@ -7,8 +7,11 @@
 //! The library starts no thread, installs no signal handler and keeps no global state. It reads the
 //! environment only for the address of a bus.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
-#![cfg_attr(test, allow(clippy::indexing_slicing))]
+#![cfg_attr(
+    test,
+    allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
+)]
+#![cfg_attr(not(feature = "capi"), allow(dead_code))]
 
 mod bytes;
 #[cfg(feature = "capi")]

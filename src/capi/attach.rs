@@ -1,43 +1,57 @@
-//! Section "attach": joining between fork and exec.
+//! Header section "Attach".
+//!
+//! A child of fork(2) joins the cgroup by itself, before it calls exec. That is the fastest way on
+//! v1. On cgroup2 a child can start in the cgroup, with katacg_manager_dirfd.
 
 use std::os::raw::c_int;
 
 use rustix::fd::{BorrowedFd, IntoRawFd};
 
-use super::boundary::{guard, handle};
 use super::error::katacg_error;
+use super::ffi::{check_flags, guard, handle};
 use super::manager::katacg_manager;
-use super::options::check_flags;
 use crate::error::{fail, Code};
 
-/// How many descriptors a struct katacg_attach holds at most.
+/// Most descriptors that a struct katacg_attach holds.
 pub const KATACG_ATTACH_MAX: usize = 30;
-/// katacg_attach_open: leave cgroup2 out, for a child that clone3(CLONE_INTO_CGROUP) puts there.
+/// Flag of katacg_attach_open: leaves cgroup2 out, for a child that clone3(CLONE_INTO_CGROUP) puts
+/// there.
 pub const KATACG_ATTACH_V1_ONLY: u32 = 1;
 
-/// Open descriptors through which a process joins a cgroup by itself. The caller's memory; filled
-/// by katacg_attach_open, closed by katacg_attach_close.
+/// Open descriptors through which a process joins a cgroup by itself.
+///
+/// The struct is the caller's memory. katacg_attach_open fills it and katacg_attach_close closes
+/// the descriptors.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_attach {
-    /// How many of fds are used.
+    /// Number of descriptors in fds.
     pub count: u32,
     /// Always 0.
     pub reserved: u32,
-    /// Close-on-exec.
+    /// The descriptors, close-on-exec.
     pub fds: [i32; KATACG_ATTACH_MAX],
 }
 
 const _: () = assert!(size_of::<katacg_attach>() == 128);
 
-/// Opens what katacg_attach_self needs. The cgroup must exist.
+/// Opens the descriptors that katacg_attach_self needs. The cgroup must exist.
 ///
-/// flags: KATACG_ATTACH_V1_ONLY or 0. out: filled, whatever was in it (close that first); its count
-/// is 0 on failure. Returns: the number of descriptors; 0 for a rootless caller that goes without a
-/// cgroup, and katacg_attach_self does nothing then. Errors: -ENOENT (KATACG_ERR_DELETED: no such
-/// cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: more
-/// than KATACG_ATTACH_MAX hierarchies), -EINVAL (KATACG_ERR_ARGUMENT). Ownership: the descriptors
-/// are the caller's; katacg_attach_close closes them. Threads: any. Fork: safe.
+/// @param manager  the manager
+/// @param flags    KATACG_ATTACH_V1_ONLY or 0
+/// @param out      receives the descriptors. Old contents are overwritten: close them first. The
+///                 count is 0 on failure.
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the number of descriptors. It is 0 for a rootless caller without a cgroup, and
+/// katacg_attach_self then does nothing.
+/// Errors:
+///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  there are more than KATACG_ATTACH_MAX hierarchies
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL, or a flag is unknown
+///   -errno       (KATACG_ERR_SYSTEM)       openat2(2) failed
+/// Ownership: the caller owns the descriptors. katacg_attach_close closes them.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_attach_open(
@@ -46,7 +60,7 @@ pub unsafe extern "C" fn katacg_attach_open(
     out: *mut katacg_attach,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             if out.is_null() {
@@ -73,13 +87,13 @@ pub unsafe extern "C" fn katacg_attach_open(
     }
 }
 
-/// errno as it was, when this goes: between fork and exec, or in a signal handler, it is somebody
-/// else's. On some architectures a system call goes through the C library, which sets it.
+/// Restores errno on drop. Between fork and exec, or in a signal handler, errno belongs to other
+/// code. On some architectures rustix calls the C library, which sets errno.
 struct Errno(c_int);
 
 impl Errno {
     fn kept() -> Errno {
-        // SAFETY: the calling thread's own errno, which is always there.
+        // SAFETY: errno of the calling thread always exists.
         Errno(unsafe { *libc::__errno_location() })
     }
 }
@@ -91,18 +105,29 @@ impl Drop for Errno {
     }
 }
 
-/// The calling process joins, when it has one thread, as a child between fork and exec has (of a
-/// process with more threads, on v1 only the calling one moves). Async-signal-safe: it does nothing
-/// but write(2), allocates nothing, takes no lock, and leaves errno as it was. It does not wait for the
-/// kernel's RCU grace period, as moving a process from outside does, where only v1 is joined. Whoever joins a frozen
-/// cgroup stops there until it is thawed.
+/// Moves the calling process into the cgroup, between fork and exec.
 ///
-/// attach: from katacg_attach_open; NULL is -EINVAL. Returns: 0. Errors: what write(2) gives, at the
-/// first hierarchy that refuses; those before it are joined. Threads: any. Fork: made for it.
+/// The caller should have one thread, as a child after fork(2) has. With more threads, only the
+/// calling thread moves on v1.
+///
+/// The function is async-signal-safe. It calls write(2) only, allocates nothing, takes no lock and
+/// keeps errno. Where only v1 is joined, it avoids the kernel's RCU grace period, for which a move
+/// from outside waits.
+///
+/// A process that joins a frozen cgroup stops until the cgroup is thawed.
+///
+/// @param attach  filled by katacg_attach_open
+///
+/// Return: 0 on success.
+/// Errors:
+///   -EINVAL  attach is NULL
+///   -EBADF   a descriptor is not open
+///   -errno   write(2) failed in one hierarchy; the hierarchies before it are joined
+/// Threads: any. Fork: made for the child of a fork.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_attach_self(attach: *const katacg_attach) -> c_int {
-    // No guard: it takes locks and allocates. Nothing here can panic.
+    // No guard, because it takes locks and allocates. Nothing here can panic.
     // SAFETY: the header asks for a structure that katacg_attach_open filled, or NULL.
     let Some(attach) = (unsafe { attach.as_ref() }) else { return -libc::EINVAL };
     let count = usize::try_from(attach.count).unwrap_or(0);
@@ -120,11 +145,14 @@ pub unsafe extern "C" fn katacg_attach_self(attach: *const katacg_attach) -> c_i
     0
 }
 
-/// Closes what katacg_attach_open opened. Async-signal-safe.
+/// Closes the descriptors that katacg_attach_open opened.
 ///
-/// attach: from katacg_attach_open, or NULL (nothing is done); its count is 0 afterwards, so closing
-/// again does nothing. Errors: none. Threads: no other call on this structure at the same time. Fork:
-/// safe.
+/// The function is async-signal-safe. It sets count to 0, so that a second call does nothing.
+///
+/// @param attach  filled by katacg_attach_open; NULL does nothing
+///
+/// Errors: none.
+/// Threads: no other call on this struct at the same time. Fork: safe.
 #[no_mangle]
 pub unsafe extern "C" fn katacg_attach_close(attach: *mut katacg_attach) {
     // SAFETY: the header asks for a structure that katacg_attach_open filled, or NULL.
@@ -139,19 +167,31 @@ pub unsafe extern "C" fn katacg_attach_close(attach: *mut katacg_attach) {
     }
 }
 
-/// The cgroup's cgroup2 directory: for clone3's CLONE_INTO_CGROUP (a child that is born in the
-/// cgroup, without the wait of being moved; Go: SysProcAttr.CgroupFD), openat(2), and what else takes a
-/// directory (cgroup.events, opened below it, is what can be polled).
+/// Opens the cgroup's cgroup2 directory.
 ///
-/// Returns: a descriptor, close-on-exec. Errors: -EOPNOTSUPP (KATACG_ERR_UNSUPPORTED: v1 alone),
-/// -ENOENT (KATACG_ERR_DELETED: no such cgroup), what openat2(2) gives (KATACG_ERR_SYSTEM), -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Ownership: the caller's, to close. Threads: any. Fork: safe.
+/// Its uses:
+///
+/// - CLONE_INTO_CGROUP of clone3(2) starts a child in the cgroup, without the wait of a move. In Go
+///   that is SysProcAttr.CgroupFD.
+/// - openat(2) opens files in the cgroup. cgroup.events can be polled.
+///
+/// @param manager  the manager
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: a descriptor, close-on-exec.
+/// Errors:
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the manager has joined v1 hierarchies only
+///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
+///   -errno       (KATACG_ERR_SYSTEM)       openat2(2) failed
+/// Ownership: the caller owns the descriptor and closes it.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_dirfd(
     manager: *const katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || Ok(handle(manager, "manager")?.0.directory()?.into_raw_fd())) }
 }

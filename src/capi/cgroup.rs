@@ -1,9 +1,11 @@
-//! Section "cgroup": Kata's containerd flows, function by function.
+//! Header section "Cgroup".
+//!
+//! Functions in the manner of containerd's cgroups package, for Kata's Go code.
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{bytes, check_out, give, guard, text};
 use super::error::katacg_error;
+use super::ffi::{bytes, check_out, give, guard, text};
 use super::host::katacg_host;
 use super::manager::{katacg_manager, list, shared};
 use crate::error::{fail, Code, Result};
@@ -17,30 +19,46 @@ unsafe fn config(
     subsystems: *const c_char,
     path: *const c_char,
 ) -> Result<Config> {
-    // SAFETY: the caller's pointers, as the functions' comments ask.
+    // SAFETY: the header tells the caller what the pointers must be.
     let (subsystems, path) =
         unsafe { (list(subsystems, "subsystems", shared)?, text(path, "path")?) };
     Ok(Config {
         path: path.to_vec(),
         subsystems,
-        // Kata's sandboxes have no device rules here; see katacg_manager_new for those that do.
+        // Kata sets no device rules through these calls. katacg_manager_new takes them.
         flags: Flags { skip_devices: true, ..Flags::default() },
         ..Config::default()
     })
 }
 
-/// Makes a cgroup on a set of subsystems and sets its resources: cgroups.New of Kata's flows. The
-/// manager's other functions do the rest: katacg_manager_add for Add and AddTask, _set for Update,
-/// _move_to for MoveTo, _destroy for Delete, _parent for the parent.
+/// Creates a cgroup on a set of subsystems and sets its resources, as containerd's cgroups.New
+/// does.
 ///
-/// host: as for katacg_manager_new. subsystems: comma-separated, as katacg_subsystems gives them;
-/// each must be mounted; NULL means all that are; "" (a set of which this host has nothing) is -EINVAL
-/// (KATACG_ERR_ARGUMENT); not used on a unified host. path: the cgroup's; a slice of systemd's
-/// can be made so, a scope is made with a process (-EOPNOTSUPP, KATACG_ERR_UNSUPPORTED:
-/// katacg_manager_new and katacg_manager_apply do that). resources_json, len: an OCI linux.resources
-/// object; NULL and 0: none; device rules are left alone. out: the new handle; NULL there on failure,
-/// and then nothing was made. Returns: 0. Errors: those, and as katacg_manager_new and
-/// katacg_manager_apply. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+/// The manager's functions stand for the methods: katacg_manager_add for Add and AddTask,
+/// katacg_manager_set for Update, katacg_manager_move_to for MoveTo, katacg_manager_destroy for
+/// Delete. katacg_manager_parent gives the parent.
+///
+/// Device rules are ignored. A systemd slice can be created so. A scope needs a process: use
+/// katacg_manager_new and katacg_manager_apply.
+///
+/// @param host            as for katacg_manager_new
+/// @param subsystems      comma-separated, as katacg_subsystems returns them. Each must be mounted.
+///                        NULL means all that are mounted. "" is -EINVAL: katacg_subsystems returns
+///                        it for a set of which the host has nothing. A unified host ignores this
+///                        argument.
+/// @param path            the path of the cgroup
+/// @param resources_json  an OCI linux.resources object, or NULL for none
+/// @param len             its length in bytes; 0 with NULL
+/// @param out             receives the new manager; NULL on failure, and then nothing was created
+/// @param err             filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     path or out is NULL, or subsystems is ""
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  path is a scope
+/// Also the errors of katacg_manager_new and katacg_manager_apply.
+/// Ownership: free the manager with katacg_manager_free.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_cgroup_new(
@@ -52,7 +70,7 @@ pub unsafe extern "C" fn katacg_cgroup_new(
     out: *mut *mut katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             check_out(out)?;
@@ -75,12 +93,22 @@ pub unsafe extern "C" fn katacg_cgroup_new(
     }
 }
 
-/// A cgroup that exists, on those of a set of subsystems in which it does: cgroups.Load of Kata's
-/// flows.
+/// Creates a manager for a cgroup that exists, as containerd's cgroups.Load does.
 ///
-/// host, subsystems, path: as for katacg_cgroup_new. out: the new handle; NULL there on failure.
-/// Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: it exists in none), and those of
-/// katacg_manager_new. Ownership: free it with katacg_manager_free. Threads: any. Fork: safe.
+/// The manager joins those of the subsystems in which the cgroup exists.
+///
+/// @param host        as for katacg_manager_new
+/// @param subsystems  as for katacg_cgroup_new
+/// @param path        the path of the cgroup
+/// @param out         receives the new manager; NULL on failure
+/// @param err         filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_DELETED)  the cgroup exists in none of the subsystems
+/// Also the errors of katacg_manager_new.
+/// Ownership: free the manager with katacg_manager_free.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_cgroup_load(
@@ -90,7 +118,7 @@ pub unsafe extern "C" fn katacg_cgroup_load(
     out: *mut *mut katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             check_out(out)?;

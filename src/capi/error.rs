@@ -1,70 +1,77 @@
-//! Section "errors".
+//! Header section "Errors".
+//!
+//! The code says what kind of failure it was. The result of the function is -errno.
 
 use std::mem::size_of;
 use std::os::raw::c_char;
 
 use crate::error::{Code, Error};
 
-/// An argument is missing, malformed or contradicts another one.
+/// An argument is missing, malformed or contradicts another argument.
 pub const KATACG_ERR_ARGUMENT: i32 = 1;
 /// A path or unit name breaks the rule that it was checked against.
 pub const KATACG_ERR_PATH: i32 = 2;
-/// JSON that cannot be read (the message has line and column), or is not what it should be.
+/// JSON is malformed or has the wrong content. For malformed JSON the message has line and column.
 pub const KATACG_ERR_JSON: i32 = 3;
-/// A value that is out of range or contradicts another one.
+/// A value is out of range or contradicts another value.
 pub const KATACG_ERR_VALUE: i32 = 4;
-/// No cgroup mount, or none with the controller that is needed.
+/// No cgroup file system is mounted, or none with the controller that is needed.
 pub const KATACG_ERR_NOT_MOUNTED: i32 = 5;
-/// The controller is not available in this cgroup; the message lists those that are.
+/// The controller is not available in this cgroup. The message lists the available ones.
 pub const KATACG_ERR_CONTROLLER: i32 = 6;
-/// A system call failed; see sys_errno.
+/// A system call failed. See sys_errno.
 pub const KATACG_ERR_SYSTEM: i32 = 7;
-/// Cannot be done on this layout, or by this version.
+/// The request cannot be carried out on this layout or by this version.
 pub const KATACG_ERR_UNSUPPORTED: i32 = 8;
-/// The cgroup does not exist (any more).
+/// The cgroup does not exist, or no longer exists.
 pub const KATACG_ERR_DELETED: i32 = 9;
-/// The kernel took a value and changed it.
+/// The kernel accepted a value but stored another one.
 pub const KATACG_ERR_CLAMPED: i32 = 10;
-/// Without root: no cgroup could be made to hold the limits that were asked for.
+/// The caller is not root and no cgroup could be created to hold the limits.
 pub const KATACG_ERR_ROOTLESS: i32 = 11;
-/// Still in use after the deadline; the message names what is left.
+/// The cgroup is still in use after the deadline. The message names what is left.
 pub const KATACG_ERR_BUSY: i32 = 12;
 /// A deadline passed.
 pub const KATACG_ERR_TIMEOUT: i32 = 13;
-/// A bug in this library was caught. What the call did is not known.
+/// The library caught a bug of its own. The effect of the call is unknown.
 pub const KATACG_ERR_PANIC: i32 = 14;
-/// An options structure has fields set that this version does not know.
+/// A struct of options sets fields that this version of the library does not know.
 pub const KATACG_ERR_TOO_NEW: i32 = 15;
-/// systemd cannot be reached: no bus, or no systemd on it.
+/// systemd cannot be reached: there is no bus, or no systemd on the bus.
 pub const KATACG_ERR_BUS: i32 = 16;
 
-/// Bytes of a message, its NUL included. A longer message ends in "...".
+/// Size of a message in bytes, including its NUL. A longer message is cut and ends in "...".
 pub const KATACG_ERROR_MESSAGE: usize = 496;
 
-/// Why a call failed. The caller owns it; every function takes it last, takes NULL for "not
-/// wanted", and writes it only on failure. It holds no memory of its own. Start it as
-/// KATACG_ERROR_INIT.
+/// Why a call failed.
+///
+/// The caller owns the struct and starts it with KATACG_ERROR_INIT. Every function takes it last. A
+/// function writes it only on failure. NULL means that the caller does not want the details. The
+/// struct owns no memory.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_error {
-    /// sizeof(struct katacg_error), set by the caller. No more than this many bytes are
-    /// written. 0 (a zeroed structure) means the 512 bytes of the first version.
+    /// sizeof(struct katacg_error), set by the caller. A function writes at most this many bytes. 0
+    /// (a zeroed struct) means 512, the size in the first version.
     pub size: u32,
     /// One of KATACG_ERR_*.
     pub code: i32,
-    /// The errno of the system call that failed; 0 when none did.
+    /// errno of the system call that failed, or 0 when no system call failed.
     pub sys_errno: i32,
     /// Always 0.
     pub reserved: u32,
-    /// One line, NUL-terminated: operation, file, value, cause, what the caller can do. File
-    /// names are bytes as they are, not necessarily UTF-8.
+    /// One line that ends in NUL: operation, file, value, cause, and what the caller can do. File
+    /// names appear as the bytes they are, which need not be UTF-8.
     pub message: [c_char; KATACG_ERROR_MESSAGE],
 }
+
+// header: /* Starts a struct katacg_error. */
+// header: #define KATACG_ERROR_INIT { sizeof(struct katacg_error), 0, 0, 0, {0} }
 
 const HEAD: usize = size_of::<katacg_error>() - KATACG_ERROR_MESSAGE;
 const _: () = assert!(size_of::<katacg_error>() == 512 && HEAD == 16);
 
-/// Every code has its constant, under the same number.
+/// Returns the KATACG_ERR_* constant of a code. The numbers are equal.
 pub(super) fn code(code: Code) -> i32 {
     match code {
         Code::Argument => KATACG_ERR_ARGUMENT,
@@ -86,13 +93,13 @@ pub(super) fn code(code: Code) -> i32 {
     }
 }
 
-/// Fills the caller's structure, as far as its size says that it reaches.
+/// Fills the caller's struct, up to the size that it states.
 pub(super) unsafe fn fill(err: *mut katacg_error, error: &Error) {
     if err.is_null() {
         return;
     }
-    // SAFETY: the header asks for a katacg_error that can be written; `size` comes first in
-    // every version.
+    // SAFETY: the header asks for a katacg_error that can be written. `size` is the first
+    // field in every version.
     let size = unsafe { (&raw const (*err).size).read() };
     let room = match usize::try_from(size).unwrap_or(0) {
         0 => size_of::<katacg_error>(),
@@ -110,8 +117,8 @@ pub(super) unsafe fn fill(err: *mut katacg_error, error: &Error) {
     // A NUL would end the message early.
     message.iter_mut().filter(|b| **b == 0).for_each(|b| *b = b'?');
     message.push(0);
-    // SAFETY: HEAD + room bytes are the caller's, by its own size; `message` is no longer
-    // than room. Raw places, because a short structure is not a whole katacg_error.
+    // SAFETY: the caller's size says that HEAD + room bytes can be written. `message` is at
+    // most `room` long. Raw pointers, because a short struct is not a whole katacg_error.
     unsafe {
         (&raw mut (*err).code).write(code(error.code()));
         (&raw mut (*err).sys_errno)

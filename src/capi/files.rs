@@ -1,19 +1,27 @@
-//! Section "files": the cgroup's files by name.
+//! Header section "Manager: interface files".
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{bytes, guard, handle, name, put};
 use super::error::katacg_error;
+use super::ffi::{bytes, guard, handle, name, put};
 use super::manager::katacg_manager;
 
 /// Reads one file of the cgroup.
 ///
-/// subsystem: as for katacg_manager_path. file: its name, without a slash. buf, buf_len: the
-/// contents, as snprintf writes it; NULL and 0 ask for their length. Returns: the length without
-/// NUL, also when it did not fit. Errors: what openat2(2) and read(2) give (KATACG_ERR_SYSTEM),
-/// -ENOENT (KATACG_ERR_NOT_MOUNTED: not one of this manager's subsystems; KATACG_ERR_DELETED: no
-/// such cgroup), -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL, or not a file name). Threads: any. Fork: safe.
+/// @param manager    the manager
+/// @param subsystem  as for katacg_manager_path
+/// @param file       the name of the file, without a slash
+/// @param buf        receives the result; may be NULL if buf_len is 0
+/// @param buf_len    size of buf in bytes; 0 asks for the length only
+/// @param err        filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
+///   -ENOENT  (KATACG_ERR_DELETED)      the cgroup does not exist
+///   -EINVAL  (KATACG_ERR_ARGUMENT)     an argument is NULL, or file is not a file name
+///   -errno   (KATACG_ERR_SYSTEM)       openat2(2) or read(2) failed
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_read(
@@ -24,7 +32,7 @@ pub unsafe extern "C" fn katacg_manager_read(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
@@ -34,12 +42,24 @@ pub unsafe extern "C" fn katacg_manager_read(
     }
 }
 
-/// Writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
+/// Writes one file of the cgroup in one write(2).
 ///
-/// subsystem, file: as for katacg_manager_read. value, len: what to write. Returns: 0. Errors:
-/// what openat2(2) and write(2) give (KATACG_ERR_SYSTEM), -ENOENT (KATACG_ERR_NOT_MOUNTED,
-/// KATACG_ERR_DELETED), -EINVAL
-/// (KATACG_ERR_ARGUMENT). Threads: any. Fork: safe.
+/// Use it for files that no resource stands for.
+///
+/// @param manager    the manager
+/// @param subsystem  as for katacg_manager_path
+/// @param file       the name of the file, without a slash
+/// @param value      the bytes to write
+/// @param len        their number
+/// @param err        filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
+///   -ENOENT  (KATACG_ERR_DELETED)      the cgroup does not exist
+///   -EINVAL  (KATACG_ERR_ARGUMENT)     an argument is NULL, or file is not a file name
+///   -errno   (KATACG_ERR_SYSTEM)       openat2(2) or write(2) failed
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_write(
@@ -50,7 +70,7 @@ pub unsafe extern "C" fn katacg_manager_write(
     len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;

@@ -1,41 +1,55 @@
-//! Section "host": what is mounted, and where this process is.
+//! Header section "Host".
+//!
+//! What is mounted, and the cgroup of the caller. One host serves many managers. Programs with few
+//! managers need none: katacg_manager_new reads the host itself if it gets NULL.
 
 use std::os::raw::{c_char, c_int};
 use std::sync::Arc;
 
-use super::boundary::{bytes, check_out, free, give, guard, handle, name, put};
 use super::error::katacg_error;
+use super::ffi::{bytes, check_out, free, give, guard, handle, name, put};
 use crate::error::{fail, Code};
 use crate::host::{HostInfo, Layout, Sources};
 use crate::host_handle::Host;
 
-/// v1 hierarchies alone.
+/// Only cgroup v1 hierarchies are mounted.
 pub const KATACG_LAYOUT_LEGACY: i32 = 1;
-/// v1 hierarchies with a cgroup2 mount beside them.
+/// cgroup v1 hierarchies are mounted, and cgroup2 beside them.
 pub const KATACG_LAYOUT_HYBRID: i32 = 2;
-/// cgroup2 alone.
+/// Only cgroup2 is mounted.
 pub const KATACG_LAYOUT_UNIFIED: i32 = 3;
 
-/// A host's cgroup mounts, as they were when it was opened: immutable. Any number of managers
-/// and threads can share one. It keeps one descriptor open for each hierarchy that was used
-/// through it (O_PATH, close-on-exec), and up to four connections for each bus that systemd was talked
-/// to over; each of them is used by the process that opened it alone, so that a fork is no harm. Open
-/// it again after mounts changed or after setns(2).
+/// The cgroup mounts of a host, as they were when the host was opened.
+///
+/// A host never changes. Any number of managers and threads can share it. Open a new host after
+/// mounts changed or after setns(2).
+///
+/// A host keeps one descriptor (O_PATH, close-on-exec) for each hierarchy that was used through it.
+/// It also keeps up to four connections to each bus on which it talked to systemd. Only the process
+/// that opened a connection uses it, so fork(2) does no harm.
 pub struct katacg_host(pub(super) Arc<Host>);
 
-/// Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map, once each.
+/// Reads the cgroup mounts of this host.
 ///
-/// out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
-/// (KATACG_ERR_NOT_MOUNTED: no cgroup mount), what open(2) and read(2) give (KATACG_ERR_SYSTEM),
-/// -EINVAL (KATACG_ERR_ARGUMENT: NULL). Ownership: free it with katacg_host_free. Threads: any.
-/// Fork: safe.
+/// Reads /proc/self/mountinfo, /proc/self/cgroup and /proc/self/uid_map once each.
+///
+/// @param out  receives the new host; NULL on failure
+/// @param err  filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  no cgroup file system is mounted
+///   -EINVAL  (KATACG_ERR_ARGUMENT)     out is NULL
+///   -errno   (KATACG_ERR_SYSTEM)       open(2) or read(2) failed
+/// Ownership: free the host with katacg_host_free.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_host_open(
     out: *mut *mut katacg_host,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             check_out(out)?;
@@ -44,16 +58,31 @@ pub unsafe extern "C" fn katacg_host_open(
     }
 }
 
-/// A host from text, for dry runs and tests: managers on it can plan for any layout. The caller
-/// counts as root, and a hybrid host's cgroup2 mount as one without controllers. Plans of units need
-/// opts.systemd_version; without it this host's systemd is asked. Everything but plans, paths and states
-/// is done for real, where the text says that the mounts are.
+/// Creates a host from text, for dry runs and tests.
 ///
-/// mountinfo, mountinfo_len, cgroup, cgroup_len: bytes as in /proc/self/mountinfo and
-/// /proc/self/cgroup. out: the new handle; NULL there on failure. Returns: 0. Errors: -ENOENT
-/// (KATACG_ERR_NOT_MOUNTED: no cgroup mount), -EIO (KATACG_ERR_SYSTEM: a line of cgroup that is
-/// not id:controllers:path), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Ownership: free it with
-/// katacg_host_free. Threads: any. Fork: safe.
+/// Managers on such a host can plan for any layout. The caller counts as root. On a hybrid layout
+/// the cgroup2 mount counts as one without controllers.
+///
+/// A plan for a systemd unit needs opts.systemd_version. Without it the library asks the systemd of
+/// the real host.
+///
+/// Only plans, paths and states are computed from the text. Every other call acts for real, at the
+/// mount points that the text names.
+///
+/// @param mountinfo      text in the format of /proc/self/mountinfo
+/// @param mountinfo_len  its length in bytes
+/// @param cgroup         text in the format of /proc/self/cgroup
+/// @param cgroup_len     its length in bytes
+/// @param out            receives the new host; NULL on failure
+/// @param err            filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the text has no cgroup mount
+///   -EIO     (KATACG_ERR_SYSTEM)       a line of cgroup is not id:controllers:path
+///   -EINVAL  (KATACG_ERR_ARGUMENT)     out is NULL, or a text is NULL and its length is not 0
+/// Ownership: free the host with katacg_host_free.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_host_parse(
@@ -64,7 +93,7 @@ pub unsafe extern "C" fn katacg_host_parse(
     out: *mut *mut katacg_host,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             check_out(out)?;
@@ -76,27 +105,36 @@ pub unsafe extern "C" fn katacg_host_parse(
     }
 }
 
-/// Frees a host. Managers made on it keep what they need.
+/// Frees a host.
 ///
-/// host: a handle, not used again, or NULL (nothing is done). Errors: none. Threads: no other
-/// call on this handle at the same time. Fork: safe.
+/// Managers on the host keep what they need of it.
+///
+/// @param host  the host, not to be used again; NULL does nothing
+///
+/// Errors: none.
+/// Threads: no other call on this host at the same time. Fork: safe.
 #[no_mangle]
 pub unsafe extern "C" fn katacg_host_free(host: *mut katacg_host) {
-    // SAFETY: the caller's handle, as the comment asks.
+    // SAFETY: the header asks for a handle of this library or NULL.
     unsafe { free(host) }
 }
 
-/// How the host's hierarchies are laid out.
+/// Tells which hierarchies are mounted.
 ///
-/// Returns: one of KATACG_LAYOUT_*. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
+/// @param host  the host
+/// @param err   filled in on failure; may be NULL
+///
+/// Return: one of KATACG_LAYOUT_*.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  host is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_host_layout(
     host: *const katacg_host,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             Ok(match handle(host, "host")?.0.info().layout {
@@ -108,26 +146,42 @@ pub unsafe extern "C" fn katacg_host_layout(
     }
 }
 
-/// Whether the caller is neither root nor in a user namespace that maps everybody, as it was when
+/// Tells whether the caller lacks root's rights on cgroups.
+///
+/// A caller is rootless if it was neither root nor in a user namespace that maps every user when
 /// the host was opened.
 ///
-/// Returns: 1 or 0. Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// @param host  the host
+/// @param err   filled in on failure; may be NULL
+///
+/// Return: 1 if the caller is rootless, else 0.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  host is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_host_is_rootless(
     host: *const katacg_host,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || Ok(c_int::from(handle(host, "host")?.0.info().rootless))) }
 }
 
-/// The v1 controllers and named hierarchies that are mounted, from the mounts' own options, and
-/// "cgroup2" where that is mounted.
+/// Lists the mounted v1 controllers and named hierarchies, and "cgroup2" if it is mounted.
 ///
-/// buf, buf_len: the result, comma-separated, as snprintf writes it; NULL and 0 ask for its
-/// length. Returns: the length without NUL, also when it did not fit. Errors: -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// The names come from the options of the mounts, not from directory names.
+///
+/// @param host     the host
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit. The result is
+/// separated by commas.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  host is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_host_controllers(
@@ -136,7 +190,7 @@ pub unsafe extern "C" fn katacg_host_controllers(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             put(handle(host, "host")?.0.info().labels().join(",").as_bytes(), buf, buf_len)
@@ -144,13 +198,22 @@ pub unsafe extern "C" fn katacg_host_controllers(
     }
 }
 
-/// Where a controller's hierarchy is mounted, whatever the directory is called. On a unified host
-/// this is the cgroup2 mount for every controller.
+/// Returns the mount point of a controller's hierarchy, whatever the directory is called.
 ///
-/// controller: a v1 controller, "systemd" or "name=systemd", or "" for cgroup2. buf, buf_len: the
-/// result, as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL,
-/// also when it did not fit. Errors: -ENOENT (KATACG_ERR_NOT_MOUNTED: no mount has it; the
-/// message lists what is mounted), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// On a unified host the result is the cgroup2 mount for every controller.
+///
+/// @param host        the host
+/// @param controller  a v1 controller; "systemd" or "name=systemd"; or "" for cgroup2
+/// @param buf         receives the result; may be NULL if buf_len is 0
+/// @param buf_len     size of buf in bytes; 0 asks for the length only
+/// @param err         filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  no mount has the controller; the message lists what is
+///                                      mounted
+///   -EINVAL  (KATACG_ERR_ARGUMENT)     host or controller is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_host_mountpoint(
@@ -160,7 +223,7 @@ pub unsafe extern "C" fn katacg_host_mountpoint(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let host = handle(host, "host")?.0.info();
@@ -169,12 +232,19 @@ pub unsafe extern "C" fn katacg_host_mountpoint(
     }
 }
 
-/// The cgroup that the caller is in, as /proc/self/cgroup has it.
+/// Returns the caller's own cgroup, as /proc/self/cgroup shows it.
 ///
-/// controller: as for katacg_host_mountpoint. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -ENOENT (KATACG_ERR_NOT_MOUNTED: no mount has the controller), -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe; the answer is the parent's.
+/// @param host        the host
+/// @param controller  as for katacg_host_mountpoint
+/// @param buf         receives the result; may be NULL if buf_len is 0
+/// @param buf_len     size of buf in bytes; 0 asks for the length only
+/// @param err         filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  no mount has the controller, or /proc/self/cgroup lacks it
+///   -EINVAL  (KATACG_ERR_ARGUMENT)     host or controller is NULL
+/// Threads: any. Fork: safe, but the child gets the cgroup of the parent that opened the host.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_host_own_cgroup(
@@ -184,7 +254,7 @@ pub unsafe extern "C" fn katacg_host_own_cgroup(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let host = handle(host, "host")?.0.info();

@@ -1,31 +1,43 @@
-//! Section "life cycle": freezing, killing, removing.
+//! Header section "Freezer and removal".
+//!
+//! Freezes, signals and removes the cgroup.
 
 use std::os::raw::c_int;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::boundary::{guard, handle};
 use super::error::katacg_error;
+use super::ffi::{guard, handle};
 use super::manager::katacg_manager;
 use crate::cgroupfs::FreezerState;
 use crate::error::{fail, Code};
 
-/// katacg_manager_freezer_state: running.
+/// Result of katacg_manager_freezer_state: the processes run.
 pub const KATACG_FREEZER_THAWED: i32 = 1;
-/// katacg_manager_freezer_state: asked to freeze, and some task has not arrived.
+/// Result of katacg_manager_freezer_state: the cgroup was asked to freeze, and some task still
+/// runs.
 pub const KATACG_FREEZER_FREEZING: i32 = 2;
-/// katacg_manager_freezer_state: frozen.
+/// Result of katacg_manager_freezer_state: every process is frozen.
 pub const KATACG_FREEZER_FROZEN: i32 = 3;
 
-/// Freezes all processes of the cgroup and below, and waits until they are. When it fails, the
-/// cgroup is thawed again.
+/// Freezes every process in the cgroup and its descendants.
 ///
-/// timeout_ms: how long to wait. Returns: 0. Errors: -ETIMEDOUT (KATACG_ERR_TIMEOUT), -EINVAL
-/// (KATACG_ERR_ARGUMENT: the caller is inside, and could not thaw itself), -ENOENT
-/// (KATACG_ERR_DELETED: no such cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no freezer), what
-/// write(2) gives (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork:
-/// safe.
+/// Waits until all are frozen. On failure the cgroup is thawed again.
+///
+/// @param manager     the manager
+/// @param timeout_ms  how long to wait, in milliseconds
+/// @param err         filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ETIMEDOUT   (KATACG_ERR_TIMEOUT)     some process did not freeze in time
+///   -EINVAL      (KATACG_ERR_ARGUMENT)    manager is NULL, or the caller is in the cgroup and
+///                                         could not thaw itself
+///   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist
+///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)  there is no freezer
+///   -errno       (KATACG_ERR_SYSTEM)      write(2) failed
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_freeze(
@@ -33,7 +45,7 @@ pub unsafe extern "C" fn katacg_manager_freeze(
     timeout_ms: u32,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             handle(manager, "manager")?.0.freeze(Duration::from_millis(timeout_ms.into()))?;
@@ -42,16 +54,23 @@ pub unsafe extern "C" fn katacg_manager_freeze(
     }
 }
 
-/// Lets the processes run again; those below a frozen ancestor stay frozen.
+/// Lets the processes of the cgroup run again.
 ///
-/// Returns: 0. Errors: as katacg_manager_freeze, but no time-out. Threads: any. Fork: safe.
+/// Processes below a frozen ancestor stay frozen.
+///
+/// @param manager  the manager
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors: as for katacg_manager_freeze, except -ETIMEDOUT.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_thaw(
     manager: *const katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             handle(manager, "manager")?.0.thaw()?;
@@ -60,16 +79,23 @@ pub unsafe extern "C" fn katacg_manager_thaw(
     }
 }
 
-/// The cgroup's own freezer state: thawed also when only an ancestor is frozen.
+/// Returns the cgroup's own freezer state.
 ///
-/// Returns: one of KATACG_FREEZER_*. Errors: as katacg_manager_thaw. Threads: any. Fork: safe.
+/// The state is thawed if only an ancestor is frozen.
+///
+/// @param manager  the manager
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: one of KATACG_FREEZER_*.
+/// Errors: as for katacg_manager_thaw.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_freezer_state(
     manager: *const katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             Ok(match handle(manager, "manager")?.0.freezer_state()? {
@@ -81,16 +107,27 @@ pub unsafe extern "C" fn katacg_manager_freezer_state(
     }
 }
 
-/// Sends a signal to every process in the cgroup and below: SIGKILL through cgroup.kill where the
-/// kernel has it (unified, Linux 5.14), else frozen, signalled, thawed, so that none escapes by forking;
-/// what cannot be frozen within 2 s is gone over several times instead. Processes are signalled whole,
-/// also those of which only some threads are inside (v1: see katacg_manager_pids).
-/// A cgroup that was frozen before stays frozen, but for SIGKILL. Does not wait for them to end;
-/// katacg_manager_destroy does.
+/// Sends a signal to every process in the cgroup and its descendants.
 ///
-/// signal: its number. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such cgroup), what kill(2)
-/// gives but ESRCH (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL, or no signal). Threads:
-/// any. Fork: safe.
+/// SIGKILL goes through cgroup.kill where the kernel has it (unified, Linux 5.14). Otherwise the
+/// cgroup is frozen, signalled and thawed, so that no process escapes by forking. If it cannot be
+/// frozen within 2 s, the processes are signalled in several passes instead.
+///
+/// A process gets the signal even if only some of its threads are in the cgroup (v1, see
+/// katacg_manager_pids). A cgroup that was frozen before stays frozen, except for SIGKILL.
+///
+/// The function does not wait for processes to end. katacg_manager_destroy does.
+///
+/// @param manager  the manager
+/// @param signal   the number of the signal
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_DELETED)   the cgroup does not exist
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or signal is not a signal
+///   -errno   (KATACG_ERR_SYSTEM)    kill(2) failed with another error than ESRCH
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_kill(
@@ -98,11 +135,11 @@ pub unsafe extern "C" fn katacg_manager_kill(
     signal: i32,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
-            // SAFETY of the call: a number that the kernel has; 32 and 33 are the C library's own.
+            // SAFETY: the kernel has these numbers. The C library reserves 32 and 33.
             let signal = match signal {
                 1..=31 | 34..=64 => Signal::from_raw_unchecked(signal),
                 _ => return fail(Code::Argument, format!("{signal} is not a signal")),
@@ -113,12 +150,20 @@ pub unsafe extern "C" fn katacg_manager_kill(
     }
 }
 
-/// How many processes of the cgroup the OOM killer has killed.
+/// Returns how many processes of the cgroup the OOM killer has killed.
 ///
-/// out: the number; not written on failure. Returns: 0. Errors: -ENOENT (KATACG_ERR_DELETED: no such
-/// cgroup), -EOPNOTSUPP (KATACG_ERR_CONTROLLER: no memory controller; KATACG_ERR_UNSUPPORTED: the kernel does not count),
-/// what open(2) and read(2) give (KATACG_ERR_SYSTEM), -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads:
-/// any. Fork: safe.
+/// @param manager  the manager
+/// @param out      receives the number; not written on failure
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   there is no memory controller
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the kernel does not count OOM kills
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL
+///   -errno       (KATACG_ERR_SYSTEM)       open(2) or read(2) failed
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_oom_kills(
@@ -126,7 +171,7 @@ pub unsafe extern "C" fn katacg_manager_oom_kills(
     out: *mut u64,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
@@ -139,42 +184,61 @@ pub unsafe extern "C" fn katacg_manager_oom_kills(
     }
 }
 
-/// Whether the cgroup is there, in any of the manager's hierarchies: 0 means that nothing is left to
-/// destroy.
+/// Tells whether the cgroup exists in any hierarchy of the manager.
 ///
-/// Returns: 1 or 0. Errors: what openat2(2) gives but ENOENT (KATACG_ERR_SYSTEM), -EINVAL
-/// (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// @param manager  the manager
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 1 if it exists; 0 if nothing is left to destroy.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+///   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed with another error than ENOENT
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_exists(
     manager: *const katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || Ok(c_int::from(handle(manager, "manager")?.0.exists()?))) }
 }
 
-/// Removes the cgroup with its children from every hierarchy, waiting up to about a second in all
-/// for processes that are ending. What is gone already counts as removed: it can be called again.
-/// Processes are not moved and not killed; ancestors stay, also those that katacg_manager_apply
-/// made. A unit of systemd's is stopped as well, which would kill who is inside: so nobody may be,
-/// the directories go first, and what is still there after about a second is an error before
-/// systemd is asked. So is anything inside a slice, a unit of the name that is another one (its
-/// cgroup is elsewhere), and one with processes that cannot be seen from here, as in a cgroup
-/// namespace of the caller's own. A unit that somebody starts in a slice at that very moment is
-/// stopped with it.
+/// Removes the cgroup and its children from every hierarchy.
 ///
-/// Returns: 0. Errors: -EBUSY (KATACG_ERR_BUSY: processes are still inside; the message names some;
-/// what was empty is gone), what rmdir(2) gives (KATACG_ERR_SYSTEM), of systemd KATACG_ERR_TIMEOUT,
-/// KATACG_ERR_BUS and KATACG_ERR_SYSTEM as of katacg_manager_apply, -EINVAL (KATACG_ERR_ARGUMENT:
-/// NULL). Threads: any. Fork: safe.
+/// Waits up to about a second in all for processes that are ending. Processes are neither moved nor
+/// killed. Ancestors stay, even those that katacg_manager_apply created. A cgroup that is already
+/// gone counts as removed, so the function can be called again.
+///
+/// A systemd unit is stopped too. To stop a unit kills its processes, so the directories are
+/// removed first. If processes are left after about a second, the function fails before it asks
+/// systemd. It also fails in these cases:
+///
+/// - Something is left in a slice.
+/// - A unit of this name has its cgroup elsewhere: it is another unit.
+/// - The unit has processes that the caller cannot see, as in a cgroup namespace of its own.
+///
+/// A unit that another program starts in the slice at that very moment is stopped with the slice.
+///
+/// @param manager  the manager
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -EBUSY   (KATACG_ERR_BUSY)      processes are left, and the message names some; empty cgroups
+///                                   are removed
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+///   -errno   (KATACG_ERR_SYSTEM)    rmdir(2) failed
+/// Also KATACG_ERR_TIMEOUT, KATACG_ERR_BUS and KATACG_ERR_SYSTEM from systemd, as for
+/// katacg_manager_apply.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_manager_destroy(
     manager: *const katacg_manager,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || {
             handle(manager, "manager")?.0.destroy()?;

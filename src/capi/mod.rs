@@ -1,39 +1,46 @@
-//! The C ABI: a thin layer over the crate, one file for each section of the header, and the
-//! only place that touches a caller's pointer.
+//! The C ABI: a thin layer over the crate.
 //!
-//! The comments on the exported functions are the header's documentation: cbindgen copies them.
+//! Each file is one section of include/katacg.h. cbindgen copies the comments of exported items
+//! into the header, so those comments are written for C programmers. `ffi` has what all functions
+//! share. Only this module touches a caller's pointer.
 
 #![allow(unsafe_code)]
-// The contract of each function is in its comment, in C's terms.
+// The comment of each function states its contract in C's terms.
 #![allow(clippy::missing_safety_doc, non_camel_case_types)]
 
-mod about;
 mod attach;
-mod boundary;
 mod cgroup;
+mod cpu;
 mod error;
+mod ffi;
 mod files;
 mod host;
-mod kata;
 mod lifecycle;
 mod manager;
-mod members;
-mod options;
+mod manager_info;
+mod manager_opts;
+mod mounts;
 mod paths;
+mod processes;
+mod resources;
 #[cfg(test)]
 mod tests;
+mod units;
 mod version;
 
-pub use about::*;
 pub use attach::*;
 pub use cgroup::*;
+pub use cpu::*;
 pub use error::*;
 pub use files::*;
 pub use host::*;
-pub use kata::*;
 pub use lifecycle::*;
 pub use manager::*;
-pub use members::*;
-pub use options::*;
+pub use manager_info::*;
+pub use manager_opts::*;
+pub use mounts::*;
 pub use paths::*;
+pub use processes::*;
+pub use resources::*;
+pub use units::*;
 pub use version::*;

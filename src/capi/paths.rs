@@ -1,25 +1,25 @@
-//! Section "paths": Kata's rules for names. Pure, but for the two look-ups of the host.
+//! Header section "Kata's rules: paths".
+//!
+//! These functions compute a path from text. They do not look at the host.
 
 use std::os::raw::{c_char, c_int};
 
-use super::boundary::{bytes, guard, put, text};
 use super::error::katacg_error;
-use super::options::check_flags;
+use super::ffi::{check_flags, guard, put, text};
 use crate::error::{fail, Code, Result};
-use crate::host::v1mount;
 use crate::kata::path;
 use crate::kata::rules::{self, Generation, Rules};
-use crate::path::slice;
 
-/// katacg_path_validate: the runtime was told to use systemd.
+/// Flag of katacg_path_validate: the runtime was told to use systemd.
 pub const KATACG_PATH_SYSTEMD: u32 = 1;
-/// katacg_path_validate: refuse what Kata's rules let through although nobody can mean it.
+/// Flag of katacg_path_validate: also refuses paths that Kata's rules accept but no caller can
+/// mean.
 pub const KATACG_PATH_STRICT: u32 = 2;
-/// katacg_path_validate: the rules of Kata 1.x's last release.
+/// Flag of katacg_path_validate: uses the rules of the last Kata 1.x release.
 pub const KATACG_PATH_K1: u32 = 4;
-/// katacg_path_validate: the rules of Kata 3.x.
+/// Flag of katacg_path_validate: uses the rules of Kata 3.x.
 pub const KATACG_PATH_K3: u32 = 8;
-/// katacg_path_validate, with KATACG_PATH_K3: the host is unified.
+/// Flag of katacg_path_validate, with KATACG_PATH_K3: the host is unified.
 pub const KATACG_PATH_V2: u32 = 16;
 
 fn rules(flags: u32) -> Result<Rules> {
@@ -39,45 +39,67 @@ fn rules(flags: u32) -> Result<Rules> {
     Ok(Rules { generation, systemd: has(KATACG_PATH_SYSTEMD), strict: has(KATACG_PATH_STRICT) })
 }
 
-/// Whether a path is a systemd path by Kata's oldest rule: three parts between colons, each of
-/// letters, digits and dots. (No '-': every real kubelet slice fails it; see
-/// katacg_path_is_systemd_slice.)
+/// Tells whether a path is a systemd path by Kata's oldest rule.
 ///
-/// path: NUL-terminated. Returns: 1 or 0; 0 for NULL. Errors: none. Threads: any. Fork: safe.
+/// The rule: three parts between colons, each of letters, digits and dots. The rule allows no '-',
+/// so every real slice of a kubelet fails it. See katacg_path_is_systemd_slice.
+///
+/// @param path  the path
+///
+/// Return: 1 or 0; 0 for NULL.
+/// Errors: none.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_is_systemd(path: *const c_char) -> c_int {
-    // SAFETY: the caller's pointer, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     let answer = unsafe {
         guard(std::ptr::null_mut(), || Ok(c_int::from(rules::is_systemd(text(path, "path")?))))
     };
     answer.max(0)
 }
 
-/// Whether a path is a systemd path by the rule of Kata 1.x's last release and of 3.x: exactly
-/// three parts between colons, the first ending in ".slice".
+/// Tells whether a path is a systemd path by the rule of the last Kata 1.x release and of Kata 3.x.
 ///
-/// path: NUL-terminated. Returns: 1 or 0; 0 for NULL. Errors: none. Threads: any. Fork: safe.
+/// The rule: exactly three parts between colons, the first ending in ".slice".
+///
+/// @param path  the path
+///
+/// Return: 1 or 0; 0 for NULL.
+/// Errors: none.
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_is_systemd_slice(path: *const c_char) -> c_int {
-    // SAFETY: the caller's pointer, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     let answer = unsafe {
         guard(std::ptr::null_mut(), || Ok(c_int::from(rules::is_systemd_slice(text(path, "path")?))))
     };
     answer.max(0)
 }
 
-/// The path that Kata uses for a sandbox's cgroup: a systemd path as it is, an absolute path
-/// cleaned, a relative one below "/vc"; the last element gets "kata_" in front (not by the rules
-/// of 3.x). By the rules of 3.x on a unified host a systemd path comes back with "/" in front, as
-/// Kata has it: to katacg_manager_new that is a directory, so give that the original.
+/// Returns the path that Kata uses for the cgroup of a sandbox.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. flags: KATACG_PATH_*. buf, buf_len: the result,
-/// as snprintf writes it; NULL and 0 ask for its length. Returns: the length without NUL, also
-/// when it did not fit. Errors: -EINVAL (KATACG_ERR_PATH: no systemd path although systemd is
-/// asked for, or refused by KATACG_PATH_STRICT; KATACG_ERR_ARGUMENT: NULL, or flags that
-/// contradict each other). Threads: any. Fork: safe.
+/// A systemd path stays as it is. An absolute path is cleaned. A relative path goes below "/vc".
+/// The last element gets the prefix "kata_", except by the rules of Kata 3.x.
+///
+/// Without KATACG_PATH_K1 and KATACG_PATH_K3 the rules are those of Kata's Go code of January 2020.
+///
+/// By the rules of Kata 3.x on a unified host, a systemd path gets "/" in front. To
+/// katacg_manager_new that is a directory: give it the original path instead.
+///
+/// @param path     the path
+/// @param flags    KATACG_PATH_* combined with |, or 0
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_PATH)      KATACG_PATH_SYSTEMD asks for a systemd path and path is none,
+///                                   or KATACG_PATH_STRICT refuses it
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL, or flags are unknown or contradict each other
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_validate(
@@ -87,19 +109,26 @@ pub unsafe extern "C" fn katacg_path_validate(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe {
         guard(err, || put(&path::validate(text(path, "path")?, rules(flags)?)?, buf, buf_len))
     }
 }
 
-/// "kata_" before a path's last element, so that cAdvisor does not take the sandbox for a
-/// container.
+/// Puts "kata_" in front of the last element of a path.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: the path is empty; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
+/// The prefix keeps cAdvisor from taking the sandbox for a container.
+///
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_PATH)      path is empty
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_rename(
@@ -108,15 +137,23 @@ pub unsafe extern "C" fn katacg_path_rename(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::rename(text(path, "path")?)?, buf, buf_len)) }
 }
 
-/// As katacg_path_rename, by the rules of Kata 3.x: "" and "." stand for "/vc".
+/// Puts "kata_" in front of the last element of a path, by the rules of Kata 3.x.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// "" and "." stand for "/vc".
+///
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_rename_k3(
@@ -125,15 +162,21 @@ pub unsafe extern "C" fn katacg_path_rename_k3(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::rename_k3(text(path, "path")?)?, buf, buf_len)) }
 }
 
-/// Where the part of a sandbox goes that no limits apply to: the path below "/kata".
+/// Returns the path below "/kata", for the part of a sandbox to which no limits apply.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_no_constraints(
@@ -142,15 +185,21 @@ pub unsafe extern "C" fn katacg_path_no_constraints(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::no_constraints(text(path, "path")?), buf, buf_len)) }
 }
 
-/// The parent of a path, taken from the root whether it starts with '/' or not.
+/// Returns the parent of a path. The path counts from the root, with or without a leading '/'.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_parent(
@@ -159,16 +208,23 @@ pub unsafe extern "C" fn katacg_path_parent(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::parent(text(path, "path")?), buf, buf_len)) }
 }
 
-/// The path to use inside the guest: "/prefix/name" of a systemd path (by
-/// katacg_path_is_systemd), else unchanged.
+/// Returns the path to use inside the guest.
 ///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
+/// For a systemd path (by katacg_path_is_systemd) it is "/prefix/name". Other paths are unchanged.
+///
+/// @param path     the path
+/// @param buf      receives the result; may be NULL if buf_len is 0
+/// @param buf_len  size of buf in bytes; 0 asks for the length only
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  path is NULL
+/// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
 pub unsafe extern "C" fn katacg_path_guest(
@@ -177,125 +233,6 @@ pub unsafe extern "C" fn katacg_path_guest(
     buf_len: usize,
     err: *mut katacg_error,
 ) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
+    // SAFETY: the header tells the caller what the pointers must be.
     unsafe { guard(err, || put(&path::guest(text(path, "path")?), buf, buf_len)) }
-}
-
-/// A slice's path from its name: "a-b.slice" is "/a.slice/a-b.slice", "-.slice" is "/".
-///
-/// slice: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_slice_expand(
-    slice: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&slice::expand(text(slice, "slice")?)?, buf, buf_len)) }
-}
-
-/// The slice of a systemd path "x.slice:prefix:name": "x.slice".
-///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_path_slice(
-    path: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&path::slice_and_unit_k3(text(path, "path")?)?.0, buf, buf_len)) }
-}
-
-/// The scope of a systemd path "x.slice:prefix:name": "prefix-name.scope", by Kata 3.x's rule. A
-/// manager also makes scopes without a prefix, and slices: katacg_manager_unit tells.
-///
-/// path: NUL-terminated, not necessarily UTF-8. buf, buf_len: the result, as snprintf writes it;
-/// NULL and 0 ask for its length. Returns: the length without NUL, also when it did not fit.
-/// Errors: -EINVAL (KATACG_ERR_PATH: not such a name; KATACG_ERR_ARGUMENT: NULL). Threads: any.
-/// Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_path_unit(
-    path: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&path::slice_and_unit_k3(text(path, "path")?)?.1, buf, buf_len)) }
-}
-
-/// A cgroup's directory: root, subsystem and path joined and cleaned. Lexical: ".." in the path
-/// climbs, as it does in the Go library that this follows.
-///
-/// root, subsystem, path: NUL-terminated. buf, buf_len: the result, as snprintf writes it; NULL
-/// and 0 ask for its length. Returns: the length without NUL, also when it did not fit. Errors:
-/// -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_subsystem_path(
-    root: *const c_char,
-    subsystem: *const c_char,
-    path: *const c_char,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || {
-            let (root, subsystem) = (text(root, "root")?, text(subsystem, "subsystem")?);
-            put(&path::subsystem_path(root, subsystem, text(path, "path")?), buf, buf_len)
-        })
-    }
-}
-
-/// The directory that holds the v1 hierarchies, from a mountinfo: the parent of the first mount
-/// of type cgroup. Kata's old rule; katacg_host_mountpoint gives any controller's real mount.
-///
-/// mountinfo, len: bytes as in /proc/self/mountinfo, lines of any length; NULL and 0 are empty.
-/// buf, buf_len: the result, unescaped, as snprintf writes it; NULL and 0 ask for its length.
-/// Returns: the length without NUL, also when it did not fit. Errors: -ENOENT
-/// (KATACG_ERR_NOT_MOUNTED: no v1 mount, or a line that is no mountinfo line before the first),
-/// -EINVAL (KATACG_ERR_ARGUMENT: NULL). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_v1_mountpoint_parse(
-    mountinfo: *const c_char,
-    len: usize,
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe {
-        guard(err, || put(&v1mount::find(bytes(mountinfo, len, "mountinfo")?)?, buf, buf_len))
-    }
-}
-
-/// As katacg_v1_mountpoint_parse, of this process's own /proc/self/mountinfo.
-///
-/// buf, buf_len: the result, as snprintf writes it; NULL and 0 ask for its length. Returns: the
-/// length without NUL, also when it did not fit. Errors: as katacg_v1_mountpoint_parse, and what
-/// open(2) and read(2) give (KATACG_ERR_SYSTEM). Threads: any. Fork: safe.
-#[no_mangle]
-#[must_use]
-pub unsafe extern "C" fn katacg_v1_mountpoint(
-    buf: *mut c_char,
-    buf_len: usize,
-    err: *mut katacg_error,
-) -> c_int {
-    // SAFETY: the caller's pointers, as the comment asks.
-    unsafe { guard(err, || put(&v1mount::find_own()?, buf, buf_len)) }
 }

@@ -1,11 +1,11 @@
-//! The panic guard, for each family of functions: a panic inside becomes -ENOTRECOVERABLE and
-//! a message, and the next call works.
+//! Tests of the panic guard. A panic inside a function becomes -ENOTRECOVERABLE and a message, and
+//! the next call works.
 
 use std::ffi::CStr;
 use std::os::raw::c_int;
 use std::ptr::{null, null_mut};
 
-use super::boundary::INJECT;
+use super::ffi::INJECT;
 use super::*;
 
 fn fresh() -> katacg_error {
@@ -25,24 +25,24 @@ fn panics(family: &str, call: impl Fn(*mut katacg_error) -> c_int) {
 }
 
 #[test]
-fn a_panic_in_paths_is_an_error() {
+fn path_functions_return_an_error_on_a_panic() {
     panics("paths", |err| unsafe { katacg_path_rename(c"x".as_ptr(), null_mut(), 0, err) });
 }
 
 #[test]
-fn a_panic_in_the_systemd_test_is_no() {
+fn path_is_systemd_returns_0_on_a_panic() {
     INJECT.with(|inject| inject.set(true));
     assert_eq!(unsafe { katacg_path_is_systemd(c"a:b:c".as_ptr()) }, 0);
     assert_eq!(unsafe { katacg_path_is_systemd(c"a:b:c".as_ptr()) }, 1);
 }
 
 #[test]
-fn a_panic_in_kata_is_an_error() {
+fn cpu_functions_return_an_error_on_a_panic() {
     panics("kata", |err| unsafe { katacg_cpu_validate(c"null".as_ptr(), 4, null_mut(), 0, err) });
 }
 
 #[test]
-fn a_panic_in_host_is_an_error() {
+fn host_functions_return_an_error_on_a_panic() {
     panics("host", |err| {
         let mut host = null_mut();
         let result = unsafe { katacg_host_open(&raw mut host, err) };
@@ -52,6 +52,6 @@ fn a_panic_in_host_is_an_error() {
 }
 
 #[test]
-fn a_panic_in_manager_is_an_error() {
+fn manager_functions_return_an_error_on_a_panic() {
     panics("manager", |err| unsafe { katacg_manager_exists(null(), err) });
 }

@@ -1,7 +1,8 @@
-//! What every exported function goes through: the panic guard, pointer checks, text out.
+//! What all exported functions share: the panic guard, pointer checks, text out, options.
 
 use std::cell::Cell;
 use std::ffi::CStr;
+use std::mem::size_of;
 use std::os::raw::{c_char, c_int};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +11,18 @@ use super::error::{fill, katacg_error};
 use crate::error::{fail, Code, Error, Result};
 
 thread_local! {
-    /// Whether this thread is inside a guard.
+    /// Whether this thread runs inside [`guard`].
     static GUARDED: Cell<bool> = const { Cell::new(false) };
-    /// Tests only: the next guarded call panics.
+    /// Makes the next guarded call panic, in tests.
     #[cfg(test)]
     pub(super) static INJECT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Panics inside a guard print nothing; all others go where they went before. In the C library
-/// nobody else's panics come here; in a Rust program that links the crate they do.
+/// Installs a panic hook that prints nothing for a panic inside [`guard`]. Other panics go to the
+/// old hook: a Rust program that links the crate has panics of its own.
 fn quiet() {
-    // Not a Once: a child that is forked while another thread is in one waits for ever.
+    // Not a Once: if fork(2) happens while another thread is in call_once, the child waits for
+    // ever.
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     if INSTALLED.load(Ordering::Relaxed) || INSTALLED.swap(true, Ordering::Relaxed) {
         return;
@@ -33,7 +35,7 @@ fn quiet() {
     }));
 }
 
-/// Runs `body`; a panic ends here, and prints nothing.
+/// Runs `body` and catches a panic, silently.
 fn caught<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
     quiet();
     let outer = GUARDED.with(|g| g.replace(true));
@@ -42,7 +44,7 @@ fn caught<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
     result
 }
 
-/// Runs `body`; turns its error, or its panic, into `-errno` and a filled `err`.
+/// Runs `body`. Turns its error or panic into `-errno` and fills `err`.
 pub(super) unsafe fn guard(err: *mut katacg_error, body: impl FnOnce() -> Result<c_int>) -> c_int {
     let result = caught(|| {
         #[cfg(test)]
@@ -55,7 +57,7 @@ pub(super) unsafe fn guard(err: *mut katacg_error, body: impl FnOnce() -> Result
         Err(cause) => Error::new(Code::Panic, format!("bug in libkatacg: {}", words(&*cause)))
             .advice("please report it; what the call did is not known"),
     };
-    // SAFETY: passed on from the caller, whose contract is fill's.
+    // SAFETY: the caller's contract is that of `fill`.
     unsafe { fill(err, &error) };
     -error.errno().raw_os_error()
 }
@@ -65,7 +67,7 @@ fn words(cause: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("panic").to_owned()
 }
 
-/// A C string; NULL is an error that names the argument.
+/// Returns the bytes of a C string. NULL is an error that names the argument.
 pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a [u8]> {
     if pointer.is_null() {
         return fail(Code::Argument, format!("{name} is NULL"));
@@ -74,7 +76,7 @@ pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     Ok(unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }
 
-/// A C string that must be UTF-8: names of controllers and files are.
+/// Returns a C string that must be UTF-8, such as the name of a controller or file.
 pub(super) unsafe fn name<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
     // SAFETY: the same contract.
     let bytes = unsafe { text(pointer, name) }?;
@@ -84,7 +86,7 @@ pub(super) unsafe fn name<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     }
 }
 
-/// Bytes by pointer and length. NULL is empty when the length is 0.
+/// Returns bytes from a pointer and a length. NULL with length 0 is empty.
 pub(super) unsafe fn bytes<'a>(
     pointer: *const c_char,
     length: usize,
@@ -103,24 +105,23 @@ pub(super) unsafe fn bytes<'a>(
     Ok(unsafe { std::slice::from_raw_parts(pointer.cast(), length) })
 }
 
-/// A handle that is only read.
+/// Borrows the value behind a handle.
 pub(super) unsafe fn handle<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
-    // SAFETY: the header asks for a live handle of this library's or NULL.
+    // SAFETY: the header asks for a live handle of this library or NULL.
     match unsafe { pointer.as_ref() } {
         Some(handle) => Ok(handle),
         None => fail(Code::Argument, format!("{name} is NULL")),
     }
 }
 
-/// Gives a new handle to the caller; `out` was checked before the work began.
+/// Stores a new handle in `out`, which [`check_out`] has checked.
 pub(super) unsafe fn give<T>(out: *mut *mut T, value: T) -> c_int {
-    // SAFETY: checked by `check_out`; the header asks for a place that can be written.
+    // SAFETY: `check_out` has refused NULL. The header asks for a place that can be written.
     unsafe { out.write(Box::into_raw(Box::new(value))) };
     0
 }
 
-/// Checks the place for a new handle and puts NULL there, so that a failed call leaves nothing
-/// that could be taken for one.
+/// Checks the place for a new handle and stores NULL there. A failed call then leaves NULL.
 pub(super) unsafe fn check_out<T>(out: *mut *mut T) -> Result<()> {
     if out.is_null() {
         return fail(Code::Argument, "the place for the handle is NULL");
@@ -130,19 +131,19 @@ pub(super) unsafe fn check_out<T>(out: *mut *mut T) -> Result<()> {
     Ok(())
 }
 
-/// Takes a handle back; NULL is nothing.
+/// Frees the value behind a handle. NULL does nothing.
 pub(super) unsafe fn free<T>(pointer: *mut T) {
     if pointer.is_null() {
         return;
     }
-    // SAFETY: the header asks for a handle that `give` gave and that is not used again.
+    // SAFETY: the header asks for a handle from `give` that is not used again.
     let value = unsafe { Box::from_raw(pointer) };
     // A panic in a destructor must not reach C either.
     let _ = caught(|| drop(value));
 }
 
-/// snprintf's rules: the length without NUL is returned, and as much as fits is written,
-/// always ended with NUL. NULL with 0 asks for the length.
+/// Writes text as snprintf(3) does: as much as fits, always ended with NUL. Returns the length of
+/// the whole text without its NUL.
 pub(super) unsafe fn put(value: &[u8], buf: *mut c_char, buf_len: usize) -> Result<c_int> {
     if buf.is_null() && buf_len > 0 {
         return fail(Code::Argument, format!("buf is NULL and its length is {buf_len}"));
@@ -155,8 +156,8 @@ pub(super) unsafe fn put(value: &[u8], buf: *mut c_char, buf_len: usize) -> Resu
     };
     if let Some(room) = buf_len.checked_sub(1) {
         let count = value.len().min(room);
-        // SAFETY: count + 1 <= buf_len bytes, which the header asks to be writable; `value`
-        // is this library's own memory.
+        // SAFETY: count + 1 <= buf_len, and the header asks for buf_len writable bytes. `value`
+        // is memory of this library.
         unsafe {
             std::ptr::copy_nonoverlapping(value.as_ptr(), buf.cast(), count);
             buf.add(count).write(0);
@@ -165,7 +166,7 @@ pub(super) unsafe fn put(value: &[u8], buf: *mut c_char, buf_len: usize) -> Resu
     Ok(length)
 }
 
-/// As [`put`], for numbers: how many there are is returned, as many as fit are written.
+/// Writes as many numbers as fit. Returns how many there are.
 pub(super) unsafe fn put_ints(values: &[i32], out: *mut i32, out_len: usize) -> Result<c_int> {
     if out.is_null() && out_len > 0 {
         return fail(Code::Argument, format!("the array is NULL and its length is {out_len}"));
@@ -175,9 +176,53 @@ pub(super) unsafe fn put_ints(values: &[i32], out: *mut i32, out_len: usize) -> 
     };
     let count = values.len().min(out_len);
     if count > 0 {
-        // SAFETY: count <= out_len places, which the header asks to be writable; `values` is
-        // this library's own memory.
+        // SAFETY: count <= out_len, and the header asks for out_len writable places. `values` is
+        // memory of this library.
         unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), out, count) };
     }
     Ok(length)
+}
+
+/// Size of the smallest options struct, which has flags only.
+const SMALLEST: usize = size_of::<u64>();
+
+/// Reads an options struct of the size that the caller was compiled with, by the rules of
+/// openat2(2): a smaller struct is extended with zeros, a larger one must end in zeros.
+pub(super) unsafe fn read_options<T: Copy + Default>(pointer: *const T, size: usize) -> Result<T> {
+    let mut out = T::default();
+    if pointer.is_null() {
+        return match size {
+            0 => Ok(out),
+            _ => fail(Code::Argument, format!("opts is NULL and its size is {size}")),
+        };
+    }
+    // Every version ends at a multiple of 8. Another size would cut a field in two.
+    if size < SMALLEST || !size.is_multiple_of(SMALLEST) {
+        return fail(Code::Argument, format!("opts_size {size} is no version's size"));
+    }
+    if size > 1 << 12 {
+        return fail(Code::TooNew, format!("opts_size {size} is larger than a page"));
+    }
+    let known = size.min(size_of::<T>());
+    // SAFETY: the header asks for `size` readable bytes. T is a C struct of integers and
+    // pointers: every byte pattern is a value of it, and its Default is all zeros.
+    unsafe {
+        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut out).cast::<u8>(), known);
+        let tail = std::slice::from_raw_parts(pointer.cast::<u8>().add(known), size - known);
+        if tail.iter().any(|&b| b != 0) {
+            return fail(
+                Code::TooNew,
+                format!("opts has fields set that this version does not know (size {size})"),
+            );
+        }
+    }
+    Ok(out)
+}
+
+/// Refuses unknown bits: the library would not do what they ask for.
+pub(super) fn check_flags(flags: u64, known: u64) -> Result<()> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => fail(Code::Argument, format!("unknown flags {unknown:#x}")),
+    }
 }

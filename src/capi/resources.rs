@@ -1,0 +1,228 @@
+//! Header section "Manager: apply, set, plan".
+
+use std::os::raw::{c_char, c_int};
+
+use oci_spec::runtime::LinuxResources;
+
+use super::error::katacg_error;
+use super::ffi::{bytes, check_flags, guard, handle, put};
+use super::manager::katacg_manager;
+use crate::error::Result;
+use crate::manager::Manager;
+use crate::resources::parse;
+
+/// Flag of katacg_manager_apply: sets the manager's own resources before the process enters.
+pub const KATACG_APPLY_SET: u32 = 1;
+/// Flag of katacg_manager_plan: prints lines of tab-separated fields instead of JSON.
+pub const KATACG_PLAN_TEXT: u32 = 1;
+/// Flag of katacg_manager_plan: plans katacg_manager_apply with KATACG_APPLY_SET and no process,
+/// instead of katacg_manager_set.
+pub const KATACG_PLAN_APPLY: u32 = 2;
+
+/// Parses the resources of a call. NULL means the manager's own.
+unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Result<LinuxResources> {
+    if json.is_null() && len == 0 {
+        return Ok(manager.resources());
+    }
+    // SAFETY: the header tells the caller what the pointers must be.
+    parse::resources(unsafe { bytes(json, len, "resources_json") }?)
+}
+
+/// Creates the cgroup in every hierarchy and moves a process in.
+///
+/// Directories that exist are used. On v1 the manager's own cpuset and realtime values are written
+/// even without KATACG_APPLY_SET, because no process could enter otherwise. On failure the
+/// directories that this call created are removed and the process is back where it was.
+///
+/// With systemd, one call creates the unit with the process in it and, with KATACG_APPLY_SET, with
+/// its limits. The library waits until systemd has finished. It then handles the hierarchies that
+/// systemd does not manage, and writes the remaining files.
+///
+/// systemd creates a scope only together with a process. With pid -1 the call works on a scope that
+/// is active, which gets the limits. A slice is created empty, and the process is moved in
+/// afterwards. On failure the process is put back first and the unit is stopped then, because
+/// stopping a unit kills the processes in it.
+///
+/// @param manager  the manager
+/// @param pid      the process; -1 moves none
+/// @param flags    KATACG_APPLY_SET or 0
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 on success. A rootless caller that gave opts.name but no path gets the number of
+/// hierarchies in which the cgroup could not be created and that are left out.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
+///   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist; nothing was done
+///   -EACCES  (KATACG_ERR_ROOTLESS)  a rootless caller without a path asks for limits
+///   -EPERM   (KATACG_ERR_ROOTLESS)  the same
+///   -EROFS   (KATACG_ERR_ROOTLESS)  the same
+///   -errno   (KATACG_ERR_SYSTEM)    mkdir(2), open(2) or write(2) failed
+/// With KATACG_APPLY_SET also the errors of katacg_manager_set.
+/// Errors from systemd:
+///   -EBUSY         (KATACG_ERR_BUSY)         a unit of this name is active; a failed unit does not
+///                                            count
+///   -ENOENT        (KATACG_ERR_SYSTEM)       pid is -1 and the scope does not exist
+///   -ETIMEDOUT     (KATACG_ERR_TIMEOUT)      no answer within 25 s, or the job did not end within
+///                                            30 s
+///   -EOPNOTSUPP    (KATACG_ERR_UNSUPPORTED)  systemd does not know a property, cannot express a
+///                                            device rule, or is in another PID namespace, where
+///                                            pid means another process
+///   -EINVAL        (KATACG_ERR_ARGUMENT)     systemd refuses a value, or the environment's bus
+///                                            address is invalid
+///   -ECONNREFUSED  (KATACG_ERR_BUS)          no bus, or no systemd on the bus; sys_errno is from
+///                                            connect(2)
+///   -EIO           (KATACG_ERR_SYSTEM)       the job failed or was canceled, or an answer makes no
+///                                            sense
+///   -EACCES        (KATACG_ERR_SYSTEM)       only root may do this on the system's bus
+///   -ECONNRESET    (KATACG_ERR_SYSTEM)       the connection was lost twice
+///   -ESHUTDOWN     (KATACG_ERR_SYSTEM)       the unit is masked, or the system is shutting down
+///   -ENOBUFS       (KATACG_ERR_SYSTEM)       the bus reached its limits
+///   -ENOMEM        (KATACG_ERR_SYSTEM)       the same
+///   -errno         (KATACG_ERR_SYSTEM)       the errno that another error of systemd is named
+///                                            after
+/// Threads: any. Fork: safe, unless another thread was in a call on this manager.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_apply(
+    manager: *const katacg_manager,
+    pid: i32,
+    flags: u32,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    unsafe {
+        guard(err, || {
+            let manager = handle(manager, "manager")?;
+            check_flags(flags.into(), KATACG_APPLY_SET.into())?;
+            let applied = manager.0.apply(pid, flags & KATACG_APPLY_SET != 0)?;
+            Ok(c_int::try_from(applied.dropped).unwrap_or(c_int::MAX))
+        })
+    }
+}
+
+/// Sets resources of the cgroup. Resources that the JSON leaves out stay as they are.
+///
+/// If a write fails, the values that this call changed are restored in reverse order. The message
+/// says which values were restored and which could not be. KATACG_MANAGER_NO_ROLLBACK turns this
+/// off.
+///
+/// If all resources were set, they become part of the manager's own (see katacg_manager_state).
+///
+/// Managers with the same subsystems for one cgroup take turns, across processes. The lock is
+/// flock(2) on the directory of the cgroup. After 2 s a call continues without the lock, with a
+/// warning.
+///
+/// With systemd, the unit's properties come first, all or none. They last until the next boot. The
+/// files come next, for limits without a property. On v1 the processes are frozen while device
+/// rules change.
+///
+/// @param manager         the manager
+/// @param resources_json  an OCI linux.resources object, in which unknown fields are accepted; NULL
+///                        sets the manager's own resources
+/// @param len             its length in bytes; 0 with NULL
+/// @param err             filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -EINVAL      (KATACG_ERR_JSON)         the JSON is malformed; the message has line and column
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
+///   -ERANGE      (KATACG_ERR_VALUE)        a value is invalid; nothing was written
+///   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
+///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup lacks a controller; the message lists what
+///                                          it has
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules for a cgroup that this library creates,
+///                                          without KATACG_MANAGER_SKIP_DEVICES; "unified" on v1;
+///                                          or what would be a warning, with KATACG_MANAGER_STRICT
+///   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
+///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or unit does not exist; a scope ends with
+///                                          its last process
+///   -ENOENT      (KATACG_ERR_SYSTEM)       the kernel lacks the file
+///   -EBUSY       (KATACG_ERR_SYSTEM)       the limit is below the current usage
+///   -errno       (KATACG_ERR_SYSTEM)       write(2) failed
+/// Also the errors from systemd of katacg_manager_apply, except KATACG_ERR_BUSY.
+/// Threads: any. Fork: safe, unless another thread was in a call on this manager.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_set(
+    manager: *const katacg_manager,
+    resources_json: *const c_char,
+    len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    unsafe {
+        guard(err, || {
+            let manager = &handle(manager, "manager")?.0;
+            manager.set(&resources(manager, resources_json, len)?)?;
+            Ok(0)
+        })
+    }
+}
+
+/// Returns what katacg_manager_set or katacg_manager_apply would do, without doing it.
+///
+/// A plan changes nothing and needs no privilege. The plan of a unit depends on the version of
+/// systemd. The library asks systemd for it unless opts.systemd_version is set.
+///
+/// The JSON is {"steps":[STEP,...],"warnings":[TEXT,...]}. A step has "op" and some of these
+/// members:
+///
+///   op            "create", "inherit", "enable", "settle", "check", "write", "delegate", "attach";
+///                 for a unit also "start", "property", "freeze", "thaw"
+///   hierarchy     the controllers of a v1 hierarchy, or "cgroup2"
+///   controller    the controller of the file
+///   file, value   the interface file and what is written
+///   if_missing    if the file does not exist: "skip", "warn", or another write to do instead
+///   retry_after   the file after which a refused write is tried once more
+///   read_back     true: the value is read back and compared
+///   limit, swap   of "check": memory.current must be below these
+///   unit          the name of the unit
+///   properties    of "start" and "property": pairs of name and value, the value as GVariant text
+///   resources     of "start": the properties that hold the limits, in the same form
+///
+/// The text has one line per step, with tabs between the fields: operation, controller, file,
+/// value. For a unit the fields are operation, "systemd", unit, and NAME=VALUE with spaces between.
+///
+/// @param manager         the manager
+/// @param resources_json  as for katacg_manager_set
+/// @param len             its length in bytes; 0 with NULL
+/// @param flags           KATACG_PLAN_* combined with |, or 0
+/// @param buf             receives the result; may be NULL if buf_len is 0
+/// @param buf_len         size of buf in bytes; 0 asks for the length only
+/// @param err             filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors:
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
+/// Also the errors of katacg_manager_set that come before the first write.
+/// Threads: any. Fork: safe, unless another thread was in a call on this manager.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_plan(
+    manager: *const katacg_manager,
+    resources_json: *const c_char,
+    len: usize,
+    flags: u32,
+    buf: *mut c_char,
+    buf_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    unsafe {
+        guard(err, || {
+            let manager = &handle(manager, "manager")?.0;
+            check_flags(flags.into(), (KATACG_PLAN_TEXT | KATACG_PLAN_APPLY).into())?;
+            let resources = resources(manager, resources_json, len)?;
+            let plan = match flags & KATACG_PLAN_APPLY {
+                0 => manager.plan(&resources)?,
+                _ => manager.plan_apply(crate::manager::NOBODY, Some(&resources))?,
+            };
+            let host = manager.host().info();
+            let text = match flags & KATACG_PLAN_TEXT {
+                0 => plan.to_json(host).to_string(),
+                _ => plan.to_text(host),
+            };
+            put(text.as_bytes(), buf, buf_len)
+        })
+    }
+}
