@@ -97,6 +97,7 @@ lint: $(BUILD)/katacg-uninstalled.pc
 	@scripts/need cargo-fmt cargo-clippy cc go pkg-config clang-format
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) test --quiet --test house
 	cd go && PKG_CONFIG_PATH=$(CURDIR)/$(BUILD) $(GO) vet ./...
 	clang-format --dry-run -Werror $$(git ls-files '*.c' 'tests/*.h')
 
