@@ -4,6 +4,7 @@ use std::os::raw::{c_char, c_int};
 
 use super::error::katacg_error;
 use super::ffi::{guard, put, text};
+use crate::path::slice;
 use crate::kata::path;
 
 /// Returns the path of a slice from its name.
