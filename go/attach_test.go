@@ -76,7 +76,7 @@ func startHelper(t *testing.T, what string) *exec.Cmd {
 	return child
 }
 
-func TestAttachSelf(t *testing.T) {
+func TestAttachSelfJoinsBeforeExec(t *testing.T) {
 	_, m, path := box(t)
 	child := startHelper(t, "attach "+path)
 	comm := ""
@@ -96,7 +96,7 @@ func TestAttachSelf(t *testing.T) {
 	checkIDs(t, m.Threads, []int{child.Process.Pid})
 }
 
-func TestAttachClosed(t *testing.T) {
+func TestAttachCloseReleasesDescriptors(t *testing.T) {
 	host, m, _ := box(t)
 	before := descriptors(t)
 	a, err := m.OpenAttach(0)
@@ -143,7 +143,7 @@ func TestAttachClosed(t *testing.T) {
 }
 
 // A child that is born in the cgroup2 directory, and moved in the v1 hierarchies.
-func TestDirfd(t *testing.T) {
+func TestDirfdStartsAChildInsideTheCgroup(t *testing.T) {
 	host, m, path := box(t)
 	dir, err := m.Dirfd()
 	layout, layoutErr := host.Layout()

@@ -77,7 +77,7 @@ func benchMountinfo() []byte {
 }
 
 // What is compared must be the same job.
-func TestBenchmarksAgree(t *testing.T) {
+func TestBenchmarkedFunctionsAgree(t *testing.T) {
 	for _, p := range benchPaths {
 		want, _ := goValidatePath(p.path, false)
 		if got, err := katacg.ValidatePath(p.path, 0); err != nil || got != want {

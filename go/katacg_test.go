@@ -60,7 +60,7 @@ func specOf(spec string) []byte {
 	return []byte(spec)
 }
 
-func TestVersion(t *testing.T) {
+func TestVersionAndAPILevelAreSet(t *testing.T) {
 	if v := katacg.Version(); !regexp.MustCompile(`^\d+\.\d+\.\d+$`).MatchString(v) {
 		t.Errorf("version %q", v)
 	}
@@ -69,7 +69,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestErrors(t *testing.T) {
+func TestErrorHasCodeErrnoAndMessage(t *testing.T) {
 	_, err := katacg.ValidatePath("a:b", katacg.PathSystemd)
 	var e *katacg.Error
 	if !errors.As(err, &e) {
@@ -108,7 +108,7 @@ func TestErrors(t *testing.T) {
 }
 
 // Codes, errnos and sentinels of errors that this machine need not be able to give.
-func TestErrorMatching(t *testing.T) {
+func TestErrorMatchesSentinelAndErrnos(t *testing.T) {
 	sentinels := []error{
 		katacg.ErrArgument, katacg.ErrPath, katacg.ErrJSON, katacg.ErrValue, katacg.ErrNotMounted,
 		katacg.ErrController, katacg.ErrSystem, katacg.ErrUnsupported, katacg.ErrDeleted,
@@ -137,7 +137,7 @@ func TestErrorMatching(t *testing.T) {
 }
 
 // A NUL is refused everywhere: C would take what is before it for the whole.
-func TestNUL(t *testing.T) {
+func TestStringsWithNULAreRefused(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	m := newManager(t, host, `{"cgroupsPath":"/x"}`, katacg.ManagerOptions{})
 	const nul = "a\x00b"
@@ -178,7 +178,7 @@ func TestNUL(t *testing.T) {
 }
 
 // Longer than the first buffers.
-func TestLongText(t *testing.T) {
+func TestTextLongerThanTheFirstBuffer(t *testing.T) {
 	for _, length := range []int{254, 255, 256, 257, 5000} {
 		path := "/" + strings.Repeat("x", length-1)
 		if got, err := katacg.ParentPath(path + "/y"); err != nil || got != path {
@@ -198,7 +198,7 @@ func TestLongText(t *testing.T) {
 	}
 }
 
-func TestAllocations(t *testing.T) {
+func TestValidatePathAllocatesAtMostItsResult(t *testing.T) {
 	for path, limit := range map[string]float64{"/docker/abc": 1, "a.slice:b:c": 0} {
 		n := testing.AllocsPerRun(1000, func() {
 			if _, err := katacg.ValidatePath(path, 0); err != nil {
@@ -211,7 +211,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-func TestSubsystems(t *testing.T) {
+func TestSubsystemsReturnsThoseThatExist(t *testing.T) {
 	root := t.TempDir()
 	for _, name := range []string{"cpu", "cpuset", "memory", "other"} {
 		if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
@@ -233,7 +233,7 @@ func TestSubsystems(t *testing.T) {
 	}
 }
 
-func TestParseHost(t *testing.T) {
+func TestParseHostReadsUnifiedAndLegacyMounts(t *testing.T) {
 	unified := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	legacy := parseHost(t, legacyMountinfo, legacyCgroup)
 	for _, c := range []struct {

@@ -26,7 +26,7 @@ func checkFreezer(t *testing.T, m *katacg.Manager, want katacg.FreezerState, nam
 	}
 }
 
-func TestFreeze(t *testing.T) {
+func TestFreezeAndThawChangeTheState(t *testing.T) {
 	_, m, _ := box(t)
 	apply(t, m, startChild(t).Process.Pid)
 	checkFreezer(t, m, katacg.FreezerThawed, "thawed")
@@ -60,7 +60,7 @@ func TestFreeze(t *testing.T) {
 	}
 }
 
-func TestFreezeNothing(t *testing.T) {
+func TestCallsWithoutACgroupReportDeleted(t *testing.T) {
 	host := writableHost(t)
 	options := katacg.ManagerOptions{Flags: katacg.SkipDevices, Path: "/katacg-test-" + rand.Text()}
 	m := newManager(t, host, "", options)
@@ -86,7 +86,7 @@ func TestFreezeNothing(t *testing.T) {
 	}
 }
 
-func TestKill(t *testing.T) {
+func TestKillSignalsAllProcesses(t *testing.T) {
 	_, m, _ := box(t)
 	for _, signal := range []syscall.Signal{0, -1, 1000, 1 << 20} {
 		if err := m.Kill(signal); !errors.Is(err, katacg.ErrArgument) {
@@ -118,7 +118,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-func TestOOMKills(t *testing.T) {
+func TestOOMKillsAreCounted(t *testing.T) {
 	host, m, _ := box(t)
 	needsMemory(t, host)
 	if kills, err := m.OOMKills(); err != nil || kills != 0 {
@@ -151,7 +151,7 @@ func TestOOMKills(t *testing.T) {
 	}
 }
 
-func TestExisting(t *testing.T) {
+func TestExistingJoinsOnlyExistingCgroups(t *testing.T) {
 	host, _, path := box(t)
 	options := katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Path: path + "/some", Existing: true,
@@ -180,7 +180,7 @@ func TestExisting(t *testing.T) {
 }
 
 // The two calls of Kata's flows.
-func TestCgroup(t *testing.T) {
+func TestNewCgroupAndLoadCgroupShareACgroup(t *testing.T) {
 	host, _, path := box(t)
 	path += "/flow"
 	some := []string{"freezer", "pids"}
@@ -210,7 +210,7 @@ func TestCgroup(t *testing.T) {
 	}
 }
 
-func TestOwner(t *testing.T) {
+func TestOwnerGetsOnlyTheV2Cgroup(t *testing.T) {
 	host, _, path := box(t)
 	m := newManager(t, host, "", katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Path: path + "/owned",
@@ -234,7 +234,7 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-func TestName(t *testing.T) {
+func TestNameIsUsedWithoutAPath(t *testing.T) {
 	host := parseHost(t, legacyMountinfo, legacyCgroup)
 	options := katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Name: "vm", Subsystems: []string{"cpu", "pids"},
@@ -254,7 +254,7 @@ func TestName(t *testing.T) {
 }
 
 // A Set whose last write the kernel refuses, with and without what was before being put back.
-func TestRollback(t *testing.T) {
+func TestFailedSetRestoresOldValuesUnlessNoRollback(t *testing.T) {
 	host, m, path := box(t)
 	if err := m.Set([]byte(`{"pids":{"limit":11}}`)); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-func TestPlanUnified(t *testing.T) {
+func TestPlanListsStepsAsTextAndJSON(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	m := newManager(t, host, `{"cgroupsPath":"/pod/box","resources":`+resources+`}`, katacg.ManagerOptions{})
 
@@ -68,7 +68,7 @@ func TestPlanUnified(t *testing.T) {
 	}
 }
 
-func TestPaths(t *testing.T) {
+func TestPathsKeepBytesThroughState(t *testing.T) {
 	host := parseHost(t, legacyMountinfo, legacyCgroup)
 	options := katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Path: "/pod/\xff", Subsystems: []string{"cpu", "pids"},
@@ -103,7 +103,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestLogOption(t *testing.T) {
+func TestClosedLogIsRefused(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	log, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {
@@ -124,7 +124,7 @@ func TestLogOption(t *testing.T) {
 	}
 }
 
-func TestUnit(t *testing.T) {
+func TestUnitNamesTheUnitOfAPath(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	for path, want := range map[string]string{
 		"/x":             "",
@@ -140,7 +140,7 @@ func TestUnit(t *testing.T) {
 	}
 }
 
-func TestClosed(t *testing.T) {
+func TestCallsAfterCloseFailWithErrClosed(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	m := newManager(t, host, `{"cgroupsPath":"/x"}`, katacg.ManagerOptions{})
 	for range 2 {
@@ -204,7 +204,7 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-func TestConcurrent(t *testing.T) {
+func TestConcurrentCallsGiveTheSameResults(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	m := newManager(t, host, `{"cgroupsPath":"/x","resources":`+resources+`}`, katacg.ManagerOptions{})
 	plan, err := m.Plan(nil, 0)
@@ -237,7 +237,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 // Calls that race with Close give their result or os.ErrClosed; those after it the latter.
-func TestConcurrentClose(t *testing.T) {
+func TestCloseDuringCallsIsSafe(t *testing.T) {
 	for range 20 {
 		host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 		m := newManager(t, host, `{"cgroupsPath":"/x"}`, katacg.ManagerOptions{})
@@ -268,7 +268,7 @@ func TestConcurrentClose(t *testing.T) {
 }
 
 // Moves in both directions, with handles being closed in between: nobody waits for ever.
-func TestConcurrentMoves(t *testing.T) {
+func TestOppositeMovesDoNotDeadlock(t *testing.T) {
 	host := parseHost(t, legacyMountinfo, legacyCgroup)
 	skip := katacg.ManagerOptions{Flags: katacg.SkipDevices}
 	for range 100 {
@@ -297,7 +297,7 @@ func TestConcurrentMoves(t *testing.T) {
 }
 
 // Handles that nobody closes are freed: seen by the descriptors that they hold.
-func TestCollected(t *testing.T) {
+func TestUnreachableHandlesAreFreed(t *testing.T) {
 	host, err := katacg.OpenHost()
 	if errors.Is(err, katacg.ErrNotMounted) {
 		t.Skipf("no handle with a descriptor can be made here: %v", err)

@@ -99,7 +99,7 @@ func checkIDs(t *testing.T, list func() ([]int, error), want []int) {
 	}
 }
 
-func TestAdd(t *testing.T) {
+func TestAddMovesProcesses(t *testing.T) {
 	_, m, path := box(t)
 	pids := children(t, 3)
 	if err := m.Add(pids, katacg.AddOptions{}); err != nil {
@@ -140,7 +140,7 @@ func TestAdd(t *testing.T) {
 }
 
 // Nobody has moved when one cannot be.
-func TestAddDead(t *testing.T) {
+func TestAddWithADeadProcessMovesNoProcess(t *testing.T) {
 	_, m, _ := box(t)
 	dead, alive := startChild(t), startChild(t)
 	stopChild(dead)
@@ -157,7 +157,7 @@ func TestAddDead(t *testing.T) {
 }
 
 // Kata's use: a cgroup with limits for a hypervisor's vCPU threads, the rest of it elsewhere.
-func TestAddThreads(t *testing.T) {
+func TestAddMovesThreadsAndLeavesTheirProcess(t *testing.T) {
 	host, m, path := box(t)
 	child, before := startHelper(t, "sleep"), map[string]string{}
 	pid := child.Process.Pid
@@ -211,7 +211,7 @@ func TestAddThreads(t *testing.T) {
 	}
 }
 
-func TestMoveToParent(t *testing.T) {
+func TestMoveToParentTakesAllProcesses(t *testing.T) {
 	host, m, path := box(t)
 	pids := children(t, 3)
 	if err := m.Add(pids[:2], katacg.AddOptions{}); err != nil {
@@ -263,7 +263,7 @@ func TestMoveToParent(t *testing.T) {
 }
 
 // The hierarchies' root takes processes and nothing else; Strict refuses it.
-func TestParentIsRoot(t *testing.T) {
+func TestRootAsParentOnlyTakesProcesses(t *testing.T) {
 	host := writableHost(t)
 	options := katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Path: "/katacg-test-" + rand.Text(),

@@ -90,7 +90,7 @@ func checkWritten(t *testing.T, m *katacg.Manager, resources []byte) {
 	}
 }
 
-func TestSandbox(t *testing.T) {
+func TestSandboxLifeCycle(t *testing.T) {
 	host := writableHost(t)
 	needsMemory(t, host)
 	path := "/katacg-test-" + rand.Text()
@@ -191,7 +191,7 @@ func TestSandbox(t *testing.T) {
 }
 
 // What a failed Apply made is gone again.
-func TestNoSuchProcess(t *testing.T) {
+func TestFailedApplyLeavesNoCgroup(t *testing.T) {
 	host := writableHost(t)
 	child := startChild(t)
 	stopChild(child)

@@ -28,7 +28,7 @@ const (
 	noBus = "unix:path=/nonexistent/bus"
 )
 
-func TestSystemdPlan(t *testing.T) {
+func TestPlanOfAUnitDependsOnLayoutAndVersion(t *testing.T) {
 	const (
 		start = "start\tsystemd\tkata-box.scope\tDescription='katacg kata-box.scope' " +
 			"Slice='my-pods.slice' Delegate=true MemoryAccounting=true CPUAccounting=true "
@@ -115,7 +115,7 @@ func TestSystemdPlan(t *testing.T) {
 	}
 }
 
-func TestSystemdOptions(t *testing.T) {
+func TestWrongSystemdOptionsAreRefused(t *testing.T) {
 	unified := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	legacy := parseHost(t, legacyMountinfo, legacyCgroup)
 	for name, c := range map[string]struct {
@@ -157,7 +157,7 @@ func TestSystemdOptions(t *testing.T) {
 }
 
 // Whose a path is.
-func TestSystemdAuto(t *testing.T) {
+func TestDriverFollowsFromThePath(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	for path, want := range map[string][2]string{
 		"system.slice:kata:x": {"/system.slice/kata-x.scope", "/system.slice/kata-x.scope"},
@@ -176,7 +176,7 @@ func TestSystemdAuto(t *testing.T) {
 	}
 }
 
-func TestSystemdState(t *testing.T) {
+func TestSystemdStateRoundTrips(t *testing.T) {
 	for layout, host := range map[string]*katacg.Host{
 		"unified": parseHost(t, unifiedMountinfo, unifiedCgroup),
 		"legacy":  parseHost(t, legacyMountinfo, legacyCgroup),
@@ -222,7 +222,7 @@ func TestSystemdState(t *testing.T) {
 }
 
 // An error at once, which says what to look for.
-func TestNobodyListens(t *testing.T) {
+func TestUnreachableBusFailsAtOnce(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	child := startChild(t)
 	began := time.Now()

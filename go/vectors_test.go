@@ -20,7 +20,7 @@ import (
 )
 
 // vector is a line of kata.jsonl: what a Go function of Kata's gave. No line has a NUL byte in it:
-// such strings are refused before C (see TestNUL).
+// such strings are refused before C (see TestStringsWithNULAreRefused).
 type vector struct {
 	Fn  string                     `json:"fn"`
 	In  map[string]json.RawMessage `json:"in"`
@@ -91,7 +91,7 @@ var decoded = map[string]string{
 // The lines of mountinfo that the original's process died of: those are errors here.
 var fatal = []string{"", "", "", "- cgroup a b", "a", "x", "xxcgroup a b", "xxcgroup a b c"}
 
-func TestVectors(t *testing.T) {
+func TestFunctionsMatchTheGoldenData(t *testing.T) {
 	const file = "../tests/vectors/kata.jsonl"
 	raw, err := os.ReadFile(file)
 	if err != nil {

@@ -77,18 +77,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn clean_is_what_go_documents(path in paths()) {
+    fn clean_follows_the_rules_of_go_documentation(path in paths()) {
         prop_assert_eq!(gopath::clean(&path), model_clean(&path));
     }
 
     #[test]
-    fn cleaning_again_changes_nothing(path in paths()) {
+    fn clean_is_idempotent(path in paths()) {
         let once = gopath::clean(&path);
         prop_assert_eq!(gopath::clean(&once), once);
     }
 
     #[test]
-    fn a_valid_path_never_escapes(path in paths()) {
+    fn validated_path_is_absolute_without_dot_dot(path in paths()) {
         if let Ok(valid) = path::validate(&path, path::Rules::default()) {
             if !path::is_systemd(&path) {
                 prop_assert_eq!(valid.first(), Some(&b'/'));
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn strict_mode_leaves_a_name_of_its_own(path in paths()) {
+    fn strict_mode_refuses_paths_that_clean_to_the_root(path in paths()) {
         let rules = path::Rules { strict: true, ..path::Rules::default() };
         if path::validate(&path, rules).is_ok() {
             // Cleaned from the root, it is not the root: nobody else's cgroup.
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn dir_and_base_are_the_halves_of_a_clean_path(path in paths()) {
+    fn join_of_dir_and_base_gives_the_clean_path(path in paths()) {
         let clean = gopath::clean(&path);
         let joined = gopath::join(&[&gopath::dir(&clean), gopath::base(&clean)]);
         prop_assert_eq!(joined, clean);
@@ -118,7 +118,7 @@ proptest! {
 /// The systemd test against the pattern of the original, searched for and compared with the
 /// whole, as the original does it.
 #[test]
-fn the_systemd_test_is_the_originals() {
+fn is_systemd_agrees_with_the_original_pattern() {
     let original =
         regex::bytes::Regex::new(r"(?-u)([[:alnum:]]|\.)+:([[:alnum:]]|\.)+:([[:alnum:]]|\.)+")
             .unwrap();
@@ -142,7 +142,7 @@ fn the_systemd_test_is_the_originals() {
 }
 
 #[test]
-fn long_paths_take_linear_time() {
+fn one_mebibyte_paths_take_linear_time() {
     // Quadratic would be minutes.
     let long = |part: &[u8]| part.repeat((1 << 20) / part.len());
     assert_eq!(gopath::clean(&long(b"/")), b"/");

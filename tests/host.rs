@@ -27,7 +27,7 @@ fn mount(host: &Host, controller: &str) -> String {
 }
 
 #[test]
-fn legacy_with_co_mounted_controllers() {
+fn co_mounted_controllers_share_a_hierarchy() {
     let host = host(V1, OWN_V1);
     assert_eq!(host.layout, Layout::Legacy);
     assert_eq!(host.hierarchies.len(), 4);
@@ -38,7 +38,7 @@ fn legacy_with_co_mounted_controllers() {
 }
 
 #[test]
-fn hybrid_keeps_the_cgroup2_mount_beside() {
+fn v1_with_a_cgroup2_mount_is_hybrid() {
     let text = format!("{V1}39 30 0:40 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
     let host = host(&text, &format!("{OWN_V1}0::/user.slice\n"));
     assert_eq!(host.layout, Layout::Hybrid);
@@ -47,7 +47,7 @@ fn hybrid_keeps_the_cgroup2_mount_beside() {
 }
 
 #[test]
-fn unified_whatever_v1_is_mounted_elsewhere() {
+fn cgroup2_at_sys_fs_cgroup_is_unified_despite_a_v1_mount_elsewhere() {
     let v2 = "30 26 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
     let net_cls = "40 26 0:50 / /run/net_cls rw - cgroup net_cls rw,net_cls\n";
     for text in [v2.to_owned(), format!("{net_cls}{v2}")] {
@@ -59,13 +59,13 @@ fn unified_whatever_v1_is_mounted_elsewhere() {
 }
 
 #[test]
-fn unified_in_an_unusual_place() {
+fn cgroup2_alone_is_unified_wherever_it_is_mounted() {
     let host = host("30 26 0:26 / /mnt/cg rw - cgroup2 none rw\n", "0::/\n");
     assert_eq!((host.layout, mount(&host, "")), (Layout::Unified, "/mnt/cg".to_owned()));
 }
 
 #[test]
-fn directory_names_mean_nothing() {
+fn mount_options_decide_the_controller_not_directory_names() {
     let text = "36 30 0:32 / /cg/memory rw - cgroup cgroup rw,cpu\n37 30 0:33 / /cg/cpu rw - cgroup cgroup rw,memory\n";
     let host = host(text, "2:memory:/\n1:cpu:/\n");
     assert_eq!(mount(&host, "cpu"), "/cg/memory");
@@ -73,7 +73,7 @@ fn directory_names_mean_nothing() {
 }
 
 #[test]
-fn lxcfs_and_bind_mounts_ahead_of_the_real_one() {
+fn real_mount_is_preferred_to_lxcfs_and_bind_mounts() {
     let ahead = "\
 10 1 0:60 / /var/lib/lxcfs/cgroup/memory rw - fuse.lxcfs lxcfs rw,memory
 11 1 0:33 /docker/abc /var/lib/docker/overlay2/x/merged/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
@@ -84,7 +84,7 @@ fn lxcfs_and_bind_mounts_ahead_of_the_real_one() {
 }
 
 #[test]
-fn a_container_without_a_cgroup_namespace() {
+fn own_cgroup_is_relative_to_the_mount_root_of_a_container() {
     // The mount shows the container's part only; /proc/self/cgroup names it from the host's root.
     let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
     let host = host(text, "1:cpu:/docker/abc/nested\n");
@@ -94,14 +94,14 @@ fn a_container_without_a_cgroup_namespace() {
 }
 
 #[test]
-fn a_mount_root_that_does_not_show_us() {
+fn own_cgroup_outside_the_mount_root_is_none() {
     let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
     let host = host(text, "1:cpu:/docker/abcdef\n");
     assert_eq!(host.hierarchy("cpu").unwrap().own_below_mount(), None);
 }
 
 #[test]
-fn a_covered_mount_is_not_used() {
+fn covered_mount_is_not_used() {
     let text = "\
 36 30 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu
 90 36 0:70 / /sys/fs/cgroup/cpu rw - tmpfs tmpfs rw
@@ -111,13 +111,13 @@ fn a_covered_mount_is_not_used() {
 }
 
 #[test]
-fn escapes_are_decoded() {
+fn mountinfo_escapes_are_decoded() {
     let text = "36 30 0:32 / /mnt/my\\040cgroup\\134x rw - cgroup cgroup rw,cpu\n";
     assert_eq!(mount(&host(text, "1:cpu:/\n"), "cpu"), "/mnt/my cgroup\\x");
 }
 
 #[test]
-fn options_that_are_no_controllers() {
+fn mount_options_other_than_controllers_are_ignored() {
     let text = "36 30 0:32 / /cg/cpuset rw - cgroup cgroup rw,seclabel,cpuset,noprefix,clone_children,release_agent=/x\n";
     let host = host(text, "1:cpuset:/\n");
     assert_eq!(host.hierarchies[0].controllers, ["cpuset"]);
@@ -125,14 +125,14 @@ fn options_that_are_no_controllers() {
 }
 
 #[test]
-fn no_cgroups_at_all_is_an_error() {
+fn host_without_cgroup_mounts_is_not_mounted() {
     let error = parse(b"25 0 8:1 / / rw - ext4 /dev/sda1 rw\nrubbish\n\n", "", b"", 0).unwrap_err();
     assert_eq!(error.code(), Code::NotMounted);
     assert!(error.to_string().contains("mountinfo"), "{error}");
 }
 
 #[test]
-fn a_missing_controller_names_what_is_there() {
+fn error_for_a_missing_controller_lists_the_mounted_ones() {
     let error = host(V1, OWN_V1).hierarchy("hugetlb").unwrap_err();
     assert_eq!(error.code(), Code::NotMounted);
     assert!(
@@ -142,7 +142,7 @@ fn a_missing_controller_names_what_is_there() {
 }
 
 #[test]
-fn a_malformed_proc_cgroup_is_an_error() {
+fn malformed_proc_cgroup_line_is_an_error() {
     let error = parse(V1.as_bytes(), "no colons here\n", b"", 0).unwrap_err();
     assert!(error.to_string().contains("no colons here"), "{error}");
     // A path may hold colons.
@@ -151,7 +151,7 @@ fn a_malformed_proc_cgroup_is_an_error() {
 }
 
 #[test]
-fn rootless_is_not_root_or_not_everybody() {
+fn rootless_means_no_root_or_a_partial_uid_map() {
     let rootless = |map: &[u8], euid| parse(V1.as_bytes(), OWN_V1, map, euid).unwrap().rootless;
     assert!(!rootless(b"         0          0 4294967295\n", 0));
     assert!(!rootless(b"", 0));
@@ -161,7 +161,7 @@ fn rootless_is_not_root_or_not_everybody() {
 }
 
 #[test]
-fn a_mountinfo_of_a_hundred_thousand_lines_and_a_very_long_one() {
+fn mountinfo_with_many_and_long_lines_is_read() {
     let mut text = String::new();
     for i in 0..100_000 {
         text += &format!(
@@ -176,7 +176,7 @@ fn a_mountinfo_of_a_hundred_thousand_lines_and_a_very_long_one() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8() {
+fn mountpoint_keeps_bytes_that_are_not_utf8() {
     let text = b"36 30 0:32 / /mnt/\xff/cpu rw - cgroup cgroup rw,cpu\n";
     let host = parse(text, "1:cpu:/\n", b"", 0).unwrap();
     assert_eq!(host.hierarchies[0].mountpoint, b"/mnt/\xff/cpu");
@@ -184,7 +184,7 @@ fn bytes_that_are_not_utf8() {
 
 /// The machine that this runs on agrees with itself.
 #[test]
-fn this_host_is_readable() {
+fn hierarchies_of_this_host_can_be_opened() {
     let host = Host::read().unwrap();
     assert!(!host.hierarchies.is_empty());
     let trees = katacg::cgroupfs::Trees::new(host);

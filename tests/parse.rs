@@ -66,7 +66,7 @@ fn accepted(input: &str) -> LinuxResources {
 }
 
 #[test]
-fn every_truncation_says_where() {
+fn every_truncated_specification_is_refused_with_line_and_column() {
     let text = valid();
     accepted(&text);
     for end in 0..text.len() {
@@ -86,7 +86,7 @@ fn every_truncation_says_where() {
 }
 
 #[test]
-fn the_place_is_the_right_one() {
+fn error_has_the_right_line_and_column() {
     let error = refused("{\n  \"cpu\": {\n    \"shares\": x\n  }\n}");
     assert!(error.ends_with("at line 3 column 15"), "{error}");
     let error = refused("{\n \"pids\": {\"limit\": \"9\"}\n}");
@@ -94,7 +94,7 @@ fn the_place_is_the_right_one() {
 }
 
 #[test]
-fn no_object_at_all() {
+fn json_that_is_no_object_is_refused() {
     let deep = "[".repeat(100_000);
     let deep_unknown = format!("{{\"x\":{deep}");
     for input in ["5", "true", "\"cpu\"", "{}}", "{} {}", "\u{feff}{}", "{,}", "nul", "{'cpu':{}}"]
@@ -114,7 +114,7 @@ fn no_object_at_all() {
 
 /// An array is no object, although serde would take its elements in the order of the fields.
 #[test]
-fn arrays_are_not_objects() {
+fn arrays_in_place_of_objects_are_refused() {
     let objects = [
         "[]",
         r#"{"pids": [5]}"#,
@@ -131,7 +131,7 @@ fn arrays_are_not_objects() {
 }
 
 #[test]
-fn numbers_out_of_range() {
+fn values_of_wrong_range_or_type_are_refused() {
     let fields = [
         ("cpu", "shares", "-1 18446744073709551616 1.0 1e3 0.5 \"5\" true {} []"),
         ("cpu", "quota", "9223372036854775808 -9223372036854775809 1.5 \"5\""),
@@ -171,7 +171,7 @@ fn numbers_out_of_range() {
 }
 
 #[test]
-fn unknown_fields_are_accepted_everywhere() {
+fn unknown_fields_are_ignored() {
     let plain = accepted(
         r#"{"cpu": {"shares": 5}, "pids": {"limit": 3}, "rdma": {"x": {"hcaHandles": 1}}}"#,
     );
@@ -183,7 +183,7 @@ fn unknown_fields_are_accepted_everywhere() {
 }
 
 #[test]
-fn null_is_absent() {
+fn null_means_absent() {
     let all = "devices memory cpu pids blockIO hugepageLimits network rdma unified";
     let nulls: Vec<String> = all.split(' ').map(|field| format!("\"{field}\": null")).collect();
     assert_eq!(accepted(&format!("{{{}}}", nulls.join(","))), LinuxResources::default());
@@ -199,7 +199,7 @@ fn null_is_absent() {
 
 /// Which of two wins is nowhere written; one of them is not what its writer meant.
 #[test]
-fn duplicates_are_errors() {
+fn duplicate_fields_are_refused() {
     for input in [
         r#"{"cpu": {"shares": 5}, "cpu": {"shares": 6}}"#,
         r#"{"cpu": {"shares": 5, "shares": 5}}"#,
@@ -215,7 +215,7 @@ fn duplicates_are_errors() {
 }
 
 #[test]
-fn a_pids_object_without_a_limit_is_absent() {
+fn pids_object_without_a_limit_is_absent() {
     for input in [r#"{"pids": {}}"#, r#"{"pids": {"new": 5}}"#, r#"{"pids": null}"#, "{}"] {
         assert_eq!(*accepted(input).pids(), None, "{input}");
     }
@@ -230,7 +230,7 @@ fn a_pids_object_without_a_limit_is_absent() {
 
 /// What a specification has beside `linux` says nothing about cgroups.
 #[test]
-fn a_whole_specification_or_its_linux_object() {
+fn whole_specification_and_its_linux_object_are_accepted() {
     let text = r#"{"cgroupsPath": "/outer", "resources": {"pids": {"limit": 1}},
                    "linux": {"cgroupsPath": "/inner", "resources": {"pids": {}, "cpu": {"shares": 2}}}}"#;
     let spec = parse::spec(text.as_bytes()).unwrap();
@@ -244,7 +244,7 @@ fn a_whole_specification_or_its_linux_object() {
 }
 
 #[test]
-fn a_truncated_state_says_where() {
+fn every_truncated_state_is_refused_with_line_and_column() {
     let host = Host::parse(Sources {
         mountinfo: b"30 26 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
         cgroup: b"0::/\n",
@@ -269,7 +269,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_parsed_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for error in [parse::resources(&bytes).err(), parse::spec(&bytes).err()].iter().flatten() {
             check_error(error, &bytes);
         }
@@ -277,7 +277,7 @@ proptest! {
     }
 
     #[test]
-    fn a_byte_changed_is_read_or_refused(place in any::<proptest::sample::Index>(), byte in any::<u8>()) {
+    fn specification_with_one_changed_byte_is_parsed_or_refused(place in any::<proptest::sample::Index>(), byte in any::<u8>()) {
         let mut text = valid().into_bytes();
         let place = place.index(text.len());
         text[place] = byte;

@@ -86,7 +86,7 @@ fn wanted_error(v: &Vector, text: &str) -> String {
 }
 
 #[test]
-fn golden_data() {
+fn rust_functions_match_the_golden_data() {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let (mut died, mut escapes) = (0, Vec::new());
     for v in vectors() {
@@ -126,7 +126,7 @@ fn golden_data() {
 /// Hands the same lines on to the C suite: `function TAB kind TAB expected TAB inputs…`, all but
 /// the function and kind in hex; kind is ok, err or died. The C suite knows no JSON.
 #[test]
-fn export_for_the_c_suite() {
+fn golden_data_is_exported_for_the_c_suite() {
     let untested = |f: &str| {
         f.starts_with("filepath.") || f == "runc.CleanPath" || f == "runc.FindCgroupMountpointDir"
     };

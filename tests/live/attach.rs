@@ -11,7 +11,7 @@ use crate::fixture::*;
 
 /// The child writes to descriptors that were opened before, and to nothing else.
 #[test]
-fn attach_self_between_fork_and_exec() {
+fn attach_self_works_between_fork_and_exec() {
     let mut s = Sandbox::empty("{}");
     let fds = s.manager.attach_fds(false).unwrap();
     let mut attach = katacg_attach { count: 0, reserved: 0, fds: [-1; KATACG_ATTACH_MAX] };
@@ -40,7 +40,7 @@ fn attach_self_between_fork_and_exec() {
 
 /// clone3 with CLONE_INTO_CGROUP on the directory that the manager gives.
 #[test]
-fn born_inside() {
+fn clone_into_cgroup_starts_a_child_inside() {
     let host = katacg::host::Host::read().unwrap();
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();

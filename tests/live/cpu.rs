@@ -16,7 +16,7 @@ fn quota(s: &Sandbox) -> (String, String) {
 }
 
 #[test]
-fn shares() {
+fn cpu_shares_are_set_and_checked_by_reading_back() {
     let s = Sandbox::empty(r#"{"cpu":{"shares":2000}}"#);
     if on_v2("cpu", "cpu") {
         assert_eq!(s.file("cpu.weight"), "170");
@@ -34,7 +34,7 @@ fn shares() {
 }
 
 #[test]
-fn quota_and_period_grow_and_shrink() {
+fn cpu_quota_and_period_grow_and_shrink() {
     let s = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
     assert_eq!(quota(&s), ("50000".into(), "100000".into()));
     for (wanted_quota, period) in
@@ -49,7 +49,7 @@ fn quota_and_period_grow_and_shrink() {
 
 /// runc#3084: the child's old quota over the new, smaller period exceeds the parent's share.
 #[test]
-fn a_period_that_only_fits_with_the_new_quota() {
+fn shorter_period_is_written_after_the_smaller_quota() {
     need!(!unified(), "cgroup v2 writes quota and period together");
     let parent = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
     let child =
@@ -63,7 +63,7 @@ fn a_period_that_only_fits_with_the_new_quota() {
 }
 
 #[test]
-fn burst() {
+fn cpu_burst_can_grow_together_with_the_quota() {
     let s = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
     let file = if on_v2("cpu", "cpu") { "cpu.max.burst" } else { "cpu.cfs_burst_us" };
     need!(s.has_file(file), "this kernel has no {file}");
@@ -77,7 +77,7 @@ fn burst() {
 }
 
 #[test]
-fn idle() {
+fn idle_is_set_and_makes_shares_a_warning() {
     let s = Sandbox::empty("{}");
     need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
     let warnings = s.set(r#"{"cpu":{"idle":1,"shares":512}}"#).unwrap();
@@ -98,7 +98,7 @@ fn weight_file() -> &'static str {
 }
 
 #[test]
-fn the_shares_of_before_come_back_after_idle() {
+fn old_shares_return_after_idle() {
     let s = Sandbox::empty("{}");
     need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
     s.set(r#"{"cpu":{"shares":2000}}"#).unwrap();
@@ -109,7 +109,7 @@ fn the_shares_of_before_come_back_after_idle() {
 }
 
 #[test]
-fn an_idle_that_is_undone_gives_the_shares_back() {
+fn failed_set_of_idle_restores_the_old_shares() {
     let s = Sandbox::empty("{}");
     need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
     s.set(r#"{"cpu":{"shares":2000}}"#).unwrap();
@@ -121,7 +121,7 @@ fn an_idle_that_is_undone_gives_the_shares_back() {
 
 /// Whoever set the half that is left out.
 #[test]
-fn half_of_the_bandwidth_keeps_the_other() {
+fn set_of_quota_or_period_keeps_the_other() {
     let s = Sandbox::empty("{}");
     let now = || match on_v2("cpu", "cpu") {
         true => s.file("cpu.max"),
@@ -143,7 +143,7 @@ fn half_of_the_bandwidth_keeps_the_other() {
 }
 
 #[test]
-fn realtime() {
+fn realtime_is_set_on_v1_and_warns_on_v2() {
     if unified() {
         let s = Sandbox::empty("{}");
         let warnings = s.set(r#"{"cpu":{"realtimePeriod":500000}}"#).unwrap();

@@ -8,7 +8,7 @@ use katacg::Code;
 use crate::fixture::*;
 
 #[test]
-fn a_process_is_in_every_hierarchy() {
+fn apply_moves_the_process_in_every_hierarchy() {
     let mut s = Sandbox::planned("/leaf", "{}");
     let pid = s.child();
     s.manager.apply(pid, false).unwrap();
@@ -27,7 +27,7 @@ fn a_process_is_in_every_hierarchy() {
 }
 
 #[test]
-fn nobody_is_moved_with_minus_one() {
+fn apply_with_pid_minus_one_moves_no_process() {
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
     assert!(s.manager.exists().unwrap());
@@ -38,7 +38,7 @@ fn nobody_is_moved_with_minus_one() {
 }
 
 #[test]
-fn a_dead_process_makes_nothing() {
+fn apply_of_a_dead_process_creates_no_cgroup() {
     let mut s = Sandbox::planned("", "{}");
     let pid = s.child();
     s.end_children();
@@ -48,7 +48,7 @@ fn a_dead_process_makes_nothing() {
 }
 
 #[test]
-fn a_failed_apply_leaves_nothing_behind() {
+fn failed_apply_removes_new_directories_and_returns_the_process() {
     let json = r#"{"cpu":{"shares":512},"unified":{}}"#;
     let mut s = Sandbox::planned("/deep/leaf", json);
     let pid = s.child();
@@ -70,7 +70,7 @@ fn a_failed_apply_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_relative_path_is_near_the_caller() {
+fn relative_path_starts_at_the_cgroup_of_the_caller() {
     let name = name();
     let relative = manager(name.trim_start_matches('/'), "{}");
     let host = katacg::host::Host::read().unwrap();
@@ -90,7 +90,7 @@ fn a_relative_path_is_near_the_caller() {
 }
 
 #[test]
-fn dots_cannot_lead_out() {
+fn dot_dot_never_leaves_the_hierarchy() {
     let s = Sandbox::planned("", "{}");
     let climbing = manager(&format!("../../../..{}", s.name), "{}");
     for (_, path) in climbing.paths() {
@@ -103,7 +103,7 @@ fn dots_cannot_lead_out() {
 }
 
 #[test]
-fn an_existing_cgroup_or_none() {
+fn existing_flag_needs_an_existing_cgroup() {
     let s = Sandbox::planned("", "{}");
     let load = || {
         let mut config = config(&s.name, "{}");
@@ -116,7 +116,7 @@ fn an_existing_cgroup_or_none() {
 }
 
 #[test]
-fn v1_subsystems_by_name() {
+fn subsystems_option_selects_v1_hierarchies() {
     need!(!unified(), "cgroup v2 has one hierarchy");
     let name = name();
     let with = |list: &[&str]| {
@@ -133,7 +133,7 @@ fn v1_subsystems_by_name() {
 }
 
 #[test]
-fn controllers_are_turned_on_all_the_way_down() {
+fn apply_enables_controllers_in_every_ancestor() {
     need!(unified(), "cgroup v1 has no subtree_control");
     let s = Sandbox::planned("/a/b", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -146,7 +146,7 @@ fn controllers_are_turned_on_all_the_way_down() {
 }
 
 #[test]
-fn a_controller_that_an_ancestor_cannot_turn_on_is_named() {
+fn error_names_a_controller_that_an_ancestor_cannot_enable() {
     need!(unified(), "cgroup v1 has no subtree_control");
     // A process in the middle: the kernel turns no domain controller on below it.
     let mut s = Sandbox::planned("", "{}");
@@ -173,7 +173,7 @@ fn a_controller_that_an_ancestor_cannot_turn_on_is_named() {
 
 /// Whoever has processes there could turn no domain controller on any more.
 #[test]
-fn a_level_with_processes_stays_a_domain() {
+fn parent_with_processes_stays_a_domain() {
     need!(unified(), "cgroup v1 has no subtree_control");
     let mut s = Sandbox::planned("", "{}");
     let pid = s.child();
@@ -187,7 +187,7 @@ fn a_level_with_processes_stays_a_domain() {
 }
 
 #[test]
-fn a_threaded_parent() {
+fn cgroup_below_a_threaded_parent_becomes_threaded() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -206,7 +206,7 @@ fn a_threaded_parent() {
 }
 
 #[test]
-fn a_delegated_cgroup_belongs_to_its_owner() {
+fn delegated_cgroup_belongs_to_its_owner() {
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::process::CommandExt;
     need!(unified(), "v1 delegates nothing safely");
@@ -236,7 +236,7 @@ fn a_delegated_cgroup_belongs_to_its_owner() {
 }
 
 #[test]
-fn something_mounted_over_a_cgroup_is_not_entered() {
+fn mount_over_a_cgroup_is_not_entered() {
     // In a mount namespace of its own: a bind mount in the cgroup's place.
     let s = Sandbox::planned("/over/leaf", "{}");
     let over = manager(&format!("{}/over", s.name), "{}");
@@ -270,7 +270,7 @@ fn something_mounted_over_a_cgroup_is_not_entered() {
 }
 
 #[test]
-fn without_root() {
+fn rootless_caller_goes_without_a_cgroup_or_gets_an_error() {
     use std::os::unix::process::CommandExt;
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "fixture::helper", "--nocapture", "--test-threads=1"])
@@ -286,7 +286,7 @@ fn without_root() {
 /// What a failed call made may have come to be used by somebody else meanwhile; here it was there
 /// before, and empty.
 #[test]
-fn a_failed_apply_takes_no_sibling_away() {
+fn failed_apply_keeps_a_sibling_cgroup() {
     let s = Sandbox::planned("", "{}");
     let sibling = manager(&format!("{}/sibling", s.name), "{}");
     sibling.apply(NOBODY, false).unwrap();
@@ -296,7 +296,7 @@ fn a_failed_apply_takes_no_sibling_away() {
 }
 
 #[test]
-fn a_file_of_the_name_is_no_cgroup() {
+fn file_at_the_path_is_not_a_directory() {
     let file = if unified() { "cgroup.procs" } else { "tasks" };
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -305,7 +305,7 @@ fn a_file_of_the_name_is_no_cgroup() {
 }
 
 #[test]
-fn two_levels_below_a_threaded_cgroup() {
+fn cgroup_two_levels_below_a_threaded_one_becomes_threaded() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -324,7 +324,7 @@ fn two_levels_below_a_threaded_cgroup() {
 
 /// Its vCPU threads in a threaded child make a sandbox "domain threaded", with its limits.
 #[test]
-fn a_second_process_beside_vcpu_threads() {
+fn second_process_can_join_beside_threaded_vcpus() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let mut s = Sandbox::empty(r#"{"memory":{"limit":268435456}}"#);
     let pid = s.helper("threads");

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::fixture::*;
 
 #[test]
-fn twice_and_never_made() {
+fn destroy_of_a_missing_cgroup_succeeds() {
     let s = Sandbox::planned("", "{}");
     s.manager.destroy().unwrap();
     s.manager.apply(NOBODY, false).unwrap();
@@ -21,7 +21,7 @@ fn twice_and_never_made() {
 
 /// Removed in part by somebody else: what is left of it exists, and is ours to remove.
 #[test]
-fn what_is_left_exists() {
+fn partly_removed_cgroup_still_exists() {
     let s = Sandbox::empty("{}");
     let mut dirs: Vec<_> = s.manager.paths().map(|(key, _)| s.dir(key)).collect();
     dirs.sort();
@@ -34,7 +34,7 @@ fn what_is_left_exists() {
 }
 
 #[test]
-fn with_children() {
+fn destroy_removes_child_cgroups() {
     let s = Sandbox::empty("{}");
     manager(&format!("{}/a/b/c", s.name), "{}").apply(NOBODY, false).unwrap();
     manager(&format!("{}/a/d", s.name), "{}").apply(NOBODY, false).unwrap();
@@ -43,7 +43,7 @@ fn with_children() {
 }
 
 #[test]
-fn a_process_inside_is_named_within_the_deadline() {
+fn destroy_names_the_process_inside_and_does_not_hang() {
     let s = Sandbox::new("{}");
     let pid = s.manager.pids().unwrap()[0];
     let start = Instant::now();
@@ -55,7 +55,7 @@ fn a_process_inside_is_named_within_the_deadline() {
 }
 
 #[test]
-fn a_straggler_is_waited_for() {
+fn destroy_waits_for_a_dying_process() {
     let mut s = Sandbox::new("{}");
     s.manager.kill(Signal::KILL).unwrap();
     // Reaped a little later, while the removal waits.
@@ -68,7 +68,7 @@ fn a_straggler_is_waited_for() {
 }
 
 #[test]
-fn killing_reaches_children_and_frozen_ones() {
+fn kill_reaches_child_cgroups_and_frozen_processes() {
     let mut s = Sandbox::new("{}");
     let pid = s.child();
     s.manager.add(&[pid], Add { below: b"sub/deep", create: true, ..Add::default() }).unwrap();
@@ -84,7 +84,7 @@ fn killing_reaches_children_and_frozen_ones() {
 }
 
 #[test]
-fn a_gentler_signal_reaches_them_too() {
+fn kill_sends_sigterm() {
     let mut s = Sandbox::new("{}");
     s.manager.kill(Signal::TERM).unwrap();
     eventually("ended", || {
@@ -95,7 +95,7 @@ fn a_gentler_signal_reaches_them_too() {
 
 /// One that may not be signalled keeps nobody else alive; it is named.
 #[test]
-fn one_of_them_is_somebody_elses() {
+fn kill_names_a_process_of_another_user_and_signals_the_others() {
     use std::os::unix::process::CommandExt;
     let mut s = Sandbox::new("{}");
     let first = s.manager.pids().unwrap()[0];
@@ -113,7 +113,7 @@ fn one_of_them_is_somebody_elses() {
 }
 
 #[test]
-fn a_read_only_mount_with_nothing_there() {
+fn destroy_of_a_missing_cgroup_on_a_read_only_mount_succeeds() {
     // In a mount namespace of its own (runc#4518).
     let name = name();
     let thread = std::thread::spawn(move || {
@@ -138,7 +138,7 @@ fn a_read_only_mount_with_nothing_there() {
 }
 
 #[test]
-fn what_vanished_is_said_to_be_deleted() {
+fn calls_on_a_removed_cgroup_report_deleted() {
     let mut s = Sandbox::empty("{}");
     let child = s.child();
     s.manager.destroy().unwrap();
@@ -158,7 +158,7 @@ fn what_vanished_is_said_to_be_deleted() {
 
 /// A child that is in use is no reason to leave its siblings.
 #[test]
-fn what_is_empty_goes() {
+fn busy_destroy_removes_empty_child_cgroups() {
     let mut s = Sandbox::empty("{}");
     let pid = s.child();
     let child = |name: &str| manager(&format!("{}/{name}", s.name), "{}");

@@ -11,7 +11,7 @@ use crate::fixture::*;
 const LONG: Duration = Duration::from_secs(10);
 
 #[test]
-fn there_and_back() {
+fn freeze_and_thaw_change_the_state() {
     need!(unified() || has("freezer", ""), "no freezer");
     let s = Sandbox::new("{}");
     assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Thawed);
@@ -24,7 +24,7 @@ fn there_and_back() {
 }
 
 #[test]
-fn a_frozen_process_stands_still() {
+fn frozen_process_uses_no_cpu_time() {
     need!(unified() || has("freezer", ""), "no freezer");
     let mut s = Sandbox::empty("{}");
     let pid = s.spawn(std::process::Command::new("sh").args(["-c", "while :; do :; done"]));
@@ -48,7 +48,7 @@ fn a_frozen_process_stands_still() {
 }
 
 #[test]
-fn an_ancestors_state_is_not_ones_own() {
+fn freezer_state_ignores_a_frozen_ancestor() {
     need!(unified() || has("freezer", ""), "no freezer");
     let mut s = Sandbox::empty("{}");
     let child = manager(&format!("{}/child", s.name), "{}");
@@ -66,7 +66,7 @@ fn an_ancestors_state_is_not_ones_own() {
 /// A v2 cgroup counts as frozen only when a ptraced, vforking or dying task has settled; with no
 /// time at all, a cgroup that is not frozen at once must come back thawed.
 #[test]
-fn a_deadline_that_passes_leaves_it_thawed() {
+fn freeze_that_times_out_leaves_the_cgroup_thawed() {
     need!(unified() || has("freezer", ""), "no freezer");
     let s = Sandbox::new("{}");
     if s.manager.freeze(Duration::ZERO).is_err() {
@@ -77,7 +77,7 @@ fn a_deadline_that_passes_leaves_it_thawed() {
 }
 
 #[test]
-fn an_empty_cgroup_freezes_at_once() {
+fn empty_cgroup_freezes() {
     need!(unified() || has("freezer", ""), "no freezer");
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -87,7 +87,7 @@ fn an_empty_cgroup_freezes_at_once() {
 
 /// Frozen, the caller could never thaw it.
 #[test]
-fn nobody_freezes_himself() {
+fn freeze_refuses_the_cgroup_of_the_caller() {
     need!(unified() || has("freezer", ""), "no freezer");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("freezes-itself");

@@ -18,7 +18,7 @@ fn json(field: &str, disk: &str, rate: u64) -> String {
 }
 
 #[test]
-fn throttles() {
+fn io_throttles_are_set_changed_and_lifted() {
     need!(has("blkio", "io"), "no block I/O controller");
     let Some(disk) = disk() else { skip!("no block device") };
     let s = Sandbox::empty("{}");
@@ -48,7 +48,7 @@ fn throttles() {
 }
 
 #[test]
-fn a_throttle_of_a_device_that_is_not_there() {
+fn throttle_error_names_a_missing_device() {
     need!(has("blkio", "io"), "no block I/O controller");
     let s = Sandbox::empty("{}");
     let error = s.set(&json("throttleReadBpsDevice", "4095:77", 1000)).unwrap_err();
@@ -56,7 +56,7 @@ fn a_throttle_of_a_device_that_is_not_there() {
 }
 
 #[test]
-fn weight() {
+fn io_weight_goes_to_the_file_of_the_scheduler() {
     need!(has("blkio", "io"), "no block I/O controller");
     let s = Sandbox::empty("{}");
     let files: &[&str] = match on_v2("blkio", "io") {
@@ -130,7 +130,7 @@ fn weights(all: &str, disk: &Scheduled, weight: u16) -> String {
 }
 
 #[test]
-fn weight_of_a_device() {
+fn io_weight_of_one_device_is_set() {
     need!(has("blkio", "io"), "no block I/O controller");
     let s = Sandbox::empty("{}");
     let (file, disk) = match bfq(&s) {
@@ -143,7 +143,7 @@ fn weight_of_a_device() {
 
 /// The kernel gives every device the weight of all.
 #[test]
-fn a_weight_of_all_leaves_a_devices_own() {
+fn io_weight_for_all_devices_keeps_the_weight_of_one() {
     need!(has("blkio", "io"), "no block I/O controller");
     let s = Sandbox::empty("{}");
     let (file, disk) = match bfq(&s) {

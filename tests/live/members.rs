@@ -10,7 +10,7 @@ use crate::fixture::*;
 const THREADS: Add<'static> = Add { threads: true, below: b"", create: false };
 
 #[test]
-fn a_batch_of_processes() {
+fn add_moves_several_processes() {
     let mut s = Sandbox::empty("{}");
     let mut pids: Vec<i32> = (0..5).map(|_| s.child()).collect();
     s.manager.add(&pids, Add::default()).unwrap();
@@ -24,7 +24,7 @@ fn a_batch_of_processes() {
 }
 
 #[test]
-fn a_batch_with_a_dead_one_moves_nobody() {
+fn add_with_a_dead_process_moves_no_process() {
     let mut s = Sandbox::empty("{}");
     let dead = s.child();
     s.end_children();
@@ -37,7 +37,7 @@ fn a_batch_with_a_dead_one_moves_nobody() {
 }
 
 #[test]
-fn vcpu_threads_alone_on_v1() {
+fn v1_moves_single_threads_and_leaves_their_process() {
     need!(!unified(), "cgroup v2 moves threads within a threaded subtree");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("threads");
@@ -85,7 +85,7 @@ fn vcpu_threads_alone_on_v1() {
 }
 
 #[test]
-fn vcpu_threads_in_a_threaded_subtree_on_v2() {
+fn v2_moves_single_threads_into_a_threaded_subcgroup() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("threads");
@@ -111,7 +111,7 @@ fn vcpu_threads_in_a_threaded_subtree_on_v2() {
 }
 
 #[test]
-fn a_sub_cgroup_and_no_further() {
+fn add_to_a_subcgroup_refuses_paths_that_leave_the_cgroup() {
     let mut s = Sandbox::empty("{}");
     let pid = s.child();
     let add = |below, create| Add { threads: false, below, create };
@@ -130,7 +130,7 @@ fn a_sub_cgroup_and_no_further() {
 
 /// runc#2356: a cgroup with controllers turned on for its children takes no process.
 #[test]
-fn a_non_leaf_says_what_to_do() {
+fn add_to_a_cgroup_that_is_no_leaf_advises_using_a_leaf() {
     need!(unified(), "cgroup v1 has processes anywhere");
     let mut s = Sandbox::empty("{}");
     manager(&format!("{}/leaf", s.name), "{}").apply(NOBODY, false).unwrap();
@@ -142,7 +142,7 @@ fn a_non_leaf_says_what_to_do() {
 }
 
 #[test]
-fn moving_everybody_to_the_parent() {
+fn move_to_the_parent_takes_all_processes() {
     let mut s = Sandbox::planned("/sandbox", "{}");
     let (first, second) = (s.child(), s.child());
     s.manager.apply(first, false).unwrap();
@@ -166,7 +166,7 @@ fn moving_everybody_to_the_parent() {
 
 /// To a cgroup below it: the step before controllers are turned on.
 #[test]
-fn moving_everybody_below() {
+fn move_to_a_subcgroup_takes_all_processes() {
     let mut s = Sandbox::new("{}");
     let pid = s.manager.pids().unwrap()[0];
     let leaf = manager(&format!("{}/leaf", s.name), "{}");
@@ -184,7 +184,7 @@ fn moving_everybody_below() {
 
 /// What only the other one has joined takes everybody, wherever they are below this one.
 #[test]
-fn moving_to_more_hierarchies() {
+fn move_to_a_cgroup_in_more_hierarchies_moves_in_all_of_them() {
     let mut s = Sandbox::planned("", "{}");
     let some = katacg::manager::Config { subsystems: vec!["pids".into()], ..config(&s.name, "{}") };
     let some = Manager::new(shared(), some).unwrap();
@@ -201,7 +201,7 @@ fn moving_to_more_hierarchies() {
 
 /// The place to go to must be there in each hierarchy; that it is not is no success.
 #[test]
-fn moving_to_what_is_gone_in_part() {
+fn move_to_a_partly_removed_cgroup_fails() {
     let mut s = Sandbox::new("{}");
     let target = Sandbox::empty("{}");
     let (last, _) = target.manager.paths().last().unwrap();
@@ -219,7 +219,7 @@ fn turn_off(s: &Sandbox) -> String {
 }
 
 #[test]
-fn the_root_is_no_target_in_strict_mode() {
+fn root_cgroup_is_refused_as_a_target_in_strict_mode() {
     let s = Sandbox::empty("{}");
     let strict = |strict| {
         let mut config = config(&s.name, "{}");
@@ -248,7 +248,7 @@ fn the_root_is_no_target_in_strict_mode() {
 }
 
 #[test]
-fn two_hosts_that_are_not_the_same() {
+fn move_between_managers_of_different_hosts_is_refused() {
     let s = Sandbox::new("{}");
     let host = katacg::host::Host::parse(katacg::host::Sources {
         mountinfo: b"30 1 0:30 / /elsewhere rw - cgroup2 cgroup2 rw\n",

@@ -28,7 +28,7 @@ fn swap(limit: i64, both: i64) -> String {
 }
 
 #[test]
-fn limit_and_reservation() {
+fn memory_limit_and_reservation_are_set() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::new(r#"{"memory":{"limit":67108864,"reservation":33554432}}"#);
     assert_eq!(limit(&s), "67108864");
@@ -39,7 +39,7 @@ fn limit_and_reservation() {
 }
 
 #[test]
-fn swap_grows_and_shrinks_with_memory() {
+fn swap_and_memory_limits_grow_and_shrink_together() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
     need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
@@ -54,7 +54,7 @@ fn swap_grows_and_shrinks_with_memory() {
 }
 
 #[test]
-fn no_memory_limit_lifts_swap_too() {
+fn lifting_the_memory_limit_lifts_the_swap_limit() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
     need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
@@ -64,7 +64,7 @@ fn no_memory_limit_lifts_swap_too() {
 }
 
 #[test]
-fn a_limit_without_swap_leaves_swap_alone() {
+fn memory_limit_alone_keeps_the_swap_limit() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
     need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
@@ -75,7 +75,7 @@ fn a_limit_without_swap_leaves_swap_alone() {
 }
 
 #[test]
-fn contradictions_are_refused_before_anything_is_written() {
+fn contradictory_memory_limits_are_refused_before_the_first_write() {
     need!(v2(), "v1's kernel compares memory and swap itself");
     let s = Sandbox::empty(r#"{"memory":{"limit":67108864}}"#);
     for json in [
@@ -91,7 +91,7 @@ fn contradictions_are_refused_before_anything_is_written() {
 
 /// runc#3509.
 #[test]
-fn a_limit_below_what_is_in_use() {
+fn memory_limit_below_usage_is_refused_and_kills_no_process() {
     need!(has("memory", "memory"), "no memory controller");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("memory");
@@ -112,7 +112,7 @@ fn a_limit_below_what_is_in_use() {
 }
 
 #[test]
-fn swappiness_and_oom_killer() {
+fn swappiness_and_oom_killer_are_set_on_v1_and_warn_on_v2() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
     let json = r#"{"memory":{"swappiness":30,"disableOOMKiller":true}}"#;
@@ -129,7 +129,7 @@ fn swappiness_and_oom_killer() {
 }
 
 #[test]
-fn kernel_memory_is_a_warning() {
+fn kernel_memory_limit_is_a_warning() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
     let warnings = s.set(r#"{"memory":{"kernel":1048576,"kernelTCP":1048576}}"#).unwrap();

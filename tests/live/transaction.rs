@@ -37,7 +37,7 @@ fn without_memory(json: &str) -> String {
 }
 
 #[test]
-fn a_failed_set_changes_nothing() {
+fn failed_set_restores_the_old_values() {
     let s = Sandbox::empty(&without_memory(BEFORE));
     let before = values(&s);
     // A controller that is not there is refused before the first write; one that is fails late.
@@ -57,7 +57,7 @@ fn a_failed_set_changes_nothing() {
 }
 
 #[test]
-fn no_rollback_when_not_wanted() {
+fn failed_set_with_no_rollback_keeps_the_written_values() {
     need!(has("rdma", "rdma"), "no rdma controller, so no write that fails last");
     let s = Sandbox::empty(&without_memory(BEFORE));
     let mut config = config(&s.name, "{}");
@@ -69,7 +69,7 @@ fn no_rollback_when_not_wanted() {
 }
 
 #[test]
-fn two_handles_end_in_one_of_the_two_results() {
+fn concurrent_sets_never_mix_their_values() {
     let s = Sandbox::empty(&without_memory(BEFORE));
     let settings = [
         r#"{"cpu":{"shares":1000,"quota":10000,"period":20000},"pids":{"limit":1000}}"#,
@@ -117,7 +117,7 @@ fn two_handles_end_in_one_of_the_two_results() {
 
 /// Two that each say half of a knob: both halves are in force, whoever was first.
 #[test]
-fn two_handles_with_half_a_knob_each() {
+fn concurrent_sets_of_quota_and_period_both_take_effect() {
     let s = Sandbox::empty("{}");
     for _ in 0..ROUNDS {
         s.set(r#"{"cpu":{"quota":30000,"period":50000}}"#).unwrap();
@@ -145,7 +145,7 @@ fn two_handles_with_half_a_knob_each() {
 
 /// What cannot be put back is said: nobody knows what an unknown file of many lines was like.
 #[test]
-fn what_could_not_be_restored_is_said() {
+fn error_names_values_that_could_not_be_restored() {
     need!(unified(), "v1 has no file of ours whose old value cannot be told");
     let s = Sandbox::empty("{}");
     // Keys in order of name: the first is told what to do and has no value, the second is refused.

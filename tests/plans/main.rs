@@ -226,27 +226,27 @@ fn without_enable(plan: katacg::Result<Plan>, host: &Host) -> katacg::Result<Pla
 }
 
 #[test]
-fn cpu() {
+fn cpu_plans_match_the_table() {
     set_table("cpu");
 }
 
 #[test]
-fn memory() {
+fn memory_plans_match_the_table() {
     set_table("memory");
 }
 
 #[test]
-fn io() {
+fn io_plans_match_the_table() {
     set_table("io");
 }
 
 #[test]
-fn the_others_and_their_order() {
+fn other_plans_and_the_order_of_resources_match_the_table() {
     set_table("other");
 }
 
 #[test]
-fn apply() {
+fn apply_plans_match_the_table() {
     table("apply", |case, layout| {
         let host = host(layout);
         let resources = parse::resources(case["own"].to_string().as_bytes()).unwrap();
@@ -260,7 +260,7 @@ fn apply() {
 
 /// An Android-like v1 cpuset mount.
 #[test]
-fn a_cpuset_mounted_without_its_prefix() {
+fn noprefix_cpuset_mount_gets_file_names_without_the_prefix() {
     let host = Host::parse(Sources {
         mountinfo: b"36 30 0:32 / /dev/cpuset rw - cgroup none rw,cpuset,noprefix\n",
         cgroup: b"1:cpuset:/\n",
@@ -280,7 +280,7 @@ fn a_cpuset_mounted_without_its_prefix() {
 
 /// What `katacg_subsystems` calls the named hierarchy is taken back, from lists and from saved paths.
 #[test]
-fn systemd_is_a_name_of_the_named_hierarchy() {
+fn subsystem_systemd_means_the_named_hierarchy() {
     for layout in ["legacy", "hybrid"] {
         let subsystems = ["systemd", "cpu"].map(str::to_owned).to_vec();
         let made = manager(host(layout), Config { subsystems, ..Config::default() }).unwrap();
@@ -297,7 +297,7 @@ fn systemd_is_a_name_of_the_named_hierarchy() {
 
 /// Saved by another library, or by this one: resources mean the same as they do elsewhere.
 #[test]
-fn resources_of_a_state() {
+fn loaded_state_keeps_the_meaning_of_its_resources() {
     let state = r#"{"version":1,"driver":"cgroupfs","path":"/x",
         "resources":{"pids":{},"memory":{"limit":5,"swappiness":-1}}}"#;
     let host = host("legacy");
@@ -309,7 +309,7 @@ fn resources_of_a_state() {
 
 /// They say where a write goes, under which controller, and all that the executor will do with it.
 #[test]
-fn the_printed_forms() {
+fn printed_plans_show_place_value_and_handling_of_each_step() {
     let json = br#"{"cpu":{"shares":7,"quota":5,"period":6,"burst":0},"blockIO":{"weight":100},
                     "memory":{"limit":9,"swap":12,"checkBeforeUpdate":true},
                     "unified":{"io.max":"8:0 rbps=1\n"}}"#;

@@ -174,7 +174,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn planning_never_panics_and_is_the_same_each_time(json in resources()) {
+    fn planning_random_resources_never_panics_and_is_repeatable(json in resources()) {
         check_plans(&json);
         for (key, part) in json.as_object().unwrap() {
             check_plans(&serde_json::json!({key: part}));
@@ -183,7 +183,7 @@ proptest! {
 }
 
 #[test]
-fn the_random_resources_are_not_all_refused() {
+fn random_resources_include_acceptable_ones() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let tree = || resources().new_tree(&mut runner).unwrap().current();

@@ -34,7 +34,7 @@ fn resources(case: &Value, key: &str) -> oci_spec::runtime::LinuxResources {
 }
 
 #[test]
-fn systemd() {
+fn systemd_plans_match_the_table() {
     table("systemd", |case, layout| {
         let host = host(layout);
         let version = case.get("version").map_or(257, |v| v.as_u64().unwrap());
@@ -66,7 +66,7 @@ fn systemd() {
 /// A system container's systemd takes them and can do nothing with them; the host's, for who is only
 /// in a namespace, can.
 #[test]
-fn device_rules_in_a_user_namespace() {
+fn device_rules_in_a_user_namespace_warn_or_fail_in_strict_mode() {
     let mut host = host("unified");
     (host.rootless, host.in_user_namespace) = (true, true);
     for strict in [false, true] {

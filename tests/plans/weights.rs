@@ -22,7 +22,7 @@ fn log2(value: u64) -> u128 {
 /// The smallest weight w with 10^((l-1)(l+126)/612) <= w, for l = log2(shares): which is
 /// (l-1)(l+126) * log2(10) <= 612 * log2(w). (l² + 125l)/612 - 7/34 is the same exponent.
 #[test]
-fn every_weight() {
+fn cpu_weight_follows_the_curve_for_every_shares_value() {
     const ONE: u128 = 1 << 48;
     for (shares, weight) in [(0, 0), (1, 1), (2, 1), (1024, 100), (2000, 170), (262_144, 10_000)] {
         assert_eq!(weight_from_shares(shares), weight, "{shares}");
@@ -52,7 +52,7 @@ fn every_weight() {
 }
 
 #[test]
-fn every_io_weight() {
+fn io_weight_is_the_scaled_blkio_weight_for_every_value() {
     for (weight, wanted) in [(0, 0), (10, 1), (11, 11), (100, 910), (500, 4950), (1000, 10_000)] {
         assert_eq!(weight_from_blkio(weight), wanted, "{weight}");
     }

@@ -73,7 +73,7 @@ impl Drop for Opener {
 
 /// runc#3708: what was allowed is allowed after a reload.
 #[test]
-fn what_a_process_inside_can_open() {
+fn device_rules_hold_after_each_set_and_reload() {
     need_systemd!();
     need!(root(), "a user's systemd has no say about devices");
     let mut s = Sandbox::planned(NULL_AND_RANDOM);
@@ -109,7 +109,7 @@ fn what_a_process_inside_can_open() {
 
 /// A set that fails after the device rules were told puts them back.
 #[test]
-fn rules_of_a_set_that_fails() {
+fn failed_set_restores_the_device_rules() {
     need_systemd!();
     need!(root(), "a user's systemd has no say about devices");
     need!(has("hugetlb", "hugetlb"), "no write that fails last");
@@ -129,7 +129,7 @@ fn rules_of_a_set_that_fails() {
 
 /// Before such a set there were no rules, or others than this manager knows of: those come back.
 #[test]
-fn rules_that_others_told() {
+fn failed_set_restores_device_rules_that_another_program_set() {
     need_systemd!();
     need!(root(), "a user's systemd has no say about devices");
     need!(has("hugetlb", "hugetlb"), "no write that fails last");
@@ -158,7 +158,7 @@ fn rules_that_others_told() {
 
 /// A device that is allowed before and after can be opened meanwhile: v1 is frozen for that.
 #[test]
-fn nothing_is_lost_while_rules_change() {
+fn allowed_device_stays_accessible_while_rules_change() {
     need_systemd!();
     need!(root(), "a user's systemd has no say about devices");
     let mut s = Sandbox::planned(NULL_AND_RANDOM);
@@ -181,7 +181,7 @@ fn nothing_is_lost_while_rules_change() {
 }
 
 #[test]
-fn a_frozen_scope_stays_frozen_while_rules_change() {
+fn frozen_scope_stays_frozen_while_rules_change() {
     need_systemd!();
     need!(root(), "a user's systemd has no say about devices");
     let mut s = Sandbox::new(NULL_AND_RANDOM);
@@ -197,7 +197,7 @@ fn a_frozen_scope_stays_frozen_while_rules_change() {
 
 /// What cannot be frozen is not changed.
 #[test]
-fn a_freeze_that_fails_ends_the_set() {
+fn failed_freeze_ends_the_set_before_any_change() {
     need_systemd!();
     need!(!unified(), "only v1 is frozen while device rules change");
     let mut s = Sandbox::new(NULL_AND_RANDOM);
@@ -215,7 +215,7 @@ fn a_freeze_that_fails_ends_the_set() {
 }
 
 #[test]
-fn a_rule_that_systemd_has_no_words_for() {
+fn set_refuses_device_rules_that_systemd_cannot_express() {
     need_systemd!();
     need!(root(), "a user's systemd has no say about devices");
     let mut s = Sandbox::planned("{}");

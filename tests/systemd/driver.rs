@@ -18,7 +18,7 @@ fn manager(driver: Driver, path: &str) -> Result<Manager> {
 }
 
 #[test]
-fn which_driver() {
+fn driver_follows_from_option_and_path() {
     need_systemd!();
     use Driver::{Auto, AutoK0, Cgroupfs, Systemd};
     let none: Option<&str> = None;
@@ -44,7 +44,7 @@ fn which_driver() {
 }
 
 #[test]
-fn a_state_goes_on_with_its_own_driver_alone() {
+fn load_refuses_a_state_whose_path_is_of_the_other_driver() {
     need_systemd!();
     for (path, other) in [("a.slice:p:x", "/a/b"), ("/a/b", "a.slice:p:x")] {
         let state = manager(Driver::Auto, path).unwrap().state().unwrap();
@@ -62,7 +62,7 @@ fn a_state_goes_on_with_its_own_driver_alone() {
 
 /// kata runtime#2182, #2818: what K0 took for a directory is removed as one, and is no unit.
 #[test]
-fn a_directory_with_the_name_of_a_unit() {
+fn destroy_removes_a_directory_named_like_a_unit() {
     need_systemd!();
     need!(root(), "without root nothing can be made at the hierarchies' root");
     let name = format!("katacg-{}.slice:p:x", name());
@@ -95,7 +95,7 @@ pub fn goes_on() {
 }
 
 #[test]
-fn one_process_makes_it_and_another_goes_on() {
+fn loaded_state_controls_a_unit_that_another_process_created() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20},"cpu":{"shares":2000}}"#);
     let file = std::env::temp_dir().join(&s.unit);

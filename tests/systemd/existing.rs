@@ -8,7 +8,7 @@ use crate::fixture::*;
 use crate::helper;
 
 #[test]
-fn what_is_there_is_joined_and_nothing_else() {
+fn existing_flag_joins_a_unit_and_fails_when_there_is_none() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     let mut config = s.manager.config().clone();
@@ -25,7 +25,7 @@ fn what_is_there_is_joined_and_nothing_else() {
 /// A scope ends by itself, and leaves what systemd does not know of: whoever cleans up later joins
 /// that and no more.
 #[test]
-fn what_is_left_of_a_unit_that_is_gone() {
+fn existing_flag_joins_and_removes_directories_of_an_ended_unit() {
     need_systemd!();
     need!(!unified(), "systemd leaves nothing there");
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
@@ -53,7 +53,7 @@ pub fn blind() {
 
 /// StopUnit kills; who sees no process because of a namespace must not send it.
 #[test]
-fn a_unit_that_cannot_be_seen_is_not_stopped() {
+fn destroy_does_not_stop_a_unit_outside_the_cgroup_namespace() {
     need_systemd!();
     need!(root() && unified(), "only root has a cgroup namespace, and mounts that show it");
     let name = name();
@@ -76,7 +76,7 @@ fn a_unit_that_cannot_be_seen_is_not_stopped() {
 
 /// A cgroup2 mount beside v1 that systemd knows nothing of, as Cilium makes one.
 #[test]
-fn a_cgroup2_mount_of_somebody_elses() {
+fn unit_also_uses_a_cgroup2_mount_that_systemd_does_not_know() {
     need_systemd!();
     let legacy = Host::read().unwrap().layout == Layout::Legacy;
     need!(legacy, "systemd has the cgroup2 mount here");

@@ -95,7 +95,7 @@ fn assert_inside(s: &Sandbox, pid: i32, below: &str) {
 }
 
 #[test]
-fn the_whole_life_of_a_scope() {
+fn scope_has_the_expected_properties_and_files_after_each_call() {
     need_systemd!();
     let (first, then) = (available(FIRST), available(THEN));
     let mut s = Sandbox::planned(&first);
@@ -179,7 +179,7 @@ fn the_whole_life_of_a_scope() {
 }
 
 #[test]
-fn a_process_inside_keeps_the_unit() {
+fn destroy_keeps_a_unit_with_a_process_inside() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":9}}"#);
     let error = s.manager.destroy().unwrap_err();
@@ -192,7 +192,7 @@ fn a_process_inside_keeps_the_unit() {
 }
 
 #[test]
-fn threads_of_a_scope() {
+fn add_moves_threads_of_a_scope_into_a_subcgroup() {
     need_systemd!();
     let mut s = Sandbox::planned(r#"{"pids":{"limit":50}}"#);
     let pid = s.spawn(&mut crate::helper::command("threads"));
@@ -215,7 +215,7 @@ fn threads_of_a_scope() {
 
 /// runc#2356: an exec into a scope whose processes are in leaves.
 #[test]
-fn a_scope_that_is_no_leaf() {
+fn add_to_a_scope_that_is_no_leaf_advises_using_a_leaf() {
     need_systemd!();
     need!(unified(), "cgroup v1 has processes anywhere");
     let mut s = Sandbox::planned(r#"{"pids":{"limit":50}}"#);

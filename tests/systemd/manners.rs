@@ -61,7 +61,7 @@ pub fn alone() {
 }
 
 #[test]
-fn nothing_is_left_in_the_callers_process() {
+fn driver_leaves_threads_signals_and_descriptors_unchanged() {
     need_systemd!();
     crate::helper::run(crate::helper::command("manners"));
 }

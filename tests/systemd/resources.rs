@@ -149,7 +149,7 @@ macro_rules! rows {
         )*
 
         #[test]
-        fn every_row_has_a_test() {
+        fn every_row_of_the_table_has_a_test() {
             let table: Vec<Value> = serde_json::from_str(include_str!("resources.json")).unwrap();
             let names: Vec<&str> = table.iter().map(|row| row["name"].as_str().unwrap()).collect();
             assert_eq!(names, [$(stringify!($name)),*]);
@@ -158,10 +158,10 @@ macro_rules! rows {
 }
 
 rows! {
-    cpu_shares cpu_quota cpu_quota_lifted cpu_quota_below_the_period_of_before cpu_burst cpu_idle
-    cpu_idle_no_more cpuset_first_cpu cpuset_second_cpu memory_limit memory_lifted
-    memory_reservation memory_swap memory_of_v1 pids io_weight io_weight_of_a_device io_throttles
+    cpu_shares cpu_quota cpu_quota_lifted cpu_quota_below_the_old_period cpu_burst cpu_idle
+    cpu_idle_ended cpuset_first_cpu cpuset_second_cpu memory_limit memory_limit_lifted
+    memory_reservation memory_swap memory_swappiness_and_oom_killer pids io_weight io_weight_of_a_device io_throttles
     huge_pages network unified_cpu_max unified_cpu_weight unified_cpu_idle
-    unified_cpu_idle_no_more unified_cpuset unified_memory unified_memory_oom_group unified_pids
-    unified_io_weight unified_io_max unified_hugetlb unified_of_no_controller
+    unified_cpu_idle_ended unified_cpuset unified_memory unified_memory_oom_group unified_pids
+    unified_io_weight unified_io_max unified_hugetlb unified_core_files
 }

@@ -136,14 +136,14 @@ fn between_any_two_calls(what: &str, disturb: impl Fn()) {
 }
 
 #[test]
-fn daemon_reload() {
+fn units_survive_a_daemon_reload_between_any_two_calls() {
     need_systemd!();
     between_any_two_calls("daemon-reload", reload);
 }
 
 /// runc#3476: the connection was the old bus's. And systemd's own, when it is re-executed.
 #[test]
-fn daemon_reexec_and_a_restart_of_the_bus() {
+fn units_survive_a_reexec_and_a_bus_restart_between_any_two_calls() {
     need_systemd!(alone);
     between_any_two_calls("daemon-reexec", || drop(systemctl(&["daemon-reexec"])));
     between_any_two_calls("restart of dbus", || drop(systemctl(&["restart", "dbus"])));
@@ -181,7 +181,7 @@ fn calls_meanwhile() {
 
 /// A frozen scope stays frozen, and so does what it holds.
 #[test]
-fn frozen_through_a_reload() {
+fn frozen_scope_stays_frozen_through_a_reload_and_a_set() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     s.manager.freeze(std::time::Duration::from_secs(10)).unwrap();

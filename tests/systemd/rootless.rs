@@ -16,7 +16,7 @@ fn on(bus: Bus, address: Option<&str>) -> SystemdConfig {
 }
 
 #[test]
-fn a_users_systemd_on_v1() {
+fn user_bus_on_v1_is_unsupported() {
     need!(running(), "no systemd runs here");
     need!(!unified(), "only v1 is refused");
     let config = Config { systemd: on(Bus::User, None), ..config(":p:x", "{}") };
@@ -36,7 +36,7 @@ const NOT_DELEGATED: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn what_is_not_delegated_is_named() {
+fn missing_delegated_controller_is_named_and_changes_nothing() {
     need_systemd!();
     need!(!root(), "root has all controllers");
     for (controller, json) in NOT_DELEGATED {
@@ -63,7 +63,7 @@ fn what_is_not_delegated_is_named() {
 
 /// A user's systemd takes device rules and does nothing with them.
 #[test]
-fn device_rules() {
+fn user_bus_warns_that_device_rules_are_not_applied() {
     need_systemd!();
     need!(!root(), "root's are in force");
     let rules = r#"{"devices":[{"allow":false,"access":"rwm"}]}"#;
@@ -94,7 +94,7 @@ pub fn in_a_user_namespace() {
 }
 
 #[test]
-fn in_a_user_namespace_of_ones_own() {
+fn life_cycle_works_in_a_user_namespace() {
     need_systemd!();
     let helper = crate::helper::command("user-namespace");
     let mut unshare = Command::new("unshare");
@@ -127,7 +127,7 @@ pub fn in_a_pid_namespace() {
 /// systemd moves processes by number, which only it and its namespace have in common with us: it is
 /// not asked for one of another namespace.
 #[test]
-fn in_a_pid_namespace_of_ones_own() {
+fn add_refuses_a_process_of_another_pid_namespace() {
     need_systemd!();
     need!(!root(), "root writes the number itself, and the kernel knows whose it is");
     let name = name();
@@ -149,7 +149,7 @@ fn in_a_pid_namespace_of_ones_own() {
 
 /// Units of the one, and the version of the other.
 #[test]
-fn both_buses_in_one_process() {
+fn one_process_can_use_the_system_and_the_user_bus() {
     need_systemd!();
     need!(!root(), "the user's bus lets nobody else in");
     let system = Systemd::new(Bus::System, None);
@@ -178,7 +178,7 @@ fn both_buses_in_one_process() {
 
 /// Root at a user's bus: a clear error, and no hang.
 #[test]
-fn root_at_a_users_bus() {
+fn root_at_the_bus_of_a_user_gets_a_clear_error() {
     need_systemd!();
     need!(root() && unified(), "only root is refused there, and v1 has no user's systemd");
     let address = "unix:path=/run/user/1000/bus";
@@ -244,7 +244,7 @@ pub fn delegated() {
 }
 
 #[test]
-fn the_cgroupfs_driver_in_a_delegated_scope() {
+fn cgroupfs_driver_works_below_a_delegated_scope() {
     need_systemd!();
     need!(!root(), "root needs no delegation");
     let helper = crate::helper::command("delegated");

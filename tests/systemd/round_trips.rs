@@ -134,7 +134,7 @@ fn message(said: &mut Vec<u8>) -> Option<String> {
 const START: [&str; 3] = ["AddMatch", "StartTransientUnit", "RemoveMatch!"];
 
 #[test]
-fn the_life_of_a_scope() {
+fn scope_life_cycle_sends_only_the_needed_calls() {
     need_systemd!();
     let between = Between::new();
     let shared = Arc::new(Shared::read().unwrap());
@@ -184,7 +184,7 @@ fn the_life_of_a_scope() {
 }
 
 #[test]
-fn the_life_of_a_slice() {
+fn slice_life_cycle_sends_only_the_needed_calls() {
     need_systemd!();
     let between = Between::new();
     let unit = format!("katacg{}.slice", name());
@@ -206,7 +206,7 @@ fn the_life_of_a_slice() {
 /// v1 freezes while device rules change; a systemd that does not answer gets three seconds, undoing
 /// included.
 #[test]
-fn nobody_is_frozen_for_long() {
+fn silent_systemd_leaves_v1_processes_frozen_for_at_most_three_seconds() {
     need_systemd!();
     need!(root() && !unified(), "only v1 freezes for device rules");
     let between = Between::new();

@@ -12,7 +12,7 @@ fn slice(json: &str) -> (Sandbox, String) {
 }
 
 #[test]
-fn a_slice_is_made_for_nobody_as_often_as_one_likes() {
+fn apply_creates_and_updates_a_slice_without_a_process() {
     need_systemd!();
     let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
     s.manager.apply(NOBODY, true).unwrap();
@@ -34,7 +34,7 @@ fn a_slice_is_made_for_nobody_as_often_as_one_likes() {
 
 /// runc#3084, kata runtime#1521: a quota of parent and child, lowered and raised.
 #[test]
-fn nested_slices_and_a_scope_in_them() {
+fn nested_slices_and_their_scope_keep_their_own_limits() {
     need_systemd!();
     let (mut outer, name) = slice(r#"{"pids":{"limit":90},"cpu":{"shares":2000}}"#);
     outer.manager.apply(NOBODY, true).unwrap();
@@ -81,7 +81,7 @@ fn nested_slices_and_a_scope_in_them() {
 
 /// systemd puts no processes into a slice; whoever wants to has a leaf of it.
 #[test]
-fn a_process_in_a_slice() {
+fn apply_and_add_move_processes_into_a_slice() {
     need_systemd!();
     let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
     let pid = s.child();
@@ -96,7 +96,7 @@ fn a_process_in_a_slice() {
 
 /// One that is there gets the limits, then the process; when that cannot be moved, the old limits.
 #[test]
-fn who_cannot_enter_a_slice_changes_nothing() {
+fn apply_of_an_unmovable_process_restores_the_limits_of_a_slice() {
     need_systemd!();
     need!(root(), "only root may try to move the kernel's own");
     let name = std::fs::read_to_string("/proc/2/comm").unwrap_or_default();
@@ -120,7 +120,7 @@ fn who_cannot_enter_a_slice_changes_nothing() {
 
 /// systemd made it, for what is in it; what systemd does not manage is made all the same.
 #[test]
-fn a_slice_that_is_there_for_somebody_else() {
+fn apply_completes_a_slice_that_systemd_created_for_a_scope() {
     need_systemd!();
     let (mut outer, name) = slice(r#"{"pids":{"limit":90}}"#);
     let mut scope = Sandbox::with(
@@ -141,7 +141,7 @@ fn a_slice_that_is_there_for_somebody_else() {
 
 /// A unit file makes it exist before anybody has started it.
 #[test]
-fn a_slice_with_a_unit_file() {
+fn apply_starts_a_slice_that_has_a_unit_file() {
     need_systemd!();
     let (mut s, name) = slice(r#"{"pids":{"limit":20}}"#);
     let at = match root() {
@@ -162,7 +162,7 @@ fn a_slice_with_a_unit_file() {
 
 /// Each of them finds it, whoever was the first.
 #[test]
-fn a_slice_that_many_make_at_once() {
+fn concurrent_applies_of_one_slice_all_succeed() {
     need_systemd!();
     let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
     let one = || {

@@ -65,7 +65,7 @@ fn failing() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_set_that_fails_in_a_file_changes_nothing() {
+fn failed_file_write_restores_properties_and_files() {
     need_systemd!();
     let mut s = Sandbox::new(&available(BEFORE));
     let wanted = facts();
@@ -87,7 +87,7 @@ fn a_set_that_fails_in_a_file_changes_nothing() {
 
 /// The kernel lets nobody empty the cpuset of a cgroup with processes: all CPUs it has then.
 #[test]
-fn a_cpuset_of_a_set_that_fails() {
+fn failed_set_restores_the_cpuset() {
     need_systemd!();
     need!(
         has("cpuset", "cpuset") && has("hugetlb", "hugetlb"),
@@ -111,7 +111,7 @@ fn a_cpuset_of_a_set_that_fails() {
 
 /// Whatever the kernel says of an idle cgroup's weight (0, and 1 since Linux 6.12).
 #[test]
-fn an_idle_cgroup_of_a_set_that_fails() {
+fn failed_set_keeps_an_idle_cgroup_idle() {
     need_systemd!();
     need!(unified() && version() >= 252, "idle is cgroup v2's, and systemd's since 252");
     let mut s = Sandbox::new(r#"{"cpu":{"idle":1}}"#);
@@ -145,14 +145,14 @@ pub fn without_descriptors() {
 }
 
 #[test]
-fn a_set_without_descriptors() {
+fn set_without_free_descriptors_changes_nothing() {
     need_systemd!();
     crate::helper::run(crate::helper::command("without-descriptors"));
 }
 
 /// systemd adds to the weights of devices that a unit has; one that is new is taken away again.
 #[test]
-fn a_weight_of_a_device_of_a_set_that_fails() {
+fn failed_set_restores_the_weights_of_devices() {
     need_systemd!();
     need!(root() && unified() && has("-", "io"), "only a unified host's root has BFQ's property");
     std::fs::write("/sys/block/loop0/queue/scheduler", "bfq").unwrap();
@@ -174,7 +174,7 @@ fn a_weight_of_a_device_of_a_set_that_fails() {
 
 /// What systemd refuses is refused before any file is written.
 #[test]
-fn a_set_that_systemd_refuses_changes_nothing() {
+fn set_refused_by_systemd_changes_nothing() {
     need_systemd!();
     need!(unified(), "v1's properties are checked before they are sent");
     let mut s = Sandbox::new(&available(BEFORE));
@@ -185,7 +185,7 @@ fn a_set_that_systemd_refuses_changes_nothing() {
 }
 
 #[test]
-fn no_rollback_when_not_wanted() {
+fn failed_set_with_no_rollback_keeps_the_written_values() {
     need_systemd!();
     need!(unified() || has("hugetlb", "hugetlb"), "no write that fails last");
     let mut s = Sandbox::changed(&available(BEFORE), |config| {
@@ -201,7 +201,7 @@ fn no_rollback_when_not_wanted() {
 /// The unit was started, and then a file failed: the process is where it was, alive, and the
 /// unit gone.
 #[test]
-fn an_apply_that_fails_after_the_start() {
+fn failed_apply_stops_the_unit_and_returns_the_process() {
     need_systemd!();
     for (what, json) in failing().into_iter().take(1) {
         let mut s = Sandbox::planned(&json);
@@ -226,7 +226,7 @@ fn an_apply_that_fails_after_the_start() {
 
 /// runc#3509: a limit below what is in use.
 #[test]
-fn memory_below_use() {
+fn memory_limit_below_usage_is_refused_and_kills_no_process() {
     need_systemd!();
     need!(has("memory", "memory"), "no memory controller");
     let mut s = Sandbox::planned(r#"{"memory":{"limit":268435456}}"#);

@@ -14,7 +14,7 @@ fn annotated(annotations: &[(&str, &str)]) -> SystemdConfig {
 }
 
 #[test]
-fn properties_of_the_users_own() {
+fn annotations_become_properties_of_the_unit() {
     need_systemd!();
     let mut s = Sandbox::changed("{}", |config| {
         config.systemd = annotated(&[
@@ -39,7 +39,7 @@ fn properties_of_the_users_own() {
 }
 
 #[test]
-fn a_property_that_systemd_does_not_know() {
+fn unknown_property_fails_apply_and_moves_no_process() {
     need_systemd!();
     let mut s = Sandbox::changed("{}", |config| {
         config.systemd = annotated(&[("org.systemd.property.NoSuchThing", "true")]);
@@ -54,7 +54,7 @@ fn a_property_that_systemd_does_not_know() {
 
 /// A cgroup for somebody: the directory and the files that a delegate writes are theirs.
 #[test]
-fn an_owner() {
+fn delegated_unit_belongs_to_its_owner() {
     need_systemd!();
     need!(root() && unified(), "only root gives a cgroup away, and only cgroup2 is safe to give");
     let mut s = Sandbox::changed(r#"{"pids":{"limit":20}}"#, |config| {
@@ -73,7 +73,7 @@ fn an_owner() {
 }
 
 #[test]
-fn a_unit_that_is_in_use_stays_as_it_is() {
+fn apply_to_an_active_scope_is_busy_and_changes_nothing() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     let inside = s.manager.pids().unwrap();
@@ -96,7 +96,7 @@ fn config_of(s: &Sandbox, json: &str) -> Config {
 
 /// runc#3780: a unit that failed keeps its name until it is reset.
 #[test]
-fn a_unit_that_failed_is_no_obstacle() {
+fn apply_resets_a_failed_unit_of_the_same_name() {
     need_systemd!();
     let mut s = Sandbox::planned(r#"{"pids":{"limit":20}}"#);
     let user: &[&str] = if root() { &[] } else { &["--user"] };
@@ -116,7 +116,7 @@ fn a_unit_that_failed_is_no_obstacle() {
 }
 
 #[test]
-fn a_unit_of_ours_that_failed_is_destroyed() {
+fn destroy_removes_a_unit_that_failed() {
     need_systemd!();
     let mut s = Sandbox::changed(r#"{"pids":{"limit":20}}"#, |config| {
         // Long enough for the start of a slow machine.
@@ -132,7 +132,7 @@ fn a_unit_of_ours_that_failed_is_destroyed() {
 
 /// The OOM killer takes one process; the unit, which is delegated, goes on with the others.
 #[test]
-fn the_oom_killer_is_counted() {
+fn oom_kill_is_counted_and_the_unit_stays_active() {
     need_systemd!();
     need!(has("memory", "memory"), "no memory controller");
     let mut s = Sandbox::new(r#"{"memory":{"limit":16777216,"swap":16777216}}"#);
@@ -149,7 +149,7 @@ fn the_oom_killer_is_counted() {
 
 /// At any change of a unit systemd writes all that it knows of, as it knows it.
 #[test]
-fn a_change_leaves_what_systemd_was_never_told() {
+fn set_keeps_values_that_systemd_has_no_property_for() {
     need_systemd!();
     need!(unified(), "v1 has no unified map");
     let mut s = Sandbox::new(r#"{"unified":{"cpu.weight.nice":"-5","memory.oom.group":"1"}}"#);
@@ -163,7 +163,7 @@ fn a_change_leaves_what_systemd_was_never_told() {
 }
 
 #[test]
-fn a_unit_that_systemd_collected() {
+fn collected_unit_is_deleted_and_its_name_can_be_used_again() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     s.end_children();
@@ -178,7 +178,7 @@ fn a_unit_that_systemd_collected() {
 }
 
 #[test]
-fn before_the_start_there_is_nothing_to_set() {
+fn calls_before_apply_report_deleted() {
     need_systemd!();
     let s = Sandbox::planned("{}");
     let error = s.set(r#"{"pids":{"limit":30}}"#).unwrap_err();
@@ -198,7 +198,7 @@ fn before_the_start_there_is_nothing_to_set() {
 /// systemd escapes a cgroup's name that looks like a file of the kernel's, and what looks so
 /// changed in 254.
 #[test]
-fn a_name_that_begins_like_a_file() {
+fn unit_named_like_an_interface_file_gets_an_escaped_directory() {
     need_systemd!();
     let name = name();
     for (prefix, wanted) in [("io.kata", version() >= 254), ("bpf", true), ("iox.kata", false)] {
@@ -217,7 +217,7 @@ fn a_name_that_begins_like_a_file() {
 /// That the process was inside before the call is no sign that the call made the unit: what lies in
 /// it stays.
 #[test]
-fn a_failed_start_of_who_is_inside() {
+fn failed_apply_of_a_process_inside_keeps_the_unit_and_its_directories() {
     need_systemd!();
     let mut s = Sandbox::planned(r#"{"pids":{"limit":20}}"#);
     let pid = s.start();
@@ -233,7 +233,7 @@ fn a_failed_start_of_who_is_inside() {
 
 /// v1: what a process needs to enter is written before it does, whether or not limits are.
 #[test]
-fn a_cpuset_without_a_set() {
+fn apply_without_set_fills_the_v1_cpuset() {
     need_systemd!();
     need!(!unified() && has("cpuset", "-"), "v1's cpuset alone must be filled before");
     let mut s = Sandbox::planned(r#"{"cpu":{"cpus":"1"},"pids":{"limit":20}}"#);
