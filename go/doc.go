@@ -11,7 +11,8 @@
 //
 // # Life cycle
 //
-// This program gives a process at most 64 tasks and 256 MiB of memory, and cleans up behind it:
+// This code limits a process and its descendants to 64 tasks and 256 MiB of memory. At the end it
+// kills them and removes the cgroup:
 //
 //	host, err := katacg.OpenHost()
 //	if err != nil {

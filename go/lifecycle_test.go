@@ -42,7 +42,7 @@ func TestFreezeAndThawChangeTheState(t *testing.T) {
 		}
 		checkFreezer(t, m, katacg.FreezerThawed, "thawed")
 	}
-	// Whether it is in time or not: never half of it.
+	// A freeze that is in time leaves the cgroup frozen, and one that is late leaves it thawed.
 	for _, timeout := range []time.Duration{-time.Second, 0, time.Nanosecond} {
 		want, name := katacg.FreezerFrozen, "frozen"
 		if err := m.Freeze(timeout); errors.Is(err, katacg.ErrTimeout) {
@@ -71,7 +71,7 @@ func TestCallsWithoutACgroupReportDeleted(t *testing.T) {
 		"Freeze": m.Freeze(time.Second), "Thaw": m.Thaw(), "FreezerState": stateErr,
 		"Kill": m.Kill(syscall.SIGKILL), "OOMKills": oomErr, "OpenAttach": attachErr,
 	} {
-		// A host without that controller says so first.
+		// On a host without the memory controller, OOMKills reports the controller instead.
 		_, noMemory := host.Mountpoint("memory")
 		if name == "OOMKills" && noMemory != nil && errors.Is(err, katacg.ErrController) {
 			continue
@@ -130,7 +130,7 @@ func TestOOMKillsAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// It waits until it is inside; tail keeps all that it is given.
+	// The shell waits until it is inside the cgroup. tail keeps all of its input in memory.
 	command := exec.Command("sh", "-c",
 		"read go; head -c 268435456 /dev/zero | tail -c 268435456 >/dev/null")
 	stdin, err := command.StdinPipe()
@@ -157,7 +157,7 @@ func TestExistingJoinsOnlyExistingCgroups(t *testing.T) {
 		Flags: katacg.SkipDevices, Path: path + "/some", Existing: true,
 	}
 	if _, err := katacg.NewManager(host, nil, &options); !errors.Is(err, katacg.ErrDeleted) {
-		t.Errorf("nothing there: %v", err)
+		t.Errorf("without a cgroup: %v", err)
 	}
 	layout, err := host.Layout()
 	if err != nil {
@@ -179,7 +179,7 @@ func TestExistingJoinsOnlyExistingCgroups(t *testing.T) {
 	}
 }
 
-// The two calls of Kata's flows.
+// Kata creates a cgroup with NewCgroup and finds it again with LoadCgroup.
 func TestNewCgroupAndLoadCgroupShareACgroup(t *testing.T) {
 	host, _, path := box(t)
 	path += "/flow"
@@ -253,7 +253,7 @@ func TestNameIsUsedWithoutAPath(t *testing.T) {
 	}
 }
 
-// A Set whose last write the kernel refuses, with and without what was before being put back.
+// The kernel refuses the last write of the Set, because the device does not exist.
 func TestFailedSetRestoresOldValuesUnlessNoRollback(t *testing.T) {
 	host, m, path := box(t)
 	if err := m.Set([]byte(`{"pids":{"limit":11}}`)); err != nil {

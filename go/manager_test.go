@@ -22,7 +22,8 @@ import (
 
 func TestPlanListsStepsAsTextAndJSON(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
-	m := newManager(t, host, `{"cgroupsPath":"/pod/box","resources":`+resources+`}`, katacg.ManagerOptions{})
+	spec := `{"cgroupsPath":"/pod/box","resources":` + resources + `}`
+	m := newManager(t, host, spec, katacg.ManagerOptions{})
 
 	text, err := m.Plan(nil, katacg.PlanText)
 	if err != nil {
@@ -53,7 +54,7 @@ func TestPlanListsStepsAsTextAndJSON(t *testing.T) {
 		t.Errorf("%s", doc)
 	}
 
-	// An empty slice is resources that are no JSON; nil is the manager's own.
+	// nil means the manager's own resources. An empty slice is malformed JSON.
 	if _, err := m.Plan([]byte{}, 0); !errors.Is(err, katacg.ErrJSON) {
 		t.Errorf("empty resources: %v", err)
 	}
@@ -206,7 +207,8 @@ func TestCallsAfterCloseFailWithErrClosed(t *testing.T) {
 
 func TestConcurrentCallsGiveTheSameResults(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
-	m := newManager(t, host, `{"cgroupsPath":"/x","resources":`+resources+`}`, katacg.ManagerOptions{})
+	spec := `{"cgroupsPath":"/x","resources":` + resources + `}`
+	m := newManager(t, host, spec, katacg.ManagerOptions{})
 	plan, err := m.Plan(nil, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +238,7 @@ func TestConcurrentCallsGiveTheSameResults(t *testing.T) {
 	group.Wait()
 }
 
-// Calls that race with Close give their result or os.ErrClosed; those after it the latter.
+// A call that races with Close succeeds or fails with os.ErrClosed. A later call fails with it.
 func TestCloseDuringCallsIsSafe(t *testing.T) {
 	for range 20 {
 		host := parseHost(t, unifiedMountinfo, unifiedCgroup)
@@ -267,7 +269,7 @@ func TestCloseDuringCallsIsSafe(t *testing.T) {
 	}
 }
 
-// Moves in both directions, with handles being closed in between: nobody waits for ever.
+// Goroutines move in both directions, and close the handles in between.
 func TestOppositeMovesDoNotDeadlock(t *testing.T) {
 	host := parseHost(t, legacyMountinfo, legacyCgroup)
 	skip := katacg.ManagerOptions{Flags: katacg.SkipDevices}
@@ -284,9 +286,9 @@ func TestOppositeMovesDoNotDeadlock(t *testing.T) {
 					from, to = b, a
 				}
 				for range 20 {
-					// Neither is on this host's disk.
+					// The paths of both managers do not exist on this host.
 					if _, err := from.MoveTo(to); err == nil {
-						t.Error("moved")
+						t.Error("a move between missing cgroups succeeded")
 					}
 				}
 				from.Close()
@@ -296,7 +298,7 @@ func TestOppositeMovesDoNotDeadlock(t *testing.T) {
 	}
 }
 
-// Handles that nobody closes are freed: seen by the descriptors that they hold.
+// The number of open descriptors shows how many handles are left.
 func TestUnreachableHandlesAreFreed(t *testing.T) {
 	host, err := katacg.OpenHost()
 	if errors.Is(err, katacg.ErrNotMounted) {
@@ -312,7 +314,7 @@ func TestUnreachableHandlesAreFreed(t *testing.T) {
 		abandonManager(t)
 	}
 	if now := descriptors(t); now < before+handles/2 {
-		// A collection may have been quick, but not for this many.
+		// The garbage collector may already have freed some handles, but not half of them.
 		t.Fatalf("%d descriptors before, %d with %d managers", before, now, handles)
 	}
 	deadline := time.Now().Add(10 * time.Second)
