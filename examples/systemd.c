@@ -98,8 +98,7 @@ static void show(void) {
 }
 
 static int without_systemd(const char *spec, size_t len, struct katacg_manager_opts *opts) {
-    printf("cannot start a unit here: %s\n\nthe plan for systemd 252 on this host:\n",
-           err.message);
+    printf("cannot start a unit here: %s\n\nthe plan for systemd 252 on this host:\n", err.message);
     katacg_manager_free(manager);
     manager = NULL;
     opts->bus = KATACG_BUS_SYSTEM;
