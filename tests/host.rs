@@ -1,4 +1,4 @@
-//! What a host's mounts mean, for hosts of every kind.
+//! Parses the mounts of hosts of every kind.
 
 use katacg::host::{Host, Layout, Sources, Version};
 use katacg::Code;
@@ -12,7 +12,8 @@ const V1: &str = "\
 37 30 0:33 / /sys/fs/cgroup/memory rw shared:16 - cgroup cgroup rw,memory
 38 30 0:34 / /sys/fs/cgroup/devices rw shared:17 - cgroup cgroup rw,devices
 ";
-const OWN_V1: &str = "4:devices:/user.slice\n3:memory:/user.slice\n2:cpu,cpuacct:/user.slice\n1:name=systemd:/user.slice/session.scope\n";
+const OWN_V1: &str = "4:devices:/user.slice\n3:memory:/user.slice\n\
+                      2:cpu,cpuacct:/user.slice\n1:name=systemd:/user.slice/session.scope\n";
 
 fn host(mountinfo: &str, cgroup: &str) -> Host {
     parse(mountinfo.as_bytes(), cgroup, b"", 0).unwrap()
@@ -53,7 +54,7 @@ fn cgroup2_at_sys_fs_cgroup_is_unified_despite_a_v1_mount_elsewhere() {
     for text in [v2.to_owned(), format!("{net_cls}{v2}")] {
         let host = host(&text, "0::/init.scope\n");
         assert_eq!(host.layout, Layout::Unified);
-        assert_eq!(mount(&host, "cpu"), "/sys/fs/cgroup", "any controller is there");
+        assert_eq!(mount(&host, "cpu"), "/sys/fs/cgroup", "every controller is there");
         assert_eq!(mount(&host, ""), "/sys/fs/cgroup");
     }
 }
@@ -66,7 +67,8 @@ fn cgroup2_alone_is_unified_wherever_it_is_mounted() {
 
 #[test]
 fn mount_options_decide_the_controller_not_directory_names() {
-    let text = "36 30 0:32 / /cg/memory rw - cgroup cgroup rw,cpu\n37 30 0:33 / /cg/cpu rw - cgroup cgroup rw,memory\n";
+    let text = "36 30 0:32 / /cg/memory rw - cgroup cgroup rw,cpu\n\
+                37 30 0:33 / /cg/cpu rw - cgroup cgroup rw,memory\n";
     let host = host(text, "2:memory:/\n1:cpu:/\n");
     assert_eq!(mount(&host, "cpu"), "/cg/memory");
     assert_eq!(mount(&host, "memory"), "/cg/cpu");
@@ -76,7 +78,7 @@ fn mount_options_decide_the_controller_not_directory_names() {
 fn real_mount_is_preferred_to_lxcfs_and_bind_mounts() {
     let ahead = "\
 10 1 0:60 / /var/lib/lxcfs/cgroup/memory rw - fuse.lxcfs lxcfs rw,memory
-11 1 0:33 /docker/abc /var/lib/docker/overlay2/x/merged/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+11 1 0:33 /docker/abc /var/lib/docker/x/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
 12 1 0:33 / /srv/chroot/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
 ";
     let host = host(&format!("{ahead}{V1}"), OWN_V1);
@@ -85,7 +87,8 @@ fn real_mount_is_preferred_to_lxcfs_and_bind_mounts() {
 
 #[test]
 fn own_cgroup_is_relative_to_the_mount_root_of_a_container() {
-    // The mount shows the container's part only; /proc/self/cgroup names it from the host's root.
+    // The mount shows only the container's part of the hierarchy. /proc/self/cgroup has the path
+    // from the host's root.
     let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
     let host = host(text, "1:cpu:/docker/abc/nested\n");
     let cpu = host.hierarchy("cpu").unwrap();
@@ -118,7 +121,8 @@ fn mountinfo_escapes_are_decoded() {
 
 #[test]
 fn mount_options_other_than_controllers_are_ignored() {
-    let text = "36 30 0:32 / /cg/cpuset rw - cgroup cgroup rw,seclabel,cpuset,noprefix,clone_children,release_agent=/x\n";
+    let text = "36 30 0:32 / /cg/cpuset rw - cgroup cgroup \
+                rw,seclabel,cpuset,noprefix,clone_children,release_agent=/x\n";
     let host = host(text, "1:cpuset:/\n");
     assert_eq!(host.hierarchies[0].controllers, ["cpuset"]);
     assert!(host.hierarchies[0].noprefix);
@@ -182,7 +186,6 @@ fn mountpoint_keeps_bytes_that_are_not_utf8() {
     assert_eq!(host.hierarchies[0].mountpoint, b"/mnt/\xff/cpu");
 }
 
-/// The machine that this runs on agrees with itself.
 #[test]
 fn hierarchies_of_this_host_can_be_opened() {
     let host = Host::read().unwrap();

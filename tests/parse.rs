@@ -1,5 +1,5 @@
-//! JSON that is malformed, truncated, out of range, or not what it should be: an error with line
-//! and column, never a panic, never another meaning.
+//! Parses JSON that is malformed, truncated, out of range or of the wrong type. The result must be
+//! an error with line and column, never a panic and never another meaning.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ const RESOURCES: &str = r#"{
   "unknown": [null, {"x": [1.5, -2, "é"]}]
 }"#;
 
-/// What the OCI specification's numbers are: 1e0 is not one of them in Go either.
+/// Returns the resources with a valid number in place of 1e0, which Go refuses as an integer, too.
 fn valid() -> String {
     RESOURCES.replace("1e0", "1")
 }
@@ -112,7 +112,7 @@ fn json_that_is_no_object_is_refused() {
     check_error(&parse::spec(b"null").unwrap_err(), b"null");
 }
 
-/// An array is no object, although serde would take its elements in the order of the fields.
+/// serde would accept an array as an object, with its elements in the order of the fields.
 #[test]
 fn arrays_in_place_of_objects_are_refused() {
     let objects = [
@@ -158,7 +158,8 @@ fn values_of_wrong_range_or_type_are_refused() {
     }
     for input in [
         r#"{"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": -1}]}}"#,
-        r#"{"blockIO": {"weightDevice": [{"major": 9223372036854775808, "minor": 0, "weight": 5}]}}"#,
+        r#"{"blockIO":
+            {"weightDevice": [{"major": 9223372036854775808, "minor": 0, "weight": 5}]}}"#,
         r#"{"network": {"priorities": [{"name": "eth0", "priority": -1}]}}"#,
         r#"{"rdma": {"mlx": {"hcaHandles": 4294967296}}}"#,
         r#"{"hugepageLimits": [{"pageSize": "2MB", "limit": 18446744073709551616}]}"#,
@@ -197,7 +198,7 @@ fn null_means_absent() {
     assert_eq!(parse::cpus(b"[null]").unwrap(), [None]);
 }
 
-/// Which of two wins is nowhere written; one of them is not what its writer meant.
+/// No specification says which of two fields wins.
 #[test]
 fn duplicate_fields_are_refused() {
     for input in [
@@ -228,11 +229,12 @@ fn pids_object_without_a_limit_is_absent() {
     }
 }
 
-/// What a specification has beside `linux` says nothing about cgroups.
+/// In a whole specification, fields beside `linux` do not matter.
 #[test]
 fn whole_specification_and_its_linux_object_are_accepted() {
     let text = r#"{"cgroupsPath": "/outer", "resources": {"pids": {"limit": 1}},
-                   "linux": {"cgroupsPath": "/inner", "resources": {"pids": {}, "cpu": {"shares": 2}}}}"#;
+                   "linux": {"cgroupsPath": "/inner",
+                             "resources": {"pids": {}, "cpu": {"shares": 2}}}}"#;
     let spec = parse::spec(text.as_bytes()).unwrap();
     assert_eq!(spec.cgroups_path.as_deref(), Some("/inner"));
     let resources = spec.resources.unwrap();
@@ -266,7 +268,11 @@ fn every_truncated_state_is_refused_with_line_and_column() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn random_bytes_are_parsed_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -277,7 +283,10 @@ proptest! {
     }
 
     #[test]
-    fn specification_with_one_changed_byte_is_parsed_or_refused(place in any::<proptest::sample::Index>(), byte in any::<u8>()) {
+    fn specification_with_one_changed_byte_is_parsed_or_refused(
+        place in any::<proptest::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
         let mut text = valid().into_bytes();
         let place = place.index(text.len());
         text[place] = byte;

@@ -1,4 +1,4 @@
-//! CPUs and memory nodes, and that a process can enter whatever was asked for.
+//! CPUs and memory nodes, and processes that enter cgroups with a cpuset.
 
 use crate::fixture::*;
 
@@ -46,8 +46,8 @@ fn missing_cpus_are_refused_and_the_old_ones_restored() {
         "{error}"
     );
     assert_eq!(s.file("cpuset.cpus"), "0");
-    // On v1 a process could not enter without them: apply writes them, and puts back what it found.
-    // A hybrid host counts as v1.
+    // On v1 no process can enter without a cpuset, so apply writes it even without a set, and
+    // restores the old values. A hybrid host counts as v1.
     let other = r#"{"cpu":{"cpus":"0-1","mems":"8191"}}"#;
     let result = manager(&s.name, other).apply(katacg::manager::NOBODY, false);
     assert_eq!(result.is_err(), !unified(), "{result:?}");

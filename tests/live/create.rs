@@ -1,4 +1,4 @@
-//! Creating: everywhere, anywhere, and leaving nothing when it fails.
+//! Creating cgroups: in every hierarchy, at any path, and without leftovers after a failure.
 
 use std::fs;
 
@@ -53,7 +53,7 @@ fn failed_apply_removes_new_directories_and_returns_the_process() {
     let mut s = Sandbox::planned("/deep/leaf", json);
     let pid = s.child();
     let before = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    // No quota is as small as that; it comes after other writes.
+    // The kernel refuses such a small quota, after other writes have succeeded.
     let failing = manager(&format!("{}/deep/leaf", s.name), r#"{"cpu":{"shares":512,"quota":1}}"#);
     let error = failing.apply(pid, true).unwrap_err();
     assert!(error.to_string().contains("cpu."), "{error}");
@@ -62,7 +62,7 @@ fn failed_apply_removes_new_directories_and_returns_the_process() {
         let top = String::from_utf8(path).unwrap().replace("/deep/leaf", "");
         assert!(!std::path::Path::new(&top).exists(), "{top} was left");
     }
-    // What was there before stays.
+    // A directory that existed before stays.
     let kept = manager(&format!("{}/deep", s.name), "{}");
     kept.apply(NOBODY, false).unwrap();
     failing.apply(pid, true).unwrap_err();
@@ -148,7 +148,7 @@ fn apply_enables_controllers_in_every_ancestor() {
 #[test]
 fn error_names_a_controller_that_an_ancestor_cannot_enable() {
     need!(unified(), "cgroup v1 has no subtree_control");
-    // A process in the middle: the kernel turns no domain controller on below it.
+    // The kernel enables no domain controller in a cgroup that has a process.
     let mut s = Sandbox::planned("", "{}");
     let pid = s.child();
     s.manager.apply(pid, false).unwrap();
@@ -160,7 +160,7 @@ fn error_names_a_controller_that_an_ancestor_cannot_enable() {
     let read = |file| fs::read_to_string(s.dir("").join(file)).unwrap();
     assert_eq!(read("cgroup.subtree_control").trim(), "");
     assert_eq!(read("cgroup.type").trim(), "domain");
-    // With a limit of one that threads can share as well: that is turned on, and off again.
+    // The threaded controller pids can be enabled; the failed apply disables it again.
     let both = r#"{"memory":{"limit":67108864},"pids":{"limit":9}}"#;
     let below = manager(&format!("{}/below", s.name), both);
     let error = below.apply(NOBODY, true).unwrap_err();
@@ -171,7 +171,7 @@ fn error_names_a_controller_that_an_ancestor_cannot_enable() {
     assert_eq!(read("cgroup.type").trim(), "domain");
 }
 
-/// Whoever has processes there could turn no domain controller on any more.
+/// In a "domain threaded" parent, no domain controller could be enabled any more.
 #[test]
 fn parent_with_processes_stays_a_domain() {
     need!(unified(), "cgroup v1 has no subtree_control");
@@ -194,7 +194,7 @@ fn cgroup_below_a_threaded_parent_becomes_threaded() {
     let threaded = s.dir("").join("threaded");
     fs::create_dir(&threaded).unwrap();
     fs::write(threaded.join("cgroup.type"), "threaded").unwrap();
-    // Below a threaded cgroup everything is "domain invalid" first.
+    // A new cgroup below a threaded one is "domain invalid" at first.
     let leaf = manager(&format!("{}/threaded/leaf", s.name), "{}");
     leaf.apply(NOBODY, false).unwrap();
     assert_eq!(fs::read_to_string(dir(&leaf, "").join("cgroup.type")).unwrap().trim(), "threaded");
@@ -216,15 +216,15 @@ fn delegated_cgroup_belongs_to_its_owner() {
     delegated.apply(NOBODY, false).unwrap();
     let owner = |file: &str| fs::metadata(dir(&delegated, "").join(file)).unwrap().uid();
     assert_eq!([owner(""), owner("cgroup.procs"), owner("cgroup.subtree_control")], [1000; 3]);
-    assert_eq!(owner("pids.max"), 0, "limits stay the parent's to set");
-    // Which they are told: nothing is tried in the ancestors first.
+    assert_eq!(owner("pids.max"), 0, "the owner must not set limits");
+    // The owner's error names the owner's cgroup, because nothing is tried in the ancestors first.
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "fixture::helper", "--nocapture", "--test-threads=1"]);
     command.env("KATACG_TEST_HELPER", "not-its-cpus").env("KATACG_TEST_PATH", &name);
     let output = command.uid(1000).gid(1000).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains(&format!("{name}/cpuset.cpus")), "{text}");
-    // One that fails changes no owner.
+    // A failed apply changes no owner.
     let mut s = Sandbox::planned("/leaf", "{}");
     s.manager.apply(NOBODY, false).unwrap();
     let owned = katacg::manager::Config { owner: Some((1000, 1000)), ..config(&s.name, "{}") };
@@ -237,7 +237,7 @@ fn delegated_cgroup_belongs_to_its_owner() {
 
 #[test]
 fn mount_over_a_cgroup_is_not_entered() {
-    // In a mount namespace of its own: a bind mount in the cgroup's place.
+    // A bind mount covers the cgroup, in a mount namespace of this test.
     let s = Sandbox::planned("/over/leaf", "{}");
     let over = manager(&format!("{}/over", s.name), "{}");
     over.apply(NOBODY, false).unwrap();
@@ -256,7 +256,7 @@ fn mount_over_a_cgroup_is_not_entered() {
             mount_bind(&outside, &place).unwrap();
             let leaf = manager(&format!("{name}/over/leaf"), "{}");
             let applied = leaf.apply(NOBODY, false).unwrap_err();
-            assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something was left outside");
+            assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "apply left a file outside");
             fs::create_dir(outside.join("leaf")).unwrap();
             [applied, leaf.destroy().unwrap_err()]
         }
@@ -264,7 +264,7 @@ fn mount_over_a_cgroup_is_not_entered() {
     for error in thread.join().unwrap() {
         assert_eq!(error.sys_errno(), Some(rustix::io::Errno::XDEV), "{error}");
     }
-    // Nobody's cgroup, and not ours to remove.
+    // destroy must not remove this directory, which is no cgroup.
     fs::remove_dir(outside.join("leaf")).unwrap();
     fs::remove_dir(&outside).unwrap();
 }
@@ -283,8 +283,7 @@ fn rootless_caller_goes_without_a_cgroup_or_gets_an_error() {
     assert!(text.contains("as it should be"), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What a failed call made may have come to be used by somebody else meanwhile; here it was there
-/// before, and empty.
+/// Another program may use a directory at any time. Here the sibling existed before, and is empty.
 #[test]
 fn failed_apply_keeps_a_sibling_cgroup() {
     let s = Sandbox::planned("", "{}");
@@ -312,7 +311,7 @@ fn cgroup_two_levels_below_a_threaded_one_becomes_threaded() {
     let threaded = s.dir("").join("threaded");
     fs::create_dir(&threaded).unwrap();
     fs::write(threaded.join("cgroup.type"), "threaded").unwrap();
-    // One of them was made by somebody else, and left "domain invalid".
+    // Another program made this directory, and left it "domain invalid".
     fs::create_dir(threaded.join("c")).unwrap();
     for below in ["a/b", "c/d"] {
         let leaf = manager(&format!("{}/threaded/{below}", s.name), "{}");
@@ -322,7 +321,7 @@ fn cgroup_two_levels_below_a_threaded_one_becomes_threaded() {
     }
 }
 
-/// Its vCPU threads in a threaded child make a sandbox "domain threaded", with its limits.
+/// vCPU threads in a threaded child make the sandbox's cgroup "domain threaded".
 #[test]
 fn second_process_can_join_beside_threaded_vcpus() {
     need!(unified(), "cgroup v1 has no threaded cgroups");

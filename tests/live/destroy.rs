@@ -1,4 +1,4 @@
-//! Removing, and killing.
+//! Removing cgroups and killing their processes.
 
 use std::fs;
 use std::time::Instant;
@@ -19,7 +19,7 @@ fn destroy_of_a_missing_cgroup_succeeds() {
     assert!(!s.manager.exists().unwrap());
 }
 
-/// Removed in part by somebody else: what is left of it exists, and is ours to remove.
+/// Another program may remove the directories of some hierarchies.
 #[test]
 fn partly_removed_cgroup_still_exists() {
     let s = Sandbox::empty("{}");
@@ -50,7 +50,7 @@ fn destroy_names_the_process_inside_and_does_not_hang() {
     let error = s.manager.destroy().unwrap_err();
     assert_eq!(error.code(), Code::Busy, "{error}");
     assert!(error.to_string().contains(&pid.to_string()), "{error}");
-    // One second for the whole call, however many hierarchies there are; the rest is a slow machine's.
+    // The whole call waits one second, for all hierarchies together. A slow machine takes longer.
     assert!(start.elapsed().as_secs() < 7, "{:?}", start.elapsed());
 }
 
@@ -58,7 +58,7 @@ fn destroy_names_the_process_inside_and_does_not_hang() {
 fn destroy_waits_for_a_dying_process() {
     let mut s = Sandbox::new("{}");
     s.manager.kill(Signal::KILL).unwrap();
-    // Reaped a little later, while the removal waits.
+    // The test reaps the process later, while destroy waits.
     let manager = manager(&s.name, "{}");
     let waiting = std::thread::spawn(move || manager.destroy());
     std::thread::sleep(std::time::Duration::from_millis(50));
@@ -73,7 +73,7 @@ fn kill_reaches_child_cgroups_and_frozen_processes() {
     let pid = s.child();
     s.manager.add(&[pid], Add { below: b"sub/deep", create: true, ..Add::default() }).unwrap();
     assert_eq!(s.manager.all_pids().unwrap().len(), 2);
-    // A paused container in a pod that is killed: thawing the pod does not thaw it.
+    // A paused container in a killed pod: thawing the pod does not thaw the container.
     manager(&format!("{}/sub", s.name), "{}").freeze(std::time::Duration::from_secs(10)).unwrap();
     s.manager.freeze(std::time::Duration::from_secs(10)).unwrap();
     s.manager.kill(Signal::KILL).unwrap();
@@ -93,7 +93,7 @@ fn kill_sends_sigterm() {
     });
 }
 
-/// One that may not be signalled keeps nobody else alive; it is named.
+/// The caller may not signal one of the two processes.
 #[test]
 fn kill_names_a_process_of_another_user_and_signals_the_others() {
     use std::os::unix::process::CommandExt;
@@ -114,7 +114,7 @@ fn kill_names_a_process_of_another_user_and_signals_the_others() {
 
 #[test]
 fn destroy_of_a_missing_cgroup_on_a_read_only_mount_succeeds() {
-    // In a mount namespace of its own (runc#4518).
+    // The mounts are read-only in a mount namespace of this test (runc#4518).
     let name = name();
     let thread = std::thread::spawn(move || {
         use rustix::mount::{
@@ -156,7 +156,7 @@ fn calls_on_a_removed_cgroup_report_deleted() {
     assert!(fs::metadata(s.dir("pids")).is_err());
 }
 
-/// A child that is in use is no reason to leave its siblings.
+/// One child cgroup is in use, its siblings are empty.
 #[test]
 fn busy_destroy_removes_empty_child_cgroups() {
     let mut s = Sandbox::empty("{}");

@@ -1,4 +1,4 @@
-//! Freezing, nesting, and that nothing stays frozen.
+//! Freezing and thawing, also of nested cgroups and after a timeout.
 
 use std::fs;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn frozen_process_uses_no_cpu_time() {
         stat.rsplit_once(')').unwrap().1.split_whitespace().nth(11).unwrap().to_owned()
     };
     s.manager.freeze(LONG).unwrap();
-    // What it had used up to then is counted when it has left its processor.
+    // The kernel may count the time before the freeze a little later.
     let mut before = String::new();
     eventually("counted", || {
         before = ticks();
@@ -59,12 +59,12 @@ fn freezer_state_ignores_a_frozen_ancestor() {
     assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
     child.freeze(LONG).unwrap();
     s.manager.thaw().unwrap();
-    assert_eq!(child.freezer_state().unwrap(), Freezer::Frozen, "its own, still");
+    assert_eq!(child.freezer_state().unwrap(), Freezer::Frozen, "frozen by itself");
     child.thaw().unwrap();
 }
 
-/// A v2 cgroup counts as frozen only when a ptraced, vforking or dying task has settled; with no
-/// time at all, a cgroup that is not frozen at once must come back thawed.
+/// A v2 cgroup is frozen only after a ptraced, vforking or dying task has settled. With a timeout
+/// of zero, a cgroup that does not freeze at once must be thawed again.
 #[test]
 fn freeze_that_times_out_leaves_the_cgroup_thawed() {
     need!(unified() || has("freezer", ""), "no freezer");
@@ -85,12 +85,12 @@ fn empty_cgroup_freezes() {
     assert_eq!(s.manager.freezer_state().unwrap(), Freezer::Frozen);
 }
 
-/// Frozen, the caller could never thaw it.
+/// A frozen caller could never thaw its cgroup.
 #[test]
 fn freeze_refuses_the_cgroup_of_the_caller() {
     need!(unified() || has("freezer", ""), "no freezer");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("freezes-itself");
-    // It ends by itself, when it was refused.
+    // The helper ends when the freeze was refused.
     eventually("refused", || s.ended(pid));
 }

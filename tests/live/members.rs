@@ -1,4 +1,4 @@
-//! Adding, listing and moving, processes and threads.
+//! Adding, listing and moving processes and threads.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ fn v1_moves_single_threads_and_leaves_their_process() {
     let pid = s.helper("threads");
     eventually("threads", || tids(pid).len() == 5);
     let vcpus: Vec<i32> = tids(pid)[3..].to_vec();
-    // Kata's set for vCPUs; a hybrid's cgroup2 moves no single threads.
+    // Kata's subsystems for vCPUs. cgroup2 of a hybrid host moves no single threads.
     let subsystems =
         ["cpu", "cpuacct", "cpuset"].into_iter().filter(|c| shared().host().find(c).is_some());
     let config = katacg::manager::Config {
@@ -54,10 +54,10 @@ fn v1_moves_single_threads_and_leaves_their_process() {
     vcpu.add(&vcpus, THREADS).unwrap();
     assert_eq!(vcpu.threads().unwrap(), vcpus);
     let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    assert!(!own.contains(&s.name), "the rest of the process stayed: {own}");
-    // kata#4886: the cgroup lists the whole process, and yet only its threads are moved.
+    assert!(!own.contains(&s.name), "the process was moved: {own}");
+    // kata#4886: the cgroup lists the process, although only two of its threads are inside.
     assert_eq!(vcpu.pids().unwrap(), [pid]);
-    // Moving the process takes them along; when that fails they are put back as well.
+    // A move of the process also moves these threads. When it fails, they move back, too.
     let failing = manager(&format!("{}-failing", s.name), "{}");
     failing.apply(NOBODY, false).unwrap();
     let (last, _) = failing.paths().last().unwrap();
@@ -98,12 +98,12 @@ fn v2_moves_single_threads_into_a_threaded_subcgroup() {
     assert_eq!(sub.threads().unwrap(), vcpus);
     // runc#4097: a threaded cgroup can be read.
     assert_eq!(sub.pids().unwrap(), vcpus);
-    assert_eq!(Sandbox::cgroup_of(pid, ""), s.name, "the rest of the process stayed");
+    assert_eq!(Sandbox::cgroup_of(pid, ""), s.name, "the process was moved");
     assert_eq!(s.manager.threads().unwrap().len(), 3);
-    // Those threads are of a process that is listed already.
+    // all_pids lists the threads' process once.
     assert_eq!(s.manager.all_pids().unwrap(), [pid]);
     assert_eq!(sub.all_pids().unwrap(), vcpus);
-    // At any depth.
+    // A threaded subcgroup can lie at any depth.
     let one = Add { threads: true, below: b"vcpus/one", create: true };
     s.manager.add(&vcpus[..1], one).unwrap();
     assert_eq!(Sandbox::cgroup_of(vcpus[0], ""), format!("{}/vcpus/one", s.name));
@@ -128,7 +128,7 @@ fn add_to_a_subcgroup_refuses_paths_that_leave_the_cgroup() {
     assert_eq!(s.manager.all_pids().unwrap(), [pid]);
 }
 
-/// runc#2356: a cgroup with controllers turned on for its children takes no process.
+/// runc#2356: a cgroup that enables controllers for its children takes no process.
 #[test]
 fn add_to_a_cgroup_that_is_no_leaf_advises_using_a_leaf() {
     need!(unified(), "cgroup v1 has processes anywhere");
@@ -147,7 +147,7 @@ fn move_to_the_parent_takes_all_processes() {
     let (first, second) = (s.child(), s.child());
     s.manager.apply(first, false).unwrap();
     if unified() {
-        // The parent turns no controllers on, so that it can hold them.
+        // The parent must enable no controllers, because then it could hold no processes.
         std::fs::write(s.dir("").parent().unwrap().join("cgroup.subtree_control"), turn_off(&s))
             .unwrap();
     }
@@ -164,14 +164,14 @@ fn move_to_the_parent_takes_all_processes() {
     assert_eq!(s.manager.move_to(&s.manager).unwrap_err().code(), Code::Argument);
 }
 
-/// To a cgroup below it: the step before controllers are turned on.
+/// A runtime does this before it enables controllers.
 #[test]
 fn move_to_a_subcgroup_takes_all_processes() {
     let mut s = Sandbox::new("{}");
     let pid = s.manager.pids().unwrap()[0];
     let leaf = manager(&format!("{}/leaf", s.name), "{}");
     if unified() {
-        // apply would turn controllers on, which a cgroup with processes cannot.
+        // apply would enable controllers, which a cgroup with processes cannot do.
         std::fs::create_dir(s.dir("").join("leaf")).unwrap();
     } else {
         leaf.apply(NOBODY, false).unwrap();
@@ -182,7 +182,7 @@ fn move_to_a_subcgroup_takes_all_processes() {
     s.end_children();
 }
 
-/// What only the other one has joined takes everybody, wherever they are below this one.
+/// In a hierarchy that only the target has joined, all processes of the source move, too.
 #[test]
 fn move_to_a_cgroup_in_more_hierarchies_moves_in_all_of_them() {
     let mut s = Sandbox::planned("", "{}");
@@ -199,7 +199,7 @@ fn move_to_a_cgroup_in_more_hierarchies_moves_in_all_of_them() {
     s.end_children();
 }
 
-/// The place to go to must be there in each hierarchy; that it is not is no success.
+/// The target must exist in each hierarchy.
 #[test]
 fn move_to_a_partly_removed_cgroup_fails() {
     let mut s = Sandbox::new("{}");
@@ -229,12 +229,12 @@ fn root_cgroup_is_refused_as_a_target_in_strict_mode() {
     assert_eq!(strict(true).parent().unwrap_err().code(), Code::Path);
     let root = strict(false).parent().unwrap();
     assert_eq!(strict(true).move_to(&root).unwrap_err().code(), Code::Path);
-    // Nothing reaches everybody through it; refused before anything is touched.
+    // These calls would reach every process of the machine, so the library refuses them.
     assert_eq!(root.destroy().unwrap_err().code(), Code::Path);
     assert_eq!(root.set(&root.resources()).unwrap_err().code(), Code::Path);
     assert_eq!(root.apply(-1, false).unwrap_err().code(), Code::Path);
     assert_eq!(root.move_to(&s.manager).unwrap_err().code(), Code::Path);
-    // Nor is anything made in it, or in the root of the file system.
+    // add creates nothing in the root cgroup, nor in the root of the file system.
     let mut s = s;
     let pid = s.child();
     let made = format!("{}-made", s.name);

@@ -13,7 +13,7 @@ fn pids_limit_is_set_and_lifted() {
     s.set(r#"{"pids":{"limit":0}}"#).unwrap();
     assert_eq!(s.file("pids.max"), "1");
     s.set(r#"{"pids":{}}"#).unwrap();
-    assert_eq!(s.file("pids.max"), "1", "an absent limit keeps");
+    assert_eq!(s.file("pids.max"), "1", "an absent limit keeps the value");
     s.set(r#"{"pids":{"limit":-1}}"#).unwrap();
     assert_eq!(s.file("pids.max"), "max");
 }
@@ -90,8 +90,8 @@ fn unified_map_writes_v2_files_and_refuses_bad_keys() {
 fn error_names_a_missing_controller() {
     let shared = shared();
     let host = shared.host();
-    need!(host.find("hugetlb").is_none() || host.is_unified(), "this host has everything");
-    need!(host.cgroup2_with("hugetlb").is_none(), "this host has everything");
+    need!(host.find("hugetlb").is_none() || host.is_unified(), "this host has hugetlb");
+    need!(host.cgroup2_with("hugetlb").is_none(), "this host has hugetlb");
     let s = Sandbox::empty("{}");
     let json = r#"{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}]}"#;
     let error = s.set(json).unwrap_err();

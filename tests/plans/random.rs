@@ -1,4 +1,4 @@
-//! Random resources: planning never panics, and is the same each time.
+//! Plans random resources: planning must never panic and must be repeatable.
 
 use katacg::manager::{Config, Flags};
 use katacg::plan::{Missing, Write};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{host, manager, LAYOUTS};
 
-/// Numbers with the interesting ones more often.
+/// Generates numbers, edge cases more often than others.
 fn number() -> impl Strategy<Value = Value> {
     let edges = [0i64, 1, -1, 2, -2, 10, 100, 1024, 100_000, i64::MAX, i64::MIN];
     prop_oneof![
@@ -171,7 +171,11 @@ fn check_plans(json: &Value) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 600,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn planning_random_resources_never_panics_and_is_repeatable(json in resources()) {

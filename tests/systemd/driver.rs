@@ -1,5 +1,4 @@
-//! Which driver a path gets, and that nothing goes on with the other one; another process goes
-//! on with a state.
+//! Which driver a path gets, and how another process continues from a saved state.
 
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ fn driver_follows_from_option_and_path() {
     use Driver::{Auto, AutoK0, Cgroupfs, Systemd};
     let none: Option<&str> = None;
     for (path, expected) in [
-        // By driver: automatic, as in 2020, cgroupfs, systemd.
+        // The columns are the drivers Auto, AutoK0, Cgroupfs and Systemd.
         ("a.slice:p:x", [Some("systemd"), Some("systemd"), none, Some("systemd")]),
         (":p:x", [Some("systemd"), Some("cgroupfs"), none, Some("systemd")]),
         ("a-b.slice:p:x-y_z", [Some("systemd"), Some("cgroupfs"), none, Some("systemd")]),
@@ -60,11 +59,11 @@ fn load_refuses_a_state_whose_path_is_of_the_other_driver() {
     }
 }
 
-/// kata runtime#2182, #2818: what K0 took for a directory is removed as one, and is no unit.
+/// kata runtime#2182, #2818: a path that the oldest rule (K0) takes for a directory is no unit.
 #[test]
 fn destroy_removes_a_directory_named_like_a_unit() {
     need_systemd!();
-    need!(root(), "without root nothing can be made at the hierarchies' root");
+    need!(root(), "only root can create a cgroup in the hierarchies' root");
     let name = format!("katacg-{}.slice:p:x", name());
     let literal = manager(Driver::AutoK0, &format!("/{name}")).unwrap();
     literal.apply(NOBODY, true).unwrap();
@@ -75,7 +74,7 @@ fn destroy_removes_a_directory_named_like_a_unit() {
     assert!(directories(&name).is_empty());
 }
 
-/// The other half of the next test.
+/// Continues from the saved state, in a process of its own. The next test starts it.
 pub fn goes_on() {
     let state = std::fs::read(std::env::var(STATE).unwrap()).unwrap();
     let manager = Manager::load(Arc::new(Shared::read().unwrap()), &state).unwrap();
