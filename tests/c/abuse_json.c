@@ -242,7 +242,7 @@ int main(void) {
     MUST(len > 0 && len < (int)sizeof(saved));
     damage("spec", spec, paper_spec, sizeof(paper_spec) - 1);
     damage("state", state, saved, (size_t)len);
-    /* The value of "resources" alone. */
+    /* The value of "resources", without the two braces that close the specification. */
     one = strstr(paper_spec, "resources") + strlen("resources\":");
     damage("resources", resources, one, strlen(one) - 2);
     damage("cpu", cpu, cpu_text, sizeof(cpu_text) - 1);

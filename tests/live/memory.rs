@@ -89,7 +89,7 @@ fn contradictory_memory_limits_are_refused_before_the_first_write() {
     assert_eq!(limit(&s), "67108864");
 }
 
-/// runc#3509.
+/// runc#3509: the new limit is below the memory in use.
 #[test]
 fn memory_limit_below_usage_is_refused_and_kills_no_process() {
     need!(has("memory", "memory"), "no memory controller");

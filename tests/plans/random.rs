@@ -141,7 +141,7 @@ fn check_write(write: &Write) {
     }
 }
 
-/// Each part alone is accepted often enough; together almost never.
+/// Plans resources for each layout, checks the plans, and returns how many were accepted.
 fn check_plans(json: &Value) -> usize {
     let Ok(resources) = parse::resources(json.to_string().as_bytes()) else {
         return 0;
@@ -153,7 +153,8 @@ fn check_plans(json: &Value) -> usize {
             let flags = Flags { strict, ..Flags::default() };
             let manager = manager(host.clone(), Config { flags, ..Config::default() }).unwrap();
             let plan = manager.plan(&resources);
-            // The same again, also from JSON that was read again (maps have another order).
+            // A second plan must be equal, also for resources that were parsed again, because a
+            // new map has another order.
             let again = parse::resources(json.to_string().as_bytes()).unwrap();
             let again = manager.plan(&again);
             assert_eq!(plan.is_ok(), again.is_ok());
@@ -186,6 +187,7 @@ proptest! {
     }
 }
 
+/// Whole resources are almost never accepted, so this test counts accepted parts.
 #[test]
 fn random_resources_include_acceptable_ones() {
     use proptest::strategy::ValueTree;
