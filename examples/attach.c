@@ -1,6 +1,7 @@
 /*
- * Three ways into a cgroup for a child: moved from outside, joining by itself between fork and
- * exec, and born inside (cgroup2). The time is from before the fork until its program runs inside.
+ * Three ways to start a child in a cgroup: the parent moves the child, the child joins by itself
+ * between fork and exec, or the kernel starts the child inside (cgroup2). Prints the time from
+ * before the fork until the child's program runs inside the cgroup.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@ static double milliseconds(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* A fork; with a cgroup2 directory the child is born in that cgroup. */
+/* Forks. With a cgroup2 directory the child starts in that cgroup; dir is -1 without one. */
 static pid_t start(int dir) {
     struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
 
@@ -34,7 +35,7 @@ static pid_t start(int dir) {
     return dir < 0 ? fork() : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-/* Prints where the child is; in how many hierarchies that is our cgroup. */
+/* Prints the child's cgroups. Returns the number of hierarchies in which it is in our cgroup. */
 static int show(pid_t child) {
     char line[512];
     int inside = 0;
@@ -51,20 +52,23 @@ static int show(pid_t child) {
     return inside;
 }
 
-/* One child: into the directory (-1: none), then through the descriptors (NULL: it is moved). */
+/*
+ * Starts one child, in the cgroup2 directory unless dir is -1. The child then joins through the
+ * descriptors; without them (NULL) the parent moves the child. Returns 1 on failure.
+ */
 static int run(const char *way, int dir, const struct katacg_attach *attach, int wanted) {
     int running[2], failed = 0, inside;
     double begin;
     pid_t child;
 
-    usleep(200000); /* Moving is slow only when the kernel was left in peace for a moment. */
+    usleep(200000); /* A move right after another one is fast; the slow case is measured. */
     begin = milliseconds();
     if (pipe2(running, O_CLOEXEC) < 0 || (child = start(dir)) < 0) {
         printf("%s: not possible here: %s\n", way, strerror(errno));
         return 0;
     }
     if (child == 0) {
-        /* Of the library only katacg_attach_self may be called here. */
+        /* katacg_attach_self is the only function of the library that may be called here. */
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (!attach || (failed = -katacg_attach_self(attach)) == 0) {
             execlp("sleep", "sleep", "60", (char *)NULL);
@@ -73,7 +77,7 @@ static int run(const char *way, int dir, const struct katacg_attach *attach, int
         _exit(write(running[1], &failed, sizeof(failed)) < 0);
     }
     close(running[1]);
-    /* exec closes the child's end; an error comes before that. */
+    /* exec closes the child's end of the pipe. An error arrives before that. */
     if (read(running[0], &failed, sizeof(failed)) > 0)
         snprintf(err.message, sizeof(err.message), "the child: %s", strerror(failed));
     else if (!attach && katacg_manager_add(manager, &child, 1, 0, NULL, &err) < 0)
@@ -96,18 +100,18 @@ int main(void) {
     opts.flags = KATACG_MANAGER_SKIP_DEVICES;
     if (katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, &err) < 0 ||
         katacg_manager_apply(manager, -1, 0, &err) < 0) {
-        printf("no cgroup can be made here: %s\n", err.message);
+        printf("cannot create a cgroup here: %s\n", err.message);
         return err.code != KATACG_ERR_NOT_MOUNTED && err.sys_errno != EACCES &&
                err.sys_errno != EPERM && err.sys_errno != EROFS;
     }
     if ((wanted = katacg_attach_open(manager, 0, &all, &err)) >= 0 &&
         katacg_attach_open(manager, KATACG_ATTACH_V1_ONLY, &v1, &err) >= 0) {
-        failed = run("moved from outside", -1, NULL, wanted);
+        failed = run("moved by its parent", -1, NULL, wanted);
         failed |= run("joins by itself", -1, &all, wanted);
         if ((dir = katacg_manager_dirfd(manager, &err)) < 0)
-            printf("not born inside: %s\n", err.message);
+            printf("cannot start inside: %s\n", err.message);
         else
-            failed |= run("born in cgroup2, joins v1 by itself", dir, &v1, wanted) | close(dir);
+            failed |= run("starts in cgroup2, joins v1 by itself", dir, &v1, wanted) | close(dir);
     }
     katacg_attach_close(&all);
     katacg_attach_close(&v1);

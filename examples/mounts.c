@@ -1,4 +1,4 @@
-/* How this host's cgroup hierarchies are laid out, and where each controller is mounted. */
+/* Prints the layout of this host's cgroup hierarchies, and where each controller is mounted. */
 #include <katacg.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What Kata makes of cgroup paths: one line for each argument. */
+/* Prints, for each argument, the path that Kata uses for that cgroup path. */
 #include <katacg.h>
 #include <stdio.h>
 

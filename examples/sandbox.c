@@ -1,9 +1,9 @@
 /*
- * The whole life of a sandbox's cgroup: validate its path, make a manager from an OCI config.json,
- * start a process, put it in, set the resources, compare what the kernel has with what was wanted,
- * go on in a second process from the saved state, update, destroy.
+ * The life cycle of a sandbox's cgroup: validate the path, make a manager from an OCI config.json,
+ * start a process, move it into the cgroup with limits, compare the limits with the kernel's
+ * values, update them in a second process from the saved state, and destroy the cgroup.
  *
- * Without root, or without a cgroup file system that can be written, it prints the plan instead.
+ * Without root, or without a writable cgroup file system, the program prints the plan instead.
  */
 #include <errno.h>
 #include <katacg.h>
@@ -27,7 +27,7 @@ static void end_child(void) {
     child = 0;
 }
 
-/* Leaves nothing behind, whatever failed. */
+/* Prints the error, removes the child and the cgroup, and exits. */
 static void die(const char *what) {
     fprintf(stderr, "%s: %s\n", what, err.message);
     end_child();
@@ -36,7 +36,7 @@ static void die(const char *what) {
     exit(1);
 }
 
-/* As with snprintf, a result that is not below the size did not fit. */
+/* Checks a text result. As with snprintf, a text with result >= size did not fit. */
 static void fits(int result, size_t size, const char *what) {
     if (result >= 0 && (size_t)result >= size)
         snprintf(err.message, sizeof(err.message), "%d bytes are needed", result + 1);
@@ -44,7 +44,7 @@ static void fits(int result, size_t size, const char *what) {
         die(what);
 }
 
-/* A process that only waits. */
+/* Starts a process that only waits. */
 static pid_t sleeper(void) {
     pid_t pid = fork();
 
@@ -69,7 +69,7 @@ static char *slurp(const char *path, size_t *len) {
     return text;
 }
 
-/* A line for each write of the plan; 1 when every value is what was wanted. */
+/* Prints a line for each write of the plan. Returns 1 when the kernel has every wanted value. */
 static int compare(struct katacg_manager *m, const char *json) {
     char plan[8192], actual[4096];
     char *line, *next = plan;
@@ -95,12 +95,12 @@ static int compare(struct katacg_manager *m, const char *json) {
     return same;
 }
 
-/* What a restarted runtime does: all that it has is the state. */
+/* Does what a runtime does after a restart, when it has only the saved state. */
 static int second_process(const char *state) {
     static const char update[] = "{\"cpu\":{\"shares\":512,\"quota\":50000,\"period\":100000},"
                                  "\"memory\":{\"limit\":134217728},\"pids\":{\"limit\":64}}";
 
-    child = 0; /* the first process's to end */
+    child = 0; /* the first process ends it */
     if (katacg_manager_load(NULL, state, strlen(state), &manager, &err) < 0)
         die("load");
     if (katacg_manager_set(manager, update, strlen(update), &err) < 0)
@@ -138,7 +138,7 @@ int main(int argc, char **argv) {
     if (katacg_v1_mountpoint(mount, sizeof(mount), &err) >= 0)
         printf("v1 hierarchies are mounted below %s\n", mount);
 
-    /* As Kata has it: device rules are left out. */
+    /* Kata does not ask for device rules either. */
     opts.flags = KATACG_MANAGER_SKIP_DEVICES;
     opts.path = path;
     if (katacg_manager_new(NULL, spec, len, &opts, sizeof(opts), &manager, &err) < 0)
@@ -149,7 +149,7 @@ int main(int argc, char **argv) {
         return 1;
     }
 
-    /* Directories, then values, then the process: it never runs without its limits. */
+    /* apply sets the limits before it moves the process, which so never runs without them. */
     if (katacg_manager_apply(manager, child, KATACG_APPLY_SET, &err) < 0) {
         if (err.sys_errno != EACCES && err.sys_errno != EPERM && err.sys_errno != EROFS)
             die("apply");

@@ -1,10 +1,10 @@
 /*
- * A scope of systemd's for a child: what systemd will be told, the child inside with its limits
- * from the first moment, limits changed, the scope ended. As root it is a unit of the system, else
- * one of the user's systemd. An argument is a config.json, of which limits and annotations
- * (org.systemd.property.NAME) are used.
+ * Runs a child in a systemd scope: prints the plan, starts the scope with the child and its limits,
+ * changes the limits, and ends the scope. Root uses the system's systemd; any other user uses the
+ * user's. The argument is a config.json; the program uses its limits and its annotations
+ * org.systemd.property.NAME.
  *
- * Where no systemd runs it says so, and prints the plan for one of version 252.
+ * Where no systemd runs, the program says so and prints the plan for systemd 252.
  */
 #include <katacg.h>
 #include <signal.h>
@@ -33,7 +33,7 @@ static void end_child(void) {
     child = 0;
 }
 
-/* Leaves nothing behind, whatever failed. */
+/* Prints the error, and removes the child and the scope. */
 static int failed(const char *what) {
     fprintf(stderr, "%s: %s\n", what, err.message);
     end_child();
@@ -56,7 +56,7 @@ static const char *read_config(const char *path, size_t *len) {
     return text;
 }
 
-/* Unit and properties, then the files, a line each. */
+/* Prints the plan: the unit with its properties, and then each file. */
 static int show_plan(const char *json, uint32_t flags) {
     char plan[16384], *line, *next = plan;
     int len = katacg_manager_plan(manager, json, json ? strlen(json) : 0, flags | KATACG_PLAN_TEXT,
@@ -65,7 +65,7 @@ static int show_plan(const char *json, uint32_t flags) {
     if (len < 0)
         return -1;
     if ((size_t)len >= sizeof(plan)) {
-        puts("  (a plan too long to show)");
+        puts("  (the plan is too long to show)");
         return 0;
     }
     while ((line = strsep(&next, "\n")) && *line) {
@@ -82,7 +82,7 @@ static int show_plan(const char *json, uint32_t flags) {
     return 0;
 }
 
-/* The child's cgroups, and one of its limits as the kernel has it. */
+/* Prints the child's cgroups and the kernel's value of one limit. */
 static void show(void) {
     char line[4096];
     FILE *file;
@@ -98,8 +98,7 @@ static void show(void) {
 }
 
 static int without_systemd(const char *spec, size_t len, struct katacg_manager_opts *opts) {
-    printf("no unit can be made here: %s\n\nfor systemd 252 on this host it would be:\n",
-           err.message);
+    printf("cannot start a unit here: %s\n\nthe plan for systemd 252 on this host:\n", err.message);
     katacg_manager_free(manager);
     manager = NULL;
     opts->bus = KATACG_BUS_SYSTEM;
@@ -117,12 +116,12 @@ int main(int argc, char **argv) {
     const char *spec = argc > 1 ? read_config(argv[1], &len) : limits;
     char path[64];
 
-    /* slice:prefix:name; an empty slice is system.slice, or user.slice of a user's systemd. */
+    /* slice:prefix:name; an empty slice means system.slice, or user.slice of a user's systemd. */
     snprintf(path, sizeof(path), ":katacg-test:%d", (int)getpid());
     opts.path = path;
     opts.log_fd = 2;
     opts.log_level = 1;
-    /* The user's systemd is asked here where its units are, the system's not before the plan. */
+    /* new asks a user's systemd where its units are. The plan is the first to ask the system's. */
     if (katacg_manager_new(NULL, spec, len, &opts, sizeof(opts), &manager, &err) < 0 ||
         show_plan(NULL, KATACG_PLAN_APPLY) < 0)
         return err.code == KATACG_ERR_BUS || err.code == KATACG_ERR_UNSUPPORTED ||
@@ -139,18 +138,18 @@ int main(int argc, char **argv) {
         for (;;)
             pause();
     }
-    /* One call of systemd's makes the scope with its limits and the child in it. */
+    /* One call starts the scope with its limits and the child inside. */
     if (katacg_manager_apply(manager, child, KATACG_APPLY_SET, &err) < 0)
         return failed("apply");
     printf("process %d is in:\n", (int)child);
     show();
 
-    puts("and with more:");
+    puts("with higher limits:");
     if (show_plan(more, 0) < 0 || katacg_manager_set(manager, more, strlen(more), &err) < 0)
         return failed("set");
     show();
 
-    /* To stop a scope kills who is in it, so that is not done by the way. */
+    /* systemd kills the processes of a scope that it stops, so destroy refuses a scope in use. */
     if (katacg_manager_destroy(manager, &err) == 0) {
         fputs("the scope was stopped with a process in it\n", stderr);
         return 1;

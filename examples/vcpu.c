@@ -1,7 +1,7 @@
 /*
- * How a runtime limits a hypervisor's vCPUs and nothing else of it, as Kata does: the process goes
- * to a cgroup without limits on its CPU, its vCPU threads go to one with limits. Then an update,
- * going on after a restart, moving everybody to the parent, and deleting.
+ * Limits only the vCPU threads of a hypervisor, as Kata does: the process goes to a cgroup without
+ * CPU limits, and its vCPU threads go to a cgroup with limits. The program then updates the limits,
+ * loads the cgroup as after a restart, moves all tasks to the parent cgroup, and destroys both.
  */
 #include <errno.h>
 #include <katacg.h>
@@ -19,7 +19,7 @@ static struct katacg_error err = KATACG_ERROR_INIT;
 static struct katacg_manager *all;
 static pid_t hypervisor;
 
-/* Nothing is left behind, whatever failed. */
+/* Removes the process and the cgroups, and exits; failed is NULL on success. */
 static void end(const char *failed) {
     if (failed)
         fprintf(stderr, "%s: %s\n", failed, err.message);
@@ -48,7 +48,7 @@ static void *vcpu(void *to) {
         pause();
 }
 
-/* A process with a thread for itself and two for its vCPUs, whose ids it says. */
+/* Starts a process with a main thread and two vCPU threads, and receives the ids of these two. */
 static pid_t start_hypervisor(int32_t vcpus[2]) {
     pthread_t thread;
     int say[2], i;
@@ -91,7 +91,7 @@ static void show(const char *when, const struct katacg_manager *vcpus) {
     printf("%s: %d threads (%d %d), quota %s", when, count, (int)tids[0], (int)tids[1], quota);
 }
 
-/* Everybody goes to the parent, and the cgroup goes. */
+/* Moves all tasks to the parent cgroup, and destroys the cgroup. */
 static void leave(const char *path, struct katacg_manager *from) {
     struct katacg_manager *parent;
 
@@ -114,10 +114,10 @@ int main(void) {
     if (katacg_v1_mountpoint(mount, sizeof(mount), &err) < 0 ||
         katacg_subsystems(mount, KATACG_SUBSYSTEMS_CONSTRAINTS, limiting, 256, &err) <= 0 ||
         katacg_subsystems(mount, KATACG_SUBSYSTEMS_NO_CONSTRAINTS, other, 256, &err) <= 0) {
-        printf("this is for cgroup v1 with cpu and memory: %s\n", err.message);
+        printf("this example needs cgroup v1 with cpu and memory: %s\n", err.message);
         return 0;
     }
-    /* Kata has both at the top; below a parent of our own cleaning up is one call. */
+    /* Kata has both cgroups at the top. Here they have a parent, so that one call removes both. */
     snprintf(top, sizeof(top), "/katacg-test-%d", (int)getpid());
     must("path", katacg_path_validate("/sandbox", 0, path, sizeof(path), &err));
     must("path", katacg_path_no_constraints(path, path_rest, sizeof(path_rest), &err));
@@ -129,7 +129,7 @@ int main(void) {
     vcpus = manager(limited, limiting, 0);
     hypervisor = start_hypervisor(tids);
     if (katacg_manager_apply(process, hypervisor, 0, &err) < 0) {
-        printf("no cgroup can be made here: %s\n", err.message);
+        printf("cannot create a cgroup here: %s\n", err.message);
         if (err.sys_errno != EACCES && err.sys_errno != EPERM && err.sys_errno != EROFS)
             end("apply");
         end(NULL);

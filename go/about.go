@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// Paths returns the paths of the cgroup by subsystem; the key of cgroup2 is "". They need not
-// exist yet.
+// Paths returns the cgroup's directory in each hierarchy, by v1 subsystem. The key of cgroup2 is
+// "". The directories need not exist yet.
 func (m *Manager) Paths() (map[string]string, error) {
 	text, err := m.text("Manager.Paths", managerPaths)
 	if err != nil {
@@ -21,14 +21,14 @@ func (m *Manager) Paths() (map[string]string, error) {
 	return decodePaths(text)
 }
 
-// State returns what another process, or this one after a restart, needs to go on with this
-// manager; give it to [LoadManager].
+// State returns the manager's configuration and current resources as JSON. [LoadManager] makes a
+// manager from it, in another process or after a restart.
 func (m *Manager) State() ([]byte, error) {
 	return m.text("Manager.State", managerState)
 }
 
-// Path returns the path of one subsystem's cgroup: a v1 subsystem, or "" for cgroup2. On a unified
-// host every name gives the one cgroup.
+// Path returns the cgroup's directory for one subsystem: a v1 subsystem, or "" for cgroup2. On a
+// unified host every name gives the same directory.
 func (m *Manager) Path(subsystem string) (string, error) {
 	handle, err := m.own().acquire("Manager.Path")
 	if err != nil {
@@ -38,16 +38,17 @@ func (m *Manager) Path(subsystem string) (string, error) {
 	return managerPath("Manager.Path", handle, subsystem)
 }
 
-// Unit returns the unit of systemd's that the cgroup is, "prefix-name.scope" or "name.slice"; "" when
-// it is none.
+// Unit returns the name of the systemd unit that the cgroup belongs to: "prefix-name.scope" or
+// "name.slice". It returns "" for a cgroup without a unit.
 func (m *Manager) Unit() (string, error) {
 	text, err := m.text("Manager.Unit", managerUnit)
 	return string(text), err
 }
 
-// SetLog has warnings written to a file from now on, as ManagerOptions.Log does from the beginning;
-// nil silences them. The managers of [LoadManager], [NewCgroup], [LoadCgroup] and [Manager.Parent] are
-// silent at first. The file must stay open as long as the manager is used.
+// SetLog sends later warnings to a file, as ManagerOptions.Log does from the start; nil turns them
+// off. Managers from [LoadManager], [NewCgroup], [LoadCgroup] and [Manager.Parent] start without a
+// log. The manager keeps a reference to the file. The caller must keep the file open while the
+// manager is in use.
 func (m *Manager) SetLog(log *os.File) error {
 	const op = "Manager.SetLog"
 	fd, err := logFd(op, log)
@@ -59,7 +60,7 @@ func (m *Manager) SetLog(log *os.File) error {
 		return err
 	}
 	defer m.guarded.release()
-	// One of several calls at once is the last, here and in the library.
+	// Concurrent calls must end with the same file in m.log and in the library.
 	m.logging.Lock()
 	defer m.logging.Unlock()
 	if err := managerLog(op, handle, fd); err != nil {
@@ -69,7 +70,7 @@ func (m *Manager) SetLog(log *os.File) error {
 	return nil
 }
 
-// logFd is -1 for no file.
+// logFd returns the file's descriptor, or -1 without a file.
 func logFd(op string, log *os.File) (int32, error) {
 	if log == nil {
 		return -1, nil
@@ -81,7 +82,7 @@ func logFd(op string, log *os.File) (int32, error) {
 	return int32(raw), nil
 }
 
-// decodePaths reads {"cpu":"/path",...}, where {"hex":"..."} is a path that is not UTF-8.
+// decodePaths parses {"cpu":"/path",...}. A path that is not UTF-8 appears as {"hex":"..."}.
 func decodePaths(text []byte) (map[string]string, error) {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(text, &raw); err != nil {
@@ -109,6 +110,6 @@ func decodePaths(text []byte) (map[string]string, error) {
 func badPaths(text []byte) error {
 	return &Error{
 		Op: "Manager.Paths", Code: CodePanic, Errno: syscall.ENOTRECOVERABLE,
-		Message: fmt.Sprintf("bug in libkatacg: paths that cannot be read: %.300s", text),
+		Message: fmt.Sprintf("bug in libkatacg: malformed JSON of paths: %.300s", text),
 	}
 }

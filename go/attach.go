@@ -10,19 +10,22 @@ import (
 // AttachFlags are options of [Manager.OpenAttach].
 type AttachFlags uint32
 
-// AttachV1Only leaves cgroup2 out, for a process that was born there (see [Manager.Dirfd]).
+// AttachV1Only skips cgroup2, for a process that started inside its cgroup2 directory (see
+// [Manager.Dirfd]).
 const AttachV1Only AttachFlags = 1
 
-// Attach is open descriptors through which a process joins a cgroup by itself, which is faster than
-// being moved. A Go program cannot use it for a child between fork and exec: nothing of Go's runs
-// there. What Go has for a child is [Manager.Dirfd] for cgroup2, and [Manager.Add] for v1. Attach is
-// for a process that is about to become another program; see [Attach.Self].
+// Attach holds open descriptors through which a process joins a cgroup by itself. That is faster
+// than being moved by another process.
+//
+// A Go program cannot call [Attach.Self] in a child between fork and exec, because no Go code runs
+// there. For a child, use [Manager.Dirfd] on cgroup2 and [Manager.Add] on v1. Attach is for a
+// process that is about to execute another program.
 type Attach struct {
 	guarded guarded[attachHandle]
 }
 
-// OpenAttach opens what [Attach.Self] needs, close-on-exec. The cgroup must exist; otherwise it
-// fails with [ErrDeleted].
+// OpenAttach opens the descriptors that [Attach.Self] writes to. They are close-on-exec, and
+// [Attach.Close] closes them. It fails with [ErrDeleted] when the cgroup does not exist.
 func (m *Manager) OpenAttach(flags AttachFlags) (*Attach, error) {
 	const op = "Manager.OpenAttach"
 	handle, err := m.own().acquire(op)
@@ -46,10 +49,11 @@ func (a *Attach) own() *guarded[attachHandle] {
 	return &a.guarded
 }
 
-// Self makes the caller join: on v1 the calling thread, on v2 the process. So on v1 it is for a
-// goroutine that called [runtime.LockOSThread], never unlocks it, and goes on with [syscall.Exec]:
-// the thread that calls exec is the one that is left, and the program starts inside. When a
-// hierarchy refuses, those before it are joined.
+// Self moves the caller into the cgroup: on v1 the calling thread, on v2 the whole process.
+//
+// On v1 the goroutine must call [runtime.LockOSThread], never unlock, and then call [syscall.Exec].
+// Only the thread that calls exec survives it, so the new program starts inside the cgroup. When
+// one hierarchy refuses, the caller stays in the hierarchies that it has joined before.
 func (a *Attach) Self() error {
 	handle, err := a.own().acquire("Attach.Self")
 	if err != nil {
@@ -59,21 +63,22 @@ func (a *Attach) Self() error {
 	return attachSelf("Attach.Self", handle)
 }
 
-// Close closes the descriptors. It always returns nil, and can be called again.
+// Close closes the descriptors. It always returns nil and may be called more than once.
 func (a *Attach) Close() error {
 	a.own().close(attachFree)
 	return nil
 }
 
-// Dirfd opens the cgroup's cgroup2 directory, close-on-exec, the caller's to close. A child that is
-// started with it is born in the cgroup, without the wait of being moved:
+// Dirfd opens the cgroup's cgroup2 directory, close-on-exec. The caller must close the file. A
+// child that is started with it starts inside the cgroup and does not have to be moved:
 //
 //	dir, err := manager.Dirfd()
 //	...
 //	command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
 //
-// On a hybrid host the child is then moved into the v1 hierarchies with [Manager.Add]. It fails with
-// [ErrUnsupported] where the manager has no cgroup2, and with [ErrDeleted] without the cgroup.
+// On a hybrid host, [Manager.Add] then moves the child into the v1 hierarchies. Dirfd fails with
+// [ErrUnsupported] when the manager has no cgroup2 directory, and with [ErrDeleted] when the cgroup
+// does not exist.
 func (m *Manager) Dirfd() (*os.File, error) {
 	const op = "Manager.Dirfd"
 	handle, err := m.own().acquire(op)

@@ -18,7 +18,8 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-// What this program is, when it is started by a test: see startHelper.
+// helperVariable names the environment variable that tells a helper process what to do; see
+// startHelper.
 const helperVariable = "KATACG_GO_HELPER"
 
 func TestMain(m *testing.M) {
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "sleep":
-		// A process of several threads, as every Go program is before long.
+		// The tests of threads need a process with several threads.
 		for range 4 {
 			go func() {
 				runtime.LockOSThread()
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-// joinAndExec is what a container's first process does: it joins, and becomes another program.
+// joinAndExec joins a cgroup and executes another program, as a container's first process does.
 func joinAndExec(path string) error {
 	runtime.LockOSThread()
 	options := katacg.ManagerOptions{Flags: katacg.SkipDevices, Path: path, Existing: true}
@@ -63,7 +64,7 @@ func joinAndExec(path string) error {
 	return syscall.Exec(sleep, []string{"sleep", "600"}, os.Environ())
 }
 
-// startHelper starts this test program as a child that does something else.
+// startHelper starts this test program as a child that runs one of TestMain's helpers.
 func startHelper(t *testing.T, what string) *exec.Cmd {
 	t.Helper()
 	child := exec.Command("/proc/self/exe")
@@ -76,7 +77,7 @@ func startHelper(t *testing.T, what string) *exec.Cmd {
 	return child
 }
 
-func TestAttachSelf(t *testing.T) {
+func TestAttachSelfJoinsBeforeExec(t *testing.T) {
 	_, m, path := box(t)
 	child := startHelper(t, "attach "+path)
 	comm := ""
@@ -96,7 +97,7 @@ func TestAttachSelf(t *testing.T) {
 	checkIDs(t, m.Threads, []int{child.Process.Pid})
 }
 
-func TestAttachClosed(t *testing.T) {
+func TestAttachCloseReleasesDescriptors(t *testing.T) {
 	host, m, _ := box(t)
 	before := descriptors(t)
 	a, err := m.OpenAttach(0)
@@ -134,7 +135,7 @@ func TestAttachClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v1.Close()
-	// Nothing to join, and open all the same.
+	// On a unified host there is no v1 hierarchy to join, and Self still succeeds.
 	if layout == katacg.LayoutUnified {
 		if err := v1.Self(); err != nil {
 			t.Error(err)
@@ -142,8 +143,7 @@ func TestAttachClosed(t *testing.T) {
 	}
 }
 
-// A child that is born in the cgroup2 directory, and moved in the v1 hierarchies.
-func TestDirfd(t *testing.T) {
+func TestDirfdStartsAChildInsideTheCgroup(t *testing.T) {
 	host, m, path := box(t)
 	dir, err := m.Dirfd()
 	layout, layoutErr := host.Layout()
@@ -182,6 +182,6 @@ func TestDirfd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := m.Dirfd(); !errors.Is(err, katacg.ErrDeleted) {
-		t.Errorf("of a cgroup that is gone: %v", err)
+		t.Errorf("of a removed cgroup: %v", err)
 	}
 }

@@ -17,7 +17,8 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-// What the package replaces, in Go: the pattern is compiled at every call, as it was there.
+// goValidatePath is the Go code that the package replaces. It compiles the pattern in every call,
+// as Kata did.
 func goValidatePath(path string, systemd bool) (string, error) {
 	triple := regexp.MustCompile(`([[:alnum:]]|\.)+:([[:alnum:]]|\.)+:([[:alnum:]]|\.)+`)
 	if at := triple.FindStringIndex(path); at != nil && path[at[0]:at[1]] == path {
@@ -64,7 +65,7 @@ var benchPaths = []struct{ name, path string }{
 	{"systemd", "system.slice:docker:4fbd0bd1c4a5b1e2a8d3f6c7e9b0a1d2c3e4f5a6"},
 }
 
-// 10,000 mounts, of which only the last is of type cgroup.
+// benchMountinfo returns 10,000 mounts; only the last is of type cgroup.
 func benchMountinfo() []byte {
 	var out bytes.Buffer
 	for i := range 9999 {
@@ -76,8 +77,7 @@ func benchMountinfo() []byte {
 	return out.Bytes()
 }
 
-// What is compared must be the same job.
-func TestBenchmarksAgree(t *testing.T) {
+func TestBenchmarkedFunctionsAgree(t *testing.T) {
 	for _, p := range benchPaths {
 		want, _ := goValidatePath(p.path, false)
 		if got, err := katacg.ValidatePath(p.path, 0); err != nil || got != want {

@@ -20,23 +20,24 @@ type (
 	managerHandle struct{ c *C.struct_katacg_manager }
 )
 
-// How large the first buffer is for a path, and for other text.
+// Sizes of the first buffer, for a path and for other text.
 const (
 	pathRoom = 256
 	textRoom = 4096
 )
 
-// chars is what C sees of a slice. nil is NULL; an empty slice is not.
+// chars returns a slice's bytes as a C pointer: NULL for nil, but not for an empty slice.
 func chars(b []byte) *C.char {
 	return (*C.char)(unsafe.Pointer(unsafe.SliceData(b)))
 }
 
-// stringChars is what C sees of a string's bytes, which have no NUL at their end.
+// stringChars returns a string's bytes as a C pointer. They do not end in NUL.
 func stringChars(s string) *C.char {
 	return (*C.char)(unsafe.Pointer(unsafe.StringData(s)))
 }
 
-// cstring appends s and a NUL to buf, which is on the caller's stack and long enough for most.
+// cstring appends s and a NUL to buf. The caller keeps buf on its stack, so a short string needs no
+// allocation.
 func cstring(buf []byte, op, name, s string) ([]byte, error) {
 	if strings.IndexByte(s, 0) >= 0 {
 		return nil, argumentError(op, name+" has a NUL byte")
@@ -47,7 +48,7 @@ func cstring(buf []byte, op, name, s string) ([]byte, error) {
 	return append(append(buf, s...), 0), nil
 }
 
-// failure makes an error from a call's result. It copies everything: e is on the caller's stack.
+// failure returns an error made from a call's result. It copies e, which is on the caller's stack.
 func failure(op string, result C.int, e *C.struct_katacg_error) error {
 	text := (*[C.KATACG_ERROR_MESSAGE]byte)(unsafe.Pointer(&e.message))[:]
 	if end := bytes.IndexByte(text, 0); end >= 0 {
@@ -62,7 +63,7 @@ func failure(op string, result C.int, e *C.struct_katacg_error) error {
 	}
 }
 
-// check is for calls whose result says nothing but whether they failed.
+// check returns the error of a call whose result only tells whether the call failed.
 func check(op string, result C.int, e *C.struct_katacg_error) error {
 	if result < 0 {
 		return failure(op, result, e)
@@ -70,7 +71,7 @@ func check(op string, result C.int, e *C.struct_katacg_error) error {
 	return nil
 }
 
-// count is for calls whose result is a number.
+// count returns the result of a call that returns a number.
 func count(op string, result C.int, e *C.struct_katacg_error) (int, error) {
 	if result < 0 {
 		return 0, failure(op, result, e)
@@ -78,10 +79,10 @@ func count(op string, result C.int, e *C.struct_katacg_error) (int, error) {
 	return int(result), nil
 }
 
-// textCall is a C function with its text-out arguments left open.
+// textCall calls a C function that writes text into a buffer.
 type textCall func(buf *C.char, size C.size_t, e *C.struct_katacg_error) C.int
 
-// text calls until the text fits: what a file holds can grow between two calls.
+// text calls with larger buffers until the text fits; a file can grow between two calls.
 func text(op string, room int, call textCall) ([]byte, error) {
 	var e C.struct_katacg_error
 	for {

@@ -9,9 +9,9 @@ import "C"
 
 import "unsafe"
 
-// A header that disagrees with this package does not compile: an index other than 0 is out of
-// range, and so is a negative size. The structures are those of API level 1, to which later ones
-// only add at the end.
+// This function fails to compile when the header disagrees with this package, because an index
+// other than 0 is out of range, and a negative size is not constant. The structures are those of
+// API level 1; later levels only add fields at the end.
 func _() {
 	const word = unsafe.Sizeof(uintptr(0))
 	var err C.struct_katacg_error
@@ -27,7 +27,7 @@ func _() {
 	_ = equal[unsafe.Offsetof(err.message)-16]
 	_ = equal[unsafe.Sizeof(err.message)-496]
 
-	// 72 where a pointer has 8 bytes.
+	// 72 bytes with 8-byte pointers.
 	const _ = unsafe.Sizeof(opts) - (40 + 4*word)
 	_ = equal[unsafe.Offsetof(opts.flags)-0]
 	_ = equal[unsafe.Offsetof(opts.path)-8]

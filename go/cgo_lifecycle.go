@@ -29,7 +29,7 @@ package katacg
 // #cgo nocallback katacg_manager_dirfd
 import "C"
 
-// attachHandle is never zero while it is open: unused descriptors are -1.
+// attachHandle is never the zero value while it is open, because unused descriptors are -1.
 type attachHandle struct{ c C.struct_katacg_attach }
 
 func managerFreeze(op string, m managerHandle, ms uint32) error {
@@ -78,7 +78,8 @@ func attachOpen(op string, m managerHandle, flags AttachFlags) (attachHandle, er
 	return a, check(op, n, &e)
 }
 
-// attachSelf has no error structure: the function is for where none can be filled.
+// attachSelf fills in the error itself. katacg_attach_self takes no error structure, because a
+// child between fork and exec could not fill one in.
 func attachSelf(op string, a attachHandle) error {
 	var e C.struct_katacg_error
 	n := C.katacg_attach_self(&a.c)

@@ -7,8 +7,7 @@ package katacg
 /*
 #include <katacg.h>
 
-// The options are put together here: a structure of Go's must not take pointers to Go's memory
-// along to C.
+// C fills in the options, because a Go structure that holds Go pointers must not be passed to C.
 static int katacg_go_manager_new(const struct katacg_host *host, const char *spec, size_t spec_len,
 				 uint64_t flags, const char *path, const char *subsystems, const char *name,
 				 int32_t log_fd, uint32_t owner_uid, uint32_t owner_gid,
@@ -110,7 +109,7 @@ func managerNew(
 	return m, check(op, n, &e)
 }
 
-// optional is NULL for "".
+// optional returns a C string, or nil (NULL in C) for "".
 func optional(op, name, s string) ([]byte, error) {
 	if s == "" {
 		return nil, nil
@@ -118,7 +117,8 @@ func optional(op, name, s string) ([]byte, error) {
 	return cstring(nil, op, name, s)
 }
 
-// joined is NULL for nil, which is all; no subsystem at all is "".
+// joined returns a comma-separated C string. It returns nil (NULL in C) for nil, which means all
+// subsystems; an empty list gives "".
 func joined(op, name string, subsystems []string) ([]byte, error) {
 	if subsystems == nil {
 		return nil, nil

@@ -21,7 +21,7 @@ import "C"
 
 import "unsafe"
 
-// idsOf is what C sees of ids.
+// idsOf returns the ids as a C pointer.
 func idsOf(ids []int32) *C.int32_t {
 	return (*C.int32_t)(unsafe.Pointer(unsafe.SliceData(ids)))
 }
@@ -43,7 +43,7 @@ func managerAdd(op string, m managerHandle, ids []int32, options AddOptions) err
 	return check(op, n, &e)
 }
 
-// managerList calls until the ids fit: there can be more of them at every call.
+// managerList calls with larger buffers until the ids fit; their number can grow between two calls.
 func managerList(op string, fn listFunc, m managerHandle) ([]int, error) {
 	var e C.struct_katacg_error
 	for room := 64; ; {

@@ -61,8 +61,8 @@ func isSystemd(op, path string, slice bool) (bool, error) {
 	return C.katacg_path_is_systemd(chars(in)) == 1, nil
 }
 
-// pathText is one cgo call and, for most paths, one allocation: the result's. Hence everything on
-// the stack, and no function values, through which the buffers would escape.
+// pathText makes one cgo call and, for most paths, one allocation, for the result. To that end the
+// buffers stay on the stack. A function value in place of pathCall would make them escape.
 func pathText(op string, fn pathFunc, path string, flags PathFlags) (string, error) {
 	var inRoom, outRoom [pathRoom]byte
 	in, err := cstring(inRoom[:0], op, "path", path)

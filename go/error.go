@@ -9,42 +9,42 @@ import (
 	"syscall"
 )
 
-// Code says what kind of failure an [Error] is.
+// Code is the kind of failure that an [Error] reports.
 type Code int32
 
-// The codes of the C library, and two of this package's own (below zero).
+// Codes of the C library, and two codes of this package (below zero).
 const (
 	// CodeArgument: an argument is missing, malformed or contradicts another one.
 	CodeArgument Code = 1
 	// CodePath: a path or unit name breaks the rule that it was checked against.
 	CodePath Code = 2
-	// CodeJSON: JSON that cannot be read; the message has line and column.
+	// CodeJSON: malformed JSON; the message has line and column.
 	CodeJSON Code = 3
-	// CodeValue: a value that is out of range or contradicts another one.
+	// CodeValue: a value is out of range or contradicts another one.
 	CodeValue Code = 4
-	// CodeNotMounted: no cgroup mount, or none with the controller that is needed.
+	// CodeNotMounted: no cgroup file system is mounted, or none with the needed controller.
 	CodeNotMounted Code = 5
 	// CodeController: the controller is not available in this cgroup.
 	CodeController Code = 6
 	// CodeSystem: a system call failed; see SysErrno.
 	CodeSystem Code = 7
-	// CodeUnsupported: cannot be done on this layout, or by this version.
+	// CodeUnsupported: this layout, or this version of the library, cannot do it.
 	CodeUnsupported Code = 8
-	// CodeDeleted: the cgroup does not exist (any more).
+	// CodeDeleted: the cgroup does not exist, or exists no longer.
 	CodeDeleted Code = 9
-	// CodeClamped: the kernel took a value and changed it.
+	// CodeClamped: the kernel accepted a value and changed it.
 	CodeClamped Code = 10
-	// CodeRootless: without root, no cgroup could be made to hold the limits asked for.
+	// CodeRootless: a rootless caller could create no cgroup for the requested limits.
 	CodeRootless Code = 11
-	// CodeBusy: still in use after the deadline; the message names what is left.
+	// CodeBusy: the cgroup or unit is still in use; the message names what uses it.
 	CodeBusy Code = 12
-	// CodeTimeout: a deadline passed.
+	// CodeTimeout: a timeout expired.
 	CodeTimeout Code = 13
-	// CodePanic: a bug in the library was caught. What the call did is not known.
+	// CodePanic: the library caught a bug of its own. The effect of the call is unknown.
 	CodePanic Code = 14
-	// CodeTooNew: an option that this version of the library does not know.
+	// CodeTooNew: this version of the library does not know an option.
 	CodeTooNew Code = 15
-	// CodeBus: systemd cannot be reached: no bus, or no systemd on it.
+	// CodeBus: systemd cannot be reached: there is no bus, or no systemd on it.
 	CodeBus Code = 16
 	// CodeClosed: the Host, Manager or Attach was closed; matches [os.ErrClosed].
 	CodeClosed Code = -1
@@ -52,7 +52,7 @@ const (
 	CodeNoCgo Code = -2
 )
 
-// The errors that an [Error] matches by its code, one for each.
+// Sentinel errors, one for each [Code]. An [Error] matches the sentinel of its code.
 var (
 	ErrArgument    = errors.New("katacg: wrong argument")
 	ErrPath        = errors.New("katacg: invalid path")
@@ -72,7 +72,7 @@ var (
 	ErrBus         = errors.New("katacg: systemd cannot be reached")
 )
 
-// ErrNoCgo is matched by the error of every call when the package was built without cgo.
+// ErrNoCgo is the sentinel that every call's error matches when the package was built without cgo.
 var ErrNoCgo = errors.New("katacg: built without libkatacg (CGO_ENABLED=0, or not for Linux): " +
 	"install libkatacg and rebuild with CGO_ENABLED=1")
 
@@ -84,22 +84,24 @@ var sentinels = map[Code]error{
 	CodeTooNew: ErrTooNew, CodeBus: ErrBus, CodeClosed: os.ErrClosed, CodeNoCgo: ErrNoCgo,
 }
 
-// Error is why a call failed. All errors of this package are of type *Error.
+// Error describes why a call failed. All errors of this package are of type *Error.
 type Error struct {
-	// Op is the function or method, for example "ValidatePath" or "Manager.Set".
+	// Op is the function or method that failed, for example "ValidatePath" or "Manager.Set".
 	Op string
 	// Code is the kind of failure.
 	Code Code
-	// Errno is the call's result: the system call's errno, or the one that stands for Code.
+	// Errno is the call's result: the errno of the failed system call, or the errno that stands
+	// for Code.
 	Errno syscall.Errno
-	// SysErrno is the errno of the system call that failed; 0 when none did.
+	// SysErrno is the errno of the failed system call, or 0 when no system call failed.
 	SysErrno syscall.Errno
-	// Message is the library's text, of at most 495 bytes: operation, file, value, cause,
-	// and what can be done. A longer text ends in "...".
+	// Message is the library's message in one line: operation, file, value, cause and remedy.
+	// It has at most 495 bytes; a longer message ends in "...".
 	Message string
 }
 
-// Error returns the library's message as it is: Kata's texts are part of its compatibility.
+// Error returns the library's message unchanged. Kata's messages are part of the compatibility
+// promise.
 func (e *Error) Error() string {
 	if e.Message != "" {
 		return e.Message
@@ -107,7 +109,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("katacg: %s: %v", e.Op, e.Errno)
 }
 
-// Unwrap returns the code's sentinel and the errnos, for [errors.Is] and [errors.As].
+// Unwrap returns the sentinel of the code and both errnos, for [errors.Is] and [errors.As].
 func (e *Error) Unwrap() []error {
 	var out []error
 	if sentinel := sentinels[e.Code]; sentinel != nil {

@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// guarded owns a C handle; the zero handle means closed. Calls hold the lock for reading and
-// closing holds it for writing: a handle is freed once, and never under a call.
+// guarded owns a C handle; the zero handle means closed. A call holds the lock for reading and
+// close holds it for writing. So the handle is freed once, and never during a call.
 type guarded[H comparable] struct {
 	mu      sync.RWMutex
 	handle  H
 	cleanup runtime.Cleanup
 }
 
-// acquire gives the handle to a call, which has to release it unless there is an error.
+// acquire returns the handle. The caller must call release unless acquire failed.
 func (g *guarded[H]) acquire(op string) (H, error) {
 	var none H
 	if g == nil {
@@ -32,7 +32,7 @@ func (g *guarded[H]) acquire(op string) (H, error) {
 
 func (g *guarded[H]) release() {
 	g.mu.RUnlock()
-	// Not collected, so not freed, before the call is over.
+	// The garbage collector must not free the handle before the call returns.
 	runtime.KeepAlive(g)
 }
 

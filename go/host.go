@@ -7,15 +7,15 @@ import (
 	"runtime"
 )
 
-// Layout is how a host's hierarchies are laid out.
+// Layout is the arrangement of a host's cgroup hierarchies.
 type Layout int
 
 const (
-	// LayoutLegacy: v1 hierarchies alone.
+	// LayoutLegacy: only v1 hierarchies.
 	LayoutLegacy Layout = 1
-	// LayoutHybrid: v1 hierarchies with a cgroup2 mount beside them.
+	// LayoutHybrid: v1 hierarchies and a cgroup2 mount beside them.
 	LayoutHybrid Layout = 2
-	// LayoutUnified: cgroup2 alone.
+	// LayoutUnified: only cgroup2.
 	LayoutUnified Layout = 3
 )
 
@@ -32,7 +32,7 @@ func (l Layout) String() string {
 	return fmt.Sprintf("Layout(%d)", int(l))
 }
 
-// hostFunc names a C function from a host, and maybe a controller, to text.
+// hostFunc selects a C function that returns text about a host, or about a host and a controller.
 type hostFunc int
 
 const (
@@ -41,20 +41,20 @@ const (
 	hostOwnCgroup
 )
 
-// Host is a host's cgroup mounts as they were when it was opened. Any number of managers and
-// goroutines can share one. Open it again after mounts changed, or in another namespace.
+// Host describes the cgroup mounts of a machine at the time when it was opened. Many managers and
+// goroutines can share one Host. Open a new one after mounts change, or in another namespace.
 type Host struct {
 	guarded guarded[hostHandle]
 }
 
-// OpenHost reads this host's mounts and this process's cgroups. It fails with [ErrNotMounted] when
-// no cgroup file system is mounted.
+// OpenHost reads this machine's mounts and this process's cgroups. It fails with [ErrNotMounted]
+// when no cgroup file system is mounted. The caller should close the Host.
 func OpenHost() (*Host, error) {
 	return newHost(hostOpen("OpenHost"))
 }
 
-// ParseHost makes a host from text, for dry runs and tests: managers on it can plan for any
-// layout. The arguments are bytes as in /proc/self/mountinfo and /proc/self/cgroup. The caller
+// ParseHost returns a Host made from text, for dry runs and tests: its managers can plan for any
+// layout. The arguments have the format of /proc/self/mountinfo and /proc/self/cgroup. The caller
 // counts as root.
 func ParseHost(mountinfo, cgroup []byte) (*Host, error) {
 	return newHost(hostParse("ParseHost", mountinfo, cgroup))
@@ -76,7 +76,7 @@ func (h *Host) own() *guarded[hostHandle] {
 	return &h.guarded
 }
 
-// Layout returns how the hierarchies are laid out.
+// Layout returns the arrangement of the hierarchies.
 func (h *Host) Layout() (Layout, error) {
 	handle, err := h.own().acquire("Host.Layout")
 	if err != nil {
@@ -86,8 +86,8 @@ func (h *Host) Layout() (Layout, error) {
 	return hostLayout("Host.Layout", handle)
 }
 
-// IsRootless tells whether the caller is neither root nor in a user namespace that maps everybody,
-// as it was when the host was opened.
+// IsRootless reports whether the caller was rootless when the host was opened. A caller is rootless
+// when its user id is not 0, or when its user namespace does not map all user ids.
 func (h *Host) IsRootless() (bool, error) {
 	handle, err := h.own().acquire("Host.IsRootless")
 	if err != nil {
@@ -97,27 +97,28 @@ func (h *Host) IsRootless() (bool, error) {
 	return hostIsRootless("Host.IsRootless", handle)
 }
 
-// Controllers returns the v1 controllers and named hierarchies that are mounted, and "cgroup2"
-// where that is mounted.
+// Controllers returns the mounted v1 controllers and named hierarchies, and "cgroup2" when cgroup2
+// is mounted.
 func (h *Host) Controllers() ([]string, error) {
 	text, err := h.text("Host.Controllers", hostControllers, "")
 	return list(text), err
 }
 
-// Mountpoint returns where a controller's hierarchy is mounted: a v1 controller, "systemd" or
-// "name=systemd", or "" for cgroup2. On a unified host this is the cgroup2 mount for every
-// controller. It fails with [ErrNotMounted] when no mount has it.
+// Mountpoint returns the directory where a controller's hierarchy is mounted. The controller is a
+// v1 controller, "systemd" or "name=systemd", or "" for cgroup2. On a unified host every controller
+// gives the cgroup2 mount. Mountpoint fails with [ErrNotMounted] when no mount has the controller.
 func (h *Host) Mountpoint(controller string) (string, error) {
 	return h.text("Host.Mountpoint", hostMountpoint, controller)
 }
 
-// OwnCgroup returns the cgroup that the caller is in; controller as for [Host.Mountpoint].
+// OwnCgroup returns the path of the cgroup that the caller was in when the host was opened. The
+// controller is as for [Host.Mountpoint].
 func (h *Host) OwnCgroup(controller string) (string, error) {
 	return h.text("Host.OwnCgroup", hostOwnCgroup, controller)
 }
 
-// Close frees the host. Managers made on it keep what they need. It always returns nil, and can be
-// called again.
+// Close frees the host. Managers that were made on it stay usable. Close always returns nil and may
+// be called more than once.
 func (h *Host) Close() error {
 	h.own().close(hostFree)
 	return nil

@@ -42,7 +42,9 @@ func parseHost(t *testing.T, mountinfo, cgroup string) *katacg.Host {
 	return host
 }
 
-func newManager(t *testing.T, host *katacg.Host, spec string, o katacg.ManagerOptions) *katacg.Manager {
+func newManager(
+	t *testing.T, host *katacg.Host, spec string, o katacg.ManagerOptions,
+) *katacg.Manager {
 	t.Helper()
 	manager, err := katacg.NewManager(host, specOf(spec), &o)
 	if err != nil {
@@ -52,7 +54,7 @@ func newManager(t *testing.T, host *katacg.Host, spec string, o katacg.ManagerOp
 	return manager
 }
 
-// specOf is nil for "": no bytes are no specification.
+// specOf returns a specification, or nil for "", because an empty slice is malformed JSON.
 func specOf(spec string) []byte {
 	if spec == "" {
 		return nil
@@ -60,7 +62,7 @@ func specOf(spec string) []byte {
 	return []byte(spec)
 }
 
-func TestVersion(t *testing.T) {
+func TestVersionAndAPILevelAreSet(t *testing.T) {
 	if v := katacg.Version(); !regexp.MustCompile(`^\d+\.\d+\.\d+$`).MatchString(v) {
 		t.Errorf("version %q", v)
 	}
@@ -69,7 +71,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestErrors(t *testing.T) {
+func TestErrorHasCodeErrnoAndMessage(t *testing.T) {
 	_, err := katacg.ValidatePath("a:b", katacg.PathSystemd)
 	var e *katacg.Error
 	if !errors.As(err, &e) {
@@ -107,8 +109,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Codes, errnos and sentinels of errors that this machine need not be able to give.
-func TestErrorMatching(t *testing.T) {
+// The errors are made by hand, because most of them cannot be provoked on every machine.
+func TestErrorMatchesSentinelAndErrnos(t *testing.T) {
 	sentinels := []error{
 		katacg.ErrArgument, katacg.ErrPath, katacg.ErrJSON, katacg.ErrValue, katacg.ErrNotMounted,
 		katacg.ErrController, katacg.ErrSystem, katacg.ErrUnsupported, katacg.ErrDeleted,
@@ -136,12 +138,16 @@ func TestErrorMatching(t *testing.T) {
 	}
 }
 
-// A NUL is refused everywhere: C would take what is before it for the whole.
-func TestNUL(t *testing.T) {
+// C would cut the string at the NUL.
+func TestStringsWithNULAreRefused(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	m := newManager(t, host, `{"cgroupsPath":"/x"}`, katacg.ManagerOptions{})
 	const nul = "a\x00b"
 	second := func(_ any, err error) error { return err }
+	newErr := func(options katacg.ManagerOptions) error {
+		_, err := katacg.NewManager(host, nil, &options)
+		return err
+	}
 	for name, err := range map[string]error{
 		"IsSystemdPath":          second(katacg.IsSystemdPath("a:b:c\x00")),
 		"IsSystemdSlicePath":     second(katacg.IsSystemdSlicePath("a.slice:b:c\x00")),
@@ -152,8 +158,8 @@ func TestNUL(t *testing.T) {
 		"Subsystems":             second(katacg.Subsystems(nul, katacg.SubsystemsAll)),
 		"Host.Mountpoint":        second(host.Mountpoint(nul)),
 		"Host.OwnCgroup":         second(host.OwnCgroup(nul)),
-		"NewManager path":        second(katacg.NewManager(host, nil, &katacg.ManagerOptions{Path: nul})),
-		"NewManager subsystems":  second(katacg.NewManager(host, nil, &katacg.ManagerOptions{Path: "/x", Subsystems: []string{nul}})),
+		"NewManager path":        newErr(katacg.ManagerOptions{Path: nul}),
+		"NewManager subsystems":  newErr(katacg.ManagerOptions{Path: "/x", Subsystems: []string{nul}}),
 		"Manager.Path":           second(m.Path(nul)),
 		"Manager.Read subsystem": second(m.Read(nul, "f")),
 		"Manager.Read file":      second(m.Read("", nul)),
@@ -164,8 +170,8 @@ func TestNUL(t *testing.T) {
 		"NewCgroup path":         second(katacg.NewCgroup(host, nil, nul, nil)),
 		"LoadCgroup subsystems":  second(katacg.LoadCgroup(host, []string{nul}, "/x")),
 		"LoadCgroup path":        second(katacg.LoadCgroup(host, nil, nul)),
-		"NewManager bus address": second(katacg.NewManager(host, nil, &katacg.ManagerOptions{Path: "/x", BusAddress: nul})),
-		"NewManager name":        second(katacg.NewManager(host, nil, &katacg.ManagerOptions{Name: nul})),
+		"NewManager bus address": newErr(katacg.ManagerOptions{Path: "/x", BusAddress: nul}),
+		"NewManager name":        newErr(katacg.ManagerOptions{Name: nul}),
 	} {
 		if !errors.Is(err, katacg.ErrArgument) || !errors.Is(err, syscall.EINVAL) ||
 			!strings.Contains(err.Error(), "NUL") {
@@ -177,8 +183,7 @@ func TestNUL(t *testing.T) {
 	}
 }
 
-// Longer than the first buffers.
-func TestLongText(t *testing.T) {
+func TestTextLongerThanTheFirstBuffer(t *testing.T) {
 	for _, length := range []int{254, 255, 256, 257, 5000} {
 		path := "/" + strings.Repeat("x", length-1)
 		if got, err := katacg.ParentPath(path + "/y"); err != nil || got != path {
@@ -198,7 +203,7 @@ func TestLongText(t *testing.T) {
 	}
 }
 
-func TestAllocations(t *testing.T) {
+func TestValidatePathAllocatesAtMostItsResult(t *testing.T) {
 	for path, limit := range map[string]float64{"/docker/abc": 1, "a.slice:b:c": 0} {
 		n := testing.AllocsPerRun(1000, func() {
 			if _, err := katacg.ValidatePath(path, 0); err != nil {
@@ -211,7 +216,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-func TestSubsystems(t *testing.T) {
+func TestSubsystemsReturnsThoseThatExist(t *testing.T) {
 	root := t.TempDir()
 	for _, name := range []string{"cpu", "cpuset", "memory", "other"} {
 		if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
@@ -228,12 +233,13 @@ func TestSubsystems(t *testing.T) {
 			t.Errorf("set %d: %q, %v, want %q", set, got, err, want)
 		}
 	}
-	if got, err := katacg.Subsystems(root+"/other", katacg.SubsystemsAll); err != nil || got == nil || len(got) != 0 {
-		t.Errorf("nothing there: %q, %v", got, err)
+	got, err := katacg.Subsystems(root+"/other", katacg.SubsystemsAll)
+	if err != nil || got == nil || len(got) != 0 {
+		t.Errorf("in an empty directory: %q, %v", got, err)
 	}
 }
 
-func TestParseHost(t *testing.T) {
+func TestParseHostReadsUnifiedAndLegacyMounts(t *testing.T) {
 	unified := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	legacy := parseHost(t, legacyMountinfo, legacyCgroup)
 	for _, c := range []struct {

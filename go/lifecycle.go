@@ -13,11 +13,11 @@ import (
 type FreezerState int
 
 const (
-	// FreezerThawed: running; also when only an ancestor is frozen.
+	// FreezerThawed: the cgroup itself is not frozen, though an ancestor may be.
 	FreezerThawed FreezerState = 1
-	// FreezerFreezing: asked to freeze, and some task has not arrived.
+	// FreezerFreezing: the kernel was asked to freeze, and some task is not frozen yet.
 	FreezerFreezing FreezerState = 2
-	// FreezerFrozen: frozen.
+	// FreezerFrozen: every task is frozen.
 	FreezerFrozen FreezerState = 3
 )
 
@@ -34,10 +34,12 @@ func (s FreezerState) String() string {
 	return fmt.Sprintf("FreezerState(%d)", int(s))
 }
 
-// Freeze freezes all processes of the cgroup and below, and waits until they are, at most the timeout.
-// When it fails, the cgroup is thawed again:
-// with [ErrTimeout], with [ErrController] where there is no freezer, with [ErrArgument] when the caller
-// is inside and could not thaw itself.
+// Freeze freezes every process in the cgroup and its descendants, and waits until all are frozen.
+// The timeout limits the wait, in steps of one millisecond. On failure the cgroup is thawed again.
+//
+// Freeze fails with [ErrTimeout] when some process did not freeze in time, and with [ErrController]
+// when the host has no freezer. It fails with [ErrArgument] when the caller is inside the cgroup,
+// because a frozen caller could not thaw it.
 func (m *Manager) Freeze(timeout time.Duration) error {
 	handle, err := m.own().acquire("Manager.Freeze")
 	if err != nil {
@@ -47,7 +49,7 @@ func (m *Manager) Freeze(timeout time.Duration) error {
 	return managerFreeze("Manager.Freeze", handle, milliseconds(timeout))
 }
 
-// milliseconds rounds up: a wait that is short is not one that is none.
+// milliseconds rounds up, so that a short timeout does not become no timeout at all.
 func milliseconds(d time.Duration) uint32 {
 	ms := d / time.Millisecond
 	if d%time.Millisecond > 0 {
@@ -56,7 +58,7 @@ func milliseconds(d time.Duration) uint32 {
 	return uint32(min(max(ms, 0), math.MaxUint32))
 }
 
-// Thaw lets the processes run again; those below a frozen ancestor stay frozen.
+// Thaw lets the processes run again. Processes below a frozen ancestor stay frozen.
 func (m *Manager) Thaw() error {
 	handle, err := m.own().acquire("Manager.Thaw")
 	if err != nil {
@@ -66,7 +68,7 @@ func (m *Manager) Thaw() error {
 	return managerThaw("Manager.Thaw", handle)
 }
 
-// FreezerState returns the cgroup's own freezer state.
+// FreezerState returns the cgroup's own freezer state; a frozen ancestor does not change it.
 func (m *Manager) FreezerState() (FreezerState, error) {
 	handle, err := m.own().acquire("Manager.FreezerState")
 	if err != nil {
@@ -76,9 +78,9 @@ func (m *Manager) FreezerState() (FreezerState, error) {
 	return managerFreezerState("Manager.FreezerState", handle)
 }
 
-// Kill sends a signal to every process in the cgroup and below, so that none escapes by forking. A
-// cgroup that was frozen before stays frozen, but for SIGKILL. It does not wait for the processes
-// to end; [Manager.Destroy] does.
+// Kill sends a signal to every process in the cgroup and its descendants. No process escapes by
+// forking. A frozen cgroup stays frozen, except that SIGKILL thaws it. Kill does not wait for the
+// processes to end; [Manager.Destroy] waits.
 func (m *Manager) Kill(signal syscall.Signal) error {
 	const op = "Manager.Kill"
 	if int64(signal) < math.MinInt32 || int64(signal) > math.MaxInt32 {
@@ -92,9 +94,9 @@ func (m *Manager) Kill(signal syscall.Signal) error {
 	return managerKill(op, handle, int32(signal))
 }
 
-// OOMKills returns how many processes of the cgroup the OOM killer has killed. It fails with
-// [ErrController] without the memory controller, and with [ErrUnsupported] when the kernel does not
-// count.
+// OOMKills returns how many processes of the cgroup the kernel's OOM killer has killed. It fails
+// with [ErrController] without the memory controller, and with [ErrUnsupported] on a kernel that
+// does not count them.
 func (m *Manager) OOMKills() (uint64, error) {
 	handle, err := m.own().acquire("Manager.OOMKills")
 	if err != nil {
@@ -104,7 +106,7 @@ func (m *Manager) OOMKills() (uint64, error) {
 	return managerOOMKills("Manager.OOMKills", handle)
 }
 
-// Exists tells whether the cgroup is there.
+// Exists reports whether the cgroup exists in at least one hierarchy.
 func (m *Manager) Exists() (bool, error) {
 	handle, err := m.own().acquire("Manager.Exists")
 	if err != nil {
@@ -114,13 +116,14 @@ func (m *Manager) Exists() (bool, error) {
 	return managerExists("Manager.Exists", handle)
 }
 
-// Destroy removes the cgroup with its children from every hierarchy, waiting up to about a second
-// for processes that are ending; it fails with [ErrBusy] while there are others. What is gone
-// already counts as removed. Processes are not moved and not killed.
+// Destroy removes the cgroup and its descendants from every hierarchy. It waits up to about one
+// second for processes that are ending. It fails with [ErrBusy] when a process stays in the cgroup,
+// because Destroy neither moves nor kills processes; see [Manager.MoveTo] and [Manager.Kill]. A
+// cgroup that is already gone counts as removed.
 //
-// Of a unit it is the end as well: systemd would kill who is inside, so [ErrBusy] comes before systemd
-// is asked. See [Manager.Kill] and [Manager.MoveTo]. It fails with [ErrBus] when there is no systemd
-// to talk to.
+// Destroy also stops the cgroup's systemd unit. To stop a unit kills the processes inside, so
+// Destroy checks for processes before it asks systemd. It fails with [ErrBus] when systemd cannot
+// be reached.
 func (m *Manager) Destroy() error {
 	handle, err := m.own().acquire("Manager.Destroy")
 	if err != nil {

@@ -26,7 +26,7 @@ func checkFreezer(t *testing.T, m *katacg.Manager, want katacg.FreezerState, nam
 	}
 }
 
-func TestFreeze(t *testing.T) {
+func TestFreezeAndThawChangeTheState(t *testing.T) {
 	_, m, _ := box(t)
 	apply(t, m, startChild(t).Process.Pid)
 	checkFreezer(t, m, katacg.FreezerThawed, "thawed")
@@ -42,7 +42,7 @@ func TestFreeze(t *testing.T) {
 		}
 		checkFreezer(t, m, katacg.FreezerThawed, "thawed")
 	}
-	// Whether it is in time or not: never half of it.
+	// A freeze that is in time leaves the cgroup frozen, and one that is late leaves it thawed.
 	for _, timeout := range []time.Duration{-time.Second, 0, time.Nanosecond} {
 		want, name := katacg.FreezerFrozen, "frozen"
 		if err := m.Freeze(timeout); errors.Is(err, katacg.ErrTimeout) {
@@ -60,7 +60,7 @@ func TestFreeze(t *testing.T) {
 	}
 }
 
-func TestFreezeNothing(t *testing.T) {
+func TestCallsWithoutACgroupReportDeleted(t *testing.T) {
 	host := writableHost(t)
 	options := katacg.ManagerOptions{Flags: katacg.SkipDevices, Path: "/katacg-test-" + rand.Text()}
 	m := newManager(t, host, "", options)
@@ -71,7 +71,7 @@ func TestFreezeNothing(t *testing.T) {
 		"Freeze": m.Freeze(time.Second), "Thaw": m.Thaw(), "FreezerState": stateErr,
 		"Kill": m.Kill(syscall.SIGKILL), "OOMKills": oomErr, "OpenAttach": attachErr,
 	} {
-		// A host without that controller says so first.
+		// On a host without the memory controller, OOMKills reports the controller instead.
 		_, noMemory := host.Mountpoint("memory")
 		if name == "OOMKills" && noMemory != nil && errors.Is(err, katacg.ErrController) {
 			continue
@@ -86,7 +86,7 @@ func TestFreezeNothing(t *testing.T) {
 	}
 }
 
-func TestKill(t *testing.T) {
+func TestKillSignalsAllProcesses(t *testing.T) {
 	_, m, _ := box(t)
 	for _, signal := range []syscall.Signal{0, -1, 1000, 1 << 20} {
 		if err := m.Kill(signal); !errors.Is(err, katacg.ErrArgument) {
@@ -118,7 +118,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-func TestOOMKills(t *testing.T) {
+func TestOOMKillsAreCounted(t *testing.T) {
 	host, m, _ := box(t)
 	needsMemory(t, host)
 	if kills, err := m.OOMKills(); err != nil || kills != 0 {
@@ -130,7 +130,7 @@ func TestOOMKills(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// It waits until it is inside; tail keeps all that it is given.
+	// The shell waits until it is inside the cgroup. tail keeps all of its input in memory.
 	command := exec.Command("sh", "-c",
 		"read go; head -c 268435456 /dev/zero | tail -c 268435456 >/dev/null")
 	stdin, err := command.StdinPipe()
@@ -151,13 +151,13 @@ func TestOOMKills(t *testing.T) {
 	}
 }
 
-func TestExisting(t *testing.T) {
+func TestExistingJoinsOnlyExistingCgroups(t *testing.T) {
 	host, _, path := box(t)
 	options := katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Path: path + "/some", Existing: true,
 	}
 	if _, err := katacg.NewManager(host, nil, &options); !errors.Is(err, katacg.ErrDeleted) {
-		t.Errorf("nothing there: %v", err)
+		t.Errorf("without a cgroup: %v", err)
 	}
 	layout, err := host.Layout()
 	if err != nil {
@@ -179,8 +179,8 @@ func TestExisting(t *testing.T) {
 	}
 }
 
-// The two calls of Kata's flows.
-func TestCgroup(t *testing.T) {
+// Kata creates a cgroup with NewCgroup and finds it again with LoadCgroup.
+func TestNewCgroupAndLoadCgroupShareACgroup(t *testing.T) {
 	host, _, path := box(t)
 	path += "/flow"
 	some := []string{"freezer", "pids"}
@@ -210,7 +210,7 @@ func TestCgroup(t *testing.T) {
 	}
 }
 
-func TestOwner(t *testing.T) {
+func TestOwnerGetsOnlyTheV2Cgroup(t *testing.T) {
 	host, _, path := box(t)
 	m := newManager(t, host, "", katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Path: path + "/owned",
@@ -234,7 +234,7 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-func TestName(t *testing.T) {
+func TestNameIsUsedWithoutAPath(t *testing.T) {
 	host := parseHost(t, legacyMountinfo, legacyCgroup)
 	options := katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Name: "vm", Subsystems: []string{"cpu", "pids"},
@@ -253,8 +253,8 @@ func TestName(t *testing.T) {
 	}
 }
 
-// A Set whose last write the kernel refuses, with and without what was before being put back.
-func TestRollback(t *testing.T) {
+// The kernel refuses the last write of the Set, because the device does not exist.
+func TestFailedSetRestoresOldValuesUnlessNoRollback(t *testing.T) {
 	host, m, path := box(t)
 	if err := m.Set([]byte(`{"pids":{"limit":11}}`)); err != nil {
 		t.Fatal(err)

@@ -14,30 +14,33 @@ import (
 type ManagerFlags uint64
 
 const (
-	// SkipDevices leaves device rules alone: they are the caller's to apply, or there are none.
-	// A v1 host without the devices controller is no error then. Without this flag rules are applied
-	// by the system's systemd, are an error with the library's own driver, and are not applied by a
-	// user's systemd, which cannot: that is a warning, with Strict an error.
+	// SkipDevices ignores device rules, because the caller applies them or has none. With this flag
+	// a v1 host needs no devices controller. Without it, the system's systemd applies the rules; a
+	// user's systemd cannot, so the call warns, or fails with Strict; and with the cgroupfs driver
+	// device rules are an error.
 	SkipDevices ManagerFlags = 1
-	// Strict makes what a layout has no file for an error, where it would be a warning.
+	// Strict turns warnings into errors: a value that this layout has no file for, or that systemd
+	// has no property for. It also refuses a systemd path that [PathStrict] refuses, and the root
+	// cgroup as a parent or as a place to move processes to.
 	Strict ManagerFlags = 2
 )
 
-// Driver says who makes the cgroup; see [ManagerOptions].
+// Driver selects who creates the cgroup; see [ManagerOptions].
 type Driver uint32
 
 const (
-	// DriverAuto: systemd for a path "slice:prefix:name" (by [IsSystemdPath] or
-	// [IsSystemdSlicePath], or with an empty slice, which is system.slice, or user.slice of a
-	// user's systemd), else the library itself.
+	// DriverAuto: systemd for a path "slice:prefix:name", otherwise cgroupfs. [IsSystemdPath] or
+	// [IsSystemdSlicePath] must accept the path, or its slice must be empty. An empty slice means
+	// system.slice, or user.slice of a user's systemd.
 	DriverAuto Driver = 0
-	// DriverCgroupfs: the library, by the cgroup file system. A systemd path is an error.
+	// DriverCgroupfs: the library itself, through the cgroup file system. It refuses a systemd
+	// path.
 	DriverCgroupfs Driver = 1
-	// DriverSystemd: systemd, over D-Bus: a transient scope, or a slice when the path's name ends
-	// in ".slice". A path of another form is an error.
+	// DriverSystemd: systemd, over D-Bus. It makes a transient scope, or a slice when the path's
+	// name ends in ".slice". It refuses a path of another form.
 	DriverSystemd Driver = 2
-	// DriverAutoK0: systemd by [IsSystemdPath] alone, as Kata's Go code of January 2020 chose; every
-	// slice with a dash in its name is a directory then.
+	// DriverAutoK0: as DriverAuto, but by [IsSystemdPath] alone, as Kata's Go code of January 2020
+	// chose. A path whose slice has a dash in its name then becomes a directory.
 	DriverAutoK0 Driver = 3
 )
 
@@ -56,15 +59,16 @@ func (d Driver) String() string {
 	return fmt.Sprintf("Driver(%d)", uint32(d))
 }
 
-// Bus says which systemd makes the unit; see [ManagerOptions].
+// Bus selects which systemd creates the unit; see [ManagerOptions].
 type Bus uint32
 
 const (
-	// BusAuto: the user's without root (a system container's root is root), else the system's.
+	// BusAuto: the system's systemd for root, also for root of a system container; otherwise the
+	// user's.
 	BusAuto Bus = 0
-	// BusSystem: PID 1's systemd.
+	// BusSystem: the systemd that is PID 1.
 	BusSystem Bus = 1
-	// BusUser: the user's (systemd --user). On a unified host only.
+	// BusUser: the user's systemd (systemd --user), on a unified host only.
 	BusUser Bus = 2
 )
 
@@ -84,66 +88,68 @@ func (b Bus) String() string {
 // ApplyFlags are options of [Manager.Apply].
 type ApplyFlags uint32
 
-// ApplySet sets the manager's own resources before the process enters.
+// ApplySet sets the manager's resources before the process enters the cgroup.
 const ApplySet ApplyFlags = 1
 
 // PlanFlags are options of [Manager.Plan].
 type PlanFlags uint32
 
 const (
-	// PlanText asks for lines of tab-separated fields instead of JSON.
+	// PlanText returns lines of tab-separated fields instead of JSON.
 	PlanText PlanFlags = 1
-	// PlanApply asks for what Apply does, instead of what Set does.
+	// PlanApply plans [Manager.Apply] with [ApplySet] instead of [Manager.Set].
 	PlanApply PlanFlags = 2
 )
 
-// Nobody is the pid for an [Manager.Apply] that creates the cgroup and moves no process.
+// Nobody as the pid makes [Manager.Apply] create the cgroup and move no process.
 const Nobody = -1
 
-// ManagerOptions are options of [NewManager]; the zero value, and nil, mean none.
+// ManagerOptions are options of [NewManager]. The zero value and nil mean the defaults.
 type ManagerOptions struct {
-	// Flags are or'ed.
+	// Flags is a bit set of [ManagerFlags].
 	Flags ManagerFlags
-	// Path is the cgroup, instead of the specification's cgroupsPath. "": as that says.
+	// Path is the cgroup's path. "" means the specification's cgroupsPath.
 	Path string
-	// Subsystems to join on v1 ("cpu", "name=systemd"). Nil: all that are mounted.
+	// Subsystems are the v1 subsystems to join, for example "cpu" or "name=systemd". nil means all
+	// mounted ones. A unified host ignores the list.
 	Subsystems []string
-	// Log is where warnings are written, a line each; the manager keeps it from being
-	// collected, but closing it is the caller's. nil: no warnings.
+	// Log receives warnings, one line each; nil discards them. The manager keeps a reference to the
+	// file. The caller closes the file, after the manager.
 	Log *os.File
-	// NoRollback makes a failed [Manager.Set] leave what it had written, instead of putting back
-	// what was there before: it saves reading each value first.
+	// NoRollback makes a failed [Manager.Set] keep the values already written. This saves one read
+	// per file.
 	NoRollback bool
-	// Existing joins only the hierarchies in which the cgroup is there already; NewManager fails
-	// with [ErrDeleted] when it is in none.
+	// Existing joins only the hierarchies in which the cgroup exists already. NewManager fails with
+	// [ErrDeleted] when it exists in none.
 	Existing bool
-	// Owner is given the v2 cgroup when it is made: the directory, and the files that
-	// /sys/kernel/cgroup/delegate names. nil: nobody.
+	// Owner becomes the owner of the v2 cgroup: of its directory and of the files that
+	// /sys/kernel/cgroup/delegate lists. nil keeps the caller as the owner.
 	Owner *Owner
-	// Driver is who makes the cgroup.
+	// Driver selects who creates the cgroup.
 	Driver Driver
-	// Bus is which systemd makes the unit.
+	// Bus selects which systemd creates the unit.
 	Bus Bus
-	// BusAddress is its D-Bus address ("unix:path=/run/dbus/system_bus_socket"; nothing but
-	// unix:path= and unix:abstract= can be used). "": for the system DBUS_SYSTEM_BUS_ADDRESS, else
-	// /run/dbus/system_bus_socket; for the user DBUS_SESSION_BUS_ADDRESS, else $XDG_RUNTIME_DIR/bus.
+	// BusAddress is the D-Bus address of that systemd, for example
+	// "unix:path=/run/dbus/system_bus_socket". Only unix:path= and unix:abstract= are supported.
+	// "" means, for the system's bus, DBUS_SYSTEM_BUS_ADDRESS or /run/dbus/system_bus_socket, and
+	// for the user's bus DBUS_SESSION_BUS_ADDRESS or $XDG_RUNTIME_DIR/bus.
 	BusAddress string
-	// SystemdVersion is systemd's version (252), on which it depends what a unit is told. 0: it is
-	// asked when first needed, also by [Manager.Plan]; a plan for another host, or without a
-	// systemd, needs it here.
+	// SystemdVersion is systemd's version, for example 252. The properties of a unit depend on it.
+	// 0 means to ask systemd on first use, which [Manager.Plan] does too. Set it to plan for
+	// another machine, or where no systemd runs.
 	SystemdVersion uint32
-	// Name is the cgroup's name when neither Path nor the specification gives a path: it is made
-	// below (v1) or beside (v2) the caller's own, and a rootless caller that may not make it goes
-	// without. "": none.
+	// Name is the cgroup's name when neither Path nor the specification gives a path. The cgroup is
+	// created below the caller's own cgroup (v1) or beside it (v2). A rootless caller that may not
+	// create the cgroup goes without one.
 	Name string
 }
 
-// Owner is whom a cgroup is delegated to; see [ManagerOptions].
+// Owner is the user and group that a cgroup is delegated to; see [ManagerOptions].
 type Owner struct {
 	UID, GID uint32
 }
 
-// managerFunc names a C function from a manager to text.
+// managerFunc selects a C function that returns text about a manager.
 type managerFunc int
 
 const (
@@ -152,23 +158,31 @@ const (
 	managerUnit
 )
 
-// Manager is one sandbox's or container's cgroup in every hierarchy that it joins. It owns no
-// process and no cgroup: closing it leaves both alone. Calls from many goroutines are safe; Apply, Add
-// and Set wait for each other.
+// Manager stands for the cgroup of one sandbox or container in every hierarchy that it joins. It
+// owns neither processes nor cgroups: closing a manager changes neither. Many goroutines may call
+// one manager; Apply, Add and Set wait for each other.
 type Manager struct {
 	guarded guarded[managerHandle]
-	// The library writes to its descriptor.
+	// The library writes to the file's descriptor. The reference keeps the file from being
+	// collected.
 	log     *os.File
 	logging sync.Mutex
 }
 
-// NewManager makes a manager for a cgroup. Nothing is created yet. Host nil is this host; spec is
-// an OCI specification's linux object, or a whole config.json, of which cgroupsPath, resources and,
-// for a unit, annotations org.systemd.property.NAME are used, or nil. No bytes
-// that are not nil, as of a file that was cut off, are an error.
+// NewManager returns a manager for a cgroup. It creates nothing yet; [Manager.Apply] does. The
+// caller should close the manager.
 //
-// A path "slice:prefix:name" is a unit of systemd's (see [ManagerOptions].Driver). The system's systemd
-// is not asked anything here; a user's is, where its units are.
+// The host may be nil, which means this machine. A program with many managers should open one
+// [Host] for all of them: a manager without a Host has its own descriptors and its own connections
+// to systemd.
+//
+// The spec is the linux object of an OCI specification, or a whole config.json, or nil. NewManager
+// reads cgroupsPath and resources from it, and for a unit the annotations
+// org.systemd.property.NAME. An empty slice that is not nil is an error, as a truncated file would
+// be.
+//
+// A path "slice:prefix:name" is a systemd unit (see [ManagerOptions].Driver). NewManager asks a
+// user's systemd where its units are. It asks the system's systemd nothing.
 func NewManager(host *Host, spec []byte, options *ManagerOptions) (*Manager, error) {
 	const op = "NewManager"
 	if options == nil {
@@ -183,8 +197,8 @@ func NewManager(host *Host, spec []byte, options *ManagerOptions) (*Manager, err
 	})
 }
 
-// LoadManager makes a manager from what [Manager.State] returned, in this process or another. Host
-// as for [NewManager].
+// LoadManager returns a manager made from the result of [Manager.State], in this process or
+// another. The host is as for [NewManager]. The caller should close the manager.
 func LoadManager(host *Host, state []byte) (*Manager, error) {
 	const op = "LoadManager"
 	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
@@ -192,11 +206,13 @@ func LoadManager(host *Host, state []byte) (*Manager, error) {
 	})
 }
 
-// NewCgroup makes a cgroup on some subsystems and sets its resources, as cgroups.New of containerd's
-// library does in Kata's flows. Host as for [NewManager]; each of the subsystems must be mounted, and
-// nil means all that are (an empty list, as [Subsystems] gives it for a set of which the host has
-// nothing, is an error on v1); resources is an OCI linux.resources object, or nil. Device rules are left
-// alone. When it fails, nothing was made.
+// NewCgroup creates a cgroup on some subsystems and sets its resources, as cgroups.New of
+// containerd's library does for Kata. It ignores device rules. On failure it leaves nothing behind.
+// The caller should close the manager that it returns.
+//
+// The host is as for [NewManager]. Each of the subsystems must be mounted; nil means all mounted
+// ones. An empty list is an error on v1; [Subsystems] returns one when the host has none of a set.
+// The resources are an OCI linux.resources object, or nil.
 func NewCgroup(host *Host, subsystems []string, path string, resources []byte) (*Manager, error) {
 	const op = "NewCgroup"
 	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
@@ -204,9 +220,10 @@ func NewCgroup(host *Host, subsystems []string, path string, resources []byte) (
 	})
 }
 
-// LoadCgroup gives a cgroup that exists, on those of some subsystems in which it does, as cgroups.Load
-// of containerd's library. Host and subsystems as for [NewCgroup]. It fails with [ErrDeleted] when it
-// exists in none.
+// LoadCgroup returns a manager for an existing cgroup, as cgroups.Load of containerd's library
+// does. The manager joins those of the subsystems in which the cgroup exists. LoadCgroup fails with
+// [ErrDeleted] when the cgroup exists in none. Host and subsystems are as for [NewCgroup]. The
+// caller should close the manager.
 func LoadCgroup(host *Host, subsystems []string, path string) (*Manager, error) {
 	const op = "LoadCgroup"
 	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
@@ -245,15 +262,19 @@ func (m *Manager) own() *guarded[managerHandle] {
 	return &m.guarded
 }
 
-// Apply creates the cgroup in every hierarchy, and moves a process in ([Nobody] moves none).
-// Directories that are there already are used. When it fails, those that it made are removed again
-// and the process is back where it was. Dropped is 0 but for a rootless caller that named no path
-// (ManagerOptions.Name alone): in so many hierarchies it may not make the cgroup and goes without.
+// Apply creates the cgroup in every hierarchy and moves a process into it. With [Nobody] it moves
+// no process. Apply uses directories that exist already. On failure it removes the directories that
+// it created and moves the process back.
 //
-// Through systemd it makes the unit, with the process in it and its limits, and waits until that is
-// done. A scope needs a process: systemd refuses one for [Nobody], unless it is there already. It
-// fails with [ErrBusy] when a unit of the name is active, [ErrTimeout] when systemd does not answer or
-// the job does not end (25 s and 30 s), and with [ErrBus] when there is no bus or no systemd on it.
+// The result dropped is 0, except for a rootless caller that set only ManagerOptions.Name: there it
+// is the number of hierarchies in which the caller may not create the cgroup and goes without it.
+//
+// With systemd, Apply starts the unit with the process in it, and waits until the unit has started.
+// A scope needs a process, so [Nobody] works only for a scope that is already active and for a
+// slice. Apply fails with [ErrBusy] when an active scope of that name exists and a process is to
+// enter it. It fails with [ErrTimeout] when systemd does not answer within 25 seconds, or does not
+// finish the job within 30 seconds. It fails with [ErrBus] when there is no bus, or no systemd on
+// the bus.
 func (m *Manager) Apply(pid int, flags ApplyFlags) (dropped int, err error) {
 	const op = "Manager.Apply"
 	if pid < math.MinInt32 || pid > math.MaxInt32 {
@@ -267,15 +288,19 @@ func (m *Manager) Apply(pid int, flags ApplyFlags) (dropped int, err error) {
 	return managerApply(op, handle, int32(pid), flags)
 }
 
-// Set gives the cgroup resources, an OCI linux.resources object as JSON. What they leave out stays
-// as it is. They become the manager's own when all of them are set; when a write fails, what was
-// changed is put back, and the error says so (see ManagerOptions.NoRollback). Calls of managers with
-// the same subsystems for one cgroup take turns, whatever process they come from; after 2 s without
-// its turn a call goes on all the same, with a warning. nil, unlike an empty slice, stands for the
-// manager's own.
+// Set changes the limits of the cgroup. The resources are an OCI linux.resources object in JSON. A
+// limit that they do not mention stays unchanged. nil, unlike an empty slice, means the manager's
+// own resources.
 //
-// Through systemd the unit's properties are set first, and then the files. It fails with [ErrDeleted]
-// when the unit is gone, as that of a scope is whose last process has ended.
+// When a write fails, Set puts the old values back, and the error lists them;
+// ManagerOptions.NoRollback turns this off. When all writes succeed, the resources become part of
+// the manager's own.
+//
+// Calls for one cgroup take turns, also between processes, when their managers have the same
+// subsystems. A call that waits longer than 2 seconds continues without its turn, and warns.
+//
+// With systemd, Set changes the unit's properties first and then the files. It fails with
+// [ErrDeleted] when the unit is gone. A scope is gone when its last process has ended.
 func (m *Manager) Set(resources []byte) error {
 	handle, err := m.own().acquire("Manager.Set")
 	if err != nil {
@@ -285,11 +310,14 @@ func (m *Manager) Set(resources []byte) error {
 	return managerSet("Manager.Set", handle, resources)
 }
 
-// Plan returns what [Manager.Set] or [Manager.Apply] would do, and does nothing (but ask systemd its
-// version, for a unit without ManagerOptions.SystemdVersion). Resources as for
-// Set. The result is JSON, {"steps":[{"op":...},...],"warnings":[...]}; or with [PlanText] a line
-// a step of operation, controller, file and value, separated by tabs; for a unit: operation, "systemd",
-// unit, properties as NAME=VALUE with the value as GVariant text.
+// Plan returns the steps that [Manager.Set], or with [PlanApply] [Manager.Apply], would take. It
+// changes nothing and needs no privilege. For a unit it asks systemd for its version, unless
+// ManagerOptions.SystemdVersion is set. The resources are as for Set.
+//
+// The result is JSON: {"steps":[{"op":...},...],"warnings":[...]}. With [PlanText] it is one line
+// per step, with the operation, controller, file and value separated by tabs. A step of a unit has
+// the operation, "systemd", the unit, and properties as NAME=VALUE, with the value as GVariant
+// text.
 func (m *Manager) Plan(resources []byte, flags PlanFlags) (string, error) {
 	handle, err := m.own().acquire("Manager.Plan")
 	if err != nil {
@@ -299,8 +327,8 @@ func (m *Manager) Plan(resources []byte, flags PlanFlags) (string, error) {
 	return managerPlan("Manager.Plan", handle, resources, flags)
 }
 
-// Read returns the contents of one file of the cgroup. Subsystem as for [Manager.Path]; file is a
-// name without a slash.
+// Read returns the contents of one interface file of the cgroup. The subsystem is as for
+// [Manager.Path]. The file is a name without a slash.
 func (m *Manager) Read(subsystem, file string) (string, error) {
 	handle, err := m.own().acquire("Manager.Read")
 	if err != nil {
@@ -310,7 +338,8 @@ func (m *Manager) Read(subsystem, file string) (string, error) {
 	return managerRead("Manager.Read", handle, subsystem, file)
 }
 
-// Write writes one file of the cgroup, in one write(2): the raw setter, for what has no resource.
+// Write writes one interface file of the cgroup with a single write(2). It is for files that no OCI
+// resource covers. The subsystem and file are as for [Manager.Read].
 func (m *Manager) Write(subsystem, file, value string) error {
 	handle, err := m.own().acquire("Manager.Write")
 	if err != nil {
@@ -320,8 +349,8 @@ func (m *Manager) Write(subsystem, file, value string) error {
 	return managerWrite("Manager.Write", handle, subsystem, file, value)
 }
 
-// Close frees the manager; its cgroup and the processes in it stay as they are. It always returns
-// nil, and can be called again.
+// Close frees the manager. It changes neither the cgroup nor the processes in it. Close always
+// returns nil and may be called more than once.
 func (m *Manager) Close() error {
 	m.own().close(managerFree)
 	return nil

@@ -20,9 +20,10 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-func TestPlanUnified(t *testing.T) {
+func TestPlanListsStepsAsTextAndJSON(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
-	m := newManager(t, host, `{"cgroupsPath":"/pod/box","resources":`+resources+`}`, katacg.ManagerOptions{})
+	spec := `{"cgroupsPath":"/pod/box","resources":` + resources + `}`
+	m := newManager(t, host, spec, katacg.ManagerOptions{})
 
 	text, err := m.Plan(nil, katacg.PlanText)
 	if err != nil {
@@ -53,7 +54,7 @@ func TestPlanUnified(t *testing.T) {
 		t.Errorf("%s", doc)
 	}
 
-	// An empty slice is resources that are no JSON; nil is the manager's own.
+	// nil means the manager's own resources. An empty slice is malformed JSON.
 	if _, err := m.Plan([]byte{}, 0); !errors.Is(err, katacg.ErrJSON) {
 		t.Errorf("empty resources: %v", err)
 	}
@@ -68,7 +69,7 @@ func TestPlanUnified(t *testing.T) {
 	}
 }
 
-func TestPaths(t *testing.T) {
+func TestPathsKeepBytesThroughState(t *testing.T) {
 	host := parseHost(t, legacyMountinfo, legacyCgroup)
 	options := katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Path: "/pod/\xff", Subsystems: []string{"cpu", "pids"},
@@ -103,7 +104,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestLogOption(t *testing.T) {
+func TestClosedLogIsRefused(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	log, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {
@@ -124,7 +125,7 @@ func TestLogOption(t *testing.T) {
 	}
 }
 
-func TestUnit(t *testing.T) {
+func TestUnitNamesTheUnitOfAPath(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	for path, want := range map[string]string{
 		"/x":             "",
@@ -140,7 +141,7 @@ func TestUnit(t *testing.T) {
 	}
 }
 
-func TestClosed(t *testing.T) {
+func TestCallsAfterCloseFailWithErrClosed(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	m := newManager(t, host, `{"cgroupsPath":"/x"}`, katacg.ManagerOptions{})
 	for range 2 {
@@ -204,9 +205,10 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-func TestConcurrent(t *testing.T) {
+func TestConcurrentCallsGiveTheSameResults(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
-	m := newManager(t, host, `{"cgroupsPath":"/x","resources":`+resources+`}`, katacg.ManagerOptions{})
+	spec := `{"cgroupsPath":"/x","resources":` + resources + `}`
+	m := newManager(t, host, spec, katacg.ManagerOptions{})
 	plan, err := m.Plan(nil, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -236,8 +238,8 @@ func TestConcurrent(t *testing.T) {
 	group.Wait()
 }
 
-// Calls that race with Close give their result or os.ErrClosed; those after it the latter.
-func TestConcurrentClose(t *testing.T) {
+// A call that races with Close succeeds or fails with os.ErrClosed. A later call fails with it.
+func TestCloseDuringCallsIsSafe(t *testing.T) {
 	for range 20 {
 		host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 		m := newManager(t, host, `{"cgroupsPath":"/x"}`, katacg.ManagerOptions{})
@@ -267,8 +269,8 @@ func TestConcurrentClose(t *testing.T) {
 	}
 }
 
-// Moves in both directions, with handles being closed in between: nobody waits for ever.
-func TestConcurrentMoves(t *testing.T) {
+// Goroutines move in both directions, and close the handles in between.
+func TestOppositeMovesDoNotDeadlock(t *testing.T) {
 	host := parseHost(t, legacyMountinfo, legacyCgroup)
 	skip := katacg.ManagerOptions{Flags: katacg.SkipDevices}
 	for range 100 {
@@ -284,9 +286,9 @@ func TestConcurrentMoves(t *testing.T) {
 					from, to = b, a
 				}
 				for range 20 {
-					// Neither is on this host's disk.
+					// The paths of both managers do not exist on this host.
 					if _, err := from.MoveTo(to); err == nil {
-						t.Error("moved")
+						t.Error("a move between missing cgroups succeeded")
 					}
 				}
 				from.Close()
@@ -296,8 +298,8 @@ func TestConcurrentMoves(t *testing.T) {
 	}
 }
 
-// Handles that nobody closes are freed: seen by the descriptors that they hold.
-func TestCollected(t *testing.T) {
+// The number of open descriptors shows how many handles are left.
+func TestUnreachableHandlesAreFreed(t *testing.T) {
 	host, err := katacg.OpenHost()
 	if errors.Is(err, katacg.ErrNotMounted) {
 		t.Skipf("no handle with a descriptor can be made here: %v", err)
@@ -312,7 +314,7 @@ func TestCollected(t *testing.T) {
 		abandonManager(t)
 	}
 	if now := descriptors(t); now < before+handles/2 {
-		// A collection may have been quick, but not for this many.
+		// The garbage collector may already have freed some handles, but not half of them.
 		t.Fatalf("%d descriptors before, %d with %d managers", before, now, handles)
 	}
 	deadline := time.Now().Add(10 * time.Second)

@@ -8,18 +8,20 @@ import (
 	"sync"
 )
 
-// AddOptions are options of [Manager.Add]; the zero value means none.
+// AddOptions are options of [Manager.Add]. The zero value adds processes to the manager's own
+// cgroup.
 type AddOptions struct {
-	// Threads says that the ids are those of threads. On v2 threads move within one threaded
-	// subtree only.
+	// Threads means that the ids are thread ids. On v2, threads move only within one threaded
+	// subtree.
 	Threads bool
-	// Create makes the sub-cgroup; with Threads on v2, as a threaded one.
+	// Create creates the subcgroup. With Threads on v2, it becomes a threaded cgroup.
 	Create bool
-	// Below is a cgroup below the manager's, relative; "" is the manager's own.
+	// Below is the path of a subcgroup, relative to the manager's cgroup. "" is the manager's
+	// cgroup.
 	Below string
 }
 
-// listFunc names a C function from a manager to ids.
+// listFunc selects a C function that returns the ids of a manager's tasks.
 type listFunc int
 
 const (
@@ -28,8 +30,9 @@ const (
 	listThreads
 )
 
-// Add moves processes or threads in, into every hierarchy, in one burst. When one cannot be moved,
-// those that were are put back. It fails with ESRCH when one is gone, and with [ErrPath] when
+// Add moves processes or threads into the cgroup, in every hierarchy. When one of them cannot be
+// moved, Add moves the others back. It fails with ESRCH when a process or thread does not exist,
+// with EBUSY when a v2 cgroup has controllers enabled for its children, and with [ErrPath] when
 // options.Below leaves the cgroup.
 func (m *Manager) Add(ids []int, options AddOptions) error {
 	const op = "Manager.Add"
@@ -48,31 +51,33 @@ func (m *Manager) Add(ids []int, options AddOptions) error {
 	return managerAdd(op, handle, narrow, options)
 }
 
-// Pids returns the processes in the cgroup (of a v2 threaded cgroup, its threads). It fails with
-// [ErrDeleted] when there is no cgroup.
+// Pids returns the ids of the processes in the cgroup. For a v2 threaded cgroup it returns thread
+// ids. It fails with [ErrDeleted] when the cgroup does not exist.
 func (m *Manager) Pids() ([]int, error) {
 	return m.list("Manager.Pids", listPids)
 }
 
-// AllPids returns the processes in the cgroup and in all cgroups below it, each once.
+// AllPids returns the ids of the processes in the cgroup and its descendants, each id once.
 func (m *Manager) AllPids() ([]int, error) {
 	return m.list("Manager.AllPids", listAllPids)
 }
 
-// Threads returns the threads in the cgroup.
+// Threads returns the ids of the threads in the cgroup.
 func (m *Manager) Threads() ([]int, error) {
 	return m.list("Manager.Threads", listThreads)
 }
 
-// pair lets one goroutine at a time take two handles: two that took them in opposite order, each
-// with a Close waiting in between, would wait for ever.
+// pair lets only one goroutine at a time acquire two handles. Two goroutines that acquire the same
+// handles in opposite order, each with a Close waiting in between, would deadlock.
 var pair sync.Mutex
 
-// MoveTo moves everybody in the cgroup and below it to another one, which must exist: on v1 the
-// very threads that are inside in each hierarchy (not the processes that they belong to), on v2
-// processes, or the threads of threaded cgroups. Tasks that end meanwhile are passed over. It
-// returns how many moves there were. When it fails, some may have moved; with [ErrBusy], some could
-// not be, as tasks of another pid namespace.
+// MoveTo moves every task of the cgroup and its descendants to another cgroup, which must exist,
+// and returns the number of moves. On v1 it moves the threads that are in the cgroup of each
+// hierarchy, but not the other threads of their processes. On v2 it moves processes, or the threads
+// of threaded cgroups. MoveTo skips tasks that end during the call.
+//
+// MoveTo does not undo a failure: some tasks may have moved. It fails with [ErrBusy] when some
+// tasks could not be moved, for example tasks of another pid namespace.
 func (m *Manager) MoveTo(to *Manager) (moves int, err error) {
 	const op = "Manager.MoveTo"
 	pair.Lock()
@@ -93,10 +98,11 @@ func (m *Manager) MoveTo(to *Manager) (moves int, err error) {
 	return managerMoveTo(op, from, target)
 }
 
-// Parent returns a manager for the parent of this one's cgroup, as a place to move processes to:
-// of "/a/b" it is "/a", of "/a" the hierarchies' root. [Strict] refuses the root; without it a
-// manager of the root takes processes and is read, and all else fails with [ErrPath]. Parent fails
-// with [ErrDeleted] when the cgroup does not exist.
+// Parent returns a manager for the parent cgroup, as a target for [Manager.MoveTo]. The parent of
+// "/a/b" is "/a", and the parent of "/a" is the hierarchy's root. A manager of the root can take
+// processes and can be read; every other call on it fails with [ErrPath]. With [Strict], Parent
+// refuses the root. Parent fails with [ErrDeleted] when the parent does not exist. The caller
+// should close the manager.
 func (m *Manager) Parent() (*Manager, error) {
 	const op = "Manager.Parent"
 	handle, err := m.own().acquire(op)

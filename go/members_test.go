@@ -19,8 +19,8 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-// box is an empty cgroup of a test's own, below a parent of its own; both are removed at the end,
-// after the children that are started later.
+// box creates an empty cgroup for one test, below a parent cgroup for that test. Both are removed
+// after the test's children have ended.
 func box(t *testing.T) (*katacg.Host, *katacg.Manager, string) {
 	t.Helper()
 	host := writableHost(t)
@@ -30,7 +30,7 @@ func box(t *testing.T) (*katacg.Host, *katacg.Manager, string) {
 	return host, m, path + "/box"
 }
 
-// remains makes a cgroup that is there until the test ends.
+// remains creates a cgroup that exists until the test ends.
 func remains(t *testing.T, host *katacg.Host, path string) *katacg.Manager {
 	t.Helper()
 	m := newManager(t, host, "", katacg.ManagerOptions{Flags: katacg.SkipDevices, Path: path})
@@ -50,7 +50,7 @@ func apply(t *testing.T, m *katacg.Manager, pid int) {
 	}
 }
 
-// children starts some, and gives their ids in order.
+// children starts sleeping children and returns their process ids in ascending order.
 func children(t *testing.T, count int) []int {
 	t.Helper()
 	var pids []int
@@ -61,7 +61,8 @@ func children(t *testing.T, count int) []int {
 	return pids
 }
 
-// cgroups is where a task is, by controllers ("cpu,cpuacct", "name=systemd", "" for cgroup2).
+// cgroups returns the cgroup of a task in each hierarchy, by the hierarchy's controllers
+// ("cpu,cpuacct", "name=systemd", "" for cgroup2).
 func cgroups(t *testing.T, pid int) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
@@ -76,7 +77,8 @@ func cgroups(t *testing.T, pid int) map[string]string {
 	return out
 }
 
-// checkInside compares with what the kernel says, in each hierarchy that the manager joins.
+// checkInside checks, in each hierarchy that the manager joins, that the kernel shows the process
+// at the path.
 func checkInside(t *testing.T, m *katacg.Manager, pid int, path string) {
 	t.Helper()
 	paths, err := m.Paths()
@@ -99,7 +101,7 @@ func checkIDs(t *testing.T, list func() ([]int, error), want []int) {
 	}
 }
 
-func TestAdd(t *testing.T) {
+func TestAddMovesProcesses(t *testing.T) {
 	_, m, path := box(t)
 	pids := children(t, 3)
 	if err := m.Add(pids, katacg.AddOptions{}); err != nil {
@@ -113,7 +115,7 @@ func TestAdd(t *testing.T) {
 
 	below := katacg.AddOptions{Below: "a/b"}
 	if err := m.Add(pids[:1], below); !errors.Is(err, syscall.ENOENT) {
-		t.Errorf("no such sub-cgroup: %v", err)
+		t.Errorf("missing subcgroup: %v", err)
 	}
 	below.Create = true
 	if err := m.Add(pids[:1], below); err != nil {
@@ -135,12 +137,11 @@ func TestAdd(t *testing.T) {
 		}
 	}
 	if err := m.Add(nil, katacg.AddOptions{}); err != nil {
-		t.Errorf("nobody: %v", err)
+		t.Errorf("no process: %v", err)
 	}
 }
 
-// Nobody has moved when one cannot be.
-func TestAddDead(t *testing.T) {
+func TestAddWithADeadProcessMovesNoProcess(t *testing.T) {
 	_, m, _ := box(t)
 	dead, alive := startChild(t), startChild(t)
 	stopChild(dead)
@@ -156,8 +157,9 @@ func TestAddDead(t *testing.T) {
 	}
 }
 
-// Kata's use: a cgroup with limits for a hypervisor's vCPU threads, the rest of it elsewhere.
-func TestAddThreads(t *testing.T) {
+// Kata puts a hypervisor's vCPU threads into a cgroup with limits, and the process into another
+// one.
+func TestAddMovesThreadsAndLeavesTheirProcess(t *testing.T) {
 	host, m, path := box(t)
 	child, before := startHelper(t, "sleep"), map[string]string{}
 	pid := child.Process.Pid
@@ -191,7 +193,7 @@ func TestAddThreads(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else {
-		// A hybrid host's cgroup2 moves no single thread.
+		// cgroup2 of a hybrid host cannot move a single thread, so the manager does not join it.
 		options.Subsystems = []string{"cpu", "pids"}
 		vcpu = newManager(t, host, "", options)
 		apply(t, vcpu, katacg.Nobody)
@@ -211,7 +213,7 @@ func TestAddThreads(t *testing.T) {
 	}
 }
 
-func TestMoveToParent(t *testing.T) {
+func TestMoveToParentTakesAllProcesses(t *testing.T) {
 	host, m, path := box(t)
 	pids := children(t, 3)
 	if err := m.Add(pids[:2], katacg.AddOptions{}); err != nil {
@@ -235,7 +237,7 @@ func TestMoveToParent(t *testing.T) {
 	if layout, err := host.Layout(); err != nil {
 		t.Fatal(err)
 	} else if layout == katacg.LayoutUnified {
-		// It has controllers turned on for the box.
+		// The parent has controllers enabled for the box, so it takes no processes.
 		if _, err := m.MoveTo(parent); !errors.Is(err, syscall.EBUSY) {
 			t.Errorf("to a parent with controllers: %v", err)
 		}
@@ -253,17 +255,16 @@ func TestMoveToParent(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := parent.MoveTo(m); !errors.Is(err, syscall.ENOENT) {
-		t.Errorf("to a cgroup that is gone: %v", err)
+		t.Errorf("to a removed cgroup: %v", err)
 	}
 	for _, list := range []func() ([]int, error){m.Pids, m.AllPids, m.Threads} {
 		if _, err := list(); !errors.Is(err, katacg.ErrDeleted) {
-			t.Errorf("of a cgroup that is gone: %v", err)
+			t.Errorf("of a removed cgroup: %v", err)
 		}
 	}
 }
 
-// The hierarchies' root takes processes and nothing else; Strict refuses it.
-func TestParentIsRoot(t *testing.T) {
+func TestRootAsParentOnlyTakesProcesses(t *testing.T) {
 	host := writableHost(t)
 	options := katacg.ManagerOptions{
 		Flags: katacg.SkipDevices, Path: "/katacg-test-" + rand.Text(),
@@ -274,7 +275,7 @@ func TestParentIsRoot(t *testing.T) {
 	}
 	defer root.Close()
 	if err := root.Freeze(time.Second); !errors.Is(err, katacg.ErrPath) {
-		t.Errorf("freezing everybody: %v", err)
+		t.Errorf("freezing the root: %v", err)
 	}
 	options.Flags |= katacg.Strict
 	if _, err := newManager(t, host, "", options).Parent(); !errors.Is(err, katacg.ErrPath) {

@@ -6,7 +6,7 @@ package katacg
 
 import "syscall"
 
-// Nobody has a handle: making one fails.
+// The handles are empty because every function that would make one fails.
 type (
 	hostHandle    struct{}
 	managerHandle struct{}
@@ -81,7 +81,9 @@ func managerPlan(op string, _ managerHandle, _ []byte, _ PlanFlags) (string, err
 	return "", noCgo(op)
 }
 
-func managerText(op string, _ managerFunc, _ managerHandle) ([]byte, error) { return nil, noCgo(op) }
+func managerText(op string, _ managerFunc, _ managerHandle) ([]byte, error) {
+	return nil, noCgo(op)
+}
 
 func managerLog(op string, _ managerHandle, _ int32) error { return noCgo(op) }
 

@@ -13,7 +13,7 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-func TestWithoutCgo(t *testing.T) {
+func TestEveryCallFailsWithoutCgo(t *testing.T) {
 	second := func(_ any, err error) error { return err }
 	for name, err := range map[string]error{
 		"IsSystemdPath":      second(katacg.IsSystemdPath("a:b:c")),

@@ -17,15 +17,15 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-// writableHost is this host when cgroups can be made on it; otherwise the test is skipped.
+// writableHost returns this host. It skips the test where no cgroup can be created.
 func writableHost(t *testing.T) *katacg.Host {
 	t.Helper()
 	if uid := os.Geteuid(); uid != 0 {
-		t.Skipf("cgroups cannot be made: not root (euid %d)", uid)
+		t.Skipf("cannot create cgroups: not root (euid %d)", uid)
 	}
 	host, err := katacg.OpenHost()
 	if errors.Is(err, katacg.ErrNotMounted) {
-		t.Skipf("cgroups cannot be made: %v", err)
+		t.Skipf("cannot create cgroups: %v", err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func writableHost(t *testing.T) *katacg.Host {
 	}
 	const writing = 2
 	if err := syscall.Access(mount, writing); err != nil {
-		t.Skipf("cgroups cannot be made: %s: %v", mount, err)
+		t.Skipf("cannot create cgroups: %s: %v", mount, err)
 	}
 	return host
 }
@@ -45,7 +45,7 @@ func writableHost(t *testing.T) *katacg.Host {
 func needsMemory(t *testing.T, host *katacg.Host) {
 	t.Helper()
 	if _, err := host.Mountpoint("memory"); errors.Is(err, katacg.ErrNotMounted) {
-		t.Skipf("memory cannot be limited: %v", err)
+		t.Skipf("no memory controller: %v", err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func stopChild(child *exec.Cmd) {
 	child.Wait()
 }
 
-// checkWritten reads back what a plan writes.
+// checkWritten reads each file that the plan writes, and compares the value.
 func checkWritten(t *testing.T, m *katacg.Manager, resources []byte) {
 	t.Helper()
 	text, err := m.Plan(resources, katacg.PlanText)
@@ -86,11 +86,11 @@ func checkWritten(t *testing.T, m *katacg.Manager, resources []byte) {
 		}
 	}
 	if count == 0 {
-		t.Errorf("nothing is written by:\n%s", text)
+		t.Errorf("no write in:\n%s", text)
 	}
 }
 
-func TestSandbox(t *testing.T) {
+func TestSandboxLifeCycle(t *testing.T) {
 	host := writableHost(t)
 	needsMemory(t, host)
 	path := "/katacg-test-" + rand.Text()
@@ -102,7 +102,7 @@ func TestSandbox(t *testing.T) {
 	defer log.Close()
 	options := katacg.ManagerOptions{Flags: katacg.SkipDevices, Log: log}
 	m := newManager(t, host, spec, options)
-	// Registered before the child's end, so run after it.
+	// This cleanup is registered first, so it runs after the child has ended.
 	last := newManager(t, host, spec, options)
 	t.Cleanup(func() { last.Destroy() })
 	child := startChild(t)
@@ -152,7 +152,7 @@ func TestSandbox(t *testing.T) {
 		t.Errorf("missing file: %v", err)
 	}
 	if _, err := m.Read("pids", "../pids.max"); !errors.Is(err, katacg.ErrArgument) {
-		t.Errorf("a file elsewhere: %v", err)
+		t.Errorf("a file outside the cgroup: %v", err)
 	}
 	if err := m.Destroy(); !errors.Is(err, katacg.ErrBusy) || !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("Destroy with a process inside: %v", err)
@@ -190,8 +190,7 @@ func TestSandbox(t *testing.T) {
 	}
 }
 
-// What a failed Apply made is gone again.
-func TestNoSuchProcess(t *testing.T) {
+func TestFailedApplyLeavesNoCgroup(t *testing.T) {
 	host := writableHost(t)
 	child := startChild(t)
 	stopChild(child)

@@ -24,21 +24,21 @@ const (
 		`{"allow":true,"type":"c","major":1,"minor":3,"access":"rw"}],` +
 		`"cpu":{"shares":2000,"quota":50001,"period":100000,"cpus":"0-3,9"},` +
 		`"memory":{"limit":67108864},"pids":{"limit":64}}}}`
-	// Nobody listens there: what asks systemd all the same is an error.
+	// No bus listens at this address, so a call that asks systemd fails.
 	noBus = "unix:path=/nonexistent/bus"
 )
 
-func TestSystemdPlan(t *testing.T) {
+func TestPlanOfAUnitDependsOnLayoutAndVersion(t *testing.T) {
 	const (
 		start = "start\tsystemd\tkata-box.scope\tDescription='katacg kata-box.scope' " +
 			"Slice='my-pods.slice' Delegate=true MemoryAccounting=true CPUAccounting=true "
 		devices = "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=[('/dev/char/1:3', 'rw')] "
 		stop    = " TimeoutStopUSec=uint64 7000000 "
 		tasks   = "TasksMax=uint64 64"
-		// Byte 0 is CPUs 0 to 7.
+		// Byte 0 has the bits of CPUs 0 to 7.
 		cpus   = " AllowedCPUs=[byte 0x0f, byte 0x02]"
 		period = "CPUQuotaPeriodUSec=uint64 100000 "
-		// Whole percents, in the unit and in the file.
+		// systemd rounds to whole percents, so the file gets the rounded quota, too.
 		quota = "CPUQuotaPerSecUSec=uint64 510000 "
 	)
 	for _, c := range []struct {
@@ -69,7 +69,7 @@ func TestSystemdPlan(t *testing.T) {
 			host := parseHost(t, c.mountinfo, c.cgroup)
 			spec := unitSpec
 			if c.flags&katacg.SkipDevices != 0 {
-				// These hosts have no cpuset.
+				// The legacy host on paper has no cpuset controller.
 				spec = strings.Replace(spec, `,"cpus":"0-3,9"`, "", 1)
 			}
 			m := newManager(t, host, spec, katacg.ManagerOptions{
@@ -90,7 +90,7 @@ func TestSystemdPlan(t *testing.T) {
 		})
 	}
 
-	// The same as JSON, for a change of a unit that is there.
+	// The plan of a Set as JSON.
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	m := newManager(t, host, "", katacg.ManagerOptions{Path: unitPath, SystemdVersion: 251})
 	doc, err := m.Plan([]byte(`{"cpu":{"idle":1},"pids":{"limit":-1}}`), 0)
@@ -115,7 +115,7 @@ func TestSystemdPlan(t *testing.T) {
 	}
 }
 
-func TestSystemdOptions(t *testing.T) {
+func TestWrongSystemdOptionsAreRefused(t *testing.T) {
 	unified := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	legacy := parseHost(t, legacyMountinfo, legacyCgroup)
 	for name, c := range map[string]struct {
@@ -124,15 +124,25 @@ func TestSystemdOptions(t *testing.T) {
 		options katacg.ManagerOptions
 		want    error
 	}{
-		"driver":        {unified, "", katacg.ManagerOptions{Path: unitPath, Driver: 4}, katacg.ErrArgument},
-		"bus":           {unified, "", katacg.ManagerOptions{Path: unitPath, Bus: 3}, katacg.ErrArgument},
-		"bus, unused":   {unified, "", katacg.ManagerOptions{Path: "/x", Bus: 3}, katacg.ErrArgument},
-		"path of a fs":  {unified, "", katacg.ManagerOptions{Path: "/x", Driver: katacg.DriverSystemd}, katacg.ErrPath},
-		"path of units": {unified, "", katacg.ManagerOptions{Path: unitPath, Driver: katacg.DriverCgroupfs}, katacg.ErrPath},
+		"unknown driver": {unified, "", katacg.ManagerOptions{
+			Path: unitPath, Driver: 4,
+		}, katacg.ErrArgument},
+		"unknown bus": {unified, "", katacg.ManagerOptions{
+			Path: unitPath, Bus: 3,
+		}, katacg.ErrArgument},
+		"unknown bus with cgroupfs": {unified, "", katacg.ManagerOptions{
+			Path: "/x", Bus: 3,
+		}, katacg.ErrArgument},
+		"systemd with a directory's path": {unified, "", katacg.ManagerOptions{
+			Path: "/x", Driver: katacg.DriverSystemd,
+		}, katacg.ErrPath},
+		"cgroupfs with a unit's path": {unified, "", katacg.ManagerOptions{
+			Path: unitPath, Driver: katacg.DriverCgroupfs,
+		}, katacg.ErrPath},
 		"user on v1": {legacy, "", katacg.ManagerOptions{
 			Path: unitPath, Flags: katacg.SkipDevices, Bus: katacg.BusUser,
 		}, katacg.ErrUnsupported},
-		// A user's systemd is asked where its units are.
+		// NewManager asks a user's systemd where its units are.
 		"no user's bus": {unified, "", katacg.ManagerOptions{
 			Path: unitPath, Bus: katacg.BusUser, BusAddress: noBus,
 		}, katacg.ErrBus},
@@ -141,14 +151,16 @@ func TestSystemdOptions(t *testing.T) {
 			katacg.ManagerOptions{Path: unitPath}, katacg.ErrValue,
 		},
 	} {
-		if m, err := katacg.NewManager(c.host, specOf(c.spec), &c.options); !errors.Is(err, c.want) || m != nil {
+		m, err := katacg.NewManager(c.host, specOf(c.spec), &c.options)
+		if !errors.Is(err, c.want) || m != nil {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
 	for value, want := range map[interface{ String() string }]string{
 		katacg.DriverAuto: "auto", katacg.DriverCgroupfs: "cgroupfs", katacg.DriverSystemd: "systemd",
 		katacg.DriverAutoK0: "auto-k0", katacg.Driver(9): "Driver(9)",
-		katacg.BusAuto: "auto", katacg.BusSystem: "system", katacg.BusUser: "user", katacg.Bus(9): "Bus(9)",
+		katacg.BusAuto: "auto", katacg.BusSystem: "system", katacg.BusUser: "user",
+		katacg.Bus(9): "Bus(9)",
 	} {
 		if value.String() != want {
 			t.Errorf("%v, want %s", value, want)
@@ -156,8 +168,7 @@ func TestSystemdOptions(t *testing.T) {
 	}
 }
 
-// Whose a path is.
-func TestSystemdAuto(t *testing.T) {
+func TestDriverFollowsFromThePath(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	for path, want := range map[string][2]string{
 		"system.slice:kata:x": {"/system.slice/kata-x.scope", "/system.slice/kata-x.scope"},
@@ -176,7 +187,7 @@ func TestSystemdAuto(t *testing.T) {
 	}
 }
 
-func TestSystemdState(t *testing.T) {
+func TestSystemdStateRoundTrips(t *testing.T) {
 	for layout, host := range map[string]*katacg.Host{
 		"unified": parseHost(t, unifiedMountinfo, unifiedCgroup),
 		"legacy":  parseHost(t, legacyMountinfo, legacyCgroup),
@@ -221,8 +232,7 @@ func TestSystemdState(t *testing.T) {
 	}
 }
 
-// An error at once, which says what to look for.
-func TestNobodyListens(t *testing.T) {
+func TestUnreachableBusFailsAtOnce(t *testing.T) {
 	host := parseHost(t, unifiedMountinfo, unifiedCgroup)
 	child := startChild(t)
 	began := time.Now()
@@ -231,7 +241,7 @@ func TestNobodyListens(t *testing.T) {
 	for name, err := range map[string]error{
 		"Manager.Apply":   second(m.Apply(child.Process.Pid, katacg.ApplySet)),
 		"Manager.Destroy": m.Destroy(),
-		// Without the version it has to be asked.
+		// Without SystemdVersion, Plan asks systemd for its version.
 		"Manager.Plan": second(m.Plan(nil, 0)),
 	} {
 		var e *katacg.Error
@@ -249,7 +259,8 @@ func TestNobodyListens(t *testing.T) {
 	if _, err := katacg.NewManager(host, nil, &options); !errors.Is(err, katacg.ErrArgument) {
 		t.Errorf("no address: %v", err)
 	}
-	if took := time.Since(began); took > 20*time.Second { // one answer is waited for longer
+	// A call that waited for an answer would take longer.
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

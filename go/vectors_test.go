@@ -19,16 +19,16 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-// vector is a line of kata.jsonl: what a Go function of Kata's gave. No line has a NUL byte in it:
-// such strings are refused before C (see TestNUL).
+// vector is a line of kata.jsonl: the result of one of Kata's Go functions. No line contains a NUL
+// byte; TestStringsWithNULAreRefused covers those.
 type vector struct {
 	Fn  string                     `json:"fn"`
 	In  map[string]json.RawMessage `json:"in"`
 	Out map[string]json.RawMessage `json:"out"`
 }
 
-// What the package gives for each function of the vectors. nil: deliberately untested here,
-// because it is the Go standard library's, or runc's, and has no counterpart.
+// vectorFuncs calls the package's counterpart of each function of the vectors. nil marks a function
+// of the Go standard library or of runc; the package has no counterpart, so this test skips it.
 var vectorFuncs = map[string]func(t *testing.T, in input) (any, error){
 	"validCgroupPath": func(t *testing.T, in input) (any, error) {
 		return katacg.ValidatePath(in.text("path"), in.systemd())
@@ -81,17 +81,18 @@ var vectorFuncs = map[string]func(t *testing.T, in input) (any, error){
 	"runc.FindCgroupMountpointDir": nil,
 }
 
-// Mount points of which the original gave the escapes as they stand in mountinfo.
+// decoded maps mount points that the original returned with mountinfo's escapes to the decoded
+// ones.
 var decoded = map[string]string{
 	`/mnt/my\040cgroup`: "/mnt/my cgroup",
 	`/mnt/tab\011x`:     "/mnt/tab\tx",
 	`/mnt/bs\134x`:      `/mnt/bs\x`,
 }
 
-// The lines of mountinfo that the original's process died of: those are errors here.
+// fatal lists the lines of mountinfo that made the original panic. Here they are errors.
 var fatal = []string{"", "", "", "- cgroup a b", "a", "x", "xxcgroup a b", "xxcgroup a b c"}
 
-func TestVectors(t *testing.T) {
+func TestFunctionsMatchTheGoldenData(t *testing.T) {
 	const file = "../tests/vectors/kata.jsonl"
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -118,7 +119,7 @@ func TestVectors(t *testing.T) {
 	run, untested := 0, 0
 	seen := quirks{escapes: map[string]bool{}}
 	for _, fn := range want {
-		// Counted apart from the decoder, which could lose lines.
+		// Counts the lines without the decoder, which could lose some.
 		lines := bytes.Count(raw, []byte(`{"fn": "`+fn+`", `))
 		call := vectorFuncs[fn]
 		if call == nil {
@@ -174,7 +175,7 @@ func (i input) systemd() katacg.PathFlags {
 	return 0
 }
 
-// value is that of key, or of key_b64, decoded: for bytes that JSON cannot hold.
+// value returns the value of key. Bytes that JSON cannot hold come from key_b64, decoded.
 func (i input) value(from map[string]json.RawMessage, key string) any {
 	i.t.Helper()
 	if coded, ok := from[key+"_b64"]; ok {
@@ -191,13 +192,13 @@ func (i input) value(from map[string]json.RawMessage, key string) any {
 	return exact(i.t, raw)
 }
 
-// quirks are the vectors in which the original is not followed.
+// quirks collects the vectors for which the package differs from the original on purpose.
 type quirks struct {
 	escapes map[string]bool
 	fatal   []string
 }
 
-// check compares a result with the vector's.
+// check compares a result with the result of the vector.
 func (i input) check(got any, err error, seen *quirks) {
 	i.t.Helper()
 	fail := func(want any) {
@@ -208,7 +209,7 @@ func (i input) check(got any, err error, seen *quirks) {
 		if err == nil {
 			fail("an error: the original died")
 		}
-		// Only the lookup in mountinfo died: of the first line without a separator.
+		// Only the lookup in mountinfo panicked, at the first line without a separator.
 		for line := range strings.Lines(i.text("mountinfo")) {
 			if !strings.Contains(line, " - ") {
 				seen.fatal = append(seen.fatal, strings.TrimSuffix(line, "\n"))
@@ -234,7 +235,7 @@ func (i input) check(got any, err error, seen *quirks) {
 	}
 }
 
-// sameMessage allows for the room that a message has: 495 bytes, the last of them "...".
+// sameMessage compares two messages. A message has at most 495 bytes; a longer one ends in "...".
 func sameMessage(got, want string) bool {
 	if len(want) <= 495 {
 		return got == want
@@ -259,7 +260,7 @@ func exact(t *testing.T, raw []byte) any {
 	return value
 }
 
-// decode keeps integers as they are written: a double has too few bits for them.
+// decode keeps integers as they are written, because a double cannot hold all of them.
 func decode(raw []byte) (any, error) {
 	var value any
 	decoder := json.NewDecoder(bytes.NewReader(raw))

@@ -104,9 +104,9 @@ impl Host {
         None
     }
 
-    /// Returns the cgroup that PID 1's systemd has its units below. It is `/`, except in a container
-    /// that sees the host's hierarchy and runs a systemd of its own. systemd derives it in the same
-    /// way, from the cgroup of PID 1.
+    /// Returns the cgroup that PID 1's systemd has its units below. It is `/`, except in a
+    /// container that sees the host's hierarchy and runs a systemd of its own. systemd derives it
+    /// in the same way, from the cgroup of PID 1.
     pub(crate) fn systemd_root(&self) -> &[u8] {
         if let Some(root) = self.systemd_root.get() {
             return root;

@@ -1,8 +1,8 @@
 //! Control groups for container runtimes.
 //!
 //! libkatacg turns OCI resources into the right writes on cgroup v1, hybrid and v2, behind one C
-//! header (`include/katacg.h`) and this crate. It decides first and then does: pure functions make a
-//! plan, a transaction carries the plan out, and undoes it when a step fails.
+//! header (`include/katacg.h`) and this crate. It decides first and then does: pure functions make
+//! a plan, a transaction carries the plan out, and undoes it when a step fails.
 //!
 //! The library starts no thread, installs no signal handler and keeps no global state. It reads the
 //! environment only for the address of a bus.

@@ -134,6 +134,7 @@ impl Placement {
     }
 
     /// Returns the placement of the parent cgroup.
+    #[must_use]
     pub fn parent(&self) -> Placement {
         let up = |path: &[u8]| {
             let end = path.iter().rposition(|&b| b == b'/').unwrap_or(0);
@@ -169,8 +170,8 @@ impl Placement {
 
     /// As [`Placement::site`], for a controller that a limit needs.
     ///
-    /// Errors: the cgroup has no such controller ([`Code::Controller`]); names those it has. Whether
-    /// a v2 controller is enabled is not known before the write.
+    /// Errors: the cgroup has no such controller ([`Code::Controller`]); names those it has.
+    /// Whether a v2 controller is enabled is not known before the write.
     pub fn require(&self, controller: &str) -> Result<&Site> {
         if let Some(site) = self.site(controller) {
             return Ok(site);
@@ -182,7 +183,8 @@ impl Placement {
             v2.into_iter().chain(controllers.iter().cloned()).collect::<Vec<_>>()
         };
         let available: Vec<String> = self.sites.iter().flat_map(names).collect();
-        let text = format!("cannot set {controller} limit: the cgroup has no {controller} controller");
+        let text =
+            format!("cannot set {controller} limit: the cgroup has no {controller} controller");
         Err(Error::new(Code::Controller, text)
             .advice(format!("available: {}", available.join(" "))))
     }
@@ -193,9 +195,7 @@ impl Placement {
     pub fn at(&self, id: HierarchyId) -> Result<&Site> {
         match self.by_id(id) {
             Some(site) => Ok(site),
-            None => {
-                fail(Code::Argument, format!("the cgroup is not in hierarchy {}", id.index()))
-            }
+            None => fail(Code::Argument, format!("the cgroup is not in hierarchy {}", id.index())),
         }
     }
 
@@ -382,7 +382,7 @@ fn below_mount(hierarchy: &Hierarchy, place: &Place, unified: bool) -> Result<Ve
 
 /// Returns a placement at `/test` in all hierarchies of a host.
 #[cfg(test)]
-pub fn for_tests(info: HostInfo) -> Placement {
+pub(crate) fn for_tests(info: HostInfo) -> Placement {
     let place = Place::Path(b"/test".to_vec());
     Placement::new(Arc::new(info), &place, &[], false).unwrap()
 }

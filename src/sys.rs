@@ -32,8 +32,8 @@ pub(crate) fn read_to_end(fd: impl AsFd, start: usize) -> std::result::Result<Ve
     }
 }
 
-/// The whole of a file that the kernel makes at the first read: less than there is room for is its end,
-/// which need not be asked for.
+/// The whole of a file that the kernel makes at the first read: less than there is room for is its
+/// end, which need not be asked for.
 pub(crate) fn read_at_once(fd: impl AsFd) -> std::result::Result<Vec<u8>, Errno> {
     let mut text = Vec::new();
     let mut buffer = [0u8; 2048];
@@ -62,8 +62,9 @@ pub(crate) fn is_privileged_for_another() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Whether the process that listens at the other end of a unix socket is of no PID namespace that the
-/// caller sees into: the kernel gives it the number 0 then. Numbers of processes mean others to it.
+/// Whether the process that listens at the other end of a unix socket is of no PID namespace that
+/// the caller sees into: the kernel gives it the number 0 then. Numbers of processes mean others
+/// to it.
 #[allow(unsafe_code)]
 pub(crate) fn is_peer_elsewhere(fd: impl AsFd) -> bool {
     use std::os::fd::AsRawFd;

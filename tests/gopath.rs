@@ -1,11 +1,14 @@
-//! `filepath.Clean` against an independent model, beyond the golden data: the rewriting rules
-//! of Go's documentation, applied until none fits. And the laws that tie the functions together.
+//! Compares `filepath.Clean` with an independent model, and checks laws that relate the path
+//! functions. The model applies the rewriting rules of Go's documentation until none matches.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
 
 use katacg::kata::{path, rules};
 use katacg::path::lexical;
 use proptest::prelude::*;
 
-/// The documentation's rules, one replacement at a time.
+/// Applies the documentation's rules, one replacement at a time.
 fn model_clean(path: &[u8]) -> Vec<u8> {
     let mut text = path.to_vec();
     let replace = |text: &mut Vec<u8>, at: usize, len: usize, with: &[u8]| {
@@ -61,7 +64,7 @@ fn model_clean(path: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Paths dense in what matters: slashes, dots, short names, odd bytes.
+/// Generates paths with many slashes and dots, short names and arbitrary bytes.
 fn paths() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         4 => Just(b"/".to_vec()),
@@ -75,21 +78,25 @@ fn paths() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 20_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn clean_is_what_go_documents(path in paths()) {
+    fn clean_follows_the_rules_of_go_documentation(path in paths()) {
         prop_assert_eq!(lexical::clean(&path), model_clean(&path));
     }
 
     #[test]
-    fn cleaning_again_changes_nothing(path in paths()) {
+    fn clean_is_idempotent(path in paths()) {
         let once = lexical::clean(&path);
         prop_assert_eq!(lexical::clean(&once), once);
     }
 
     #[test]
-    fn a_valid_path_never_escapes(path in paths()) {
+    fn validated_path_is_absolute_without_dot_dot(path in paths()) {
         if let Ok(valid) = path::validate(&path, rules::Rules::default()) {
             if !rules::is_systemd(&path) {
                 prop_assert_eq!(valid.first(), Some(&b'/'));
@@ -99,32 +106,31 @@ proptest! {
     }
 
     #[test]
-    fn strict_mode_leaves_a_name_of_its_own(path in paths()) {
+    fn strict_mode_refuses_paths_that_clean_to_the_root(path in paths()) {
         let rules = rules::Rules { strict: true, ..rules::Rules::default() };
         if path::validate(&path, rules).is_ok() {
-            // Cleaned from the root, it is not the root: nobody else's cgroup.
+            // A path that means the root would name a cgroup with all processes of the machine.
             let rooted = lexical::clean(&[b"/", &path[..]].concat());
             prop_assert_ne!(rooted, b"/".to_vec());
         }
     }
 
     #[test]
-    fn dir_and_base_are_the_halves_of_a_clean_path(path in paths()) {
+    fn join_of_dir_and_base_gives_the_clean_path(path in paths()) {
         let clean = lexical::clean(&path);
         let joined = lexical::join(&[&lexical::dir(&clean), lexical::base(&clean)]);
         prop_assert_eq!(joined, clean);
     }
 }
 
-/// The systemd test against the pattern of the original, searched for and compared with the
-/// whole, as the original does it.
+/// The original searches for this pattern and compares the match with the whole path.
 #[test]
-fn the_systemd_test_is_the_originals() {
+fn is_systemd_agrees_with_the_original_pattern() {
     let original =
         regex::bytes::Regex::new(r"(?-u)([[:alnum:]]|\.)+:([[:alnum:]]|\.)+:([[:alnum:]]|\.)+")
             .unwrap();
     let alphabet = b"a0.:-\n/";
-    // Every string of up to six bytes of the alphabet.
+    // Tries every string of up to six bytes of the alphabet.
     let mut all: Vec<Vec<u8>> = vec![Vec::new()];
     let mut matched = 0;
     for _ in 0..6 {
@@ -138,13 +144,13 @@ fn the_systemd_test_is_the_originals() {
             matched += usize::from(wanted);
         }
     }
-    // Three letters that count, two colons, five or six bytes: 27 + 3 * 81.
+    // Strings of five bytes: 3³ = 27. Strings of six bytes: 3 * 3⁴ = 243.
     assert_eq!(matched, 27 + 243);
 }
 
 #[test]
-fn long_paths_take_linear_time() {
-    // Quadratic would be minutes.
+fn one_mebibyte_paths_take_linear_time() {
+    // Quadratic time would be minutes.
     let long = |part: &[u8]| part.repeat((1 << 20) / part.len());
     assert_eq!(lexical::clean(&long(b"/")), b"/");
     assert_eq!(lexical::clean(&long(b"a/../")), b".");

@@ -10,6 +10,9 @@
 //!   opens a section.
 //! - A line that starts with `// header: ` is copied after the file's items.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,4 +1,7 @@
-//! What a host's mounts mean, for hosts of every kind.
+//! Parses the mounts of hosts of every kind.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
 
 use katacg::host::{HostInfo, Layout, Sources, Version};
 use katacg::Code;
@@ -12,14 +15,21 @@ const V1: &str = "\
 37 30 0:33 / /sys/fs/cgroup/memory rw shared:16 - cgroup cgroup rw,memory
 38 30 0:34 / /sys/fs/cgroup/devices rw shared:17 - cgroup cgroup rw,devices
 ";
-const OWN_V1: &str = "4:devices:/user.slice\n3:memory:/user.slice\n2:cpu,cpuacct:/user.slice\n1:name=systemd:/user.slice/session.scope\n";
+const OWN_V1: &str = "4:devices:/user.slice\n3:memory:/user.slice\n\
+                      2:cpu,cpuacct:/user.slice\n1:name=systemd:/user.slice/session.scope\n";
 
 fn host(mountinfo: &str, cgroup: &str) -> HostInfo {
     parse(mountinfo.as_bytes(), cgroup, b"", 0).unwrap()
 }
 
 fn parse(mountinfo: &[u8], cgroup: &str, uid_map: &[u8], euid: u32) -> katacg::Result<HostInfo> {
-    HostInfo::parse(Sources { mountinfo, cgroup: cgroup.as_bytes(), uid_map, euid, controllers: b"" })
+    HostInfo::parse(Sources {
+        mountinfo,
+        cgroup: cgroup.as_bytes(),
+        uid_map,
+        euid,
+        controllers: b"",
+    })
 }
 
 fn mount(host: &HostInfo, controller: &str) -> String {
@@ -27,7 +37,7 @@ fn mount(host: &HostInfo, controller: &str) -> String {
 }
 
 #[test]
-fn legacy_with_co_mounted_controllers() {
+fn co_mounted_controllers_share_a_hierarchy() {
     let host = host(V1, OWN_V1);
     assert_eq!(host.layout, Layout::Legacy);
     assert_eq!(host.hierarchies.len(), 4);
@@ -38,7 +48,7 @@ fn legacy_with_co_mounted_controllers() {
 }
 
 #[test]
-fn hybrid_keeps_the_cgroup2_mount_beside() {
+fn v1_with_a_cgroup2_mount_is_hybrid() {
     let text = format!("{V1}39 30 0:40 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
     let host = host(&text, &format!("{OWN_V1}0::/user.slice\n"));
     assert_eq!(host.layout, Layout::Hybrid);
@@ -47,36 +57,37 @@ fn hybrid_keeps_the_cgroup2_mount_beside() {
 }
 
 #[test]
-fn unified_whatever_v1_is_mounted_elsewhere() {
+fn cgroup2_at_sys_fs_cgroup_is_unified_despite_a_v1_mount_elsewhere() {
     let v2 = "30 26 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
     let net_cls = "40 26 0:50 / /run/net_cls rw - cgroup net_cls rw,net_cls\n";
     for text in [v2.to_owned(), format!("{net_cls}{v2}")] {
         let host = host(&text, "0::/init.scope\n");
         assert_eq!(host.layout, Layout::Unified);
-        assert_eq!(mount(&host, "cpu"), "/sys/fs/cgroup", "any controller is there");
+        assert_eq!(mount(&host, "cpu"), "/sys/fs/cgroup", "every controller is there");
         assert_eq!(mount(&host, ""), "/sys/fs/cgroup");
     }
 }
 
 #[test]
-fn unified_in_an_unusual_place() {
+fn cgroup2_alone_is_unified_wherever_it_is_mounted() {
     let host = host("30 26 0:26 / /mnt/cg rw - cgroup2 none rw\n", "0::/\n");
     assert_eq!((host.layout, mount(&host, "")), (Layout::Unified, "/mnt/cg".to_owned()));
 }
 
 #[test]
-fn directory_names_mean_nothing() {
-    let text = "36 30 0:32 / /cg/memory rw - cgroup cgroup rw,cpu\n37 30 0:33 / /cg/cpu rw - cgroup cgroup rw,memory\n";
+fn mount_options_decide_the_controller_not_directory_names() {
+    let text = "36 30 0:32 / /cg/memory rw - cgroup cgroup rw,cpu\n\
+                37 30 0:33 / /cg/cpu rw - cgroup cgroup rw,memory\n";
     let host = host(text, "2:memory:/\n1:cpu:/\n");
     assert_eq!(mount(&host, "cpu"), "/cg/memory");
     assert_eq!(mount(&host, "memory"), "/cg/cpu");
 }
 
 #[test]
-fn lxcfs_and_bind_mounts_ahead_of_the_real_one() {
+fn real_mount_is_preferred_to_lxcfs_and_bind_mounts() {
     let ahead = "\
 10 1 0:60 / /var/lib/lxcfs/cgroup/memory rw - fuse.lxcfs lxcfs rw,memory
-11 1 0:33 /docker/abc /var/lib/docker/overlay2/x/merged/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+11 1 0:33 /docker/abc /var/lib/docker/x/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
 12 1 0:33 / /srv/chroot/sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
 ";
     let host = host(&format!("{ahead}{V1}"), OWN_V1);
@@ -84,8 +95,9 @@ fn lxcfs_and_bind_mounts_ahead_of_the_real_one() {
 }
 
 #[test]
-fn a_container_without_a_cgroup_namespace() {
-    // The mount shows the container's part only; /proc/self/cgroup names it from the host's root.
+fn own_cgroup_is_relative_to_the_mount_root_of_a_container() {
+    // The mount shows only the container's part of the hierarchy. /proc/self/cgroup has the path
+    // from the host's root.
     let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
     let host = host(text, "1:cpu:/docker/abc/nested\n");
     let cpu = host.hierarchy_of("cpu").unwrap();
@@ -94,14 +106,14 @@ fn a_container_without_a_cgroup_namespace() {
 }
 
 #[test]
-fn a_mount_root_that_does_not_show_us() {
+fn own_cgroup_outside_the_mount_root_is_none() {
     let text = "36 30 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
     let host = host(text, "1:cpu:/docker/abcdef\n");
     assert_eq!(host.hierarchy_of("cpu").unwrap().own_below_mount(), None);
 }
 
 #[test]
-fn a_covered_mount_is_not_used() {
+fn covered_mount_is_not_used() {
     let text = "\
 36 30 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu
 90 36 0:70 / /sys/fs/cgroup/cpu rw - tmpfs tmpfs rw
@@ -111,28 +123,29 @@ fn a_covered_mount_is_not_used() {
 }
 
 #[test]
-fn escapes_are_decoded() {
+fn mountinfo_escapes_are_decoded() {
     let text = "36 30 0:32 / /mnt/my\\040cgroup\\134x rw - cgroup cgroup rw,cpu\n";
     assert_eq!(mount(&host(text, "1:cpu:/\n"), "cpu"), "/mnt/my cgroup\\x");
 }
 
 #[test]
-fn options_that_are_no_controllers() {
-    let text = "36 30 0:32 / /cg/cpuset rw - cgroup cgroup rw,seclabel,cpuset,noprefix,clone_children,release_agent=/x\n";
+fn mount_options_other_than_controllers_are_ignored() {
+    let text = "36 30 0:32 / /cg/cpuset rw - cgroup cgroup \
+                rw,seclabel,cpuset,noprefix,clone_children,release_agent=/x\n";
     let host = host(text, "1:cpuset:/\n");
     assert_eq!(host.hierarchies[0].controllers, ["cpuset"]);
     assert!(host.hierarchies[0].noprefix);
 }
 
 #[test]
-fn no_cgroups_at_all_is_an_error() {
+fn host_without_cgroup_mounts_is_not_mounted() {
     let error = parse(b"25 0 8:1 / / rw - ext4 /dev/sda1 rw\nrubbish\n\n", "", b"", 0).unwrap_err();
     assert_eq!(error.code(), Code::NotMounted);
     assert!(error.to_string().contains("mountinfo"), "{error}");
 }
 
 #[test]
-fn a_missing_controller_names_what_is_there() {
+fn error_for_a_missing_controller_lists_the_mounted_ones() {
     let error = host(V1, OWN_V1).hierarchy_of("hugetlb").unwrap_err();
     assert_eq!(error.code(), Code::NotMounted);
     assert!(
@@ -142,7 +155,7 @@ fn a_missing_controller_names_what_is_there() {
 }
 
 #[test]
-fn a_malformed_proc_cgroup_is_an_error() {
+fn malformed_proc_cgroup_line_is_an_error() {
     let error = parse(V1.as_bytes(), "no colons here\n", b"", 0).unwrap_err();
     assert!(error.to_string().contains("no colons here"), "{error}");
     // A path may hold colons.
@@ -151,7 +164,7 @@ fn a_malformed_proc_cgroup_is_an_error() {
 }
 
 #[test]
-fn rootless_is_not_root_or_not_everybody() {
+fn rootless_means_no_root_or_a_partial_uid_map() {
     let rootless = |map: &[u8], euid| parse(V1.as_bytes(), OWN_V1, map, euid).unwrap().rootless;
     assert!(!rootless(b"         0          0 4294967295\n", 0));
     assert!(!rootless(b"", 0));
@@ -161,7 +174,7 @@ fn rootless_is_not_root_or_not_everybody() {
 }
 
 #[test]
-fn a_mountinfo_of_a_hundred_thousand_lines_and_a_very_long_one() {
+fn mountinfo_with_many_and_long_lines_is_read() {
     let mut text = String::new();
     for i in 0..100_000 {
         text += &format!(
@@ -176,15 +189,14 @@ fn a_mountinfo_of_a_hundred_thousand_lines_and_a_very_long_one() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8() {
+fn mountpoint_keeps_bytes_that_are_not_utf8() {
     let text = b"36 30 0:32 / /mnt/\xff/cpu rw - cgroup cgroup rw,cpu\n";
     let host = parse(text, "1:cpu:/\n", b"", 0).unwrap();
     assert_eq!(host.hierarchies[0].mountpoint, b"/mnt/\xff/cpu");
 }
 
-/// The machine that this runs on agrees with itself.
 #[test]
-fn this_host_is_readable() {
+fn hierarchies_of_this_host_can_be_opened() {
     let host = HostInfo::read().unwrap();
     assert!(!host.hierarchies.is_empty());
     let trees = katacg::cgroupfs::Hierarchies::new(host);

@@ -1,12 +1,15 @@
-//! JSON that is malformed, truncated, out of range, or not what it should be: an error with line
-//! and column, never a panic, never another meaning.
+//! Parses JSON that is malformed, truncated, out of range or of the wrong type. The result must be
+//! an error with line and column, never a panic and never another meaning.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
 
 use std::sync::Arc;
 
 use katacg::host::{HostInfo, Sources};
-use katacg::{Config, Host, Manager};
 use katacg::resources::parse;
 use katacg::{Code, Error};
+use katacg::{Config, Host, Manager};
 use oci_spec::runtime::LinuxResources;
 use proptest::prelude::*;
 
@@ -24,7 +27,7 @@ const RESOURCES: &str = r#"{
   "unknown": [null, {"x": [1.5, -2, "é"]}]
 }"#;
 
-/// What the OCI specification's numbers are: 1e0 is not one of them in Go either.
+/// Returns the resources with a valid number in place of 1e0, which Go refuses as an integer, too.
 fn valid() -> String {
     RESOURCES.replace("1e0", "1")
 }
@@ -65,7 +68,7 @@ fn accepted(input: &str) -> LinuxResources {
 }
 
 #[test]
-fn every_truncation_says_where() {
+fn every_truncated_specification_is_refused_with_line_and_column() {
     let text = valid();
     accepted(&text);
     for end in 0..text.len() {
@@ -85,7 +88,7 @@ fn every_truncation_says_where() {
 }
 
 #[test]
-fn the_place_is_the_right_one() {
+fn error_has_the_right_line_and_column() {
     let error = refused("{\n  \"cpu\": {\n    \"shares\": x\n  }\n}");
     assert!(error.ends_with("at line 3 column 15"), "{error}");
     let error = refused("{\n \"pids\": {\"limit\": \"9\"}\n}");
@@ -93,7 +96,7 @@ fn the_place_is_the_right_one() {
 }
 
 #[test]
-fn no_object_at_all() {
+fn json_that_is_no_object_is_refused() {
     let deep = "[".repeat(100_000);
     let deep_unknown = format!("{{\"x\":{deep}");
     for input in ["5", "true", "\"cpu\"", "{}}", "{} {}", "\u{feff}{}", "{,}", "nul", "{'cpu':{}}"]
@@ -111,9 +114,9 @@ fn no_object_at_all() {
     check_error(&parse::spec(b"null").unwrap_err(), b"null");
 }
 
-/// An array is no object, although serde would take its elements in the order of the fields.
+/// serde would accept an array as an object, with its elements in the order of the fields.
 #[test]
-fn arrays_are_not_objects() {
+fn arrays_in_place_of_objects_are_refused() {
     let objects = [
         "[]",
         r#"{"pids": [5]}"#,
@@ -130,7 +133,7 @@ fn arrays_are_not_objects() {
 }
 
 #[test]
-fn numbers_out_of_range() {
+fn values_of_wrong_range_or_type_are_refused() {
     let fields = [
         ("cpu", "shares", "-1 18446744073709551616 1.0 1e3 0.5 \"5\" true {} []"),
         ("cpu", "quota", "9223372036854775808 -9223372036854775809 1.5 \"5\""),
@@ -157,7 +160,8 @@ fn numbers_out_of_range() {
     }
     for input in [
         r#"{"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": -1}]}}"#,
-        r#"{"blockIO": {"weightDevice": [{"major": 9223372036854775808, "minor": 0, "weight": 5}]}}"#,
+        r#"{"blockIO":
+            {"weightDevice": [{"major": 9223372036854775808, "minor": 0, "weight": 5}]}}"#,
         r#"{"network": {"priorities": [{"name": "eth0", "priority": -1}]}}"#,
         r#"{"rdma": {"mlx": {"hcaHandles": 4294967296}}}"#,
         r#"{"hugepageLimits": [{"pageSize": "2MB", "limit": 18446744073709551616}]}"#,
@@ -170,7 +174,7 @@ fn numbers_out_of_range() {
 }
 
 #[test]
-fn unknown_fields_are_accepted_everywhere() {
+fn unknown_fields_are_ignored() {
     let plain = accepted(
         r#"{"cpu": {"shares": 5}, "pids": {"limit": 3}, "rdma": {"x": {"hcaHandles": 1}}}"#,
     );
@@ -182,7 +186,7 @@ fn unknown_fields_are_accepted_everywhere() {
 }
 
 #[test]
-fn null_is_absent() {
+fn null_means_absent() {
     let all = "devices memory cpu pids blockIO hugepageLimits network rdma unified";
     let nulls: Vec<String> = all.split(' ').map(|field| format!("\"{field}\": null")).collect();
     assert_eq!(accepted(&format!("{{{}}}", nulls.join(","))), LinuxResources::default());
@@ -196,9 +200,9 @@ fn null_is_absent() {
     assert_eq!(parse::cpus(b"[null]").unwrap(), [None]);
 }
 
-/// Which of two wins is nowhere written; one of them is not what its writer meant.
+/// No specification says which of two fields wins.
 #[test]
-fn duplicates_are_errors() {
+fn duplicate_fields_are_refused() {
     for input in [
         r#"{"cpu": {"shares": 5}, "cpu": {"shares": 6}}"#,
         r#"{"cpu": {"shares": 5, "shares": 5}}"#,
@@ -214,7 +218,7 @@ fn duplicates_are_errors() {
 }
 
 #[test]
-fn a_pids_object_without_a_limit_is_absent() {
+fn pids_object_without_a_limit_is_absent() {
     for input in [r#"{"pids": {}}"#, r#"{"pids": {"new": 5}}"#, r#"{"pids": null}"#, "{}"] {
         assert_eq!(*accepted(input).pids(), None, "{input}");
     }
@@ -227,11 +231,12 @@ fn a_pids_object_without_a_limit_is_absent() {
     }
 }
 
-/// What a specification has beside `linux` says nothing about cgroups.
+/// In a whole specification, fields beside `linux` do not matter.
 #[test]
-fn a_whole_specification_or_its_linux_object() {
+fn whole_specification_and_its_linux_object_are_accepted() {
     let text = r#"{"cgroupsPath": "/outer", "resources": {"pids": {"limit": 1}},
-                   "linux": {"cgroupsPath": "/inner", "resources": {"pids": {}, "cpu": {"shares": 2}}}}"#;
+                   "linux": {"cgroupsPath": "/inner",
+                             "resources": {"pids": {}, "cpu": {"shares": 2}}}}"#;
     let spec = parse::spec(text.as_bytes()).unwrap();
     assert_eq!(spec.cgroups_path.as_deref(), Some("/inner"));
     let resources = spec.resources.unwrap();
@@ -243,7 +248,7 @@ fn a_whole_specification_or_its_linux_object() {
 }
 
 #[test]
-fn a_truncated_state_says_where() {
+fn every_truncated_state_is_refused_with_line_and_column() {
     let host = HostInfo::parse(Sources {
         mountinfo: b"30 26 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
         cgroup: b"0::/\n",
@@ -265,10 +270,14 @@ fn a_truncated_state_says_where() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_parsed_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for error in [parse::resources(&bytes).err(), parse::spec(&bytes).err()].iter().flatten() {
             check_error(error, &bytes);
         }
@@ -276,7 +285,10 @@ proptest! {
     }
 
     #[test]
-    fn a_byte_changed_is_read_or_refused(place in any::<proptest::sample::Index>(), byte in any::<u8>()) {
+    fn specification_with_one_changed_byte_is_parsed_or_refused(
+        place in any::<proptest::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
         let mut text = valid().into_bytes();
         let place = place.index(text.len());
         text[place] = byte;

@@ -1,5 +1,8 @@
-//! Golden data made by running the original Go code, through the crate's own functions. (The C
-//! suite runs the same lines through the C ABI, the Go suite through the Go package.)
+//! Runs the golden data, which the original Go code has produced, through the crate's functions.
+//! The C suite runs the same lines through the C ABI, and the Go suite through the Go package.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
 
 mod common;
 
@@ -14,11 +17,11 @@ use katacg::Result;
 use oci_spec::runtime::LinuxCpu;
 use serde_json::{json, Value};
 
-/// Where the original dies, ours gives an error: v1MountPoint and its sibling in runc, eight
-/// lines each.
+/// Lines that make the original panic: eight of v1MountPoint and eight of its sibling in runc. Here
+/// they are errors.
 const ORIGINAL_DIED: usize = 16;
 
-/// Escapes that the original handed on as they stand in the file.
+/// Mountpoints that the original returns with their escapes, and the decoded ones.
 const LOST_ESCAPES: &[(&str, &str)] = &[
     ("/mnt/my\\040cgroup", "/mnt/my cgroup"),
     ("/mnt/tab\\011x", "/mnt/tab\tx"),
@@ -74,11 +77,11 @@ fn run(v: &Vector) -> Result<Value> {
                 serde_json::from_value(v.input["containers"].clone()).unwrap();
             Ok(cpu_value(Some(&cpu::aggregate(all.iter().flatten()))))
         }
-        other => panic!("no test for {other}: a new function in the golden data"),
+        other => panic!("{other} is a new function in the golden data and has no test"),
     }
 }
 
-/// runc's own text for a host without cgroups differs from Kata's; ours is Kata's.
+/// runc's error for a host without cgroups differs from Kata's. The crate uses Kata's.
 fn wanted_error(v: &Vector, text: &str) -> String {
     if v.function == "runc.FindCgroupMountpointDir" && text == "mountpoint for cgroup not found" {
         return "cgroups: cgroup mountpoint does not exist".to_owned();
@@ -87,7 +90,7 @@ fn wanted_error(v: &Vector, text: &str) -> String {
 }
 
 #[test]
-fn golden_data() {
+fn rust_functions_match_the_golden_data() {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let (mut died, mut escapes) = (0, Vec::new());
     for v in vectors() {
@@ -103,7 +106,7 @@ fn golden_data() {
                 Ok(text) => wanted_error(&v, text).into_bytes(),
                 Err(_) => wanted,
             };
-            // Some texts quote a line; ours shows the start of a long one.
+            // Some messages quote a line. The crate quotes only the start of a long one.
             assert_eq!(got.text(), wanted, "{}", case());
         } else {
             let got = got.unwrap_or_else(|e| panic!("{}: {e}", case()));
@@ -124,10 +127,10 @@ fn golden_data() {
     assert_eq!(counts.len(), 21, "{counts:#?}");
 }
 
-/// Hands the same lines on to the C suite: `function TAB kind TAB expected TAB inputs…`, all but
-/// the function and kind in hex; kind is ok, err or died. The C suite knows no JSON.
+/// Writes the lines for the C suite, which cannot parse JSON, as `function TAB kind TAB expected
+/// TAB inputs…`. All fields but the first two are in hex. The kind is ok, err or died.
 #[test]
-fn export_for_the_c_suite() {
+fn golden_data_is_exported_for_the_c_suite() {
     let untested = |f: &str| {
         f.starts_with("filepath.") || f == "runc.CleanPath" || f == "runc.FindCgroupMountpointDir"
     };
@@ -162,7 +165,7 @@ fn export_for_the_c_suite() {
     std::fs::write(dir.join("vectors.tsv"), out).unwrap();
 }
 
-/// What the C function should print.
+/// Returns the text that the C function should print.
 fn expected_text(v: &Vector) -> Vec<u8> {
     let raw = |value: &Value| match value {
         Value::String(text) => text.clone().into_bytes(),
@@ -173,7 +176,7 @@ fn expected_text(v: &Vector) -> Vec<u8> {
         other => panic!("{other}"),
     };
     match v.function.as_str() {
-        // The C functions print a CPU object with its fields in one order.
+        // The C functions print the fields of a CPU object in a fixed order.
         "validCPUResources" | "sandboxCPUResources" => {
             let cpu: Option<LinuxCpu> = serde_json::from_value(v.ok()).unwrap();
             serde_json::to_vec(&cpu).unwrap()

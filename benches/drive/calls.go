@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ofRuntimes are system calls with which a language's runtime looks after itself; how many there
-// are differs from run to run.
+// ofRuntimes lists system calls that a language's runtime makes for itself. Their number differs
+// from run to run.
 var ofRuntimes = map[string]bool{
 	"epoll_pwait": true, "futex": true, "getpid": true,
 	"gettid": true, "madvise": true, "mmap": true, "mprotect": true, "munmap": true,
@@ -18,13 +18,14 @@ var ofRuntimes = map[string]bool{
 	"timer_settime": true, "brk": true, "restart_syscall": true, "clock_nanosleep": true,
 }
 
-// callCount is how many system calls one cycle takes.
+// callCount is the number of system calls of one cycle.
 type callCount struct {
 	work, runtime float64
 }
 
-// calls counts them as the difference of a long and a short run: start and end cancel out. The short
-// one is long enough for the process that is moved to have started in both.
+// calls counts the system calls of one cycle. It subtracts a short run from a long one, so that the
+// calls of a program's start and end cancel out. The short run lasts until the moved process has
+// started.
 func (r *runner) calls(p participant, short int) (callCount, error) {
 	long := 2 * short
 	few, err := r.strace(p, short)
@@ -61,7 +62,7 @@ func (r *runner) strace(p participant, cycles int) (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	// % time, seconds, usecs/call, calls, maybe errors, name.
+	// strace prints: % time, seconds, usecs/call, calls, errors if any, name.
 	found := map[string]int{}
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)

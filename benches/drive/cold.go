@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// What the cold start is about: on v1 and on v2 everybody is compared with one of these.
+// The cold start compares every participant with bySelf on v1, and with byBirth on v2.
 const (
 	bySelf  = "libkatacg, C, self"
 	byBirth = "libkatacg, C, into"
 )
 
-// wantCold is how many times longer a peer is meant to take to join, at least.
+// wantCold is the aim: a peer takes at least this many times as long to join.
 const wantCold = 15
 
-// joining is the part of start that gets the process in, and how it is called.
+// joining returns the times of the phase that moves the process in, and the name of that phase.
 func joining(s samples) ([]float64, string) {
 	for _, phase := range []string{"attach", "create+attach"} {
 		if values := s[phase]; len(values) > 0 {
@@ -27,7 +27,7 @@ func joining(s samples) ([]float64, string) {
 	return nil, "–"
 }
 
-// preparing is the rest of start, cycle by cycle.
+// preparing returns the time of start without joining, for each cycle.
 func preparing(s samples) []float64 {
 	joined, _ := joining(s)
 	var rest []float64
@@ -39,16 +39,16 @@ func preparing(s samples) []float64 {
 
 func (p *page) cold(plan plan, res *results) {
 	p.line("## Cold start\n")
-	p.line("Start is everything from nothing until the process is inside and limited, without "+
-		"destroy; cold, after %d ms of quiet, and warm. Joining is the part of it that gets the "+
-		"process in: the call that moves it, or, by itself, opening the descriptors, handing them to "+
-		"the child, the child's writes and its answer, or making a child that is born inside. The rest "+
-		"is making the cgroup and setting the limits. Where one call creates and attaches, that call "+
-		"is the joining, and the rest is setting. × is how many times as long as %q takes; meant: "+
-		"cold, each peer's joining ≥ %d times.\n", plan.pause, res.version.self, wantCold)
-	p.line("A start needs a process. It is there already and making it is not counted, as with runc, "+
-		"which makes its child first and lets it wait. But for %s: they make a new child when the "+
-		"cgroup is ready, and that is counted as joining.\n", strings.Join(makers(res.there), ", "))
+	p.line("Start begins with no cgroup, and ends when the process is inside with its limits. Cold "+
+		"starts come after %d ms of rest. Joining is the part of start that moves the process in: "+
+		"the call that moves it; or opening the descriptors, sending them to the child, the child's "+
+		"writes and its answer; or making a child that starts inside. The rest of start creates the "+
+		"cgroup and sets the limits. When one call creates and attaches, that call is the joining, "+
+		"and the rest sets the limits. × is the time divided by the time of %q. Aim: when cold, each "+
+		"peer's joining takes at least %d times as long.\n", plan.pause, res.version.self, wantCold)
+	p.line("A start needs a process. For most participants the process exists already, as with runc, "+
+		"which makes its child first and lets it wait. %s make a new child when the cgroup is ready, "+
+		"and this counts as joining.\n", strings.Join(makers(res.there), ", "))
 	p.header("", "joining is", "rest, µs", "joining, µs", "×", "start, µs", "middle half", "×",
 		"warm: rest, µs", "joining, µs", "×", "start, µs", "×")
 	own := func(all map[string]samples) (joined, start float64) {
@@ -78,7 +78,7 @@ func (p *page) cold(plan plan, res *results) {
 	p.unified(res)
 }
 
-// makers are those that make their process themselves.
+// makers returns the labels of participants that make their process themselves.
 func makers(all []participant) []string {
 	var labels []string
 	for _, p := range all {
@@ -89,24 +89,24 @@ func makers(all []participant) []string {
 	return labels
 }
 
-// between are the quartiles.
+// between returns the first and the third quartile as text.
 func between(values []float64, say func(float64) string) string {
 	return say(quantile(values, 0.25)) + "–" + say(quantile(values, 0.75))
 }
 
-// unified compares ways into a cgroup2 cgroup.
+// unified writes a comparison of three ways into a cgroup2 cgroup.
 func (p *page) unified(res *results) {
 	born := res.into["v2-born"]
 	if len(born) == 0 {
 		return
 	}
-	p.line("On the cgroup2 mount, with %s on, cold. Making the child and opening the cgroup's "+
-		"descriptors is counted for everybody.\n", res.controllers)
+	p.line("Cold, on the cgroup2 mount, with these controllers enabled: %s. All times include making "+
+		"the child and opening the cgroup's descriptors.\n", res.controllers)
 	p.header("", "µs", "middle half", "×")
 	for _, way := range []struct{ name, what string }{
 		{"v2-born", "clone3 with CLONE_INTO_CGROUP and the library's descriptor"},
 		{"v2-moved", "fork, then a write to cgroup.procs, no library"},
-		{"v2-library", "fork, then moved by the library"},
+		{"v2-library", "fork, then a move by the library"},
 	} {
 		values := res.into[way.name]
 		p.row(way.what, micros(median(values)), between(values, micros),
@@ -115,7 +115,7 @@ func (p *page) unified(res *results) {
 	p.line("")
 }
 
-// measureUnified goes once through every way into a cgroup2 cgroup, where there can be one.
+// measureUnified measures the three ways into a cgroup2 cgroup once, when the host has cgroup2.
 func measureUnified(p plan, r *runner, res *results) error {
 	if r.stage == nil || r.stage.unified == "" {
 		return nil
@@ -129,11 +129,12 @@ func measureUnified(p plan, r *runner, res *results) error {
 	return nil
 }
 
-// unifiedSuffix keeps its name apart from the v1 cgroups': the library is to find it there alone.
+// unifiedSuffix makes the cgroup2 cgroup's name differ from the v1 cgroups', so that the library
+// finds the cgroup only on cgroup2.
 const unifiedSuffix = "-v2"
 
-// addUnified makes a cgroup on the cgroup2 mount too, and says which controllers it has; why there
-// is none is no failure.
+// addUnified creates a cgroup on the cgroup2 mount as well, and returns its controllers. A failure
+// only means that this part is not measured.
 func (s *stage) addUnified(mountpoint string) (string, error) {
 	if mountpoint == "" {
 		return "", errors.New("cgroup2 is not mounted")

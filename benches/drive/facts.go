@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// fact is a line about the machine.
+// fact is a name and a value that describe the machine.
 type fact struct{ name, value string }
 
 func facts(m mounts) []fact {
@@ -27,10 +27,12 @@ func facts(m mounts) []fact {
 	return all
 }
 
-// compilers are those that are there: none where the programs were only copied to.
+// compilers returns the versions of the installed compilers. A virtual machine has none.
 func compilers() []string {
 	var found []string
-	for _, command := range [][]string{{"cc", "--version"}, {"rustc", "--version"}, {"go", "version"}} {
+	for _, command := range [][]string{
+		{"cc", "--version"}, {"rustc", "--version"}, {"go", "version"},
+	} {
 		out, err := exec.Command(command[0], command[1:]...).Output()
 		if err == nil {
 			line, _, _ := strings.Cut(string(out), "\n")
@@ -66,7 +68,7 @@ func processor() string {
 	return model + ", cores: " + itoa(runtime.NumCPU())
 }
 
-// versions are those of the peers, from what was built.
+// versions returns the peers' versions, from the built programs and the lock file.
 func versions(builds, lockfile string) map[string]string {
 	found := map[string]string{}
 	for _, program := range []string{"go/oc", "go/cc"} {

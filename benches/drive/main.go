@@ -1,5 +1,5 @@
-// Command drive runs the participants in turns and writes what they measured as Markdown. It is
-// benches/run that builds everything and starts it.
+// Command drive runs the participants in turns and writes their measurements as Markdown.
+// benches/run builds and starts it.
 package main
 
 import (
@@ -16,19 +16,19 @@ import (
 	"time"
 )
 
-// plan is how much is measured.
+// plan says how much to measure.
 type plan struct {
 	rounds, warm, cold, traced, siblings, mounts int
-	// pause lets the kernel's grace period for process moves run out: the next one waits again.
+	// pause is in milliseconds. After it, the next move waits for the kernel's grace period again.
 	pause int
-	// root is the repository, builds where the programs are.
+	// root is the repository's directory, builds the directory of the programs.
 	root, builds string
 	command      string
-	// cycleOnly leaves out what is not the life cycle, and the crowd beside it.
+	// cycleOnly measures only the life cycle, without crowd.
 	cycleOnly bool
 }
 
-// results are everything that was measured.
+// results holds all measurements.
 type results struct {
 	facts              []fact
 	loads              [2]string
@@ -41,24 +41,24 @@ type results struct {
 	micro, into        samples
 	size               int64
 	sections, crates   []part
-	// controllers are those of the cgroup on the cgroup2 mount.
+	// controllers names the controllers of the cgroup on the cgroup2 mount.
 	controllers string
-	// skipped says what could not be measured, and why.
+	// skipped has a sentence for each part that could not be measured.
 	skipped []string
 }
 
 func main() {
 	var p plan
-	flag.IntVar(&p.rounds, "rounds", 20, "how often everything is done")
+	flag.IntVar(&p.rounds, "rounds", 20, "number of rounds")
 	flag.IntVar(&p.warm, "warm", 60, "cycles in a burst")
 	flag.IntVar(&p.cold, "cold", 6, "cycles with a pause before each")
-	flag.IntVar(&p.traced, "traced", 100, "cycles, and twice as many, whose system calls are counted")
-	flag.IntVar(&p.pause, "pause", 50, "milliseconds of pause")
-	flag.IntVar(&p.siblings, "siblings", 5000, "cgroups beside those that are measured")
-	flag.IntVar(&p.mounts, "mounts", 10000, "mounts beside the host's own")
+	flag.IntVar(&p.traced, "traced", 100, "cycles of the short run that counts system calls")
+	flag.IntVar(&p.pause, "pause", 50, "milliseconds of a pause")
+	flag.IntVar(&p.siblings, "siblings", 5000, "additional cgroups in each hierarchy")
+	flag.IntVar(&p.mounts, "mounts", 10000, "additional mounts")
 	flag.StringVar(&p.root, "root", ".", "the repository")
 	flag.StringVar(&p.command, "command", "", "the command to name in the report")
-	flag.BoolVar(&p.cycleOnly, "cycle-only", false, "the life cycle alone")
+	flag.BoolVar(&p.cycleOnly, "cycle-only", false, "measure only the life cycle")
 	flag.Parse()
 	p.builds = filepath.Join(p.root, "build", "bench")
 	if err := run(p); err != nil {
@@ -83,7 +83,7 @@ func run(p plan) (err error) {
 	res.loads[0] = load()
 	version, base, err := m.place()
 	if err == nil && os.Geteuid() != 0 {
-		err = errors.New("only root can make cgroups there")
+		err = errors.New("only root can create cgroups")
 	}
 	if err != nil {
 		res.skipped = append(res.skipped, "The life cycle was not measured: "+err.Error()+".")
@@ -152,7 +152,7 @@ func measure(p plan, r *runner, res *results) error {
 	return measureSize(p, res)
 }
 
-// pure measures the functions that make no cgroup.
+// pure measures the pure functions.
 func pure(p plan, r *runner, res *results, round int, mountinfo string) error {
 	if p.cycleOnly {
 		return nil
@@ -167,8 +167,8 @@ func pure(p plan, r *runner, res *results, round int, mountinfo string) error {
 	return nil
 }
 
-// crowd measures again with many cgroups beside and many mounts. The stage's remove takes care of
-// the cgroups on failure, and the mounts end with their namespace.
+// crowd measures again with many more cgroups and mounts. After a failure, the stage's remove
+// removes the cgroups. The mounts end with their namespace.
 func crowd(p plan, r *runner, res *results, turns func(int) []participant) error {
 	if p.cycleOnly {
 		return nil
@@ -205,9 +205,9 @@ func count(p plan, r *runner, res *results) {
 	}
 }
 
-// into adds a run's measurements to those of the participant.
+// into runs a participant and adds its measurements.
 func (r *runner) into(all map[string]samples, p participant, cycles, pause int) error {
-	// The kernel frees cgroups long after rmdir: that of one participant's is not the next one's.
+	// The kernel frees cgroups after rmdir. The pause keeps that work out of the next measurement.
 	time.Sleep(100 * time.Millisecond)
 	found, err := r.cycles(p, cycles, pause)
 	if err != nil {
@@ -220,7 +220,8 @@ func (r *runner) into(all map[string]samples, p participant, cycles, pause int) 
 	return nil
 }
 
-// inTurn lets everybody be first in turn, and come after both of its neighbours.
+// inTurn returns the order of a round. Over the rounds, each element is first, and follows each of
+// its two neighbours.
 func inTurn[T any](all []T, round int) []T {
 	if len(all) == 0 {
 		return nil

@@ -8,7 +8,7 @@ import (
 
 const mountLines = 10000
 
-// writeMountinfo writes what a host with many containers has, with the only v1 mount last.
+// writeMountinfo writes the mountinfo of a host with many containers. The only v1 mount comes last.
 func writeMountinfo(path string) error {
 	file, err := os.Create(path)
 	if err != nil {
@@ -29,12 +29,12 @@ func writeMountinfo(path string) error {
 	return file.Close()
 }
 
-// aim is a comparison of a pure function with the Go code that it replaces.
+// aim compares a pure function with the Go code that it replaces.
 type aim struct {
 	what string
-	// The names under which the programs print theirs.
+	// old, c and cgo are the names of the programs' measurements.
 	old, c, cgo string
-	// How many times faster it means to be, at least.
+	// wantC and wantCgo say how many times as fast the function should be, at least.
 	wantC, wantCgo float64
 }
 

@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// withMounts does something with so many more mounts for whatever it executes, in a mount namespace
-// of their own: that of one thread, which ends with it.
+// withMounts runs a function in a mount namespace with n more mounts. Programs that the function
+// starts see these mounts. The namespace belongs to one thread and ends with it.
 func withMounts(n int, builds string, do func() error) error {
 	done := make(chan error)
 	go func() {
-		// Never unlocked: the thread is not fit for anybody else.
+		// The thread is never unlocked, so it ends and no other goroutine gets its namespace.
 		runtime.LockOSThread()
 		err := addMounts(n, filepath.Join(builds, "mounts"))
 		if err == nil {

@@ -13,56 +13,57 @@ import (
 	"time"
 )
 
-// participant is a program that goes through the life of a cgroup and says how long it took.
+// participant is a program that runs the life cycle of a cgroup and prints the time of each phase.
 type participant struct {
 	label string
-	// program is below the directory of builds.
+	// program is the path below the directory of builds.
 	program string
-	// mode, where the program has several.
+	// mode is the program's last argument; "" for none.
 	mode string
 	note string
-	// on is the version that it is for; nil: both.
+	// on is the only version that the participant supports; nil means both.
 	on *version
-	// noteV2, where it works in another way there.
+	// noteV2 replaces note on v2; "" means the same note.
 	noteV2 string
-	// peer: another library. When it cannot do all of the work, it is missing, and it is said why.
+	// peer marks another library. The report lists a peer that cannot do all of the work as
+	// missing.
 	peer bool
 }
 
 var participants = []participant{
 	{
 		label: "floor", program: "floor",
-		note: "C, directory descriptors kept open, no library: only what the kernel must be asked.",
+		note: "C without a library: only the necessary system calls, with open directory descriptors.",
 	},
 	{
 		label: "libkatacg, C", program: "katacg",
-		note: "One host; for each cycle a manager, apply with set, destroy, free.",
+		note: "One host. Each cycle makes a manager, and calls apply with set, destroy and free.",
 	},
 	{
 		label: "libkatacg, C, apart", program: "katacg", mode: "apart",
-		note: "The same with create, set and attach as a call each, and, as the peers do it, without " +
-			"keeping old values (KATACG_MANAGER_NO_ROLLBACK).",
+		note: "The same with one call each for create, set and attach. As in the peers, a failed set " +
+			"does not restore old values (KATACG_MANAGER_NO_ROLLBACK).",
 	},
 	{
 		label: bySelf, program: "self",
-		note: "The first, but the process joins by itself: a child that waits, as the process that " +
-			"the others move does, gets the descriptors through a socket, joins and answers.",
-		noteV2: "The first, but the process joins by itself: a child that waits gets the descriptor " +
-			"through a socket, joins and answers. On v2 that waits as being moved does.",
+		note: "As the first, but the process joins by itself: a waiting child gets the descriptors " +
+			"through a socket, joins and answers.",
+		noteV2: "As the first, but the process joins by itself: a waiting child gets the descriptor " +
+			"through a socket, joins and answers. On v2 this takes as long as a move.",
 	},
 	{
 		label: "libkatacg, C, self, fork", program: "self", mode: "fork",
-		note: "By itself, and it is a new child that joins before it would exec. Making the child " +
-			"is counted; its end, like the others' moving out, is not.",
+		note: "The same with a new child that joins before exec. The time includes making the child, " +
+			"but not its end.",
 	},
 	{
 		label: "libkatacg, C, self, vfork", program: "self", mode: "vfork",
-		note: "The same with a child in its parent's memory (CLONE_VM, CLONE_VFORK), until it is " +
-			"inside; the exec that follows is not counted.",
+		note: "The same with a child that shares its parent's memory (CLONE_VM, CLONE_VFORK). The " +
+			"time ends when the child is inside, before its exec.",
 	},
 	{
 		label: byBirth, program: "self", mode: "into", on: v2,
-		note: "Create and set in one call, then a child that is born inside: clone3 with " +
+		note: "Creates and sets in one call, and then starts a child inside: clone3 with " +
 			"CLONE_INTO_CGROUP and the library's descriptor.",
 	},
 	{
@@ -71,35 +72,35 @@ var participants = []participant{
 	},
 	{
 		label: "opencontainers/cgroups", program: "go/oc", peer: true,
-		note: "Go, runc's. It gets the 8 paths; by itself it would join name=systemd and, on a " +
-			"hybrid host, cgroup2 as well.",
-		noteV2: "Go, runc's fs2 manager; it gets the path.",
+		note: "Go, the library in runc. It gets the 8 paths. Without them it would also join " +
+			"name=systemd and, on a hybrid host, cgroup2.",
+		noteV2: "Go, the fs2 manager of the library in runc. It gets the path.",
 	},
 	{
 		label: "opencontainers/cgroups, apart", program: "go/oc", mode: "apart", peer: true,
-		note: "The same with create (Apply of nobody), set and attach (AddPid) as a call each, " +
-			"which is not how runc uses it.",
+		note: "The same with one call each for create (Apply of -1), set and attach (AddPid). runc " +
+			"does not use it like that.",
 	},
 	{
 		label: "containerd/cgroups", program: "go/cc", peer: true,
-		note:   "Go, v1 package, with its list of hierarchies made once.",
+		note:   "Go, v1 package. The list of hierarchies is made once.",
 		noteV2: "Go, v2 package: NewManager, AddProc, Delete.",
 	},
 	{
 		label: "cgroups-rs", program: "cargo/release/cgroups-rs", peer: true,
-		note: "Rust, its builder over v1 hierarchies, mounts read once.",
-		noteV2: "Rust, its builder over v2, with the controllers named that are needed; the weight is " +
-			"its caller's to know.",
+		note: "Rust, the builder over v1 hierarchies. The mounts are read once.",
+		noteV2: "Rust, the builder over v2, with the needed controllers. The caller converts shares to " +
+			"a weight.",
 	},
 	{
 		label: "libcgroups", program: "cargo/release/youki", peer: true,
-		note: "Rust, youki's. It cannot leave out its default device rules, which the others do " +
-			"not write, and looks the mounts up anew each time.",
-		noteV2: "Rust, youki's v2 manager, without the feature that loads device programs.",
+		note: "Rust, the library in youki. It always writes default device rules, which the others " +
+			"do not write, and reads the mounts in each cycle.",
+		noteV2: "Rust, the v2 manager of the library in youki, without device programs.",
 	},
 }
 
-// says what it does on a version.
+// says describes the participant on a version.
 func (p participant) says(v *version) string {
 	if v == v2 && p.noteV2 != "" {
 		return p.noteV2
@@ -107,26 +108,26 @@ func (p participant) says(v *version) string {
 	return p.note
 }
 
-// makes tells whether making the process is part of its start.
+// makes reports whether start includes making the process.
 func (p participant) makes() bool { return p.program == "self" && p.mode != "" }
 
-// uncounted is how many system calls of a cycle get the process there and out again: it is moved
-// home from all hierarchies, or killed and waited for.
+// uncounted returns the number of system calls in a cycle that are not the participant's work: they
+// make the process, and move it home from all hierarchies or kill it and wait for it.
 func (p participant) uncounted(v *version) int {
 	switch {
 	case p.makes():
 		return 2
 	case p.program == "self":
-		// And made before.
+		// The process is made before the cycle, too.
 		return 4
 	}
 	return len(v.hierarchies)
 }
 
-// executes tells whether another program is part of a cycle, whose system calls would be counted.
+// executes reports whether a cycle runs another program, whose system calls would be counted.
 func (p participant) executes() bool { return p.mode == "vfork" }
 
-// absent is a participant that is not in the tables.
+// absent is a participant that was not measured.
 type absent struct {
 	participant
 	why string
@@ -150,7 +151,7 @@ type runner struct {
 
 func (r *runner) path(p participant) string { return filepath.Join(r.builds, p.program) }
 
-// able tells which participants there are that do all of the work.
+// able returns the participants that can do all of the work here, and those that cannot.
 func (r *runner) able() (there []participant, missing []absent, err error) {
 	for _, p := range participants {
 		if p.on != nil && p.on != r.stage.version {
@@ -183,12 +184,13 @@ func (r *runner) arguments(p participant, cycles, pauseMicroseconds int) []strin
 	return arguments
 }
 
-// cycles runs a participant and returns what it measured.
+// cycles runs a participant and returns its measurements.
 func (r *runner) cycles(p participant, cycles, pauseMicroseconds int) (samples, error) {
 	return r.lines(r.path(p), r.arguments(p, cycles, pauseMicroseconds)...)
 }
 
-// command ends by a signal that strace, too, hands on to what it runs.
+// command makes a command that a cancelled context ends with SIGTERM. strace passes that signal on
+// to its child.
 func (r *runner) command(program string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(r.context, program, arguments...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
@@ -196,7 +198,7 @@ func (r *runner) command(program string, arguments ...string) *exec.Cmd {
 	return command
 }
 
-// lines runs a program that prints "NAME NUMBER".
+// lines runs a program that prints lines "NAME NUMBER".
 func (r *runner) lines(program string, arguments ...string) (samples, error) {
 	command := r.command(program, arguments...)
 	var out, complaints bytes.Buffer

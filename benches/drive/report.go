@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// quantile of values; 0.5 is the median.
+// quantile returns a quantile of the values; 0.5 is the median.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -25,7 +25,7 @@ func quantile(values []float64, q float64) float64 {
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// number with as many digits as mean something; a dash for what was not measured.
+// number formats a value, or returns a dash for a value that was not measured.
 func number(value float64, format string) string {
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return "–"
@@ -47,18 +47,18 @@ func (p *page) line(format string, arguments ...any) {
 
 func (p *page) row(cells ...string) { p.line("| %s |", strings.Join(cells, " | ")) }
 
-// header of a table whose first column is text and whose others are numbers.
+// header writes the header of a table. The first column is text, the others are numbers.
 func (p *page) header(cells ...string) {
 	p.row(cells...)
 	p.line("|---|%s", strings.Repeat("---:|", len(cells)-1))
 }
 
-// write prints the report and leaves it in a file.
+// write prints the report and writes it to a file.
 func write(p plan, res *results) error {
 	text := &page{}
 	text.line("# Benchmarks\n")
-	text.line("Made by `%s`: %d rounds, in each of them every participant in turn, in another "+
-		"order each time. All numbers are medians, all ratios are of medians.\n",
+	text.line("Made by `%s`: %d rounds. Each round runs every participant, in another order. All "+
+		"numbers are medians, and all ratios are ratios of medians.\n",
 		p.command, p.rounds)
 	for _, fact := range res.facts {
 		text.line("- %s: %s", fact.name, fact.value)
@@ -81,23 +81,22 @@ func write(p plan, res *results) error {
 }
 
 func (p *page) cycle(plan plan, res *results) {
-	p.line("## A sandbox's cgroup, from nothing to nothing, on %s\n", res.version.name)
-	p.line("%s What is checked before anything is counted: %s. Moving the process out before destroy "+
-		"is not counted.\n", res.version.work, res.version.checks)
+	p.line("## The life cycle of a sandbox's cgroup on %s\n", res.version.name)
+	p.line("%s A check before the measurement: %s. The move of the process out of the cgroup before "+
+		"destroy does not count.\n", res.version.work, res.version.checks)
 	crowded := ""
 	columns := []string{"", "warm, µs", "of floor", "middle half", "start, µs", "destroy, µs",
 		"cold, ms", "middle half"}
 	if len(res.beside) > 0 {
-		crowded = fmt.Sprintf("Crowded: warm, with %d other cgroups beside it in each hierarchy and "+
-			"%d more mounts; the kernel itself takes longer then, so meant is: no more than 10 %% slower than "+
-			"the floor is then. ",
-			plan.siblings, plan.mounts)
+		crowded = fmt.Sprintf("Crowded: warm, with %d other cgroups in each hierarchy and %d more "+
+			"mounts. The kernel takes longer then, so the aim is relative: at most 10 %% slower "+
+			"than the floor. ", plan.siblings, plan.mounts)
 		columns = append(columns, "crowded, µs", "of floor")
 	}
-	p.line("Warm: %d cycles in a burst. Cold: %d ms of quiet before each cycle; the first move of a "+
-		"process then waits for an RCU grace period, whole ticks of the clock, whoever asks. "+
-		"%sSystem calls: for one cycle, under strace; after the + those with which the language's "+
-		"runtime looks after itself.\n", plan.warm, plan.pause, crowded)
+	p.line("Warm: %d cycles in a burst. Cold: %d ms of rest before each cycle. The first move of a "+
+		"process after a rest waits for an RCU grace period, several ticks of the clock, in every "+
+		"library. %sSystem calls: the calls of one cycle under strace; the number after the + is the "+
+		"calls of the language's runtime.\n", plan.warm, plan.pause, crowded)
 	p.header(append(columns, "system calls")...)
 	floor := func(all map[string]samples) float64 { return median(all["floor"]["cycle"]) }
 	for _, one := range res.there {
@@ -127,11 +126,11 @@ func (p *page) cycle(plan plan, res *results) {
 	p.line("")
 }
 
-// phases of start, where a participant has more than one call for it.
+// phases writes the phases of start, for participants that make more than one call.
 func (p *page) phases(res *results) {
-	p.line("## What start is made of\n")
-	p.line("Where a library has a call for each; a + joins what one call does. Making the manager " +
-		"is \"new\" where it takes long enough to tell, else in the first. Warm, µs.\n")
+	p.line("## The phases of start\n")
+	p.line("Times are warm, in µs, for libraries with more than one call. A + means that one call " +
+		"does both. \"new\" makes the manager, where that takes a measurable time.\n")
 	columns := []string{"new", "create", "create+set", "create+attach", "set", "attach"}
 	p.header(append([]string{""}, columns...)...)
 	for _, one := range res.there {
@@ -159,8 +158,8 @@ func (p *page) micro(res *results) {
 	one := func(name string) string { return nanos(median(res.micro[name])) }
 	p.line("\nThe first validate of a process takes %s ns, the first of another thread %s ns.\n",
 		one("c-validate-first-in-process"), one("c-validate-first-in-thread"))
-	p.line("The mountinfo is %s bytes; what parsing it allocates is at most %s bytes at a time, and "+
-		"%s for its last 100 lines alone.\n", one("peak-bytes-file"), one("peak-bytes-whole"),
+	p.line("The mountinfo has %s bytes. Parsing it allocates at most %s bytes at a time, and parsing "+
+		"its last 100 lines at most %s.\n", one("peak-bytes-file"), one("peak-bytes-whole"),
 		one("peak-bytes-last-100"))
 }
 

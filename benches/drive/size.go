@@ -12,22 +12,23 @@ import (
 	"strings"
 )
 
-// part of the library, in bytes.
+// part is a part of the library with its size in bytes.
 type part struct {
 	name string
 	size int
 }
 
 var (
-	// The first path of a demangled name: "<alloc::vec::Vec<T> as core::…>::f" is alloc's.
+	// The first path of a demangled name is its crate: "<alloc::vec::Vec<T> as core::…>::f" is
+	// alloc.
 	firstPath = regexp.MustCompile(`^[<&*\[( ]*(?:(?:dyn|mut|const|impl) )*([a-z_][a-z0-9_]*)::`)
-	// "<T as core::…>::f" is core's.
+	// With a type parameter in front, the trait decides: "<T as core::…>::f" is core.
 	ofTrait = regexp.MustCompile(` as ([a-z_][a-z0-9_]*)::`)
-	// What drops another crate's values is that crate's.
+	// Code that drops values of another crate belongs to that crate.
 	dropped = regexp.MustCompile(`^core::ptr::drop_(?:in_place|glue)::?<(.*)>`)
 )
 
-// measureSize strips a copy of the library and says what is in it.
+// measureSize strips a copy of the library and measures its sections and crates.
 func measureSize(p plan, res *results) error {
 	library := filepath.Join(p.root, "build", "libkatacg.so.0")
 	stripped := filepath.Join(p.builds, "stripped")
@@ -46,7 +47,7 @@ func measureSize(p plan, res *results) error {
 	return err
 }
 
-// largest has the first few of the parts and the sum of the others.
+// largest returns the largest parts and the sum of the others.
 func largest(sizes map[string]int, shown int) []part {
 	var parts []part
 	for name, size := range sizes {
@@ -78,7 +79,7 @@ func sections(library string) ([]part, error) {
 	return largest(sizes, 7), nil
 }
 
-// crates sums up the symbols of code and data; what has no symbol is in none.
+// crates returns the size of each crate's symbols. Bytes without a symbol belong to no crate.
 func crates(library string) ([]part, error) {
 	out, err := exec.Command("nm", "-S", "--size-sort", "-C", library).Output()
 	if err != nil {
@@ -86,7 +87,7 @@ func crates(library string) ([]part, error) {
 	}
 	sizes := map[string]int{}
 	for line := range strings.Lines(string(out)) {
-		// Address, size, type, name; "b" takes no room in the file.
+		// nm prints address, size, type and name. Type "b" takes no space in the file.
 		fields := strings.SplitN(strings.TrimSpace(line), " ", 4)
 		if len(fields) < 4 || strings.EqualFold(fields[2], "b") {
 			continue

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// mounts is what mountinfo says about cgroups.
+// mounts holds the cgroup mounts of mountinfo.
 type mounts struct {
-	// dirs has each v1 subsystem's mountpoint.
+	// dirs maps each v1 subsystem to its mountpoint.
 	dirs map[string]string
-	// unified is the cgroup2 mountpoint, if there is one.
+	// unified is the cgroup2 mountpoint, or "".
 	unified string
 	layout  string
 }
@@ -60,18 +60,18 @@ func readMounts() (mounts, error) {
 	return m, nil
 }
 
-// stage is where the participants work: a cgroup in all hierarchies, with a child "home".
+// stage is the cgroup below which the participants work, in all hierarchies. It has a child "home".
 type stage struct {
 	version    *version
 	base, name string
 	cpus, mems string
-	// enabled are the controllers that the root cgroup's children did not have before.
+	// enabled lists the controllers that the stage has enabled in the root cgroup.
 	enabled []string
-	// unified is a cgroup on the cgroup2 mount, if there is one.
+	// unified is a cgroup on the cgroup2 mount, or "".
 	unified string
 }
 
-// newStage builds one. What it made when it failed is for remove, too.
+// newStage creates a stage. After a failure, remove removes the parts that exist.
 func newStage(v *version, base string) (*stage, error) {
 	s := &stage{version: v, base: base, name: fmt.Sprintf("/katacg-test-bench-%d", os.Getpid())}
 	for _, name := range []string{"", "home"} {
@@ -88,7 +88,7 @@ func (s *stage) dir(hierarchy string) string {
 	return filepath.Join(s.base, hierarchy+s.name)
 }
 
-// addSiblings makes n cgroups in every hierarchy beside those that are measured.
+// addSiblings creates n more cgroups in every hierarchy.
 func (s *stage) addSiblings(n int) error {
 	return s.siblings(n, func(path string) error { return os.Mkdir(path, 0o755) })
 }
@@ -108,7 +108,7 @@ func (s *stage) siblings(n int, do func(string) error) error {
 	return nil
 }
 
-// remove leaves nothing, whatever became of the participants.
+// remove removes all cgroups of the stage, also after a participant has failed.
 func (s *stage) remove() error {
 	var failed error
 	if s.unified != "" {
@@ -134,7 +134,7 @@ func (s *stage) remove() error {
 	return failed
 }
 
-// rmdir waits a little for processes that are ending.
+// rmdir removes a cgroup. It waits a moment for processes that are ending.
 func rmdir(path string) error {
 	for wait := time.Millisecond; ; wait *= 2 {
 		err := syscall.Rmdir(path)

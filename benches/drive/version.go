@@ -13,16 +13,16 @@ var subsystems = []string{
 	"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids",
 }
 
-// version is what the life cycle is measured on.
+// version is a cgroup version on which the life cycle is measured.
 type version struct {
 	name string
-	// hierarchies are directories below the base, called as their subsystems are; "" is the base.
+	// hierarchies are directories below the base, named like their subsystems; "" is the base.
 	hierarchies []string
-	// self is whom everybody is compared with in the cold start, as participants has it.
+	// self is the label of the participant with which the cold start compares the others.
 	self string
-	// work and checks say in words what is done and what is looked at.
+	// work and checks describe the life cycle and its checks in words.
 	work, checks string
-	// prepare makes the stage's cgroups, which are there, fit for processes and children.
+	// prepare prepares the stage's existing cgroups for processes and children.
 	prepare func(*stage) error
 }
 
@@ -30,9 +30,9 @@ var v1 = &version{
 	name:        "v1",
 	hierarchies: subsystems,
 	self:        bySelf,
-	work: "8 hierarchies (" + strings.Join(subsystems, ", ") + "): create, cpu shares, quota and " +
-		"period, memory, pids, cpuset cpus and mems, one process in; then destroy.",
-	checks:  "the process is in all 8, every value is what was wanted, all 8 are gone at the end",
+	work: "8 hierarchies (" + strings.Join(subsystems, ", ") + "): create, set cpu shares, quota " +
+		"and period, memory, pids, cpuset cpus and mems, move one process in, destroy.",
+	checks:  "the process is in all 8, every file has its value, all 8 are gone at the end",
 	prepare: (*stage).fillCpusets,
 }
 
@@ -40,14 +40,15 @@ var v2 = &version{
 	name:        "v2",
 	hierarchies: []string{""},
 	self:        byBirth,
-	work: "One hierarchy, all of its controllers on already: create, cpu shares (as a weight), quota " +
-		"and period (one file), memory, pids, cpuset cpus and mems, one process in; then destroy.",
-	checks:  "the process is inside, every value is what was wanted, the cgroup is gone at the end",
+	work: "One hierarchy with all controllers enabled: create, set cpu shares (as a weight), quota " +
+		"and period (one file), memory, pids, cpuset cpus and mems, move one process in, destroy.",
+	checks:  "the process is inside, every file has its value, the cgroup is gone at the end",
 	prepare: (*stage).enableControllers,
 }
 
-// place is where all that is done can be done: the directory of the 8 v1 hierarchies, each called as
-// its subsystem is, since not all peers can do with another layout; or else the cgroup2 mount.
+// place returns the version and base directory for the life cycle: the directory of the 8 v1
+// hierarchies, or else the cgroup2 mount. Each v1 hierarchy must be named like its subsystem,
+// because some peers support no other layout.
 func (m mounts) place() (*version, string, error) {
 	base, err := m.v1()
 	if err == nil {
@@ -85,7 +86,8 @@ func (m mounts) v2() error {
 	return nil
 }
 
-// fillCpusets is for v1: an empty cpuset takes no process, and its children can have nothing.
+// fillCpusets fills the stage's v1 cpusets. An empty cpuset takes no process, and its children can
+// have no CPUs.
 func (s *stage) fillCpusets() error {
 	for file, value := range map[string]*string{"cpuset.cpus": &s.cpus, "cpuset.mems": &s.mems} {
 		text, err := words(filepath.Join(s.base, "cpuset"), file)
@@ -103,7 +105,7 @@ func (s *stage) fillCpusets() error {
 	return nil
 }
 
-// enableControllers is for v2: all that there are, so that no participant has to.
+// enableControllers enables all v2 controllers, so that no participant has to.
 func (s *stage) enableControllers() error {
 	all, err := words(s.base, "cgroup.controllers")
 	if err != nil {
@@ -139,12 +141,12 @@ func (s *stage) enableControllers() error {
 
 const subtreeControl = "cgroup.subtree_control"
 
-// control turns a controller on or off for a v2 cgroup's children.
+// control enables ('+') or disables ('-') a controller for the children of a v2 cgroup.
 func control(dir string, sign byte, controller string) error {
 	return os.WriteFile(filepath.Join(dir, subtreeControl), []byte(string(sign)+controller), 0)
 }
 
-// words of a file in a cgroup.
+// words returns the words of a file of a cgroup.
 func words(dir, file string) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, file))
 	return strings.Fields(string(text)), err

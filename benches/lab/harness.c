@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* weight is what shares are on v2. */
+/* weight is the v2 value for shares. */
 const struct limits lab_first = {2048, 174, 150000, 100000, 256 << 20, 512, "0-1", 3};
 const struct limits lab_second = {1024, 100, 100000, 100000, 512 << 20, 256, "0", 1};
 
@@ -63,7 +63,7 @@ static void expect_number(const struct lab *lab, const char *controller, const c
     expect(lab, controller, file, text);
 }
 
-/* A cycle that did not do the work has no business in a comparison. */
+/* Ends the program when a cycle did not do all of the work. */
 static void verify(const struct lab *lab, const struct limits *limits) {
     char text[64];
 
@@ -105,7 +105,7 @@ static pid_t sleeper(void) {
         lab_die("fork");
     if (child > 0)
         return child;
-    /* It must not outlive a program that fails. */
+    /* The child must not outlive a program that fails. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
@@ -113,7 +113,7 @@ static pid_t sleeper(void) {
         pause();
 }
 
-/* What the reader of a trace takes for the beginning of a phase: a file that is not there. */
+/* Marks the beginning of a phase in a trace, by an access to a missing file. */
 static void mark(const char *phase) {
     char path[32];
 
@@ -127,7 +127,7 @@ static void mark(const char *phase) {
 static void timed(const char *phase, void (*act)(const struct lab *), const struct lab *lab) {
     uint64_t wall, cpu;
 
-    /* systemd works on for a while after it has answered: that is none of the next call's time. */
+    /* systemd works on after its answer. The pause keeps that work out of the next call's time. */
     usleep(tracing ? 1000000 : 150000);
     mark(phase);
     cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
@@ -177,7 +177,7 @@ int lab_main(int argc, char **argv, const struct participant *participant) {
     lab.unified = stat("/sys/fs/cgroup/cgroup.controllers", &st) == 0;
     participant->setup(&lab);
     for (int n = 0; (c = getchar()) != EOF; n++) {
-        /* The first one connects, fills caches, and is looked at. */
+        /* The first cycle connects, fills caches, and is checked. It is not counted. */
         tracing = n > 0 && argc > 2;
         cycle(&lab, participant, n);
         putchar('\n');

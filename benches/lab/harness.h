@@ -1,14 +1,15 @@
 /*
- * What both programs in C share: the life of one unit of systemd for each byte of standard input,
- * and a line of standard output for each: " PHASE WALL CPU" for each phase, in nanoseconds; CPU is
- * the program's own, all threads. So that whoever drives several of them has them take turns.
+ * Shared by both C programs. For each byte of standard input, a program runs the life cycle of one
+ * systemd unit, and prints one line with " PHASE WALL CPU" for each phase. Times are in
+ * nanoseconds; CPU is the time of all threads of the program. So `report drive` can let programs
+ * take turns.
  */
 #ifndef LAB_HARNESS_H
 #define LAB_HARNESS_H
 
 #include <stdint.h>
 
-/* What start sets, and what set changes it to. MEMORY in bytes. */
+/* The limits of start, and the limits of set. MEMORY is in bytes. */
 struct limits {
     uint64_t shares, weight, quota, period, memory, pids;
     const char *cpus;
@@ -17,30 +18,30 @@ struct limits {
 extern const struct limits lab_first, lab_second;
 
 struct lab {
-    /* A scope with a process in it, or a slice with nobody. */
+    /* A scope has a process in it, a slice has none. */
     int slice, unified;
-    /* -1: nobody */
+    /* -1 without a process. */
     int32_t pid;
-    /* NAME of labbench-NAME.scope or NAME.slice, and the whole. */
+    /* NAME of labbench-NAME.scope or NAME.slice, and the unit's full name. */
     char name[64], unit[96];
-    /* Its cgroup, from the root of the hierarchies. */
+    /* The unit's cgroup, from the root of the hierarchies. */
     char cgroup[128];
 };
 
-/* Failure ends the process: half a cycle has no time. */
+/* A failure ends the process. */
 struct participant {
     void (*setup)(const struct lab *lab);
-    /* Until the process is inside and limited by lab_first. */
+    /* Returns when the process is inside, with the limits lab_first. */
     void (*start)(const struct lab *lab);
-    /* To lab_second. */
+    /* Sets the limits lab_second. */
     void (*set)(const struct lab *lab);
-    /* Until the cgroup is gone. */
+    /* Returns when the cgroup is gone. */
     void (*stop)(const struct lab *lab);
 };
 
 _Noreturn void lab_die(const char *what);
 
-/* A file of the unit's cgroup; on v1 of that controller's. */
+/* Returns the path of a file of the unit's cgroup, on v1 in the controller's hierarchy. */
 void lab_path(const struct lab *lab, const char *controller, const char *file, char *path,
               unsigned size);
 

@@ -1,4 +1,4 @@
-/* libkatacg: one host, and with it one connection, for the life of the process. */
+/* libkatacg, with one host and so one connection for the life of the process. */
 #include "harness.h"
 
 #include <katacg.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Built twice: the second does not read what it overwrites. */
+/* The second program is built with KATACG_MANAGER_NO_ROLLBACK, which reads no old values. */
 #ifndef FLAGS
 #define FLAGS 0
 #endif
@@ -42,7 +42,7 @@ static void setup(const struct lab *lab) {
     check("host", katacg_host_open(&host, &err));
 }
 
-/* What apply does, for whoever writes the other program. */
+/* Prints the plan of apply, for whoever changes sdbus.c. */
 static void show_plan(void) {
     char text[8192];
 

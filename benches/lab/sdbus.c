@@ -1,7 +1,7 @@
 /*
- * The same calls, properties, and files as libkatacg, by hand on sd-bus, libsystemd's own: what it
- * costs at least to go through systemd. One connection for the life of the process. Nothing is
- * undone when something fails, and no old value is kept.
+ * Makes the same calls and writes the same properties and files as libkatacg, by hand on sd-bus of
+ * libsystemd. This is the least that systemd costs. One connection serves the whole process. The
+ * program does not undo a failure and keeps no old values.
  */
 #include "harness.h"
 
@@ -19,16 +19,16 @@
 #define OBJECT "/org/freedesktop/systemd1"
 #define MANAGER "org.freedesktop.systemd1.Manager"
 
-/* v1's hierarchies of Debian 12, without systemd's. */
+/* The v1 hierarchies of Debian 12 that systemd does not manage. */
 static const char *const hierarchies[] = {"cpuset",     "devices", "memory",  "cpu,cpuacct",
                                           "pids",       "blkio",   "hugetlb", "net_cls,net_prio",
                                           "perf_event", "freezer", "rdma",    "misc"};
 #define HIERARCHIES (sizeof(hierarchies) / sizeof(*hierarchies))
 
 static sd_bus *bus;
-/* The last job of which a signal has said that it has ended. */
+/* The last job whose end a signal has reported. */
 static char removed[128];
-/* The kernel's list of memory nodes, for v1's cpuset. */
+/* The kernel's list of memory nodes, for the v1 cpuset. */
 static char mems[64];
 
 static void check(const char *what, int result) {
@@ -88,7 +88,7 @@ static void write_limits(const struct lab *lab, const struct limits *limits) {
     put_number(lab, "pids", "pids.max", limits->pids);
 }
 
-/* A level of a v1 hierarchy; a cpuset's is filled, or it takes no process. */
+/* Creates a level of a v1 hierarchy. An empty cpuset takes no process, so it is filled. */
 static void make(size_t hierarchy, const char *path) {
     char file[320], all[64];
     int fd;
@@ -155,7 +155,7 @@ static sd_bus_message *method(const char *name) {
     return method_of(SERVICE, OBJECT, MANAGER, name);
 }
 
-/* Sends what has a string for its argument and what nobody waits for. */
+/* Sends a call with a string as its argument, and does not wait for a reply. */
 static void tell(sd_bus_message *m, const char *text, int answer) {
     check(text, sd_bus_message_append(m, "s", text));
     if (answer) {
@@ -167,7 +167,8 @@ static void tell(sd_bus_message *m, const char *text, int answer) {
     sd_bus_message_unref(m);
 }
 
-/* By hand: sd_bus_add_match does not look at arguments that stand behind a number, as this does. */
+/* sd_bus_add_match cannot match arguments that come after a number, so this calls AddMatch itself.
+ */
 static void match(const char *call, const char *unit) {
     char rule[512];
 
@@ -263,7 +264,7 @@ static void stop_unit(const struct lab *lab) {
     check("StopUnit", sd_bus_message_append(m, "ss", lab->unit, "replace"));
     r = sd_bus_call(bus, m, 0, &error, &reply);
     sd_bus_message_unref(m);
-    /* An empty scope may have ended by itself. */
+    /* A scope without processes may have ended by itself. */
     if (r < 0 && sd_bus_error_has_name(&error, SERVICE ".NoSuchUnit")) {
         sd_bus_error_free(&error);
     } else {

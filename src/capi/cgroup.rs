@@ -8,17 +8,13 @@ use super::error::katacg_error;
 use super::ffi::{bytes, check_out, give, guard, text};
 use super::host::katacg_host;
 use super::manager::{katacg_manager, list, shared};
-use crate::error::{fail, Code, Result};
 use crate::config::{Config, Flags};
+use crate::error::{fail, Code, Result};
 use crate::host_handle::Host;
 use crate::manager::{Manager, NOBODY};
 use crate::resources::parse;
 
-unsafe fn config(
-    shared: &Host,
-    subsystems: *const c_char,
-    path: *const c_char,
-) -> Result<Config> {
+unsafe fn config(shared: &Host, subsystems: *const c_char, path: *const c_char) -> Result<Config> {
     // SAFETY: the header tells the caller what the pointers must be.
     let (subsystems, path) =
         unsafe { (list(subsystems, "subsystems", shared)?, text(path, "path")?) };

@@ -13,8 +13,8 @@ use super::manager_opts::{
     KATACG_MANAGER_EXISTING, KATACG_MANAGER_NO_ROLLBACK, KATACG_MANAGER_SKIP_DEVICES,
     KATACG_MANAGER_STRICT,
 };
-use crate::error::{fail, Code, Error, Result};
 use crate::config::{Config, DriverKind, Flags, SystemdConfig};
+use crate::error::{fail, Code, Error, Result};
 use crate::host_handle::Host;
 use crate::log::Log;
 use crate::manager::Manager;
@@ -101,11 +101,7 @@ unsafe fn systemd(
     Ok(SystemdConfig { bus, address, version, annotations })
 }
 
-unsafe fn config(
-    shared: &Host,
-    spec: Option<&[u8]>,
-    opts: &katacg_manager_opts,
-) -> Result<Config> {
+unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts) -> Result<Config> {
     let known = KATACG_MANAGER_SKIP_DEVICES
         | KATACG_MANAGER_STRICT
         | KATACG_MANAGER_NO_ROLLBACK

@@ -73,7 +73,9 @@ pub unsafe extern "C" fn katacg_path_is_systemd(path: *const c_char) -> c_int {
 pub unsafe extern "C" fn katacg_path_is_systemd_slice(path: *const c_char) -> c_int {
     // SAFETY: the header tells the caller what the pointers must be.
     let answer = unsafe {
-        guard(std::ptr::null_mut(), || Ok(c_int::from(rules::is_systemd_slice(text(path, "path")?))))
+        guard(std::ptr::null_mut(), || {
+            Ok(c_int::from(rules::is_systemd_slice(text(path, "path")?)))
+        })
     };
     answer.max(0)
 }

@@ -4,8 +4,8 @@ use std::os::raw::{c_char, c_int};
 
 use super::error::katacg_error;
 use super::ffi::{guard, put, text};
-use crate::path::slice;
 use crate::kata::path;
+use crate::path::slice;
 
 /// Returns the path of a slice from its name.
 ///

@@ -1,8 +1,8 @@
 //! Opening a path that cannot leave the hierarchy.
 //!
-//! openat2(2) does it in one call, and the kernel guarantees it. Kernels before 5.6 and some seccomp
-//! filters lack openat2; there the path is walked one component at a time, and each component must
-//! lie on the hierarchy's own device.
+//! openat2(2) does it in one call, and the kernel guarantees it. Kernels before 5.6 and some
+//! seccomp filters lack openat2; there the path is walked one component at a time, and each
+//! component must lie on the hierarchy's own device.
 
 use std::ffi::CStr;
 
@@ -75,8 +75,8 @@ mod tests {
 
     use super::*;
 
-    /// Opens `path` below `root` with openat2 and by walking. Any directory does as a root: links can
-    /// be put there, which a cgroup file system does not have.
+    /// Opens `path` below `root` with openat2 and by walking. Any directory does as a root: links
+    /// can be put there, which a cgroup file system does not have.
     fn both(root: &Path, path: &str, flags: OFlags) -> [Result<(), Errno>; 2] {
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, root, directory, Mode::empty()).unwrap();

@@ -63,7 +63,8 @@ impl OpenHierarchy {
         })
     }
 
-    /// Returns the cgroup at a path below the mountpoint. The path is clean, without a leading slash.
+    /// Returns the cgroup at a path below the mountpoint. The path is clean, without a leading
+    /// slash.
     pub fn cgroup<'t>(&'t self, path: &'t [u8]) -> Cgroup<'t> {
         Cgroup { hierarchy: self, path }
     }

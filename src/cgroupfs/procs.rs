@@ -19,12 +19,7 @@ const PAUSE: Duration = Duration::from_millis(30);
 impl Cgroup<'_> {
     /// Moves processes or threads in, one write each, on one descriptor. Each that has moved is
     /// told to `moved` at once.
-    pub fn attach(
-        &self,
-        kind: TaskKind,
-        ids: &[i32],
-        mut moved: impl FnMut(i32),
-    ) -> Result<()> {
+    pub fn attach(&self, kind: TaskKind, ids: &[i32], mut moved: impl FnMut(i32)) -> Result<()> {
         let file = kind.file(self.version());
         let failed = |e| Error::system("open", &self.absolute(file), e);
         let fd = self.open(file, OFlags::WRONLY).map_err(failed)?;

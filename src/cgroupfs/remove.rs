@@ -63,7 +63,9 @@ impl Cgroup<'_> {
             // The mount: nobody means that.
             return Err(Errno::BUSY);
         }
-        rustix::io::retry_on_intr(|| unlinkat(self.hierarchy().fd(), self.path(), AtFlags::REMOVEDIR))
+        rustix::io::retry_on_intr(|| {
+            unlinkat(self.hierarchy().fd(), self.path(), AtFlags::REMOVEDIR)
+        })
     }
 
     /// Names of the cgroups right below; none when the cgroup does not exist.

@@ -13,9 +13,10 @@ use crate::host::controllers;
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
 impl Cgroup<'_> {
-    /// Turns on, in all the cgroup's ancestors, the `wanted` controllers; `needed` are those of them
-    /// that limits need. One that cannot be turned on (processes inside an ancestor: EBUSY; realtime
-    /// tasks below: EINVAL; not delegated to us) is left: the write of a limit that needs it says so.
+    /// Turns on, in all the cgroup's ancestors, the `wanted` controllers; `needed` are those of
+    /// them that limits need. One that cannot be turned on (processes inside an ancestor: EBUSY;
+    /// realtime tasks below: EINVAL; not delegated to us) is left: the write of a limit that needs
+    /// it says so.
     ///
     /// What was turned on is told to `done`: the length of the ancestor's path, the controllers.
     /// Returns whether the cgroup is known to be a domain by that.
@@ -43,9 +44,9 @@ impl Cgroup<'_> {
                     done.push((level.path().len(), wanted));
                     continue;
                 }
-                // Processes inside. Those that threads can share could be turned on all the same, which
-                // makes it a threaded subtree, and whose it is could use no others any more: only
-                // for who cannot do without.
+                // Processes inside. Those that threads can share could be turned on all the same,
+                // which makes it a threaded subtree, and whose it is could use no others any more:
+                // only for who cannot do without.
                 Err(e) if e.is(Errno::BUSY) => wanted.retain(|c| needed.contains(c)),
                 Err(_) => {}
             }

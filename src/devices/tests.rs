@@ -155,7 +155,7 @@ fn absent_type_and_numbers_mean_all_devices() {
             "allow b *:* m",
         ),
         (
-            json!({"allow": true, "type": "b", "major": 4_294_967_294_u32, "minor": 0, "access": "m"}),
+            json!({"allow": true, "type": "b", "major": u32::MAX - 1, "minor": 0, "access": "m"}),
             "allow b 4294967294:0 m",
         ),
     ] {

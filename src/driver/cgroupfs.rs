@@ -1,8 +1,8 @@
 //! The cgroupfs driver: this library creates the directories.
 //!
-//! The order costs least: create all directories, write files while no process is inside, then move
-//! the process in one burst. The first write to a cgroup.procs after a quiet moment waits for an RCU
-//! grace period; the next ones do not.
+//! The order costs least: create all directories, write files while no process is inside, then
+//! move the process in one burst. The first write to a cgroup.procs after a quiet moment waits for
+//! an RCU grace period; the next ones do not.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::plan::{Plan, Step};
 use crate::resources;
 
-/// Plans an apply. With `set`, the cgroup gets these resources; without, only what a process needs to
-/// enter.
+/// Plans an apply. With `set`, the cgroup gets these resources; without, only what a process needs
+/// to enter.
 pub fn plan_apply(
     context: Context<'_>,
     pid: Option<i32>,

@@ -107,8 +107,8 @@ impl Context<'_> {
         (site.version == Version::V1 && self.placement.is_live(site)).then_some(site.id)
     }
 
-    /// Returns the steps that give the cgroup to its owner. v1 has no safe delegation: its files are
-    /// not confined to the subtree.
+    /// Returns the steps that give the cgroup to its owner. v1 has no safe delegation: its files
+    /// are not confined to the subtree.
     pub fn delegate(&self) -> Vec<Step> {
         let Some((uid, gid)) = self.config.owner else { return Vec::new() };
         let v2 = self.placement.live().filter(|site| site.version == Version::V2);

@@ -69,9 +69,7 @@ impl Driver {
     /// it but nothing else: other units share a unit's slice.
     pub fn parent(&self, config: &Config) -> (Driver, Vec<u8>, bool) {
         match self {
-            Driver::Cgroupfs => {
-                (Driver::Cgroupfs, crate::kata::path::parent(&config.path), false)
-            }
+            Driver::Cgroupfs => (Driver::Cgroupfs, crate::kata::path::parent(&config.path), false),
             // The root slice has no unit to tell anything.
             Driver::Systemd(unit) => {
                 let parent = unit.parent().map_or(Driver::Cgroupfs, Driver::Systemd);
@@ -131,9 +129,7 @@ impl Driver {
         let (ids, subcgroup) = (ids.to_vec(), subcgroup.to_vec());
         match self {
             Driver::Systemd(unit)
-                if unit.bus == Bus::User
-                    && kind == TaskKind::Process
-                    && !unit.unit.is_slice() =>
+                if unit.bus == Bus::User && kind == TaskKind::Process && !unit.unit.is_slice() =>
             {
                 vec![Step::AttachUnit { unit: unit.unit.name.clone(), ids, subcgroup }]
             }

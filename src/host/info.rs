@@ -126,7 +126,8 @@ impl HostInfo {
             .advice(format!("mounted: {}", self.labels().join(" ")))
     }
 
-    /// Whether two hosts have the same mounts in the same order. The callers' own cgroups may differ.
+    /// Whether two hosts have the same mounts in the same order. The callers' own cgroups may
+    /// differ.
     pub(crate) fn has_mounts_of(&self, other: &HostInfo) -> bool {
         let mount = |h: &Hierarchy| (h.version, h.mountpoint.clone(), h.root.clone());
         self.hierarchies.iter().map(mount).eq(other.hierarchies.iter().map(mount))

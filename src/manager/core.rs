@@ -57,8 +57,8 @@ impl Manager {
     /// Makes a manager for the parent cgroup, to move processes to. The parent must exist; it is
     /// never created. A unit's parent is its slice's cgroup.
     ///
-    /// Errors: in strict mode, a parent that is the root of a hierarchy ([`Code::Path`]); the parent
-    /// does not exist ([`Code::Deleted`]).
+    /// Errors: in strict mode, a parent that is the root of a hierarchy ([`Code::Path`]); the
+    /// parent does not exist ([`Code::Deleted`]).
     pub fn parent(&self) -> Result<Manager> {
         let placement = self.placement.parent();
         if self.config.flags.strict && placement.has_root() {
@@ -113,7 +113,9 @@ impl Manager {
     /// Writes warnings to the log, and returns them for callers of the crate.
     pub(super) fn warn(&self, warnings: Vec<String>) -> Vec<String> {
         if let Some(log) = self.log() {
-            warnings.iter().for_each(|text| log.warn(text));
+            for text in &warnings {
+                log.warn(text);
+            }
         }
         warnings
     }
@@ -231,13 +233,7 @@ impl Manager {
         own: &'a LinuxResources,
         known: &'a LinuxResources,
     ) -> Context<'a> {
-        Context {
-            host: &self.host,
-            placement: &self.placement,
-            config: &self.config,
-            own,
-            known,
-        }
+        Context { host: &self.host, placement: &self.placement, config: &self.config, own, known }
     }
 
     /// Returns the cgroup at a site.

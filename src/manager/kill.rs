@@ -50,8 +50,8 @@ impl Manager {
         }
     }
 
-    /// Kills through `cgroup.kill`. Returns false where the kernel or the cgroup does not have it. On
-    /// a hybrid host v1's freezer could hold processes that cgroup.kill has signalled.
+    /// Kills through `cgroup.kill`. Returns false where the kernel or the cgroup does not have it.
+    /// On a hybrid host v1's freezer could hold processes that cgroup.kill has signalled.
     fn kill_by_file(&self) -> Result<bool> {
         let Some(site) = self.placement.live().next().filter(|_| self.placement.is_unified())
         else {

@@ -17,8 +17,8 @@ pub(super) struct CgroupLock(OwnedFd);
 
 impl Drop for CgroupLock {
     fn drop(&mut self) {
-        // Unlocked explicitly: a child that another thread forked in the meantime has the descriptor,
-        // too, and closing ours would leave the lock to the child.
+        // Unlocked explicitly: a child that another thread forked in the meantime has the
+        // descriptor, too, and closing ours would leave the lock to the child.
         let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }

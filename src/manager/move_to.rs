@@ -16,8 +16,8 @@ use crate::plan::TaskKind;
 const PASSES: usize = 16;
 
 impl Manager {
-    /// Moves all tasks of this cgroup and its descendants to another cgroup, hierarchy by hierarchy.
-    /// Returns the number of moves.
+    /// Moves all tasks of this cgroup and its descendants to another cgroup, hierarchy by
+    /// hierarchy. Returns the number of moves.
     ///
     /// v1 moves exactly the threads that are inside: a cgroup with only a hypervisor's vCPU threads
     /// lists the whole hypervisor as its process. v2 moves processes, or the threads of threaded
@@ -62,8 +62,8 @@ impl Manager {
     }
 }
 
-/// Moves all tasks out of a cgroup and its descendants; those of `into` stay, if it is a descendant.
-/// `begun`: tasks have moved in another hierarchy, so the cgroup existed.
+/// Moves all tasks out of a cgroup and its descendants; those of `into` stay, if it is a
+/// descendant. `begun`: tasks have moved in another hierarchy, so the cgroup existed.
 fn move_all(from: Cgroup<'_>, into: Cgroup<'_>, begun: bool) -> Result<usize> {
     let mut count = 0;
     let is_target = |cgroup: Cgroup<'_>| into.is_in(from) && cgroup.is_in(into);

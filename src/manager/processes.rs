@@ -19,8 +19,8 @@ pub struct Add<'a> {
 }
 
 impl Manager {
-    /// Moves processes or threads in, in every hierarchy in one burst. When one cannot be moved, the
-    /// others are moved back.
+    /// Moves processes or threads in, in every hierarchy in one burst. When one cannot be moved,
+    /// the others are moved back.
     pub fn add(&self, ids: &[i32], how: Add<'_>) -> Result<()> {
         if let Some(id) = ids.iter().find(|id| **id < 1) {
             return fail(Code::Argument, format!("{id} is not the id of a task"));

@@ -31,8 +31,8 @@ impl Manager {
         self.set_in(&mut self.transaction(), resources, &own, &[])
     }
 
-    /// Sets resources as a part of a larger transaction, and carries out `then` before the next call
-    /// has its turn.
+    /// Sets resources as a part of a larger transaction, and carries out `then` before the next
+    /// call has its turn.
     pub(super) fn set_in(
         &self,
         transaction: &mut Transaction<'_>,

@@ -1,7 +1,7 @@
 //! What is going to be done, as data: an ordered list of steps.
 //!
-//! Pure functions make a plan from resources, host and path. A transaction carries it out, a dry run
-//! prints it, and golden tests compare it.
+//! Pure functions make a plan from resources, host and path. A transaction carries it out, a dry
+//! run prints it, and golden tests compare it.
 
 mod show;
 mod step;

@@ -12,9 +12,9 @@ use super::attribute;
 use super::bandwidth::{Bandwidth, DEFAULT_PERIOD};
 use super::oci::{is_idle, set};
 use super::property_builder::{PropertyBuilder, PropertyContext, INFINITY};
-use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
+use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
 /// Adds the writes of the CPU section.
@@ -170,7 +170,11 @@ fn burst_write(write: Write, burst: u64) -> Write {
 ///
 /// The kernel checks period and runtime against each other, and the runtime against the parent's.
 /// So the period is written first, and once more after the runtime if the kernel refused it.
-pub(super) fn plan_realtime(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
+pub(super) fn plan_realtime(
+    r: &LinuxResources,
+    placement: &Placement,
+    out: &mut Plan,
+) -> Result<()> {
     let Some(cpu) = r.cpu().as_ref().filter(|_| !placement.is_v2("cpu", "cpu")) else {
         return Ok(());
     };

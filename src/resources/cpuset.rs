@@ -10,9 +10,9 @@ use oci_spec::runtime::LinuxResources;
 
 use super::attribute::{self, Form};
 use super::property_builder::PropertyBuilder;
-use crate::placement::Placement;
 use crate::error::Result;
 use crate::host::Hierarchy;
+use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 use crate::systemd::{bitmask, Value};
 

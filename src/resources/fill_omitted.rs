@@ -11,8 +11,8 @@ use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
 use super::attribute::Field;
 use super::bandwidth::Bandwidth;
 use super::oci::{is_idle, set, unified};
-use crate::placement::Placement;
 use super::weight_from_shares;
+use crate::placement::Placement;
 
 /// Returns `r` with the omitted fields filled in from `known`, the current resources.
 pub fn fill_omitted<'r>(

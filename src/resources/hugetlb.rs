@@ -4,8 +4,8 @@
 
 use oci_spec::runtime::LinuxResources;
 
-use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
+use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
 /// Adds both writes for each page size.
@@ -25,7 +25,12 @@ pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) ->
             );
         }
         let suffix = if placement.is_v2("hugetlb", "hugetlb") { "max" } else { "limit_in_bytes" };
-        out.write(Write::limit(placement, "hugetlb", format!("hugetlb.{size}.{suffix}"), limit.limit())?);
+        out.write(Write::limit(
+            placement,
+            "hugetlb",
+            format!("hugetlb.{size}.{suffix}"),
+            limit.limit(),
+        )?);
         // With the reservation limit mmap fails. Without it (kernels before 5.7) mmap succeeds
         // beyond the limit, and the first access raises SIGBUS.
         let rsvd = format!("hugetlb.{size}.rsvd.{suffix}");

@@ -10,9 +10,9 @@
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources, LinuxThrottleDevice, LinuxWeightDevice};
 
 use super::property_builder::PropertyBuilder;
-use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
+use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 use crate::systemd::Value;
 

@@ -8,9 +8,9 @@
 use oci_spec::runtime::{LinuxMemory, LinuxResources};
 
 use super::property_builder::{PropertyBuilder, INFINITY};
-use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
+use crate::placement::Placement;
 use crate::plan::{Plan, Step, Write};
 
 const MEMSW: &str = "memory.memsw.limit_in_bytes";
@@ -51,7 +51,8 @@ fn kernel_limits(memory: &LinuxMemory) -> bool {
 fn v1(memory: &LinuxMemory, placement: &Placement, out: &mut Plan) -> Result<()> {
     let limit = memory.limit().unwrap_or(0);
     let swap = memory.swap().unwrap_or(0);
-    let limit_write = |value: i64| Write::limit(placement, "memory", "memory.limit_in_bytes", value);
+    let limit_write =
+        |value: i64| Write::limit(placement, "memory", "memory.limit_in_bytes", value);
     let swap_write = |value: i64| Write::limit(placement, "memory", MEMSW, value);
     // The kernel refuses (EINVAL) any write that would make limit > memsw.
     match (limit, swap) {

@@ -14,7 +14,12 @@ pub fn merge(old: &LinuxResources, new: &LinuxResources, placement: &Placement) 
 }
 
 /// Corrects `swap` when a call sets the memory limit alone: OCI's `swap` includes the memory limit.
-fn swap(merged: &mut LinuxResources, old: &LinuxResources, new: &LinuxResources, placement: &Placement) {
+fn swap(
+    merged: &mut LinuxResources,
+    old: &LinuxResources,
+    new: &LinuxResources,
+    placement: &Placement,
+) {
     let (Some(memory), Some(new)) = (merged.memory_mut(), new.memory()) else { return };
     // Removing the memory limit also removes the memory+swap limit: see resources/memory.rs.
     let lifts = |m: &LinuxMemory| m.limit() == Some(-1) && m.swap().unwrap_or(0) == 0;

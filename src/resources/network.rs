@@ -4,8 +4,8 @@
 
 use oci_spec::runtime::LinuxResources;
 
-use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
+use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
 /// Adds the writes of the network section, or on v2 a warning.

@@ -6,8 +6,8 @@
 use oci_spec::runtime::LinuxResources;
 
 use super::property_builder::{PropertyBuilder, INFINITY};
-use crate::placement::Placement;
 use crate::error::Result;
+use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
 /// Adds the write of `pids.max`. A negative limit means "no limit".

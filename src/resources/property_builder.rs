@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use oci_spec::runtime::LinuxResources;
 
-use crate::placement::Placement;
 use crate::host::Version;
+use crate::placement::Placement;
 use crate::systemd::{Property, Value};
 
 /// systemd's value for "no limit", and for "not set" in weights.

@@ -4,8 +4,8 @@
 
 use oci_spec::runtime::LinuxResources;
 
-use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
+use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
 /// Adds one write for each device.

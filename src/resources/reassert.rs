@@ -83,7 +83,8 @@ mod tests {
     #[test]
     fn reasserts_bfq_weights_on_v1_that_the_call_does_not_set() {
         let mountinfo = b"30 20 0:30 / /sys/fs/cgroup/blkio rw - cgroup none rw,blkio\n";
-        let host = HostInfo::parse(Sources { mountinfo, cgroup: b"1:blkio:/\n", ..Sources::default() });
+        let host =
+            HostInfo::parse(Sources { mountinfo, cgroup: b"1:blkio:/\n", ..Sources::default() });
         let host = host.unwrap();
         let placement = &crate::placement::for_tests(host);
         let read = |json: &str| parse::resources(json.as_bytes()).unwrap();

@@ -4,8 +4,8 @@
 
 use oci_spec::runtime::LinuxResources;
 
-use crate::placement::Placement;
 use crate::error::{fail, Code, Result};
+use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
 /// Adds the writes, sorted by file name, one for each line of a value: `io.max` and similar files

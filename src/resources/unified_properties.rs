@@ -81,8 +81,8 @@ pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut PropertyBuilder<'
         let value = r.unified().as_ref()?.get("memory.oom.group")?;
         Some(value.trim().to_owned())
     };
-    let changed = out.placement.is_unified()
-        && group(r).is_some_and(|v| group(out.context.known) != Some(v));
+    let changed =
+        out.placement.is_unified() && group(r).is_some_and(|v| group(out.context.known) != Some(v));
     if changed {
         out.warn(
             "a slice, and a unit that is there, cannot be told memory.oom.group; it is set in its \

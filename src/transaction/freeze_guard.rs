@@ -39,7 +39,8 @@ impl<'a> FreezeGuard<'a> {
         Ok(Some(FreezeGuard { scope, control, since: Instant::now(), armed: true }))
     }
 
-    /// Thaws the cgroup, unless the caller wants it frozen. After a failure a later call tries again.
+    /// Thaws the cgroup, unless the caller wants it frozen. After a failure a later call tries
+    /// again.
     fn release(&mut self) -> Result<()> {
         if !self.armed {
             return Ok(());
@@ -112,10 +113,9 @@ impl<'a> Freeze<'a> {
     /// instead: devices that are denied for a moment are the smaller harm.
     pub fn prepare_undo(&mut self, scope: Scope<'a>) -> Result<()> {
         match self {
-            Freeze::Never => Ok(()),
             Freeze::Now(_) if self.time_left().is_some_and(|left| left.is_zero()) => self.release(),
-            Freeze::Now(_) => Ok(()),
             Freeze::Before => self.hold(scope).map(drop),
+            Freeze::Never | Freeze::Now(_) => Ok(()),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What a transaction has done, and how to undo it.
 //!
-//! The entries are in the order in which things were done. Unwinding goes by kind, and within a kind
-//! newest first: tasks leave before the unit is stopped, because stopping kills; files come after
-//! systemd's properties, because systemd rewrites them; controllers come last, because only then
-//! are there no children.
+//! The entries are in the order in which things were done. Unwinding goes by kind, and within a
+//! kind newest first: tasks leave before the unit is stopped, because stopping kills; files come
+//! after systemd's properties, because systemd rewrites them; controllers come last, because only
+//! then are there no children.
 
 use std::collections::BTreeMap;
 
@@ -113,7 +113,8 @@ impl Journal {
 
     /// Whether this transaction created the directory at this path.
     pub fn has_made(&self, id: HierarchyId, path: &[u8]) -> bool {
-        self.made(id).any(|(made_path, made)| made_path == path && made.0.last() == Some(&path.len()))
+        self.made(id)
+            .any(|(made_path, made)| made_path == path && made.0.last() == Some(&path.len()))
     }
 
     /// Notes where a task is.
@@ -132,12 +133,7 @@ impl Journal {
     }
 
     /// Undoes everything, and adds to the error what was restored and what could not be undone.
-    pub fn unwind<'a>(
-        &mut self,
-        scope: Scope<'a>,
-        freeze: &mut Freeze<'a>,
-        error: Error,
-    ) -> Error {
+    pub fn unwind<'a>(&mut self, scope: Scope<'a>, freeze: &mut Freeze<'a>, error: Error) -> Error {
         let entries = std::mem::take(&mut self.entries);
         let mut out = Outcome::default();
         self.move_tasks(scope, &entries, &mut out.failed);
@@ -200,8 +196,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Stops the unit when all its processes have been moved back: stopping kills. A slice stays. An
-    /// empty slice does no harm, and other units may use it by now.
+    /// Stops the unit when all its processes have been moved back: stopping kills. A slice stays.
+    /// An empty slice does no harm, and other units may use it by now.
     fn stop_unit(&self, scope: Scope<'_>) -> Result<()> {
         let unit = scope.require_unit()?;
         for &id in self.origins.keys() {

@@ -1,6 +1,7 @@
 //! Carries plans out, and undoes what a failed plan did.
 //!
-//! A transaction knows steps, a [`Scope`] and a journal. It does not know managers, drivers or JSON.
+//! A transaction knows steps, a [`Scope`] and a journal. It does not know managers, drivers or
+//! JSON.
 
 mod cpuset;
 mod freeze_guard;

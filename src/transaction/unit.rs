@@ -146,8 +146,8 @@ impl Transaction<'_> {
         done
     }
 
-    /// Reads old values before systemd changes a unit, because systemd writes files, too. Reads once,
-    /// and before the cgroup is frozen: systemd may be slow to answer.
+    /// Reads old values before systemd changes a unit, because systemd writes files, too. Reads
+    /// once, and before the cgroup is frozen: systemd may be slow to answer.
     pub(super) fn look_ahead(&mut self, steps: &[Step]) -> Result<()> {
         let properties = steps.iter().find_map(|step| match step {
             Step::SetProperties { properties, .. } => Some(properties),
@@ -182,8 +182,7 @@ impl Transaction<'_> {
                 (FileState::Text(old), _) => {
                     let old = String::from_utf8_lossy(old);
                     let old = attribute::restore_value(&write.file, &write.value, &old);
-                    let cgroup =
-                        old.as_ref().and_then(|_| self.scope.cgroup(write.hierarchy).ok());
+                    let cgroup = old.as_ref().and_then(|_| self.scope.cgroup(write.hierarchy).ok());
                     cgroup.inspect(|cgroup| self.journal_before(*cgroup, write, old));
                     Ok(cgroup.is_some())
                 }
@@ -226,7 +225,8 @@ impl Transaction<'_> {
                     old.before.extend(unset(&name));
                 }
                 Some(value) => {
-                    // systemd adds entries to those that the unit has, so the list is cleared first.
+                    // systemd adds entries to those that the unit has, so the list is cleared
+                    // first.
                     let adds = matches!(value, Value::Array(ref of, _) if of == "(st)");
                     old.before.extend(unset(&name).filter(|_| adds));
                     old.before.push(Property::new(name, value));

@@ -107,7 +107,12 @@ impl Transaction<'_> {
     }
 
     /// Notes the old value of a file that something else is about to write.
-    pub(super) fn journal_before(&mut self, cgroup: Cgroup<'_>, write: &Write, old: Option<String>) {
+    pub(super) fn journal_before(
+        &mut self,
+        cgroup: Cgroup<'_>,
+        write: &Write,
+        old: Option<String>,
+    ) {
         self.journal_file(write, old, &values_changed_with(cgroup, write));
     }
 

@@ -1,4 +1,4 @@
-/* Every function with NULL for each of its pointers, and with flags that it does not have. */
+/* Calls every function with NULL for each of its pointers, and with unknown flags. */
 #include <limits.h>
 
 #include "fixture.h"
@@ -7,7 +7,7 @@ static struct katacg_host *host;
 static struct katacg_manager *manager;
 static char buf[4096];
 
-/* The call, which uses `e`, with an error structure and without: -EINVAL both times. */
+/* The call uses `e`. It must return -EINVAL with an error structure and without one. */
 #define REFUSED(call)                                                                              \
     do {                                                                                           \
         struct katacg_error err_, *e = clear(&err_);                                               \
@@ -17,7 +17,7 @@ static char buf[4096];
         CHECK((call) == -EINVAL, "without an error structure");                                    \
     } while (0)
 
-/* Also: no handle is left where one was wanted. */
+/* The same for a call that makes a handle: the handle must be NULL afterwards. */
 #define NO_HANDLE(type, call)                                                                      \
     do {                                                                                           \
         type *out = (type *)buf;                                                                   \
@@ -25,7 +25,7 @@ static char buf[4096];
         CHECK(out == NULL, "a failed call left a handle");                                         \
     } while (0)
 
-static void paths(void) {
+static void path_functions_refuse_null(void) {
     size_t n = sizeof(buf);
 
     CHECK(katacg_path_is_systemd(NULL) == 0, "NULL");
@@ -60,14 +60,14 @@ static void paths(void) {
     REFUSED(katacg_cpu_aggregate("[]", 2, NULL, n, e));
     REFUSED(katacg_subsystems(NULL, KATACG_SUBSYSTEMS_ALL, buf, n, e));
     REFUSED(katacg_subsystems("/sys/fs/cgroup", KATACG_SUBSYSTEMS_ALL, NULL, n, e));
-    /* On a host without v1 it fails for that. */
+    /* On a host without v1 the function fails with another error. */
     if (katacg_v1_mountpoint(buf, n, NULL) >= 0)
         REFUSED(katacg_v1_mountpoint(NULL, n, e));
-    /* A length that no memory has must not be read to find out. */
+    /* The library must refuse an impossible length before it reads that many bytes. */
     REFUSED(katacg_cpu_validate("{}", SIZE_MAX, buf, n, e));
 }
 
-static void hosts(void) {
+static void host_functions_refuse_null(void) {
     size_t n = sizeof(buf);
 
     REFUSED(katacg_host_open(NULL, e));
@@ -88,7 +88,7 @@ static void hosts(void) {
     katacg_host_free(NULL);
 }
 
-static void managers(void) {
+static void manager_functions_refuse_null(void) {
     size_t n = sizeof(buf);
     const char *state = "{}";
 
@@ -135,7 +135,7 @@ static void managers(void) {
     katacg_manager_free(NULL);
 }
 
-static void members(void) {
+static void process_functions_refuse_null_and_bad_ids(void) {
     static const int32_t no_ids[] = {0, -1, INT32_MIN};
     int32_t id = 1;
     size_t i;
@@ -154,7 +154,7 @@ static void members(void) {
     NO_HANDLE(struct katacg_manager, katacg_manager_parent(NULL, &out, e));
 }
 
-static void life_cycle(void) {
+static void freezer_and_kill_refuse_null_and_bad_signals(void) {
     uint64_t count = 0;
 
     REFUSED(katacg_manager_freeze(NULL, 0, e));
@@ -170,7 +170,7 @@ static void life_cycle(void) {
     REFUSED(katacg_manager_oom_kills(manager, NULL, e));
 }
 
-static void attach(void) {
+static void attach_refuses_null(void) {
     struct katacg_attach attach;
 
     attach.count = 7;
@@ -183,7 +183,7 @@ static void attach(void) {
     katacg_attach_close(&attach);
 }
 
-static void file_names(void) {
+static void read_and_write_refuse_paths_as_file_names(void) {
     static const char *const bad[] = {"", ".", "..", "a/b", "/", "../cpu.shares", "a/"};
     size_t i;
 
@@ -193,7 +193,7 @@ static void file_names(void) {
     }
 }
 
-static void flags(void) {
+static void unknown_and_contradictory_flags_are_refused(void) {
     static const uint32_t contradictions[] = {
         KATACG_PATH_K1 | KATACG_PATH_K3,
         KATACG_PATH_V2,
@@ -248,12 +248,12 @@ static void flags(void) {
     opts.subsystems = "cpu,nonsense";
     NO_HANDLE(struct katacg_manager,
               katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
-    /* None are not all. */
+    /* An empty list is an error, not all subsystems. */
     opts.subsystems = "";
     NO_HANDLE(struct katacg_manager,
               katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));
     opts.subsystems = NULL;
-    /* chown(2) would leave it as it is. */
+    /* For chown(2), -1 means to keep the owner. */
     opts.flags = KATACG_MANAGER_DELEGATE;
     opts.owner_uid = UINT32_MAX;
     NO_HANDLE(struct katacg_manager,
@@ -265,14 +265,14 @@ int main(void) {
     CHECK(katacg_api_level() == KATACG_API_LEVEL, "%u", katacg_api_level());
     host = paper_host();
     manager = paper_manager(host);
-    paths();
-    hosts();
-    managers();
-    members();
-    life_cycle();
-    attach();
-    file_names();
-    flags();
+    path_functions_refuse_null();
+    host_functions_refuse_null();
+    manager_functions_refuse_null();
+    process_functions_refuse_null_and_bad_ids();
+    freezer_and_kill_refuse_null_and_bad_signals();
+    attach_refuses_null();
+    read_and_write_refuse_paths_as_file_names();
+    unknown_and_contradictory_flags_are_refused();
     katacg_manager_free(manager);
     katacg_host_free(host);
     return finish();

@@ -1,4 +1,4 @@
-/* JSON that is cut off, damaged, too deep, or has numbers that do not fit. */
+/* Gives the library JSON that is truncated, damaged, nested too deeply or out of range. */
 #include "fixture.h"
 
 static struct katacg_host *host;
@@ -15,7 +15,7 @@ static int spec(const char *json, size_t len, struct katacg_error *err) {
     opts.path = "/katacg-test-paper/a";
     opts.flags = KATACG_MANAGER_SKIP_DEVICES;
     result = katacg_manager_new(host, json, len, &opts, sizeof(opts), &out, err);
-    CHECK((result == 0) == (out != NULL), "a handle when it succeeded, else NULL");
+    CHECK((result == 0) == (out != NULL), "a handle on success, NULL on failure");
     katacg_manager_free(out);
     return result;
 }
@@ -24,7 +24,7 @@ static int state(const char *json, size_t len, struct katacg_error *err) {
     struct katacg_manager *out = (struct katacg_manager *)buf;
     int result = katacg_manager_load(host, json, len, &out, err);
 
-    CHECK((result == 0) == (out != NULL), "a handle when it succeeded, else NULL");
+    CHECK((result == 0) == (out != NULL), "a handle on success, NULL on failure");
     katacg_manager_free(out);
     return result;
 }
@@ -41,7 +41,7 @@ static int cpus(const char *json, size_t len, struct katacg_error *err) {
     return katacg_cpu_aggregate(json, len, buf, sizeof(buf), err);
 }
 
-/* From memory that ends where the text ends, so that a read past it is seen. */
+/* Copies the text to memory of exactly its size, so that valgrind sees a read past its end. */
 static int exactly(call run, const char *json, size_t len, struct katacg_error *err) {
     char *copy = malloc(len ? len : 1);
     int result;
@@ -57,7 +57,7 @@ static int has_place(const struct katacg_error *err) {
     return strstr(err->message, "line ") && strstr(err->message, "column ");
 }
 
-/* Every prefix, and every byte replaced by some that matter to JSON. */
+/* Tries every prefix of the text, and replaces each byte by bytes that matter to JSON. */
 static void damage(const char *what, call run, const char *json, size_t len) {
     static const char bytes[] = {'\0', '{', '"', '9', '-', ',', '\\', (char)0xff};
     struct katacg_error err;
@@ -89,7 +89,7 @@ static void damage(const char *what, call run, const char *json, size_t len) {
     free(copy);
 }
 
-static void out_of_range(void) {
+static void values_out_of_range_name_line_and_column(void) {
     static const struct {
         call run;
         const char *json;
@@ -119,7 +119,7 @@ static void out_of_range(void) {
         {state, "{\"version\":1,\"driver\":\"cgroupfs\",\"path\":7}"},
         {state, "{\"version\":1,\"driver\":\"cgroupfs\"}"},
     };
-    /* Good JSON that is not what it should be has no place to point at. */
+    /* This JSON is well-formed, so the error has no line and column. */
     static const char *const not_hex[] = {
         "{\"version\":1,\"driver\":\"cgroupfs\",\"path\":{\"hex\":\"zz\"}}",
         "{\"version\":1,\"driver\":\"cgroupfs\",\"path\":{\"hex\":\"616\"}}",
@@ -138,8 +138,7 @@ static void out_of_range(void) {
                     KATACG_ERR_JSON, "hex");
 }
 
-/* What JSON can say and the kernel cannot be asked for: refused before anything is written. */
-static void impossible_values(void) {
+static void impossible_values_are_refused_before_a_write(void) {
     static const char *const bad[] = {
         "{\"memory\":{\"limit\":-2}}",
         "{\"memory\":{\"swappiness\":101}}",
@@ -160,13 +159,13 @@ static void impossible_values(void) {
     }
 }
 
-static void nul_bytes(void) {
+static void nul_bytes_are_refused(void) {
     static const char after[] = "{}\0", within[] = "{\"cpus\":\"0\0\"}";
     static const char in_path[] = "{\"cgroupsPath\":\"/a\\u0000b\"}";
     struct katacg_manager *out;
     struct katacg_error err;
 
-    /* A file that was cut off before its first byte. */
+    /* An empty file. */
     CHECK_ERROR(katacg_manager_new(host, "", 0, NULL, 0, &out, clear(&err)), -EINVAL, &err,
                 KATACG_ERR_JSON, "line 1 column 0");
     CHECK_ERROR(exactly(cpu, after, 3, &err), -EINVAL, &err, KATACG_ERR_JSON, "line 1 column 3");
@@ -178,8 +177,8 @@ static void nul_bytes(void) {
                 -EINVAL, &err, KATACG_ERR_PATH, "NUL");
 }
 
-/* Recursion that followed the text down would run off the stack. */
-static void deep(void) {
+/* A recursive parser would overflow the stack. */
+static void deep_nesting_is_refused(void) {
     static const call all[] = {cpu, cpus, resources, spec, state};
     static const char *const units[] = {"[", "{\"a\":", "[{\"a\":", "{\"linux\":"};
     size_t len = divided((size_t)4 << 20), i, u, at;
@@ -198,7 +197,7 @@ static void deep(void) {
     free(text);
 }
 
-static void states_of_others(void) {
+static void wrong_states_are_refused(void) {
     static const struct {
         const char *json;
         int result, code;
@@ -243,16 +242,16 @@ int main(void) {
     MUST(len > 0 && len < (int)sizeof(saved));
     damage("spec", spec, paper_spec, sizeof(paper_spec) - 1);
     damage("state", state, saved, (size_t)len);
-    /* The value of "resources" alone. */
+    /* The value of "resources", without the two braces that close the specification. */
     one = strstr(paper_spec, "resources") + strlen("resources\":");
     damage("resources", resources, one, strlen(one) - 2);
     damage("cpu", cpu, cpu_text, sizeof(cpu_text) - 1);
     damage("cpus", cpus, cpus_text, sizeof(cpus_text) - 1);
-    out_of_range();
-    impossible_values();
-    nul_bytes();
-    deep();
-    states_of_others();
+    values_out_of_range_name_line_and_column();
+    impossible_values_are_refused_before_a_write();
+    nul_bytes_are_refused();
+    deep_nesting_is_refused();
+    wrong_states_are_refused();
     katacg_manager_free(manager);
     katacg_host_free(host);
     return finish();

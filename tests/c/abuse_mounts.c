@@ -1,4 +1,4 @@
-/* Mountinfo and /proc/PID/cgroup as no kernel writes them: huge, cut off, with NUL bytes. */
+/* Parses mountinfo and /proc/PID/cgroup that are huge, truncated, or contain NUL bytes. */
 #include "fixture.h"
 
 #define LINES 100000
@@ -28,27 +28,27 @@ static void fill(struct builder *b, const char *unit, size_t len) {
         add(b, unit, strlen(unit));
 }
 
-/* A host from the text: 0, and that many controllers; or the error. */
+/* Parses a host. Returns the length of its list of controllers, which is in buf, or the error. */
 static int parse(const struct builder *mounts, const char *cgroup, struct katacg_error *err) {
     struct katacg_host *host = (struct katacg_host *)buf;
     int result =
         katacg_host_parse(mounts->bytes, mounts->len, cgroup, strlen(cgroup), &host, clear(err));
 
-    CHECK((result == 0) == (host != NULL), "a handle when it succeeded, else NULL");
+    CHECK((result == 0) == (host != NULL), "a handle on success, NULL on failure");
     if (result == 0)
         result = katacg_host_controllers(host, buf, sizeof(buf), err);
     katacg_host_free(host);
     return result;
 }
 
-static void many_lines(void) {
+static void many_lines_are_read(void) {
     static const char last[] = "9 1 0:9 / /cg/cpu rw - cgroup cgroup rw,cpu\n";
     size_t i, lines = divided(LINES);
     struct builder b = {NULL, 0, 0};
     struct katacg_error err;
     char line[200];
 
-    /* One mount of interest behind many others. */
+    /* One cgroup mount after many others. */
     for (i = 0; i < lines; i++)
         add(&b, line,
             (size_t)sprintf(line, "%lu 25 0:%lu / /m/%lu rw - tmpfs tmpfs rw\n",
@@ -62,7 +62,7 @@ static void many_lines(void) {
           "%s", err.message);
     CHECK(parse(&b, paper_cgroup, &err) == 3 && strcmp(buf, "cpu") == 0, "%s", err.message);
 
-    /* One hierarchy bind-mounted into as many containers. */
+    /* One hierarchy, bind-mounted into many containers. */
     b.len = 0;
     for (i = 0; i < lines; i++)
         add(&b, line,
@@ -72,7 +72,7 @@ static void many_lines(void) {
           err.message);
     CHECK(parse(&b, paper_cgroup, &err) == 3 && strcmp(buf, "cpu") == 0, "%s", err.message);
 
-    /* Mounted one on the other. */
+    /* Mounts that cover each other. */
     b.len = 0;
     for (i = 0; i < lines; i++)
         add(&b, line,
@@ -82,8 +82,8 @@ static void many_lines(void) {
     free(b.bytes);
 }
 
-/* One line of ten megabytes, made long in every field in turn; the good lines follow. */
-static void long_lines(void) {
+/* Makes each field of a line ten megabytes long in turn. Good lines follow. */
+static void long_lines_are_read(void) {
     static const char *const shapes[][3] = {
         {"9 1 0:9 /", "r", " /m rw - tmpfs tmpfs rw\n"},
         {"9 1 0:9 / /", "m", " rw - tmpfs tmpfs rw\n"},
@@ -111,7 +111,7 @@ static void long_lines(void) {
         CHECK(parse(&b, paper_cgroup, &err) > 0 && strstr(buf, "cpu,cpuacct,cpuset,") != NULL,
               "shape %lu: %s", (unsigned long)i, buf);
     }
-    /* The mountpoint itself: given back whole. */
+    /* The library returns a long mountpoint in full. */
     b.len = 0;
     add(&b, "9 1 0:9 / /", 11);
     fill(&b, "m", len);
@@ -121,8 +121,8 @@ static void long_lines(void) {
     free(b.bytes);
 }
 
-/* Every prefix of a good text; lines that are none; NUL bytes. */
-static void broken(void) {
+/* Tries every prefix of a good text, malformed lines and NUL bytes. */
+static void broken_lines_are_refused(void) {
     static const char nul[] = "9 1 0:9 / /a\0b/cpu rw - cgroup cgroup rw,cpu\n";
     static const char escaped_nul[] = "9 1 0:9 / /a\\000b/cpu rw - cgroup cgroup rw,cpu\n";
     static const char *const bad_cgroup[] = {"x", "1:cpu", "\n1\n", "1:cpu:/a\n:\n"};
@@ -156,7 +156,7 @@ static void broken(void) {
     }
     CHECK_ERROR(katacg_host_parse(NULL, 0, NULL, 0, &host, clear(&err)), -ENOENT, &err,
                 KATACG_ERR_NOT_MOUNTED, NULL);
-    /* No C string can hold such a mountpoint. */
+    /* A C string cannot hold a mountpoint with a NUL byte. */
     CHECK_ERROR(katacg_v1_mountpoint_parse(nul, sizeof(nul) - 1, buf, sizeof(buf), clear(&err)),
                 -ERANGE, &err, KATACG_ERR_VALUE, "NUL");
     CHECK_ERROR(katacg_v1_mountpoint_parse(escaped_nul, sizeof(escaped_nul) - 1, buf, sizeof(buf),
@@ -165,8 +165,8 @@ static void broken(void) {
 }
 
 int main(void) {
-    many_lines();
-    long_lines();
-    broken();
+    many_lines_are_read();
+    long_lines_are_read();
+    broken_lines_are_refused();
     return finish();
 }

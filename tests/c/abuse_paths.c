@@ -1,4 +1,4 @@
-/* Paths that are a megabyte long, and bytes that no path should have. */
+/* Gives the path functions paths of a megabyte, control bytes, and bytes that are not UTF-8. */
 #include <sys/resource.h>
 
 #include "fixture.h"
@@ -82,7 +82,7 @@ static const call calls[] = {
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
-/* `head`, then `unit` again and again up to `len` bytes in all, then `tail`. */
+/* Returns `head`, then `unit` repeated up to `len` bytes in all, then `tail`. */
 static char *repeat(const char *head, const char *unit, const char *tail, size_t len) {
     size_t at = strlen(head), step = strlen(unit);
     char *out = malloc(len + at + step + strlen(tail) + 1);
@@ -126,7 +126,7 @@ static double cpu_seconds(void) {
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static void long_paths(void) {
+static void long_paths_take_linear_time(void) {
     static const char *const shapes[][3] = {
         {"", "/", ""},         {"", "../", ""},         {"/", "../", ""},     {"", "a-", ""},
         {"", "a-", "a.slice"}, {"", "-", ".slice"},     {"", "a/", ""},       {"/", "a/../", ""},
@@ -145,15 +145,14 @@ static void long_paths(void) {
             through_all(in, shapes[i][1]);
             free(in);
         }
-    /* Some eight hundred megabytes in all: quadratic time would be hours. */
+    /* The paths have some 800 megabytes in all. Quadratic time would be hours. */
     used = cpu_seconds() - before;
     printf("long paths: %.1f s\n", used);
     if (full == LONG)
         CHECK(used < 20, "%.1f s", used);
 }
 
-/* Strict mode: no control byte anywhere; everything else as before. */
-static void control_bytes(void) {
+static void strict_mode_refuses_control_bytes(void) {
     struct katacg_error err;
     char path[16], buf[64];
     int byte, flags;
@@ -175,8 +174,8 @@ static void control_bytes(void) {
         }
 }
 
-/* "File names are bytes as they are", in results and in messages. */
-static void not_utf8(void) {
+/* The bytes appear unchanged in results and in messages. */
+static void bytes_that_are_not_utf8_are_kept(void) {
     struct katacg_error err;
     char buf[64];
 
@@ -190,9 +189,9 @@ static void not_utf8(void) {
 }
 
 int main(void) {
-    long_paths();
-    control_bytes();
-    not_utf8();
+    long_paths_take_linear_time();
+    strict_mode_refuses_control_bytes();
+    bytes_that_are_not_utf8_are_kept();
     manager_path(NULL, NULL, 0, NULL);
     return finish();
 }

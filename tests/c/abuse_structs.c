@@ -1,9 +1,9 @@
-/* The two structures that can grow, with every size that a caller may say they have. */
+/* Passes the two structures that can grow with every size that a caller may state. */
 #include "fixture.h"
 
 static struct katacg_host *host;
 
-/* A failure with a long message, and one with a short one. */
+/* Fails with a long message; fail_short fails with a short one. */
 static int fail_long(struct katacg_error *err) {
     static char path[2000];
 
@@ -16,8 +16,8 @@ static int fail_short(struct katacg_error *err) {
 }
 
 /*
- * `size` is what the structure says; the memory has just that many bytes and not one more, so
- * that a memory checker sees what the guard bytes here do not.
+ * `size` is the size that the structure states. The memory has exactly that many bytes, so that
+ * valgrind sees a write past the end that the guard bytes miss.
  */
 static void error_of_size(uint32_t size, int (*fail)(struct katacg_error *)) {
     size_t whole = sizeof(struct katacg_error);
@@ -52,7 +52,7 @@ static void error_of_size(uint32_t size, int (*fail)(struct katacg_error *)) {
     free(memory);
 }
 
-static void errors(void) {
+static void error_structures_of_every_size_are_respected(void) {
     static const uint32_t sizes[] = {0,   1,   3,   4,    8,    15,    16,       17,
                                      18,  19,  20,  21,   22,   32,    64,       100,
                                      511, 512, 513, 1024, 8192, 65536, 1u << 31, UINT32_MAX};
@@ -64,7 +64,7 @@ static void errors(void) {
     }
 }
 
-static void success_leaves_the_error_alone(void) {
+static void success_does_not_write_the_error(void) {
     struct katacg_error err, before;
     struct katacg_manager *manager = paper_manager(host);
     char buf[8192];
@@ -94,7 +94,7 @@ static void success_leaves_the_error_alone(void) {
     katacg_manager_free(manager);
 }
 
-/* The call with an options structure of `size` bytes, of which `real` are there. */
+/* Passes an options structure that states `size` bytes, of which `real` exist. */
 static int with_options(const void *opts, size_t size, size_t real, struct katacg_error *err) {
     static const char spec[] = "{\"cgroupsPath\":\"/katacg-test-paper/a\"}";
     struct katacg_manager *manager = (struct katacg_manager *)(void *)err;
@@ -106,14 +106,14 @@ static int with_options(const void *opts, size_t size, size_t real, struct katac
         memcpy(copy, opts, real);
     }
     result = katacg_manager_new(host, spec, sizeof(spec) - 1, copy, size, &manager, clear(err));
-    CHECK((result == 0) == (manager != NULL), "a handle is there when it succeeded: %d", result);
+    CHECK((result == 0) == (manager != NULL), "a handle on success, NULL on failure: %d", result);
     if (result == 0)
         katacg_manager_free(manager);
     free(copy);
     return result;
 }
 
-static void options(void) {
+static void options_of_every_size_are_checked(void) {
     static unsigned char memory[8192];
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_error err;
@@ -134,7 +134,7 @@ static void options(void) {
     for (size = 8; size <= 4096; size += 8)
         CHECK(with_options(memory, size, size, &err) == 0, "%lu bytes: %s", (unsigned long)size,
               err.message);
-    /* Every version ends at a multiple of 8; another size is a mistake, whatever is there. */
+    /* Every version's size is a multiple of 8, so another size is a mistake. */
     for (size = 0; size <= 4096; size++)
         if (size < 8 || size % 8 != 0)
             CHECK_ERROR(with_options(memory, size, size < 8 ? 8 : size, &err), -EINVAL, &err,
@@ -147,7 +147,7 @@ static void options(void) {
                     "does not know");
         memory[size - 1 - size / 8 % 8] = 0;
     }
-    /* So large a size is a mistake; nothing of it is read. */
+    /* The library refuses such a large size before it reads anything. */
     CHECK_ERROR(with_options(memory, SIZE_MAX - 7, 8, &err), -E2BIG, &err, KATACG_ERR_TOO_NEW,
                 NULL);
 }
@@ -158,9 +158,9 @@ int main(void) {
     CHECK(offsetof(struct katacg_error, message) == 16, "the layout of the first version");
     CHECK(sizeof(struct katacg_attach) == 128 && offsetof(struct katacg_attach, fds) == 8,
           "the layout of the first version");
-    errors();
-    success_leaves_the_error_alone();
-    options();
+    error_structures_of_every_size_are_respected();
+    success_does_not_write_the_error();
+    options_of_every_size_are_checked();
     katacg_host_free(host);
     return finish();
 }

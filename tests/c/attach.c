@@ -1,6 +1,6 @@
 /*
- * Joining between fork and exec, with nothing allowed but write, close and exit_group; and being
- * born in the cgroup2 directory.
+ * A child joins a cgroup between fork and exec under a filter that allows only write, close and
+ * exit_group. Another child starts inside the cgroup2 directory.
  */
 #include "cgroups.h"
 
@@ -45,7 +45,7 @@ static void destroy(struct katacg_manager *manager, const char *cgroup) {
     katacg_manager_free(manager);
 }
 
-static void opening(void) {
+static void open_gives_close_on_exec_descriptors(void) {
     const char *cgroup = test_cgroup("open");
     struct katacg_manager *manager = new_manager(cgroup);
     int v2 = mount_of("") != NULL, count, fd;
@@ -77,16 +77,16 @@ static void opening(void) {
     CHECK(attach.count == 0 && katacg_attach_self(&attach) == 0, "nothing to join");
     for (i = 0; i < copy.count; i++)
         CHECK(fcntl(copy.fds[i], F_GETFD) < 0, "%d is open", (int)copy.fds[i]);
-    /* Somebody else has the number now. */
+    /* Another file gets the number of a closed descriptor. */
     fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     katacg_attach_close(&attach);
-    CHECK(fcntl(fd, F_GETFD) >= 0, "closing again closed what is not its own");
+    CHECK(fcntl(fd, F_GETFD) >= 0, "the second close closed a descriptor of another file");
     close(fd);
     CHECK(katacg_attach_self(&copy) == -EBADF, "%d", katacg_attach_self(&copy));
     destroy(manager, cgroup);
 }
 
-/* From here on: write, close, exit_group, or be killed by SIGSYS. */
+/* Allows only write, close and exit_group. SIGSYS kills the process at any other call. */
 static int restrict_calls(void) {
 #define ALLOW(call)                                                                                \
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
@@ -103,8 +103,7 @@ static int restrict_calls(void) {
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* That the filter does what it is for: without that, nothing is proved. */
-static void filter_works(void) {
+static void filter_kills_other_system_calls(void) {
     int status = 0;
     pid_t child = fork();
 
@@ -120,10 +119,10 @@ static void filter_works(void) {
 }
 
 /*
- * The child tells its results through one pipe, and then waits, still there to be looked at, in a
- * write to another one, which is full.
+ * The child reports its results through one pipe. It then blocks in a write to another pipe, which
+ * is full, so that the parent can look at the child.
  */
-static void by_itself(void) {
+static void attach_self_needs_only_write(void) {
     const char *cgroup = test_cgroup("self");
     struct katacg_manager *manager = made(cgroup);
     struct katacg_attach attach;
@@ -155,13 +154,13 @@ static void by_itself(void) {
         _exit(write(wait_here[1], fill, sizeof(fill)) == sizeof(fill) ? 0 : 5);
     }
     close(tell[1]);
-    CHECK(read(tell[0], results, sizeof(results)) == sizeof(results), "it has said nothing");
+    CHECK(read(tell[0], results, sizeof(results)) == sizeof(results), "the child reported nothing");
     CHECK(results[0] == 0 && results[1] == 4321 && results[2] == 0, "%d, errno %d, count %d",
           results[0], results[1], results[2]);
     CHECK(count_in(child, cgroup) == mount_count, "in %d of %d", count_in(child, cgroup),
           mount_count);
     CHECK(katacg_manager_pids(manager, NULL, 0, clear(&err)) == 1, "%s", err.message);
-    /* The parent's are its own, and open; they are not what holds the cgroup. */
+    /* The parent's descriptors stay open. They do not keep the cgroup from being removed. */
     CHECK(fcntl(attach.fds[0], F_GETFD) >= 0, "closed by the child");
     MUST(read(wait_here[0], fill, sizeof(fill)) == sizeof(fill));
     MUST(read(wait_here[0], fill, sizeof(fill)) == sizeof(fill));
@@ -173,7 +172,7 @@ static void by_itself(void) {
     close(wait_here[1]);
     destroy(manager, cgroup);
 
-    /* Of a cgroup that is gone: an error, and the caller is where it was. */
+    /* For a removed cgroup attach_self fails and moves nothing. */
     fflush(NULL);
     child = fork();
     MUST(child >= 0);
@@ -184,7 +183,7 @@ static void by_itself(void) {
     katacg_attach_close(&attach);
 }
 
-static void born_inside(void) {
+static void clone_into_cgroup_starts_a_child_inside(void) {
     const char *cgroup = test_cgroup("born");
     struct katacg_manager *manager = made(cgroup);
     struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
@@ -203,7 +202,7 @@ static void born_inside(void) {
     snprintf(path, sizeof(path), "%s%s", mount_of("")->path, cgroup);
     CHECK(fstat(dir, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
               opened.st_dev == named.st_dev,
-          "it is not %s", path);
+          "the descriptor is not %s", path);
     file = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
     CHECK(file >= 0, "openat: %s", strerror(errno));
     close(file);
@@ -232,10 +231,10 @@ int main(void) {
         puts(why);
         return SKIPPED;
     }
-    opening();
+    open_gives_close_on_exec_descriptors();
     if (!is_watched())
-        filter_works();
-    by_itself();
-    born_inside();
+        filter_kills_other_system_calls();
+    attach_self_needs_only_write();
+    clone_into_cgroup_starts_a_child_inside();
     return finish();
 }

@@ -1,7 +1,7 @@
 /*
- * Operations whose system calls are counted from outside: a getppid() before and one after each,
- * in the order of budgets.txt, or of budgets-v2.txt on a unified host. Everything is done once
- * before it is counted, so that what the C library asks of the kernel for memory is not in it.
+ * Runs operations whose system calls tests/c/count counts with strace. A getppid() before and after
+ * each operation marks it. The order is that of budgets.txt, or of budgets-v2.txt on a unified
+ * host. The first round is not counted, so that most of malloc's system calls are over.
  */
 #include "cgroups.h"
 
@@ -36,7 +36,7 @@ static void mark(void) {
         CHECK(result_ >= 0, "%d %s", result_, err.message);                                        \
     } while (0)
 
-/* The process leaves by itself, so that nothing is left to wait for. */
+/* Moves the child back without the library, so that destroy finds an empty cgroup. */
 static void leave(pid_t child, char was[][256]) {
     char number[16];
     int m;
@@ -47,11 +47,11 @@ static void leave(pid_t child, char was[][256]) {
 
         snprintf(controller, sizeof(controller), "%.*s", (int)strcspn(mounts[m].controllers, ","),
                  mounts[m].controllers);
-        set_knob(controller, was[m], "cgroup.procs", number);
+        set_file_value(controller, was[m], "cgroup.procs", number);
     }
 }
 
-/* What is done with a sandbox that is there, and its end by moving everybody to the parent. */
+/* Calls on an existing sandbox, and its end with a move of all processes to the parent. */
 static void members(pid_t child, char was[][256]) {
     struct katacg_manager *parent = NULL, *loaded = NULL;
     struct katacg_attach attach;
@@ -69,7 +69,7 @@ static void members(pid_t child, char was[][256]) {
     COUNTED((katacg_attach_close(&attach), 0));
     COUNTED(katacg_cgroup_load(host, opts.subsystems, opts.path, &loaded, clear(&err)));
     COUNTED(katacg_manager_parent(manager, &parent, clear(&err)));
-    /* v2: whoever has controllers on for others takes no processes. */
+    /* On v2, a parent that enables controllers for its children takes no processes. */
     if (!unified)
         COUNTED(katacg_manager_move_to(manager, parent, clear(&err)));
     leave(child, was);
@@ -95,7 +95,7 @@ static void cycle(pid_t child) {
     COUNTED(katacg_manager_apply(manager, child, KATACG_APPLY_SET, clear(&err)));
     leave(child, was);
     COUNTED(katacg_manager_destroy(manager, clear(&err)));
-    /* Again, with the hierarchies open: what a second sandbox of the same host costs. */
+    /* A second sandbox of the same host finds the hierarchies open. */
     COUNTED(katacg_manager_apply(manager, child, KATACG_APPLY_SET, clear(&err)));
     COUNTED(katacg_manager_set(manager, NULL, 0, clear(&err)));
     COUNTED(katacg_manager_pids(manager, NULL, 0, clear(&err)));
@@ -118,17 +118,18 @@ int main(void) {
     unified = mount_count == 1 && mounts[0].v2;
     if (!unified && (!mount_of("cpuacct") || !mount_of("blkio") || !mount_of("devices") ||
                      !mount_of("freezer") || mount_of("cpu") == mount_of("cpuacct"))) {
-        puts("the budgets are for eight v1 hierarchies with a controller each");
+        puts("the budgets need eight v1 hierarchies with one controller each");
         return SKIPPED;
     }
     opts.path = test_cgroup("budget");
     opts.subsystems = unified ? NULL : "cpuset,memory,cpu,cpuacct,pids,blkio,devices,freezer";
-    /* The parent is there, as it is for all sandboxes but the first. */
+    /* The parent cgroup exists, as it does for every sandbox but the first. */
     for (int m = 0; m < mount_count; m++)
         make_cgroup(&mounts[m], parent_cgroup());
     if (!unified) {
-        set_knob("cpuset", parent_cgroup(), "cpuset.mems", "0");
-        set_knob("cpuset", parent_cgroup(), "cpuset.cpus", knob("cpuset", "", "cpuset.cpus"));
+        set_file_value("cpuset", parent_cgroup(), "cpuset.mems", "0");
+        set_file_value("cpuset", parent_cgroup(), "cpuset.cpus",
+                       file_value("cpuset", "", "cpuset.cpus"));
     }
     child = start_child();
     cycle(child);

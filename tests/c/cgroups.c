@@ -18,7 +18,7 @@ static char parent[96];
 static pid_t owner;
 static pid_t children[64];
 
-/* Type and super options are behind the separator, the mountpoint is the fifth field. */
+/* In mountinfo, the mountpoint is field 5. Type and super options follow the separator " - ". */
 static void read_mounts(void) {
     FILE *file = fopen("/proc/self/mountinfo", "r");
     char line[4096], type[64], options[1024];
@@ -100,7 +100,7 @@ const char *test_cgroup(const char *name) {
 
 static const char *cannot_make(const struct mount *mount) {
     if (mkdir(at(mount, parent, ""), 0755) != 0)
-        return "cgroups cannot be made";
+        return "cannot create cgroups";
     remove_cgroup(mount, parent);
     return NULL;
 }
@@ -141,7 +141,7 @@ const struct mount *mount_of(const char *controller) {
             return &mounts[m];
         if (len == 0 || mounts[m].v2)
             continue;
-        /* "cpu" is also the beginning of "cpuacct" and of "cpuset". */
+        /* Compare whole names: "cpuacct" and "cpuset" begin with "cpu". */
         for (; found; found = strstr(found + 1, controller))
             if ((found == mounts[m].controllers || found[-1] == ',') &&
                 (found[len] == '\0' || found[len] == ','))
@@ -184,12 +184,12 @@ void remove_cgroup(const struct mount *mount, const char *cgroup) {
         remove_cgroup(mount, child);
     }
     closedir(dir);
-    /* A process that has just ended may still be on its way out. */
+    /* The kernel keeps a cgroup busy for a moment after its last process has ended. */
     for (tries = 0; tries < 200 && rmdir(at(mount, cgroup, "")) != 0 && errno == EBUSY; tries++)
         usleep(10000);
 }
 
-const char *knob(const char *controller, const char *cgroup, const char *file) {
+const char *file_value(const char *controller, const char *cgroup, const char *file) {
     static char text[4][4096];
     static int next;
     const struct mount *m = mount_of(controller);
@@ -210,7 +210,8 @@ const char *knob(const char *controller, const char *cgroup, const char *file) {
     return out;
 }
 
-void set_knob(const char *controller, const char *cgroup, const char *file, const char *value) {
+void set_file_value(const char *controller, const char *cgroup, const char *file,
+                    const char *value) {
     int fd = open(at(mount_of(controller), cgroup, file), O_WRONLY | O_CLOEXEC);
 
     MUST(fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value));

@@ -1,9 +1,9 @@
 /*
- * Real cgroups for the tests, by plain system calls and not through the library: what it says it
- * did is compared with what is there.
+ * Creates, reads and removes cgroups by plain system calls, without the library, so that tests can
+ * compare what the library reports with the kernel.
  *
- * All that a test makes lies below a parent of its own, and is removed when it exits. A test that
- * dies leaves its cgroups to tests/c/run, which knows the beginning of the name.
+ * The cgroups of a test lie below a parent cgroup of that test. They are removed at exit. When a
+ * test dies, tests/c/run removes them by the beginning of their name.
  */
 #ifndef CGROUPS_H
 #define CGROUPS_H
@@ -21,39 +21,43 @@ struct mount {
 extern struct mount mounts[MOUNTS];
 extern int mount_count;
 
-/* NULL when cgroups can be made; else why not. */
+/* Returns NULL when the test can create cgroups, else the reason why it cannot. */
 const char *no_cgroups(void);
-/* The same of v1's with cpuset, memory, cpu and pids; and of those or a unified host's. */
+/*
+ * no_v1: the same for v1 hierarchies with cpuset, memory, cpu and pids. no_limits: the same for
+ * these or for a unified host.
+ */
 const char *no_v1(void);
 const char *no_limits(void);
 
-/* "/katacg-test-RANDOM", the same for the whole process; and "/katacg-test-RANDOM/NAME". */
+/* Return "/katacg-test-RANDOM", which stays the same in one process, and that with "/NAME". */
 const char *parent_cgroup(void);
 const char *test_cgroup(const char *name);
 
-/* What happens at exit; for a process that will not have the right to do it then. */
+/* Removes all cgroups of this process, as at exit. For a process that loses its privilege. */
 void remove_all(void);
 
-/* The mount with this controller ("" for cgroup2), or NULL. */
+/* Returns the mount with this controller ("" for cgroup2), or NULL. */
 const struct mount *mount_of(const char *controller);
 
-/* Whether, and in how many hierarchies, the cgroup's directory is there. */
+/* Whether the cgroup's directory exists in one hierarchy, and in how many hierarchies it does. */
 int is_there(const struct mount *mount, const char *cgroup);
 int count_there(const char *cgroup);
 
 void make_cgroup(const struct mount *mount, const char *cgroup);
 void remove_cgroup(const struct mount *mount, const char *cgroup);
 
-/* A file of a cgroup, its last newline taken off; "(ERRNO)" when it cannot be read. */
-const char *knob(const char *controller, const char *cgroup, const char *file);
-void set_knob(const char *controller, const char *cgroup, const char *file, const char *value);
+/* Returns the contents of a file without the last newline, or "(ERRNO)" when it is unreadable. */
+const char *file_value(const char *controller, const char *cgroup, const char *file);
+void set_file_value(const char *controller, const char *cgroup, const char *file,
+                    const char *value);
 
-/* Where a process is; "" in a hierarchy that it is not shown in. */
+/* Returns the cgroup of a process in one hierarchy, or "" when /proc does not show that one. */
 const char *cgroup_of(pid_t pid, const struct mount *mount);
-/* In how many hierarchies a process is in just that cgroup. */
+/* Returns the number of hierarchies in which the process is in exactly that cgroup. */
 int count_in(pid_t pid, const char *cgroup);
 
-/* A process that waits until it is killed, or until its parent ends. */
+/* Starts a process that waits until it is killed or its parent ends. */
 pid_t start_child(void);
 void end_child(pid_t pid);
 

@@ -1,6 +1,6 @@
 /*
- * What every program here uses: a check that goes on after a failure, so that one run shows all of
- * them, and the exit status that tells the gate script how it went.
+ * Checks for every test program. A program goes on after a failed check, so that one run shows all
+ * failures. Its exit status tells tests/c/run the result.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -24,7 +24,7 @@ static inline void check_failed(const char *file, int line, const char *format, 
     va_list arguments;
 
     check_failures++;
-    /* A broken loop is as clear after twenty lines as after a million. */
+    /* Twenty lines are enough to show what a loop does wrong. */
     if (check_failures > 20)
         return;
     fprintf(stderr, "%s:%d: ", file, line);
@@ -42,7 +42,7 @@ static inline void check_failed(const char *file, int line, const char *format, 
             check_failed(__FILE__, __LINE__, #condition ": " __VA_ARGS__);                         \
     } while (0)
 
-/* For what nothing can go on without; only of the test's own set-up. */
+/* Ends the program when a step of the test's own set-up fails. */
 #define MUST(condition)                                                                            \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -64,14 +64,14 @@ static inline void check_error(const char *file, int line, int result, int wante
 #define CHECK_ERROR(result, wanted, err, code, part)                                               \
     check_error(__FILE__, __LINE__, (result), (wanted), (err), (code), (part))
 
-/* A fresh error structure: what it says is this call's. */
+/* Clears an error structure, so that it shows only the next call's error. */
 static inline struct katacg_error *clear(struct katacg_error *err) {
     memset(err, 0, sizeof(*err));
     err->size = sizeof(*err);
     return err;
 }
 
-/* How much of a loop is done: 1 by default, more where it is slow (KATACG_C_DIVIDE). */
+/* Returns count, divided by KATACG_C_DIVIDE when it is set, for machines where loops are slow. */
 static inline unsigned long divided(unsigned long count) {
     const char *text = getenv("KATACG_C_DIVIDE");
     unsigned long by = text ? strtoul(text, NULL, 10) : 1;
@@ -80,8 +80,10 @@ static inline unsigned long divided(unsigned long count) {
     return less ? less : 1;
 }
 
-/* Under valgrind, which knows no clone3, whose own system calls no filter lets through, and which
- * has one more descriptor in each generation of processes. Every program is run without it as well.
+/*
+ * Whether the program runs under valgrind. valgrind does not know clone3, makes system calls that
+ * a filter would kill, and opens one more descriptor in each child. Every program also runs
+ * without valgrind.
  */
 static inline int is_watched(void) {
     return getenv("KATACG_C_WATCHED") != NULL;

@@ -1,4 +1,4 @@
-// A C++11 program in the manner of one: handles that free themselves, failures as exceptions.
+// A C++11 program that wraps handles in unique_ptr and turns failures into exceptions.
 #include <katacg.h>
 
 #include <iostream>
@@ -15,7 +15,7 @@ struct HostFree {
     }
 };
 
-// Asks for the length, then for the text.
+// Returns a text of any length: asks for the length first, and then for the text.
 template <typename Call> std::string text(Call call) {
     katacg_error err = KATACG_ERROR_INIT;
     int length = call(nullptr, 0, &err);

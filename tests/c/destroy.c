@@ -1,4 +1,4 @@
-/* Destroying: again and again, with children, with processes that are alive or ending. */
+/* Destroys cgroups: repeatedly, with children, and with processes that live or are ending. */
 #include "cgroups.h"
 
 #include <signal.h>
@@ -31,7 +31,7 @@ static void destroy(struct katacg_manager *manager, const char *cgroup) {
     CHECK(katacg_manager_exists(manager, clear(&err)) == 0, "exists");
 }
 
-static void again_and_again(void) {
+static void destroy_can_be_repeated(void) {
     const char *cgroup = test_cgroup("again");
     struct katacg_manager *manager = new_manager(cgroup);
     int i;
@@ -43,7 +43,7 @@ static void again_and_again(void) {
         destroy(manager, cgroup);
         destroy(manager, cgroup);
     }
-    /* Half of it is gone already. */
+    /* Another process has removed two of the directories. */
     apply(manager, -1);
     remove_cgroup(mount_of("memory"), cgroup);
     remove_cgroup(mount_of("cpu"), cgroup);
@@ -51,7 +51,7 @@ static void again_and_again(void) {
     katacg_manager_free(manager);
 }
 
-static void with_children(void) {
+static void destroy_removes_child_cgroups(void) {
     const char *cgroup = test_cgroup("family");
     struct katacg_manager *manager = new_manager(cgroup);
 
@@ -76,10 +76,10 @@ static double seconds(void) {
 }
 
 /*
- * It waits about a second in all, not for each hierarchy. The bounds are far from what they
- * tell apart: no waiting at all, and a second for each of several hierarchies.
+ * destroy waits about one second in all, not one second per hierarchy. The bounds are wide, so that
+ * a slow machine does not fail.
  */
-static void with_a_process(void) {
+static void destroy_names_the_process_inside(void) {
     const char *cgroup = test_cgroup("alive");
     struct katacg_manager *manager = new_manager(cgroup);
     pid_t child = start_child();
@@ -93,21 +93,20 @@ static void with_a_process(void) {
                 number);
     start = seconds() - start;
     printf("destroy with a process inside: %.1f s\n", start);
-    CHECK(start > 0.5, "it did not wait: %.3f s", start);
-    CHECK(mount_count < 5 || start < 0.8 * mount_count, "about a second is %.1f s", start);
+    CHECK(start > 0.5, "destroy did not wait: %.3f s", start);
+    CHECK(mount_count < 5 || start < 0.8 * mount_count, "destroy waited %.1f s", start);
     CHECK(kill(child, 0) == 0, "the process was killed");
     CHECK(count_in(child, cgroup) == mount_count, "the process was moved");
     CHECK(katacg_manager_exists(manager, clear(&err)) == 1, "exists");
 
-    /* Ending, and not waited for yet. */
+    /* A process that has ended but was not reaped yet. */
     kill(child, SIGKILL);
     destroy(manager, cgroup);
     end_child(child);
     katacg_manager_free(manager);
 }
 
-/* A process in a child cgroup. */
-static void with_a_process_below(void) {
+static void destroy_names_the_process_in_a_child_cgroup(void) {
     const char *cgroup = test_cgroup("below"), *inner = test_cgroup("below/inner");
     struct katacg_manager *manager = new_manager(cgroup);
     pid_t child = start_child();
@@ -116,7 +115,7 @@ static void with_a_process_below(void) {
     apply(manager, -1);
     make_cgroup(mount_of("pids"), inner);
     snprintf(number, sizeof(number), "%d", (int)child);
-    set_knob("pids", inner, "cgroup.procs", number);
+    set_file_value("pids", inner, "cgroup.procs", number);
     CHECK_ERROR(katacg_manager_destroy(manager, clear(&err)), -EBUSY, &err, KATACG_ERR_BUSY,
                 number);
     CHECK(count_there(cgroup) == 1, "the others are gone: %d left", count_there(cgroup));
@@ -132,9 +131,9 @@ int main(void) {
         puts(why);
         return SKIPPED;
     }
-    again_and_again();
-    with_children();
-    with_a_process();
-    with_a_process_below();
+    destroy_can_be_repeated();
+    destroy_removes_child_cgroups();
+    destroy_names_the_process_inside();
+    destroy_names_the_process_in_a_child_cgroup();
     return finish();
 }

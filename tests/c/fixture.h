@@ -1,6 +1,6 @@
 /*
- * A host and a manager that exist on paper only: whatever is done through them by mistake goes to
- * directories that are not there.
+ * A host and a manager on paper: their directories do not exist, so a call that writes by mistake
+ * changes nothing.
  */
 #ifndef FIXTURE_H
 #define FIXTURE_H

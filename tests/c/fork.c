@@ -1,4 +1,4 @@
-/* The library in the child of a fork: of a process with one thread, and of one with nine. */
+/* Uses the library in the child of a fork: of a process with one thread, and of one with nine. */
 #include "cgroups.h"
 
 #include <pthread.h>
@@ -27,7 +27,7 @@ static void fail(const char *what, int result, const struct katacg_error *err) {
             fail(#call, result_, &err);                                                            \
     } while (0)
 
-/* What is "Fork: safe" without a condition. */
+/* Calls functions that are "Fork: safe" without a condition. */
 static void unconditional(const struct katacg_manager *manager) {
     struct katacg_error err = KATACG_ERROR_INIT;
     struct katacg_host *other;
@@ -57,7 +57,7 @@ static void unconditional(const struct katacg_manager *manager) {
     WORKS(katacg_manager_read(manager, "cpu", "cpu.shares", buf, sizeof(buf), &err));
 }
 
-/* What is safe on a handle that no other thread was in a call on. */
+/* Calls functions that are safe when no other thread was in a call on the handle. */
 static void conditional(const struct katacg_manager *manager) {
     struct katacg_error err = KATACG_ERROR_INIT;
     static char buf[8192];
@@ -76,7 +76,7 @@ static void in_a_child(int frees) {
 
     MUST(child >= 0);
     if (child == 0) {
-        /* A lock that was held elsewhere when the process was copied is never given back. */
+        /* A lock that another thread held at the fork is never released in the child. */
         alarm(30);
         unconditional(shared);
         unconditional(quiet);
@@ -120,9 +120,9 @@ static void *look_only(void *manager) {
     return NULL;
 }
 
-/* Threads that do one short call and nothing else: what is held in it for an instant is held often.
+/* The threads make one short call again and again, so that a fork often happens inside that call.
  */
-static void short_calls(void) {
+static void short_calls_work_in_a_forked_child(void) {
     struct katacg_host *on = paper_host();
     struct katacg_manager *manager = paper_manager(on);
     pthread_t threads[BUSY / 2];
@@ -179,7 +179,7 @@ int main(void) {
     shared = new_manager(test_cgroup("shared"));
     quiet = new_manager(test_cgroup("quiet"));
     in_a_child(1);
-    short_calls();
+    short_calls_work_in_a_forked_child();
 
     for (i = 0; i < BUSY; i++)
         MUST(pthread_create(&threads[i], NULL, busy, NULL) == 0);

@@ -1,7 +1,7 @@
 /*
- * Forks at chosen moments: while another thread is inside the library, at each of its memory
- * allocations in turn. What a random moment would hit once in ten thousand runs, this hits every
- * time: a lock that is held there would hang the child.
+ * Forks while another thread is inside the library, at each of its memory allocations in turn. A
+ * lock that the thread holds at such a moment would hang the child. A fork at a random moment would
+ * find that once in ten thousand runs.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -19,7 +19,7 @@ static volatile int armed;
 static volatile long left;
 static int reached[2], go_on[2];
 
-/* The worker stops at its N-th allocation until the main thread has forked. */
+/* Stops the worker at its N-th allocation until the main thread has forked. */
 static void allocation(void) {
     char byte;
 
@@ -45,7 +45,7 @@ void *realloc(void *old, size_t size) {
     return __libc_realloc(old, size);
 }
 
-/* The first use of the library in this process. */
+/* Uses the library for the first time in this process. */
 static void *use(void *host) {
     struct katacg_error err = KATACG_ERROR_INIT;
     struct katacg_manager *manager;
@@ -67,14 +67,14 @@ static void *use(void *host) {
     katacg_host_free(host);
     if (armed) {
         armed = 0;
-        /* Fewer allocations than that: the end of the series. */
+        /* The worker has fewer allocations than N, so the series ends. */
         if (write(reached[1], "e", 1) != 1)
             abort();
     }
     return NULL;
 }
 
-/* All that is "Fork: safe" without a condition, on handles of the child's own. */
+/* Calls functions that are "Fork: safe" without a condition, on handles of the child. */
 static int in_the_child(void) {
     struct katacg_error err = KATACG_ERROR_INIT;
     struct katacg_manager *manager;
@@ -95,7 +95,10 @@ static int in_the_child(void) {
     return ok ? 0 : 1;
 }
 
-/* A process in which nobody has used the library, forked at its N-th allocation: 2 is no N-th. */
+/*
+ * Forks at the worker's N-th allocation, in a process that has not used the library yet. Returns 2
+ * when the worker has fewer allocations.
+ */
 static int at(long point) {
     pthread_t thread;
     int status;
@@ -141,6 +144,6 @@ int main(void) {
         hangs += status != 0;
     }
     printf("%ld allocations\n", point - 1);
-    CHECK(point > 20 || hangs, "the allocations were not seen");
+    CHECK(point > 20 || hangs, "the program did not see the allocations");
     return finish();
 }

@@ -1,4 +1,5 @@
-/* Freezing, thawing and their state; a task that cannot be frozen; signals; OOM kills. */
+/* Freezes and thaws cgroups, also with a task that cannot be frozen; sends signals; counts OOM
+ * kills. */
 #include "cgroups.h"
 
 #include <signal.h>
@@ -45,7 +46,7 @@ static double seconds(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* A process that does what is said, as start_child's waits. */
+/* Starts a process that runs a function. */
 static pid_t start(void (*what)(void)) {
     pid_t pid;
 
@@ -72,7 +73,7 @@ static void idle(void) {
         pause();
 }
 
-/* Processor time that a process has had, in ticks. */
+/* Returns the processor time of a process, in clock ticks. */
 static unsigned long ticks(pid_t pid) {
     unsigned long user = 0, system = 0;
     char name[64], line[1024] = "";
@@ -95,7 +96,7 @@ static unsigned long ticks(pid_t pid) {
 
 #define WORKS(call) CHECK((call) == 0, "%s", err.message)
 
-static void there_and_back(void) {
+static void freeze_and_thaw_change_the_state(void) {
     const char *cgroup = test_cgroup("freeze"), *inner = test_cgroup("freeze/inner");
     pid_t child = start(spin), below = start_child();
     struct katacg_manager *manager = made(cgroup, child), *sub = made(inner, below);
@@ -107,7 +108,7 @@ static void there_and_back(void) {
     WORKS(katacg_manager_freeze(manager, 10000, clear(&err)));
     STATE(manager, KATACG_FREEZER_FROZEN);
     WORKS(katacg_manager_freeze(manager, 10000, clear(&err)));
-    /* What it had used up to then may be counted a little later. */
+    /* The kernel may count the time before the freeze a little later. */
     for (tries = 0; tries < 50; tries++) {
         before = ticks(child);
         usleep(100000);
@@ -115,8 +116,8 @@ static void there_and_back(void) {
             break;
     }
     usleep(300000);
-    CHECK(ticks(child) == before, "it ran while it was frozen");
-    /* Only its ancestor is. */
+    CHECK(ticks(child) == before, "the process ran while frozen");
+    /* Only the ancestor of this cgroup is frozen. */
     STATE(sub, KATACG_FREEZER_THAWED);
     WORKS(katacg_manager_freeze(sub, 10000, clear(&err)));
     WORKS(katacg_manager_thaw(manager, clear(&err)));
@@ -125,7 +126,7 @@ static void there_and_back(void) {
     WORKS(katacg_manager_thaw(sub, clear(&err)));
     for (tries = 0; tries < 500 && ticks(child) == before; tries++)
         usleep(10000);
-    CHECK(ticks(child) > before, "it does not run again");
+    CHECK(ticks(child) > before, "the process does not run after the thaw");
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     end_child(below);
@@ -133,10 +134,10 @@ static void there_and_back(void) {
     destroy(manager, cgroup);
 }
 
-/* Past which a process cannot go, nor into swap. */
+/* Limits memory to 8 MiB without swap. */
 static void limit_memory(const char *cgroup) {
-    set_knob("memory", cgroup, "memory.swappiness", "0");
-    set_knob("memory", cgroup, "memory.limit_in_bytes", "8388608");
+    set_file_value("memory", cgroup, "memory.swappiness", "0");
+    set_file_value("memory", cgroup, "memory.limit_in_bytes", "8388608");
 }
 
 static void use_memory(void) {
@@ -153,21 +154,22 @@ static void use_memory(void) {
         pause();
 }
 
-/* A child that hangs in the kernel: out of memory, and not to be killed for that. */
+/* Starts a child that hangs in the kernel: it is out of memory, and the OOM killer is off. */
 static pid_t start_stuck(const char *cgroup, struct katacg_manager **manager) {
     pid_t child = start(use_memory);
     int tries;
 
     *manager = made(cgroup, -1);
     limit_memory(cgroup);
-    set_knob("memory", cgroup, "memory.oom_control", "1");
+    set_file_value("memory", cgroup, "memory.oom_control", "1");
     WORKS(katacg_manager_apply(*manager, child, 0, clear(&err)));
     for (tries = 0; tries < 1000; tries++) {
-        if (strstr(knob("memory", cgroup, "memory.oom_control"), "under_oom 1"))
+        if (strstr(file_value("memory", cgroup, "memory.oom_control"), "under_oom 1"))
             break;
         usleep(10000);
     }
-    CHECK(tries < 1000, "it was not stopped: %s", knob("memory", cgroup, "memory.oom_control"));
+    CHECK(tries < 1000, "the child does not hang: %s",
+          file_value("memory", cgroup, "memory.oom_control"));
     return child;
 }
 
@@ -178,8 +180,7 @@ static void ended_by(pid_t child, int signal) {
           "status %#x, wanted signal %d", (unsigned)status, signal);
 }
 
-/* What is asked for is waited for, and then the cgroup runs as before. */
-static void deadline(void) {
+static void freeze_that_times_out_leaves_the_cgroup_thawed(void) {
     const char *cgroup = test_cgroup("stuck");
     struct katacg_manager *manager;
     pid_t stuck = start_stuck(cgroup, &manager), other = start(idle);
@@ -193,11 +194,11 @@ static void deadline(void) {
     CHECK_ERROR(katacg_manager_freeze(manager, 1500, clear(&err)), -ETIMEDOUT, &err,
                 KATACG_ERR_TIMEOUT, cgroup);
     took = seconds() - took;
-    CHECK(took > 1.2 && took < 10, "1.5 s were asked for: %.2f s", took);
+    CHECK(took > 1.2 && took < 10, "the timeout is 1.5 s, freeze took %.2f s", took);
     STATE(manager, KATACG_FREEZER_THAWED);
-    CHECK(strcmp(knob("freezer", cgroup, "freezer.self_freezing"), "0") == 0, "%s",
-          knob("freezer", cgroup, "freezer.self_freezing"));
-    /* Killed all the same: it sees the signal, frozen or not. */
+    CHECK(strcmp(file_value("freezer", cgroup, "freezer.self_freezing"), "0") == 0, "%s",
+          file_value("freezer", cgroup, "freezer.self_freezing"));
+    /* SIGKILL reaches a task that cannot be frozen. */
     WORKS(katacg_manager_kill(manager, SIGKILL, clear(&err)));
     ended_by(stuck, SIGKILL);
     ended_by(other, SIGKILL);
@@ -205,8 +206,8 @@ static void deadline(void) {
     destroy(manager, cgroup);
 }
 
-/* The caller is inside: frozen, it could not thaw itself. */
-static void oneself(void) {
+/* A caller inside the cgroup could not thaw it. */
+static void freeze_refuses_the_cgroup_of_the_caller(void) {
     const char *cgroup = test_cgroup("oneself");
     struct katacg_manager *manager = made(cgroup, -1);
     int status = -1, tries;
@@ -225,7 +226,8 @@ static void oneself(void) {
     }
     for (tries = 0; tries < 1000 && waitpid(child, &status, WNOHANG) == 0; tries++)
         usleep(10000);
-    CHECK(status == 0, "status %#x%s", (unsigned)status, tries == 1000 ? ": it is frozen" : "");
+    CHECK(status == 0, "status %#x%s", (unsigned)status,
+          tries == 1000 ? ": the caller is frozen" : "");
     if (tries == 1000) {
         WORKS(katacg_manager_kill(manager, SIGKILL, clear(&err)));
         waitpid(child, NULL, 0);
@@ -233,7 +235,7 @@ static void oneself(void) {
     destroy(manager, cgroup);
 }
 
-static void signals(void) {
+static void kill_signals_all_processes(void) {
     const char *cgroup = test_cgroup("kill");
     pid_t child = start(spin), below = start(spin);
     struct katacg_manager *manager = made(cgroup, child);
@@ -247,7 +249,7 @@ static void signals(void) {
     STATE(manager, KATACG_FREEZER_THAWED);
     WORKS(katacg_manager_kill(manager, SIGTERM, clear(&err)));
 
-    /* What was frozen stays so, and gets its signal when it runs again; but for SIGKILL. */
+    /* A frozen cgroup stays frozen, and its processes get the signal after the thaw. */
     child = start(spin);
     WORKS(katacg_manager_apply(manager, child, 0, clear(&err)));
     WORKS(katacg_manager_freeze(manager, 10000, clear(&err)));
@@ -266,7 +268,7 @@ static void signals(void) {
     destroy(manager, cgroup);
 }
 
-/* A chain of processes, each of which has a child and ends: no list of them is true for long. */
+/* Runs a chain of processes. Each forks and ends, so that a list of them is soon out of date. */
 static void run_away(void) {
     double end = seconds() + 60;
 
@@ -280,20 +282,20 @@ static void run_away(void) {
     }
 }
 
-static void nobody_escapes(void) {
+static void kill_catches_processes_that_fork(void) {
     const char *cgroup = test_cgroup("chain");
     struct katacg_manager *manager = made(cgroup, -1);
     int round;
     pid_t child;
 
-    /* So that those whose parent has ended are ours to wait for. */
+    /* Makes this process the parent of orphans, so that it can wait for them. */
     MUST(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     for (round = 0; round < (int)divided(5); round++) {
         fflush(NULL);
         child = fork();
         MUST(child >= 0);
         if (child == 0) {
-            /* Inside before the first fork: then all are. */
+            /* The first process enters before it forks, so all its descendants are inside. */
             if (katacg_manager_apply(manager, getpid(), 0, clear(&err)) < 0)
                 _exit(1);
             run_away();
@@ -309,7 +311,7 @@ static void nobody_escapes(void) {
     destroy(manager, cgroup);
 }
 
-static void oom_kills(void) {
+static void oom_kills_are_counted(void) {
     const char *cgroup = test_cgroup("oom");
     struct katacg_manager *manager = made(cgroup, -1);
     pid_t child = start(use_memory);
@@ -325,8 +327,7 @@ static void oom_kills(void) {
     destroy(manager, cgroup);
 }
 
-/* Without the controller, and without the cgroup. */
-static void refused(void) {
+static void missing_controllers_and_cgroups_are_errors(void) {
     struct katacg_manager *less = new_manager(test_cgroup("less"), "cpu,pids");
     struct katacg_manager *none = new_manager(test_cgroup("none"), NULL);
     uint64_t count = 77;
@@ -359,12 +360,12 @@ int main(void) {
         puts(why);
         return SKIPPED;
     }
-    there_and_back();
-    deadline();
-    oneself();
-    signals();
-    nobody_escapes();
-    oom_kills();
-    refused();
+    freeze_and_thaw_change_the_state();
+    freeze_that_times_out_leaves_the_cgroup_thawed();
+    freeze_refuses_the_cgroup_of_the_caller();
+    kill_signals_all_processes();
+    kill_catches_processes_that_fork();
+    oom_kills_are_counted();
+    missing_controllers_and_cgroups_are_errors();
     return finish();
 }

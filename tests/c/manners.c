@@ -1,6 +1,6 @@
 /*
- * A guest's manners: after a program has used the library, threads, signals, environment,
- * descriptors, umask and working directory are what they were, and nothing was printed.
+ * Checks that the library leaves its caller's process unchanged: threads, signals, environment,
+ * descriptors, umask and working directory. The library must not print anything either.
  */
 #include "cgroups.h"
 
@@ -23,7 +23,7 @@ extern char **environ;
 
 struct snapshot {
     int threads;
-    unsigned char actions[SIGNALS][64]; /* as the kernel has them: glibc hides two */
+    unsigned char actions[SIGNALS][64]; /* the kernel's; glibc hides two signals */
     sigset_t blocked;
     char environment[32768];
     int fds[DESCRIPTORS], fd_count;
@@ -95,7 +95,7 @@ static void compare(const struct snapshot *before, const struct snapshot *after)
     CHECK(memcmp(before->limits, after->limits, sizeof(before->limits)) == 0, "limits");
 }
 
-/* Descriptors that are open now and were not: all close on exec. */
+/* Returns the number of new descriptors, which must all be close-on-exec. */
 static int new_descriptors(const struct snapshot *before) {
     static struct snapshot now;
     int i, b, count = 0;
@@ -112,7 +112,7 @@ static int new_descriptors(const struct snapshot *before) {
     return count;
 }
 
-/* A unit on a bus where nobody listens, and a plan that needs no bus. */
+/* Plans a unit without a bus, and fails to start it, because no bus listens. */
 static void use_systemd(const struct katacg_host *host) {
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *manager;
@@ -150,7 +150,7 @@ static void use_paper(void) {
     len = katacg_manager_state(manager, buf, sizeof(buf), clear(&err));
     CHECK(katacg_manager_load(host, buf, (size_t)len, &loaded, clear(&err)) == 0, "%s",
           err.message);
-    /* There is no such directory: what is half done is given back. */
+    /* The directories do not exist, so the call fails and has to clean up. */
     CHECK(katacg_manager_apply(manager, -1, KATACG_APPLY_SET, clear(&err)) < 0, "");
     katacg_manager_free(loaded);
     katacg_manager_free(manager);
@@ -159,7 +159,7 @@ static void use_paper(void) {
     CHECK(katacg_v1_mountpoint(buf, sizeof(buf), NULL) != 0, "");
 }
 
-/* A sandbox with all that goes wrong in it; `child` moves. */
+/* Runs the life cycle of a sandbox with `child` inside, including calls that fail. */
 static void use_real(const struct snapshot *before, pid_t child) {
     static const char limits[] = "{\"cpu\":{\"shares\":512,\"cpus\":\"0\",\"mems\":\"0\"},"
                                  "\"memory\":{\"limit\":67108864},\"pids\":{\"limit\":64}}";
@@ -184,13 +184,13 @@ static void use_real(const struct snapshot *before, pid_t child) {
           new_descriptors(before), mount_count);
     kill(child, SIGKILL);
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
-    /* A manager keeps what it needs of its host. */
+    /* A manager works after its host is freed. */
     katacg_host_free(host);
     CHECK(katacg_manager_exists(manager, clear(&err)) == 0, "");
     katacg_manager_free(manager);
 }
 
-/* Whether a process may have a user namespace here at all. */
+/* Whether a process may create a user namespace on this machine. */
 static int may_unshare(void) {
     int status = 0;
     pid_t child = fork();
@@ -225,7 +225,7 @@ int main(void) {
     MUST(fstat(fileno(printed), &status) == 0);
     dup2(out, 1);
     dup2(error, 2);
-    /* A failed check prints as well. */
+    /* Failed checks print to the same file, so show its contents. */
     if (status.st_size > 0) {
         char text[4096];
         size_t got;
@@ -240,9 +240,9 @@ int main(void) {
     close(out);
     close(error);
 
-    /* Root in a new user namespace is nobody here. */
+    /* In the new user namespace this process has no privilege to remove its cgroups. */
     remove_all();
-    /* Refused to a process that has a second thread, even one that it did not start itself. */
+    /* The kernel refuses unshare(CLONE_NEWUSER) to a process with a second thread. */
     CHECK(!can_unshare || unshare(CLONE_NEWUSER) == 0, "unshare: %s", strerror(errno));
     if (why && !check_failures) {
         printf("the sandbox: %s\n", why);

@@ -1,4 +1,5 @@
-/* A plugin's use of the library: loaded, used, closed and loaded again, also by other threads. */
+/* Loads, uses and closes the library repeatedly with dlopen, as a plugin does, in several threads.
+ */
 #include <dlfcn.h>
 #include <pthread.h>
 
@@ -10,7 +11,7 @@ typedef int (*validate)(const char *, uint32_t, char *, size_t, struct katacg_er
 typedef int (*open_host)(struct katacg_host **, struct katacg_error *);
 typedef void (*free_host)(struct katacg_host *);
 
-/* dlsym gives a pointer to data; C99 has no cast from that to a function. */
+/* dlsym returns a pointer to data, which C99 cannot cast to a function pointer. */
 static void look_up(void *handle, const char *name, void *function) {
     void *symbol = dlsym(handle, name);
 
@@ -57,7 +58,7 @@ int main(int argc, char **argv) {
         MUST(pthread_create(&thread, NULL, use, NULL) == 0);
         pthread_join(thread, NULL);
     }
-    /* What it was linked with -z nodelete for. */
+    /* The library is linked with -z nodelete, so it stays loaded. */
     CHECK(dlopen(library, RTLD_NOW | RTLD_NOLOAD) != NULL, "unloaded by the last dlclose");
     return finish();
 }

@@ -1,4 +1,5 @@
-/* Who is in a cgroup: batches, threads, sub-cgroups, moving to the parent, loading what exists. */
+/* Moves and lists processes and threads, also in subcgroups and the parent; loads existing cgroups.
+ */
 #include "cgroups.h"
 
 #include <pthread.h>
@@ -29,7 +30,7 @@ static struct katacg_manager *new_manager(const char *path, const char *subsyste
     return manager;
 }
 
-/* Made, with nobody inside. */
+/* Returns a manager whose cgroup exists and is empty. */
 static struct katacg_manager *made(const char *path, const char *subsystems) {
     struct katacg_manager *manager = new_manager(path, subsystems, 0);
 
@@ -45,7 +46,7 @@ static void destroy(struct katacg_manager *manager, const char *cgroup) {
 
 typedef int (*list)(const struct katacg_manager *, int32_t *, size_t, struct katacg_error *);
 
-/* The list has just these, whatever their order. */
+/* Checks that the list contains exactly these ids, in any order. */
 static void lists(list call, const char *what, const struct katacg_manager *manager,
                   const int32_t *ids, int count) {
     int32_t found[CHILDREN + 2];
@@ -58,7 +59,7 @@ static void lists(list call, const char *what, const struct katacg_manager *mana
             ;
         CHECK(k < got, "%s: %d is not in it", what, (int)ids[i]);
     }
-    /* What does not fit is counted and not written. */
+    /* Ids that do not fit are counted but not written. */
     if (count > 1) {
         found[0] = found[1] = -7;
         CHECK(call(manager, found, 1, clear(&err)) == count, "%s: %s", what, err.message);
@@ -67,7 +68,7 @@ static void lists(list call, const char *what, const struct katacg_manager *mana
     }
 }
 
-static void batch(void) {
+static void add_moves_all_processes_or_none(void) {
     const char *cgroup = test_cgroup("batch");
     struct katacg_manager *manager = made(cgroup, NULL);
     int32_t ids[CHILDREN];
@@ -80,7 +81,7 @@ static void batch(void) {
         snprintf(before[m], sizeof(before[m]), "%s", cgroup_of(ids[0], &mounts[m]));
     CHECK(katacg_manager_add(manager, NULL, 0, 0, NULL, clear(&err)) == 0, "%s", err.message);
 
-    /* One that is gone: the others are where they were. */
+    /* One process does not exist, so the others move back. */
     end_child(ids[3]);
     CHECK_ERROR(katacg_manager_add(manager, ids, CHILDREN, 0, NULL, clear(&err)), -ESRCH, &err,
                 KATACG_ERR_SYSTEM, NULL);
@@ -101,7 +102,7 @@ static void batch(void) {
     destroy(manager, cgroup);
 }
 
-static void below(void) {
+static void add_to_a_subcgroup_stays_inside_the_cgroup(void) {
     static const char *const outside[] = {"..", "../x", "a/../../x", "a/..", "/abs", "/"};
     const char *cgroup = test_cgroup("below"), *inner = test_cgroup("below/a/b");
     const char *beside = test_cgroup("x");
@@ -126,7 +127,7 @@ static void below(void) {
     CHECK(count_in(ids[1], cgroup) == mount_count, "in %d", count_in(ids[1], cgroup));
     lists(katacg_manager_pids, "pids", manager, ids + 1, 1);
     lists(katacg_manager_all_pids, "all_pids", manager, ids, 2);
-    CHECK(knob("cpuset", inner, "cpuset.mems")[0] != '\0', "a cpuset without nodes");
+    CHECK(file_value("cpuset", inner, "cpuset.mems")[0] != '\0', "a cpuset without nodes");
     end_child(ids[0]);
     end_child(ids[1]);
     destroy(manager, cgroup);
@@ -144,7 +145,7 @@ static void *say_tid(void *unused) {
         pause();
 }
 
-/* A process with two threads more than its first one. */
+/* Starts a process with two more threads, and returns their ids. */
 static pid_t start_threads(int32_t tids[2]) {
     pthread_t thread;
     pid_t pid;
@@ -169,8 +170,8 @@ static pid_t start_threads(int32_t tids[2]) {
     return pid;
 }
 
-/* Kata's use of threads: the vCPUs in a cgroup with limits, the rest of the process outside. */
-static void threads(void) {
+/* Kata puts a hypervisor's vCPU threads into a cgroup with limits, and the process elsewhere. */
+static void add_moves_threads_and_leaves_their_process(void) {
     const char *cgroup = test_cgroup("vcpu");
     struct katacg_manager *manager = made(cgroup, "cpu,cpuset"), *parent = NULL;
     int32_t tids[2], pid = start_threads(tids);
@@ -195,7 +196,7 @@ static void threads(void) {
     destroy(manager, cgroup);
 }
 
-static void to_the_parent(void) {
+static void move_to_the_parent_takes_all_processes(void) {
     const char *cgroup = test_cgroup("box");
     struct katacg_manager *manager = made(cgroup, NULL), *parent = NULL, *nowhere;
     char path[512], wanted[1024];
@@ -227,7 +228,7 @@ static void to_the_parent(void) {
               count_in(ids[i], parent_cgroup()));
     lists(katacg_manager_all_pids, "all_pids", manager, ids, 0);
     lists(katacg_manager_pids, "the parent's pids", parent, ids, 3);
-    CHECK(katacg_manager_move_to(manager, parent, clear(&err)) == 0, "nobody: %s", err.message);
+    CHECK(katacg_manager_move_to(manager, parent, clear(&err)) == 0, "no process: %s", err.message);
     destroy(manager, cgroup);
     for (i = 0; i < 3; i++)
         end_child(ids[i]);
@@ -235,9 +236,8 @@ static void to_the_parent(void) {
     katacg_manager_free(parent);
 }
 
-/* The root of the hierarchies takes processes and is read; nothing else, and never in strict mode.
- */
-static void the_root(void) {
+/* The hierarchies' root can take processes and be read. Strict mode refuses even that. */
+static void root_only_takes_processes(void) {
     static const char set[] = "{\"pids\":{\"limit\":1000000}}";
     struct katacg_manager *manager = new_manager(parent_cgroup(), NULL, 0), *root = NULL;
     struct katacg_manager *strict = new_manager(parent_cgroup(), NULL, KATACG_MANAGER_STRICT);
@@ -259,7 +259,7 @@ static void the_root(void) {
     REFUSED(katacg_manager_kill(root, SIGWINCH, clear(&err)));
     REFUSED(katacg_manager_destroy(root, clear(&err)));
     REFUSED(katacg_manager_move_to(strict, root, clear(&err)));
-    /* To where nobody can be moved, in case that it is not refused. */
+    /* The target does not exist, so nothing moves if the library does not refuse this. */
     REFUSED(katacg_manager_move_to(root, nowhere, clear(&err)));
 #undef REFUSED
     katacg_manager_free(root);
@@ -268,7 +268,7 @@ static void the_root(void) {
     katacg_manager_free(manager);
 }
 
-static void existing(void) {
+static void existing_flag_joins_only_existing_cgroups(void) {
     const char *cgroup = test_cgroup("exists");
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *manager = (struct katacg_manager *)(void *)&opts, *whole, *loaded;
@@ -298,8 +298,7 @@ static void existing(void) {
     katacg_manager_free(whole);
 }
 
-/* Kata's two calls. */
-static void flows(void) {
+static void cgroup_new_and_load_work_as_kata_uses_them(void) {
     static const char limit[] = "{\"pids\":{\"limit\":17}}", broken[] = "{\"pids\":{\"limit\":-";
     static const char refused[] = "{\"pids\":{\"limit\":17},\"cpu\":{\"cpus\":\"4095\"}}";
     const char *cgroup = test_cgroup("flow");
@@ -318,8 +317,8 @@ static void flows(void) {
                             clear(&err)) == 0,
           "%s", err.message);
     CHECK(count_there(cgroup) == 2, "in %d", count_there(cgroup));
-    CHECK(strcmp(knob("pids", cgroup, "pids.max"), "17") == 0, "%s",
-          knob("pids", cgroup, "pids.max"));
+    CHECK(strcmp(file_value("pids", cgroup, "pids.max"), "17") == 0, "%s",
+          file_value("pids", cgroup, "pids.max"));
     CHECK(katacg_cgroup_load(NULL, NULL, cgroup, &loaded, clear(&err)) == 0, "%s", err.message);
     CHECK(katacg_manager_paths(manager, paths, sizeof(paths), clear(&err)) > 0 &&
               katacg_manager_paths(loaded, again, sizeof(again), clear(&err)) > 0 &&
@@ -336,12 +335,12 @@ int main(void) {
         puts(why);
         return SKIPPED;
     }
-    batch();
-    below();
-    threads();
-    to_the_parent();
-    the_root();
-    existing();
-    flows();
+    add_moves_all_processes_or_none();
+    add_to_a_subcgroup_stays_inside_the_cgroup();
+    add_moves_threads_and_leaves_their_process();
+    move_to_the_parent_takes_all_processes();
+    root_only_takes_processes();
+    existing_flag_joins_only_existing_cgroups();
+    cgroup_new_and_load_work_as_kata_uses_them();
     return finish();
 }

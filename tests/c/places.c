@@ -1,4 +1,4 @@
-/* Where a manager's cgroup lies: relative paths, chosen subsystems, paths that are refused. */
+/* Checks where a manager's cgroup lies: relative paths, chosen subsystems, refused paths. */
 #include "cgroups.h"
 
 #include <sys/stat.h>
@@ -21,7 +21,7 @@ static struct katacg_manager *new_manager(const char *path, const char *subsyste
     return manager;
 }
 
-static void refused(void) {
+static void bad_paths_are_refused(void) {
     static const struct {
         const char *path;
         int result, code;
@@ -47,7 +47,7 @@ static void refused(void) {
         CHECK_ERROR(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)),
                     bad[i].result, &err, bad[i].code, NULL);
     }
-    /* Kata's strict list holds for directories, too. */
+    /* Kata's strict rules hold for directories, too. */
     opts.flags = KATACG_MANAGER_STRICT;
     opts.driver = KATACG_DRIVER_AUTO_K0;
     for (i = 0; i < sizeof(strict) / sizeof(strict[0]); i++) {
@@ -55,13 +55,12 @@ static void refused(void) {
         CHECK_ERROR(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)),
                     -EINVAL, &err, KATACG_ERR_PATH, NULL);
     }
-    /* Neither a path in the options nor in a specification. */
+    /* Neither the options nor a specification has a path. */
     CHECK_ERROR(katacg_manager_new(NULL, NULL, 0, NULL, 0, &manager, clear(&err)), -EINVAL, &err,
                 KATACG_ERR_PATH, NULL);
 }
 
-/* ".." stays within, whatever is said. */
-static void confined(void) {
+static void dot_dot_stays_inside_the_hierarchy(void) {
     struct katacg_manager *manager;
     char path[1024], wanted[1024], asked[512];
 
@@ -74,7 +73,7 @@ static void confined(void) {
     katacg_manager_free(manager);
 }
 
-static void chosen_subsystems(void) {
+static void only_chosen_subsystems_are_joined(void) {
     static const char both[] = "{\"cpu\":{\"shares\":77},\"pids\":{\"limit\":5}}";
     const char *cgroup = test_cgroup("chosen");
     struct katacg_manager *manager = new_manager(cgroup, "cpu,cpuset");
@@ -98,18 +97,18 @@ static void chosen_subsystems(void) {
               mounts[m].controllers, cgroup_of(child, &mounts[m]));
     }
     CHECK(katacg_manager_pids(manager, NULL, 0, clear(&err)) == 1, "%s", err.message);
-    /* What it has not joined it cannot set; nothing is written then. */
+    /* The manager did not join pids, so the set fails before it writes anything. */
     CHECK_ERROR(katacg_manager_set(manager, both, sizeof(both) - 1, clear(&err)), -EOPNOTSUPP, &err,
                 KATACG_ERR_CONTROLLER, "available: ");
-    CHECK(strcmp(knob("cpu", cgroup, "cpu.shares"), "1024") == 0, "%s",
-          knob("cpu", cgroup, "cpu.shares"));
+    CHECK(strcmp(file_value("cpu", cgroup, "cpu.shares"), "1024") == 0, "%s",
+          file_value("cpu", cgroup, "cpu.shares"));
     end_child(child);
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     CHECK(count_there(cgroup) == 0, "%d left", count_there(cgroup));
     katacg_manager_free(manager);
 }
 
-/* In the caller's own cgroup: made for it in every hierarchy, and nothing that is not ours goes. */
+/* Creates and destroys a cgroup below the caller's own, in every hierarchy. */
 static void inside_own(const char *path, const char *name) {
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *inner = NULL;
@@ -131,10 +130,10 @@ static void inside_own(const char *path, const char *name) {
 }
 
 /*
- * A relative path and a name go below the caller's own cgroup where there are v1 hierarchies, in
- * cgroup2 as in those. The caller is a child in a cgroup of ours.
+ * On a host with v1 hierarchies, a relative path and a name go below the caller's own cgroup, also
+ * in cgroup2. The caller is a child process in a cgroup of this test.
  */
-static void relative(void) {
+static void relative_path_starts_at_the_cgroup_of_the_caller(void) {
     const char *own = test_cgroup("own");
     struct katacg_manager *manager = new_manager(own, NULL);
     int status;
@@ -152,7 +151,7 @@ static void relative(void) {
         inside_own("rel/sandbox", NULL);
         CHECK(count_there(test_cgroup("own/rel")) == mount_count, "an ancestor was removed");
         inside_own(NULL, "named");
-        /* A path is preferred. */
+        /* The path wins over the name. */
         inside_own("rel", "named");
         _exit(check_failures ? 1 : 0);
     }
@@ -163,7 +162,7 @@ static void relative(void) {
     katacg_manager_free(manager);
 }
 
-/* Whom a file or directory of the cgroup belongs to. */
+/* Checks the owner of a file or directory of the cgroup. */
 static void belongs(const struct mount *mount, const char *cgroup, const char *file, uid_t uid,
                     gid_t gid) {
     struct stat status;
@@ -174,8 +173,8 @@ static void belongs(const struct mount *mount, const char *cgroup, const char *f
           "%s belongs to %u and %u", path, (unsigned)status.st_uid, (unsigned)status.st_gid);
 }
 
-/* The v2 cgroup alone: v1's files are not confined to their subtree. */
-static void delegated(void) {
+/* v1 is not delegated, because its files do not confine a user to a subtree. */
+static void only_the_v2_cgroup_is_delegated(void) {
     const char *cgroup = test_cgroup("owned");
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *manager = NULL;
@@ -196,7 +195,7 @@ static void delegated(void) {
         belongs(&mounts[m], cgroup, "", uid, gid);
         belongs(&mounts[m], cgroup, "cgroup.procs", uid, gid);
         belongs(&mounts[m], parent_cgroup(), "cgroup.procs", 0, 0);
-        /* A limit is not the owner's to lift. */
+        /* The owner must not be able to lift a limit. */
         if (mounts[m].v2)
             belongs(&mounts[m], cgroup, "cgroup.max.descendants", 0, 0);
     }
@@ -211,10 +210,10 @@ int main(void) {
         puts(why);
         return SKIPPED;
     }
-    refused();
-    confined();
-    chosen_subsystems();
-    relative();
-    delegated();
+    bad_paths_are_refused();
+    dot_dot_stays_inside_the_hierarchy();
+    only_chosen_subsystems_are_joined();
+    relative_path_starts_at_the_cgroup_of_the_caller();
+    only_the_v2_cgroup_is_delegated();
     return finish();
 }

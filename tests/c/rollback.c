@@ -1,4 +1,4 @@
-/* A failed apply leaves no new directory, and the process where it was. */
+/* Checks that a failed apply leaves no new directory and moves the process back. */
 #include "cgroups.h"
 
 #include <sched.h>
@@ -40,7 +40,7 @@ static void is_where_it_was(pid_t pid) {
               mounts[m].controllers, cgroup_of(pid, &mounts[m]), before[m]);
 }
 
-static void dead_pid(void) {
+static void apply_of_a_dead_process_creates_nothing(void) {
     const char *cgroup = test_cgroup("dead");
     struct katacg_manager *manager = new_manager(cgroup, "{}");
     pid_t child = start_child();
@@ -53,8 +53,9 @@ static void dead_pid(void) {
     katacg_manager_free(manager);
 }
 
-/* A resource that the kernel refuses, with what should be in the message. */
-static void refused_resource(const char *name, const char *resources, const char *part) {
+/* Applies a resource that the kernel refuses; the message must contain `part`. */
+static void refused_resource_undoes_the_apply(const char *name, const char *resources,
+                                              const char *part) {
     const char *cgroup = test_cgroup(name);
     struct katacg_manager *manager = new_manager(cgroup, resources);
     pid_t child = start_child();
@@ -70,7 +71,7 @@ static void refused_resource(const char *name, const char *resources, const char
           count_there(parent_cgroup()));
     is_where_it_was(child);
 
-    /* What was there before stays: a parent here, a whole cgroup there. */
+    /* Directories that existed before stay: here two parents and one whole cgroup. */
     make_cgroup(mount_of("memory"), parent_cgroup());
     make_cgroup(mount_of("pids"), parent_cgroup());
     make_cgroup(mount_of("pids"), cgroup);
@@ -87,10 +88,10 @@ static void refused_resource(const char *name, const char *resources, const char
 }
 
 /*
- * A realtime process cannot enter a v1 cpu cgroup without realtime runtime. By then it has been
- * moved in other hierarchies, and has to be moved back.
+ * A realtime process cannot enter a v1 cpu cgroup without realtime runtime. By then apply has moved
+ * it in other hierarchies, and has to move it back.
  */
-static void refused_process(void) {
+static void refused_process_is_moved_back(void) {
     const char *cgroup = test_cgroup("realtime");
     struct katacg_manager *manager = new_manager(cgroup, "{}");
     struct sched_param priority = {1};
@@ -98,7 +99,7 @@ static void refused_process(void) {
 
     if (!is_there(mount_of("cpu"), "/cpu.rt_runtime_us") ||
         sched_setscheduler(child, SCHED_FIFO, &priority) != 0) {
-        puts("no realtime groups here: a refused process is not tested");
+        puts("no realtime groups on this kernel: the case of a refused process is skipped");
     } else {
         remember(child);
         CHECK_ERROR(katacg_manager_apply(manager, child, 0, clear(&err)), -EINVAL, &err,
@@ -112,8 +113,7 @@ static void refused_process(void) {
     katacg_manager_free(manager);
 }
 
-/* Refused before anything is made: the values contradict each other, or nobody may set them. */
-static void refused_before(void) {
+static void wrong_resources_are_refused_before_any_change(void) {
     static const struct {
         const char *resources;
         int result, code;
@@ -141,15 +141,16 @@ int main(void) {
         puts(why);
         return SKIPPED;
     }
-    dead_pid();
-    refused_resource("cpus", "{\"cpu\":{\"shares\":99,\"cpus\":\"4095\"}}", "\"4095\"");
-    /* After cpuset, memory and the rest of cpu. */
-    refused_resource("runtime",
-                     "{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\",\"shares\":99,"
-                     "\"realtimeRuntime\":999999999},"
-                     "\"memory\":{\"limit\":67108864},\"pids\":{\"limit\":5}}",
-                     "999999999");
-    refused_process();
-    refused_before();
+    apply_of_a_dead_process_creates_nothing();
+    refused_resource_undoes_the_apply("cpus", "{\"cpu\":{\"shares\":99,\"cpus\":\"4095\"}}",
+                                      "\"4095\"");
+    /* This write comes after those of cpuset, memory and the rest of cpu. */
+    refused_resource_undoes_the_apply("runtime",
+                                      "{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\",\"shares\":99,"
+                                      "\"realtimeRuntime\":999999999},"
+                                      "\"memory\":{\"limit\":67108864},\"pids\":{\"limit\":5}}",
+                                      "999999999");
+    refused_process_is_moved_back();
+    wrong_resources_are_refused_before_any_change();
     return finish();
 }

@@ -1,6 +1,6 @@
 /*
- * The life of a sandbox on cgroup v1: apply, set, hand the state to another process, set there,
- * warnings. Every value is read back from its file without the library.
+ * Runs the life cycle of a sandbox on cgroup v1: apply, set, a set from the saved state in another
+ * process, warnings. Every value is read from its file without the library.
  */
 #include "cgroups.h"
 
@@ -18,7 +18,7 @@
 static struct katacg_error err;
 static char text[16384];
 
-/* A manager for the cgroup, on a host of its own. */
+/* Returns a manager for the cgroup. The host is read for this manager alone. */
 static struct katacg_manager *new_manager(const char *cgroup, const char *subsystems,
                                           const char *resources, int log_fd) {
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
@@ -37,7 +37,7 @@ static struct katacg_manager *new_manager(const char *cgroup, const char *subsys
     return manager;
 }
 
-static void before_it_exists(struct katacg_manager *manager, const char *cgroup) {
+static void calls_before_apply_report_deleted(struct katacg_manager *manager, const char *cgroup) {
     int32_t pids[4];
 
     CHECK(katacg_manager_exists(manager, clear(&err)) == 0, "exists");
@@ -50,7 +50,8 @@ static void before_it_exists(struct katacg_manager *manager, const char *cgroup)
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
 }
 
-/* Every hierarchy of katacg_manager_paths has the process, and no path is left out. */
+/* Checks that the process is in every hierarchy, and that katacg_manager_paths lists all of them.
+ */
 static void is_in(struct katacg_manager *manager, pid_t pid, const char *cgroup) {
     int m, keys = 0, controllers = 0;
     int32_t pids[4] = {0};
@@ -86,16 +87,16 @@ static void is_in(struct katacg_manager *manager, pid_t pid, const char *cgroup)
                 KATACG_ERR_ARGUMENT, NULL);
 }
 
-#define KNOB(controller, file, wanted)                                                             \
-    CHECK(strcmp(knob(controller, cgroup, file), wanted) == 0, "%s is %s, wanted %s", file,        \
-          knob(controller, cgroup, file), wanted)
+#define CHECK_FILE(controller, file, wanted)                                                       \
+    CHECK(strcmp(file_value(controller, cgroup, file), wanted) == 0, "%s is %s, wanted %s", file,  \
+          file_value(controller, cgroup, file), wanted)
 
 static void set(struct katacg_manager *manager, const char *resources) {
     CHECK(katacg_manager_set(manager, resources, strlen(resources), clear(&err)) == 0, "%s: %s",
           resources, err.message);
 }
 
-/* "MAJOR:MINOR" of some block device; NULL when the machine has none. */
+/* Returns "MAJOR:MINOR" of some block device, or NULL when the machine has none. */
 static const char *block_device(void) {
     static char number[32];
     struct dirent *entry;
@@ -117,45 +118,45 @@ static const char *block_device(void) {
     return number[0] ? number : NULL;
 }
 
-static void each_resource(struct katacg_manager *manager, const char *cgroup) {
+static void each_resource_reaches_its_file(struct katacg_manager *manager, const char *cgroup) {
     const char *device = block_device();
     int major, minor;
     char json[512];
 
     set(manager, "{\"cpu\":{\"shares\":512}}");
-    KNOB("cpu", "cpu.shares", "512");
+    CHECK_FILE("cpu", "cpu.shares", "512");
     set(manager, "{\"cpu\":{\"quota\":50000,\"period\":200000}}");
-    KNOB("cpu", "cpu.cfs_quota_us", "50000");
-    KNOB("cpu", "cpu.cfs_period_us", "200000");
-    KNOB("cpu", "cpu.shares", "512");
+    CHECK_FILE("cpu", "cpu.cfs_quota_us", "50000");
+    CHECK_FILE("cpu", "cpu.cfs_period_us", "200000");
+    CHECK_FILE("cpu", "cpu.shares", "512");
     set(manager, "{\"cpu\":{\"quota\":-1}}");
-    KNOB("cpu", "cpu.cfs_quota_us", "-1");
+    CHECK_FILE("cpu", "cpu.cfs_quota_us", "-1");
     set(manager, "{\"cpu\":{\"cpus\":\"0\",\"mems\":\"0\"}}");
-    KNOB("cpuset", "cpuset.cpus", "0");
-    KNOB("cpuset", "cpuset.mems", "0");
+    CHECK_FILE("cpuset", "cpuset.cpus", "0");
+    CHECK_FILE("cpuset", "cpuset.mems", "0");
     set(manager, "{\"memory\":{\"limit\":67108864}}");
-    KNOB("memory", "memory.limit_in_bytes", "67108864");
+    CHECK_FILE("memory", "memory.limit_in_bytes", "67108864");
     set(manager, "{\"memory\":{\"reservation\":33554432,\"swappiness\":10}}");
-    KNOB("memory", "memory.soft_limit_in_bytes", "33554432");
-    KNOB("memory", "memory.swappiness", "10");
-    KNOB("memory", "memory.limit_in_bytes", "67108864");
+    CHECK_FILE("memory", "memory.soft_limit_in_bytes", "33554432");
+    CHECK_FILE("memory", "memory.swappiness", "10");
+    CHECK_FILE("memory", "memory.limit_in_bytes", "67108864");
     if (is_there(mount_of("memory"), "/memory.memsw.limit_in_bytes")) {
         set(manager, "{\"memory\":{\"limit\":67108864,\"swap\":134217728}}");
-        KNOB("memory", "memory.memsw.limit_in_bytes", "134217728");
-        /* Growing past the memory and swap limit that is set: only one order works. */
+        CHECK_FILE("memory", "memory.memsw.limit_in_bytes", "134217728");
+        /* The new memory limit is above the old memory and swap limit, so swap goes first. */
         set(manager, "{\"memory\":{\"limit\":268435456,\"swap\":268435456}}");
-        KNOB("memory", "memory.limit_in_bytes", "268435456");
+        CHECK_FILE("memory", "memory.limit_in_bytes", "268435456");
         set(manager, "{\"memory\":{\"limit\":33554432,\"swap\":33554432}}");
-        KNOB("memory", "memory.memsw.limit_in_bytes", "33554432");
+        CHECK_FILE("memory", "memory.memsw.limit_in_bytes", "33554432");
         set(manager, "{\"memory\":{\"limit\":-1}}");
-        KNOB("memory", "memory.memsw.limit_in_bytes", "9223372036854771712");
+        CHECK_FILE("memory", "memory.memsw.limit_in_bytes", "9223372036854771712");
     }
     set(manager, "{\"pids\":{\"limit\":64}}");
-    KNOB("pids", "pids.max", "64");
+    CHECK_FILE("pids", "pids.max", "64");
     set(manager, "{\"pids\":{\"limit\":-1}}");
-    KNOB("pids", "pids.max", "max");
+    CHECK_FILE("pids", "pids.max", "max");
     set(manager, "{\"pids\":{}}");
-    KNOB("pids", "pids.max", "max");
+    CHECK_FILE("pids", "pids.max", "max");
     if (device && mount_of("blkio") && sscanf(device, "%d:%d", &major, &minor) == 2) {
         char wanted[64];
 
@@ -165,15 +166,15 @@ static void each_resource(struct katacg_manager *manager, const char *cgroup) {
                  major, minor);
         set(manager, json);
         snprintf(wanted, sizeof(wanted), "%s 1048576", device);
-        KNOB("blkio", "blkio.throttle.read_bps_device", wanted);
+        CHECK_FILE("blkio", "blkio.throttle.read_bps_device", wanted);
     }
     if (mount_of("")) {
         set(manager, "{\"unified\":{\"cgroup.max.descendants\":\"7\"}}");
-        KNOB("", "cgroup.max.descendants", "7");
+        CHECK_FILE("", "cgroup.max.descendants", "7");
     }
     CHECK(katacg_manager_write(manager, "cpu", "cpu.shares", "700", 3, clear(&err)) == 0, "%s",
           err.message);
-    KNOB("cpu", "cpu.shares", "700");
+    CHECK_FILE("cpu", "cpu.shares", "700");
     CHECK(katacg_manager_read(manager, "cpu", "cpu.shares", text, sizeof(text), clear(&err)) == 4 &&
               strcmp(text, "700\n") == 0,
           "%s", text);
@@ -181,7 +182,7 @@ static void each_resource(struct katacg_manager *manager, const char *cgroup) {
                 -ENOENT, &err, KATACG_ERR_NOT_MOUNTED, "nonsense");
 }
 
-static void refusals(struct katacg_manager *manager, const char *cgroup) {
+static void refused_values_are_explained(struct katacg_manager *manager, const char *cgroup) {
     static const char small[] = "{\"memory\":{\"limit\":1048576}}";
     static const char devices[] = "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}";
     pid_t child;
@@ -192,13 +193,13 @@ static void refusals(struct katacg_manager *manager, const char *cgroup) {
                 &err, KATACG_ERR_UNSUPPORTED, "device rules");
     CHECK_ERROR(katacg_manager_plan(manager, devices, sizeof(devices) - 1, 0, NULL, 0, clear(&err)),
                 -EOPNOTSUPP, &err, KATACG_ERR_UNSUPPORTED, "device rules");
-    if (!mount_of("rdma") && !strstr(knob("", "", "cgroup.controllers"), "rdma")) {
+    if (!mount_of("rdma") && !strstr(file_value("", "", "cgroup.controllers"), "rdma")) {
         static const char rdma[] = "{\"rdma\":{\"mlx5_1\":{\"hcaHandles\":3}}}";
         CHECK_ERROR(katacg_manager_set(manager, rdma, sizeof(rdma) - 1, clear(&err)), -EOPNOTSUPP,
                     &err, KATACG_ERR_CONTROLLER, "available: ");
     }
 
-    /* Eight megabytes that cannot be swapped out, charged to the cgroup. */
+    /* A child locks eight megabytes, charged to the cgroup, that cannot be swapped out. */
     set(manager, "{\"memory\":{\"limit\":67108864}}");
     int ready[2];
     char byte;
@@ -228,19 +229,18 @@ static void refusals(struct katacg_manager *manager, const char *cgroup) {
     CHECK(err.sys_errno == EBUSY && strstr(err.message, "memory.limit_in_bytes") &&
               strstr(err.message, ", peak usage: "),
           "%s", err.message);
-    KNOB("memory", "memory.limit_in_bytes", "67108864");
+    CHECK_FILE("memory", "memory.limit_in_bytes", "67108864");
     end_child(child);
 }
 
-/* What the manager keeps of all that it was given can be set again, as after a restart. */
-static void own_resources(struct katacg_manager *manager) {
+/* The resources that the manager remembers can be set again, as after a restart. */
+static void own_resources_can_be_set_again(struct katacg_manager *manager) {
     CHECK(katacg_manager_set(manager, NULL, 0, clear(&err)) == 0, "%s; of the state %s",
           err.message,
           katacg_manager_state(manager, text, sizeof(text), NULL) > 0 ? text : "nothing");
 }
 
-/* The state is all that another process needs. */
-static void state(const char *cgroup) {
+static void loaded_state_controls_the_cgroup(const char *cgroup) {
     struct katacg_manager *manager = new_manager(cgroup, NULL, "{}", 0);
     static const char update[] = "{\"cpu\":{\"shares\":333},\"pids\":{\"limit\":33}}";
     int len, status;
@@ -256,12 +256,12 @@ static void state(const char *cgroup) {
         struct katacg_manager *loaded;
 
         alarm(60);
-        /* NULL: the resources of the state. */
+        /* NULL means the resources of the state. */
         if (katacg_manager_load(NULL, text, (size_t)len, &loaded, clear(&err)) < 0 ||
             katacg_manager_exists(loaded, &err) != 1 ||
             katacg_manager_write(loaded, "cpu", "cpu.shares", "555", 3, &err) < 0 ||
             katacg_manager_set(loaded, NULL, 0, &err) < 0 ||
-            strcmp(knob("cpu", cgroup, "cpu.shares"), "444") != 0 ||
+            strcmp(file_value("cpu", cgroup, "cpu.shares"), "444") != 0 ||
             katacg_manager_set(loaded, update, sizeof(update) - 1, &err) < 0) {
             fprintf(stderr, "after load: %s\n", err.message);
             _exit(1);
@@ -271,12 +271,12 @@ static void state(const char *cgroup) {
     }
     waitpid(child, &status, 0);
     CHECK(status == 0, "status %#x", (unsigned)status);
-    KNOB("cpu", "cpu.shares", "333");
-    KNOB("pids", "pids.max", "33");
+    CHECK_FILE("cpu", "cpu.shares", "333");
+    CHECK_FILE("pids", "pids.max", "33");
     katacg_manager_free(manager);
 }
 
-static void warnings(void) {
+static void warnings_go_to_the_log(void) {
     const char *cgroup = test_cgroup("warnings");
     FILE *log = tmpfile();
     struct katacg_manager *loaded;
@@ -292,7 +292,7 @@ static void warnings(void) {
               strchr(text, '\n') == text + got - 1,
           "the log has \"%s\"", text);
 
-    /* One that comes from elsewhere is silent until it is told. */
+    /* A loaded manager has no log until katacg_manager_log. */
     CHECK(katacg_manager_state(manager, text, sizeof(text), clear(&err)) < (int)sizeof(text),
           "state");
     CHECK(katacg_manager_load(NULL, text, strlen(text), &loaded, clear(&err)) == 0, "%s",
@@ -325,20 +325,20 @@ int main(void) {
     }
     cgroup = test_cgroup("sandbox");
     manager = new_manager(cgroup, NULL, "{}", 0);
-    before_it_exists(manager, cgroup);
+    calls_before_apply_report_deleted(manager, cgroup);
     CHECK(katacg_manager_apply(manager, -1, 0, clear(&err)) == 0, "%s", err.message);
     CHECK(count_there(cgroup) == mount_count, "in %d hierarchies", count_there(cgroup));
     CHECK(katacg_manager_exists(manager, clear(&err)) == 1, "exists");
-    CHECK(katacg_manager_pids(manager, NULL, 0, clear(&err)) == 0, "nobody was moved");
+    CHECK(katacg_manager_pids(manager, NULL, 0, clear(&err)) == 0, "no process was moved");
     child = start_child();
     CHECK(katacg_manager_apply(manager, child, 0, clear(&err)) == 0, "%s", err.message);
     is_in(manager, child, cgroup);
-    each_resource(manager, cgroup);
-    own_resources(manager);
+    each_resource_reaches_its_file(manager, cgroup);
+    own_resources_can_be_set_again(manager);
     end_child(child);
-    refusals(manager, cgroup);
-    state(cgroup);
-    warnings();
+    refused_values_are_explained(manager, cgroup);
+    loaded_state_controls_the_cgroup(cgroup);
+    warnings_go_to_the_log();
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     CHECK(count_there(cgroup) == 0, "%d left", count_there(cgroup));
     CHECK(katacg_manager_exists(manager, clear(&err)) == 0, "exists");

@@ -1,6 +1,6 @@
 /*
- * The systemd driver as far as it goes without a systemd: whom a path belongs to, the options,
- * states, and what is said when nobody is there to ask.
+ * Tests the systemd driver without a systemd: which driver a path gets, options, states, and the
+ * errors when no bus can be reached.
  */
 #include "systemd.h"
 
@@ -20,8 +20,8 @@ static void refused(int layout, const char *spec, const struct katacg_manager_op
     CHECK(manager == NULL, "a handle in spite of \"%s\"", err.message);
 }
 
-/* Whose a path is, by opts.driver: where the cgroup is, or NULL where it is refused. */
-static void drivers(void) {
+/* `where` has the cgroup's path for each opts.driver, or NULL where the path is refused. */
+static void driver_follows_from_option_and_path(void) {
     static const struct {
         const char *path, *where[4];
     } all[] = {
@@ -66,7 +66,7 @@ static void drivers(void) {
         }
 }
 
-static void wrong_options(void) {
+static void wrong_options_are_refused(void) {
     static const struct {
         const char *key, *value;
     } annotations[] = {
@@ -83,7 +83,7 @@ static void wrong_options(void) {
     opts.bus = 0;
     for (opts.reserved = 1; opts.reserved != 0; opts.reserved <<= 1)
         refused(UNIFIED, NULL, &opts, -E2BIG, KATACG_ERR_TOO_NEW, "reserved");
-    /* Also where another driver will not look at it. */
+    /* The check also covers options that the chosen driver does not use. */
     opts.path = "/kata/x";
     opts.bus = 77;
     refused(UNIFIED, NULL, &opts, -EINVAL, KATACG_ERR_ARGUMENT, "unknown opts.bus 77");
@@ -106,7 +106,7 @@ static void wrong_options(void) {
     }
 }
 
-/* A caller that was compiled when the structure ended at `size`; behind it is garbage. */
+/* Calls like a program that was compiled when the structure had `size` bytes. */
 static struct katacg_manager *old_caller(size_t size, const struct katacg_manager_opts *opts,
                                          int wanted, int code) {
     struct katacg_manager *manager = NULL;
@@ -121,7 +121,7 @@ static struct katacg_manager *old_caller(size_t size, const struct katacg_manage
     return manager;
 }
 
-static void sizes(void) {
+static void options_of_older_sizes_are_accepted(void) {
     /* CPU properties depend on systemd's version. */
     static const char cpu[] = "{\"cpu\":{\"idle\":1}}";
     struct katacg_manager_opts opts;
@@ -151,7 +151,7 @@ static void sizes(void) {
 
     opts.bus_address = NOWHERE;
     manager = old_caller(64, &opts, 0, 0);
-    /* The version was not passed on, and nobody is there to say it. */
+    /* The version lies behind these 64 bytes, so the library has to ask a bus. */
     CHECK_ERROR(
         katacg_manager_plan(manager, cpu, sizeof(cpu) - 1, 0, text, sizeof(text), clear(&err)),
         -ECONNREFUSED, &err, KATACG_ERR_BUS, "/nonexistent/bus");
@@ -172,7 +172,7 @@ static double seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Where a process is, in all hierarchies. */
+/* Reads /proc/PID/cgroup. */
 static void where_is(pid_t pid, char *text, size_t size) {
     char path[64];
     FILE *file;
@@ -185,8 +185,8 @@ static void where_is(pid_t pid, char *text, size_t size) {
     fclose(file);
 }
 
-/* On this host, with a bus where nobody listens: an error at once, and nothing has changed. */
-static void nobody_listens(void) {
+/* On this host, no bus listens at the address. The calls must fail at once and change nothing. */
+static void unreachable_bus_fails_at_once(void) {
     static const char limits[] = "{\"pids\":{\"limit\":64}}";
     static const char with_limits[] = LINUX("\"pids\":{\"limit\":64}");
     static char before[8192], after[8192];
@@ -224,7 +224,7 @@ static void nobody_listens(void) {
         CHECK(strstr(err.message, "are systemd and its D-Bus running here?") != NULL &&
                   err.sys_errno == ENOENT,
               "%d %s", (int)err.sys_errno, err.message);
-        /* Nothing of this depends on a version, and there is no cgroup to set. */
+        /* These resources do not depend on the version, and there is no cgroup to set. */
         CHECK(katacg_manager_set(manager, limits, sizeof(limits) - 1, clear(&err)) == -ENOENT &&
                   err.code == KATACG_ERR_DELETED,
               "%s", err.message);
@@ -238,14 +238,14 @@ static void nobody_listens(void) {
     CHECK(strcmp(before, after) == 0, "the process was in\n%sand is in\n%s", before, after);
     if (!none)
         CHECK(count_there(cgroup) == 0, "%d directories are left", count_there(cgroup));
-    /* Eight of these calls connect: a second for each would be more. */
+    /* Eight of these calls connect. A second for each would take longer. */
     CHECK(seconds() - begin < (is_watched() ? 20 : 6), "it took %.1f s", seconds() - begin);
     end_child(child);
     katacg_host_free(host);
 }
 
-/* An address that is none, from each side that it can come from. */
-static void addresses(void) {
+/* Bad addresses in opts.bus_address and in each environment variable. */
+static void bad_bus_addresses_are_refused(void) {
     static const struct {
         const char *address;
         int result, code;
@@ -282,7 +282,7 @@ static void addresses(void) {
                         bad[i].code, bad[i].part);
             katacg_manager_free(manager);
         }
-        /* A user's systemd says where its units are, so it is asked at once. */
+        /* katacg_manager_new asks a user's systemd where its units are. */
         opts.bus = KATACG_BUS_USER;
         refused(UNIFIED, NULL, &opts, bad[i].result, bad[i].code, bad[i].part);
     }
@@ -302,7 +302,7 @@ static void addresses(void) {
     katacg_manager_free(manager);
 }
 
-static void states(void) {
+static void states_round_trip_and_wrong_states_are_refused(void) {
     static const char annotated[] =
         "{\"annotations\":{\"org.systemd.property.TimeoutStopSec\":\"uint64 7\",\"other\":\"x\"},"
         "\"linux\":" LINUX("\"cpu\":{\"quota\":50001},\"pids\":{\"limit\":64}") "}";
@@ -354,7 +354,7 @@ static void states(void) {
         CHECK_ERROR(katacg_manager_apply(manager, -1, 0, clear(&err)), -ECONNREFUSED, &err,
                     KATACG_ERR_BUS, "StartTransientUnit of " UNIT);
         katacg_manager_free(manager);
-        /* A unified host has no such hierarchies, and the other way round. */
+        /* The saved hierarchies do not exist on a host of another layout. */
         CHECK(katacg_manager_load(hosts[l == UNIFIED ? LEGACY : UNIFIED], saved, strlen(saved),
                                   &manager, clear(&err)) < 0 &&
                   !manager,
@@ -367,7 +367,7 @@ static void states(void) {
                     bad[i].result, &err, bad[i].code, NULL);
         CHECK(!manager, "a handle");
     }
-    /* A directory that only looks like a unit stays one. */
+    /* A directory whose name looks like a unit stays a directory. */
     memset(&opts, 0, sizeof(opts));
     opts.path = PATH;
     opts.driver = KATACG_DRIVER_AUTO_K0;
@@ -384,11 +384,11 @@ static void states(void) {
 
 int main(void) {
     make_hosts();
-    sizes();
-    drivers();
-    wrong_options();
-    states();
-    nobody_listens();
-    addresses();
+    options_of_older_sizes_are_accepted();
+    driver_follows_from_option_and_path();
+    wrong_options_are_refused();
+    states_round_trip_and_wrong_states_are_refused();
+    unreachable_bus_fails_at_once();
+    bad_bus_addresses_are_refused();
     return free_hosts();
 }

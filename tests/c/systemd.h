@@ -1,6 +1,6 @@
 /*
- * Hosts of each layout that exist on paper only, and managers of units on them, whose bus is a
- * place where nobody listens: a call that asks systemd all the same is an error.
+ * Hosts of each layout on paper, and managers of units on them. No bus listens at their address, so
+ * a call that asks systemd by mistake fails.
  */
 #ifndef SYSTEMD_H
 #define SYSTEMD_H
@@ -40,7 +40,7 @@ static inline void make_hosts(void) {
                                &err) == 0);
 }
 
-/* A manager, or NULL and its error. */
+/* Returns a new manager, or NULL and fills in the error. */
 static inline struct katacg_manager *make(int layout, const char *spec,
                                           const struct katacg_manager_opts *opts,
                                           struct katacg_error *err) {

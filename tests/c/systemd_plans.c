@@ -1,10 +1,10 @@
 /*
- * What systemd is told and what is written, for each layout and for versions that differ: as text
- * and as JSON, to the letter.
+ * Checks the exact plans for systemd units, as text and as JSON, for each layout and for systemd
+ * versions that differ.
  */
 #include "systemd.h"
 
-/* The plan of a manager for `version`; "" after a failed check. */
+/* Returns the plan for systemd `version`, or "" after a failed check. */
 static const char *plan(int layout, const char *path, unsigned version, const char *spec,
                         uint32_t flags) {
     static char text[16384];
@@ -14,7 +14,7 @@ static const char *plan(int layout, const char *path, unsigned version, const ch
 
     opts.path = path;
     opts.systemd_version = version;
-    /* A plan that asks somebody all the same is an error. */
+    /* No bus listens, so a plan that asks systemd fails. */
     opts.bus_address = NOWHERE;
     manager = make(layout, spec, &opts, &err);
     text[0] = '\0';
@@ -24,7 +24,7 @@ static const char *plan(int layout, const char *path, unsigned version, const ch
     return text;
 }
 
-/* What `systemctl` calls it; nothing for a directory. */
+/* Checks the unit's name; "" for a directory. */
 static void unit(const char *path, const char *wanted) {
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_error err;
@@ -40,7 +40,7 @@ static void unit(const char *path, const char *wanted) {
     katacg_manager_free(manager);
 }
 
-static void units(void) {
+static void unit_follows_from_the_path(void) {
     unit("a.slice:kata:x", "kata-x.scope");
     unit("a.slice::x", "x.scope");
     unit("::a-b.slice", "a-b.slice");
@@ -74,11 +74,11 @@ static const char spec[] =
 #define DEVICES "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=[('/dev/char/1:3', 'rw')] "
 #define LIMITS_V1 "MemoryLimit=uint64 67108864 CPUShares=uint64 2000 "
 #define LIMITS_V2 "MemoryMax=uint64 67108864 CPUWeight=uint64 170 "
-/* 50001 of 100000 microseconds are not whole percents: rounded up here and in the files. */
+/* 50001 of 100000 microseconds is no whole percentage. The plan rounds it up, also for the file. */
 #define PERIOD "CPUQuotaPeriodUSec=uint64 100000 "
 #define QUOTA "CPUQuotaPerSecUSec=uint64 510000 "
 #define TASKS "TasksMax=uint64 64"
-/* Byte 0 is CPUs 0 to 7. */
+/* Byte 0 has the bits of CPUs 0 to 7. */
 #define CPUS " AllowedCPUs=[byte 0x0f, byte 0x02] AllowedMemoryNodes=[byte 0x01]"
 #define FILES_V1                                                                                   \
     "write\tcpuset\tcpuset.cpus\t0-3,9\nwrite\tcpuset\tcpuset.mems\t0\n"                           \
@@ -89,7 +89,7 @@ static const char spec[] =
     "write\tpids\tpids.max\t64\nwrite\tmemory\tmemory.max\t67108864\n"                             \
     "write\tcpu\tcpu.weight\t170\nwrite\tcpu\tcpu.max\t51000 100000\n"                             \
     "write\tcpuset\tcpuset.cpus\t0-3,9\nwrite\tcpuset\tcpuset.mems\t0\n"
-/* What systemd does not manage on v1. */
+/* On v1 the library creates the directories that systemd does not manage. */
 #define CREATE_V1                                                                                  \
     "create\tcpuset\t\t\ncreate\tdevices\t\t\ncreate\tmemory\t\t\ncreate\tcpu,cpuacct\t\t\n"       \
     "create\tpids\t\t\ncreate\tfreezer\t\t\n"
@@ -97,11 +97,11 @@ static const char spec[] =
 #define FREEZE "freeze\tfreezer\t\t\n"
 #define THAW "thaw\tfreezer\t\t\n"
 
-static void plans(void) {
+static void plans_match_to_the_letter(void) {
     int l;
 
     for (l = LEGACY; l <= HYBRID; l++) {
-        /* A cgroup2 mount beside v1 need not be systemd's. */
+        /* systemd may not use a cgroup2 mount beside v1, so the library creates the directory. */
         planned(l, 252, spec, KATACG_PLAN_APPLY,
                 l == HYBRID ? START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS
                     "\n" CREATE_V1 "create\tcgroup2\t\t\n" INHERIT FILES_V1
@@ -121,7 +121,7 @@ static void plans(void) {
     planned(UNIFIED, 241, spec, 0, SET DEVICES LIMITS_V2 QUOTA TASKS "\n" FILES_V2);
 }
 
-static void plans_as_json(void) {
+static void json_plans_have_the_same_steps(void) {
     const char *text = plan(UNIFIED, PATH, 252, spec, KATACG_PLAN_APPLY);
 
     has(text, "{\"op\":\"start\",\"properties\":[[\"Description\",\"'katacg " UNIT "'\"],"
@@ -142,8 +142,7 @@ static void plans_as_json(void) {
               "its file alone");
 }
 
-/* What depends on the version, one at a time. */
-static void versions(void) {
+static void plan_depends_on_the_systemd_version(void) {
     static const char idle[] = LINUX("\"cpu\":{\"idle\":1}");
     static const char group[] = LINUX("\"unified\":{\"memory.oom.group\":\"1\"}");
     static const char major[] = LINUX("\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{"
@@ -170,7 +169,7 @@ static void versions(void) {
     CHECK_ERROR(katacg_manager_plan(manager, NULL, 0, 0, NULL, 0, clear(&err)), -EOPNOTSUPP, &err,
                 KATACG_ERR_UNSUPPORTED, "since version 240");
     katacg_manager_free(manager);
-    /* Left alone when the caller says so. */
+    /* With this flag the library ignores device rules. */
     opts.flags = KATACG_MANAGER_SKIP_DEVICES;
     manager = make(UNIFIED, major, &opts, &err);
     CHECK(katacg_manager_plan(manager, NULL, 0, KATACG_PLAN_TEXT, NULL, 0, clear(&err)) == 0, "%s",
@@ -178,7 +177,7 @@ static void versions(void) {
     katacg_manager_free(manager);
 }
 
-static void quotas(void) {
+static void quotas_are_rounded_to_whole_percents(void) {
     static const struct {
         const char *cpu, *property, *file;
     } all[] = {
@@ -206,7 +205,7 @@ static void quotas(void) {
     }
 }
 
-static void masks(void) {
+static void cpu_lists_become_bit_masks(void) {
     static const struct {
         const char *list, *mask;
     } all[] = {
@@ -228,8 +227,7 @@ static void masks(void) {
     }
 }
 
-/* A slice wants its parent, and has neither delegation nor processes of its own. */
-static void slices(void) {
+static void slice_has_no_delegation_and_no_processes(void) {
     const char *text = plan(UNIFIED, "::my-pods.slice", 257, LINUX("\"pids\":{\"limit\":64}"),
                             KATACG_PLAN_APPLY | KATACG_PLAN_TEXT);
 
@@ -242,12 +240,12 @@ static void slices(void) {
 
 int main(void) {
     make_hosts();
-    plans();
-    plans_as_json();
-    versions();
-    quotas();
-    masks();
-    slices();
-    units();
+    plans_match_to_the_letter();
+    json_plans_have_the_same_steps();
+    plan_depends_on_the_systemd_version();
+    quotas_are_rounded_to_whole_percents();
+    cpu_lists_become_bit_masks();
+    slice_has_no_delegation_and_no_processes();
+    unit_follows_from_the_path();
     return free_hosts();
 }

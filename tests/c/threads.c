@@ -1,4 +1,4 @@
-/* Thirty-two threads on one host and one manager. */
+/* Uses one host and one manager from 32 threads. */
 #include "cgroups.h"
 
 #include <pthread.h>
@@ -8,7 +8,7 @@
 
 #define THREADS 32
 
-/* Two settings; at the end the cgroup has all of the one or all of the other. */
+/* At the end the cgroup must have all values of the one setting or all of the other. */
 static const char *const settings[2] = {
     "{\"cpu\":{\"shares\":512,\"quota\":50000,\"period\":100000},\"memory\":{\"limit\":67108864},"
     "\"pids\":{\"limit\":111}}",
@@ -17,7 +17,7 @@ static const char *const settings[2] = {
 };
 static const struct {
     const char *controller, *file, *values[2];
-} knobs[] = {
+} files[] = {
     {"cpu", "cpu.shares", {"512", "1536"}},
     {"cpu", "cpu.cfs_quota_us", {"50000", "70000"}},
     {"cpu", "cpu.cfs_period_us", {"100000", "200000"}},
@@ -29,13 +29,13 @@ struct job {
     pthread_t thread;
     const struct katacg_host *host;
     const struct katacg_manager *manager;
-    const char *subsystem; /* of which "tasks" can be read; NULL on paper */
+    const char *subsystem; /* whose "tasks" file the thread reads; NULL on paper */
     int which;
     unsigned long rounds;
     char failure[640];
 };
 
-/* The first failure of a thread is kept; CHECK is for one thread alone. */
+/* Keeps the first failure of a thread, because CHECK works in one thread only. */
 #define WORKS(call)                                                                                \
     do {                                                                                           \
         int result_ = (call);                                                                      \
@@ -99,25 +99,25 @@ static void run(const struct katacg_host *host, const struct katacg_manager *man
     }
 }
 
-/* What the files have is one setting, whole, and the manager says that it is that one. */
+/* Checks that the files have all values of one setting, and that the manager reports this one. */
 static void one_of_two(const struct katacg_manager *manager, const char *cgroup) {
-    int which = strcmp(knob("pids", cgroup, "pids.max"), knobs[4].values[0]) != 0;
+    int which = strcmp(file_value("pids", cgroup, "pids.max"), files[4].values[0]) != 0;
     char state[8192], wanted[64];
     struct katacg_error err;
     size_t i;
 
-    for (i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
-        const char *found = knob(knobs[i].controller, cgroup, knobs[i].file);
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        const char *found = file_value(files[i].controller, cgroup, files[i].file);
 
-        CHECK(strcmp(found, knobs[i].values[which]) == 0, "%s is %s, wanted %s", knobs[i].file,
-              found, knobs[i].values[which]);
+        CHECK(strcmp(found, files[i].values[which]) == 0, "%s is %s, wanted %s", files[i].file,
+              found, files[i].values[which]);
     }
     CHECK(katacg_manager_state(manager, state, sizeof(state), clear(&err)) > 0, "%s", err.message);
-    snprintf(wanted, sizeof(wanted), "\"limit\":%s", knobs[4].values[which]);
+    snprintf(wanted, sizeof(wanted), "\"limit\":%s", files[4].values[which]);
     CHECK(strstr(state, wanted), "%s not in %s", wanted, state);
 }
 
-static void on_paper(void) {
+static void threads_share_a_host_on_paper(void) {
     struct katacg_host *host = paper_host();
     struct katacg_manager *manager = paper_manager(host);
 
@@ -126,7 +126,7 @@ static void on_paper(void) {
     katacg_host_free(host);
 }
 
-static void for_real(void) {
+static void threads_share_a_real_cgroup(void) {
     const char *cgroup = test_cgroup("threads");
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *manager;
@@ -150,9 +150,9 @@ int main(void) {
     const char *why = no_v1();
 
     alarm(300);
-    on_paper();
+    threads_share_a_host_on_paper();
     if (!why)
-        for_real();
+        threads_share_a_real_cgroup();
     if (why && !check_failures) {
         printf("real cgroups: %s\n", why);
         return SKIPPED;

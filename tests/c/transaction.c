@@ -1,4 +1,4 @@
-/* A set is all or nothing: what was written before a failure is put back. And sets take turns. */
+/* Checks that a failed set restores the old values, and that concurrent sets take turns. */
 #include "cgroups.h"
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "check.h"
 
-/* The last of its writes, for a device that is not there, is refused. */
+/* The kernel refuses the last write, because the device does not exist. */
 static const char late[] = "{\"cpu\":{\"shares\":4096,\"quota\":70000,\"period\":200000},"
                            "\"memory\":{\"limit\":134217728},\"pids\":{\"limit\":99},"
                            "\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":4000,\"minor\":1,"
@@ -21,7 +21,7 @@ static const char first[] = "{\"cpu\":{\"shares\":512,\"quota\":30000,\"period\"
 
 static const struct {
     const char *controller, *file, *before, *after;
-} knobs[] = {
+} files[] = {
     {"cpu", "cpu.shares", "512", "4096"},
     {"cpu", "cpu.cfs_quota_us", "30000", "70000"},
     {"cpu", "cpu.cfs_period_us", "50000", "200000"},
@@ -50,7 +50,7 @@ static struct katacg_manager *made(const char *path, uint64_t flags, FILE *log) 
     return manager;
 }
 
-static void fails_late(uint64_t flags) {
+static void failed_set_restores_the_old_values(uint64_t flags) {
     const char *cgroup = test_cgroup("late");
     struct katacg_manager *manager = made(cgroup, flags, NULL);
     int kept = flags & KATACG_MANAGER_NO_ROLLBACK, result;
@@ -63,21 +63,21 @@ static void fails_late(uint64_t flags) {
           "%d code %d %s", result, (int)err.code, err.message);
     CHECK(!strstr(err.message, "could not be undone"), "%s", err.message);
     CHECK((strstr(err.message, "restored: ") == NULL) == (kept != 0), "%s", err.message);
-    for (i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++) {
-        const char *found = knob(knobs[i].controller, cgroup, knobs[i].file);
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        const char *found = file_value(files[i].controller, cgroup, files[i].file);
 
-        CHECK(strcmp(found, kept ? knobs[i].after : knobs[i].before) == 0, "%s is %s",
-              knobs[i].file, found);
-        CHECK(kept || strstr(err.message, knobs[i].file), "no %s in %s", knobs[i].file,
+        CHECK(strcmp(found, kept ? files[i].after : files[i].before) == 0, "%s is %s",
+              files[i].file, found);
+        CHECK(kept || strstr(err.message, files[i].file), "no %s in %s", files[i].file,
               err.message);
     }
-    /* The manager's own are those that were all set. */
+    /* The manager remembers the resources of the last set that succeeded. */
     CHECK(katacg_manager_state(manager, state, sizeof(state), clear(&err)) > 0 &&
               strstr(state, "\"limit\":7}") && !strstr(state, "4096"),
           "%s", state);
     CHECK(katacg_manager_set(manager, NULL, 0, clear(&err)) == 0, "%s", err.message);
-    CHECK(strcmp(knob("pids", cgroup, "pids.max"), "7") == 0, "%s",
-          knob("pids", cgroup, "pids.max"));
+    CHECK(strcmp(file_value("pids", cgroup, "pids.max"), "7") == 0, "%s",
+          file_value("pids", cgroup, "pids.max"));
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     katacg_manager_free(manager);
 }
@@ -89,7 +89,7 @@ static double seconds(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Another process that has its turn for so long, and then (or when it is killed) gives it back. */
+/* Starts a process that holds the lock for so long. The lock is free when the process ends. */
 static pid_t start_holder(const char *cgroup, unsigned int microseconds) {
     char path[1024], byte;
     int m, ready[2];
@@ -116,7 +116,7 @@ static pid_t start_holder(const char *cgroup, unsigned int microseconds) {
     return holder;
 }
 
-static void turns(void) {
+static void sets_wait_for_their_turn(void) {
     static const char other[] = "{\"pids\":{\"limit\":8}}";
     const char *cgroup = test_cgroup("turns");
     FILE *log = tmpfile();
@@ -129,18 +129,18 @@ static void turns(void) {
     CHECK(katacg_manager_set(manager, first, sizeof(first) - 1, clear(&err)) == 0, "%s",
           err.message);
     took = seconds() - took;
-    CHECK(took > 0.4 && took < 9, "0.5 s of somebody else's turn: %.2f s", took);
+    CHECK(took > 0.4 && took < 9, "the holder has the lock for 0.5 s, set took %.2f s", took);
     waitpid(holder, NULL, 0);
 
-    /* Who never gives it back keeps nobody from setting limits. */
+    /* A process that never releases the lock does not keep others from setting limits. */
     holder = start_holder(cgroup, 60000000);
     took = seconds();
     CHECK(katacg_manager_set(manager, other, sizeof(other) - 1, clear(&err)) == 0, "%s",
           err.message);
     took = seconds() - took;
-    CHECK(took > 1.5 && took < 9, "about 2 s: %.2f s", took);
-    CHECK(strcmp(knob("pids", cgroup, "pids.max"), "8") == 0, "%s",
-          knob("pids", cgroup, "pids.max"));
+    CHECK(took > 1.5 && took < 9, "set waits about 2 s, it took %.2f s", took);
+    CHECK(strcmp(file_value("pids", cgroup, "pids.max"), "8") == 0, "%s",
+          file_value("pids", cgroup, "pids.max"));
     rewind(log);
     got = fread(text, 1, sizeof(text) - 1, log);
     text[got] = '\0';
@@ -166,9 +166,8 @@ static void *sets(void *manager) {
     return NULL;
 }
 
-/* A child that is forked while another thread has its turn does not have it, too, for all its life.
- */
-static void forked_meanwhile(void) {
+/* A child that is forked while another thread holds the lock must not keep the lock open. */
+static void forked_child_does_not_keep_the_turn(void) {
     struct katacg_manager *manager = made(test_cgroup("forked"), 0, NULL);
     pid_t children[32];
     double took, quickest = 100;
@@ -184,7 +183,7 @@ static void forked_meanwhile(void) {
     stop = 1;
     pthread_join(thread, &failed);
     CHECK(failed == NULL, "a set was refused");
-    /* Whoever had it would have it now and next time. */
+    /* A child that held the lock would hold it in each of these tries. */
     for (i = 0; i < 3 && quickest > 1; i++) {
         took = seconds();
         CHECK(katacg_manager_set(manager, first, sizeof(first) - 1, clear(&err)) == 0, "%s",
@@ -192,7 +191,7 @@ static void forked_meanwhile(void) {
         took = seconds() - took;
         quickest = took < quickest ? took : quickest;
     }
-    CHECK(quickest < 1.5, "it waited for %.2f s", quickest);
+    CHECK(quickest < 1.5, "set waited for %.2f s", quickest);
     for (i = 0; i < sizeof(children) / sizeof(children[0]); i++)
         end_child(children[i]);
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
@@ -208,9 +207,9 @@ int main(void) {
         puts(why);
         return SKIPPED;
     }
-    fails_late(0);
-    fails_late(KATACG_MANAGER_NO_ROLLBACK);
-    turns();
-    forked_meanwhile();
+    failed_set_restores_the_old_values(0);
+    failed_set_restores_the_old_values(KATACG_MANAGER_NO_ROLLBACK);
+    sets_wait_for_their_turn();
+    forked_child_does_not_keep_the_turn();
     return finish();
 }

@@ -1,11 +1,11 @@
 /*
- * The golden data through the C ABI: every line of build/vectors.tsv, which tests/vectors.rs
- * writes: function TAB kind TAB expected TAB inputs, all but the first two in hex.
+ * Runs the golden data through the C ABI. tests/vectors.rs writes build/vectors.tsv; each line is
+ * function TAB kind TAB expected TAB inputs, and all fields but the first two are in hex.
  */
 #include "check.h"
 
 #define INPUTS 3
-/* 3835 lines in all, less those of functions that have no C face: 3 * 190 + 190 + 72. */
+/* 3835 lines in all, without the lines of functions that C does not export. */
 #define TOTAL (3835 - 3 * 190 - 190 - 72)
 
 struct text {
@@ -29,7 +29,7 @@ static uint32_t flags(const struct vector *v) {
     return (uint32_t)strtoul(in(v, 1), NULL, 10);
 }
 
-/* A function that gives 1 or 0, as one that gives the text "1" or "0". */
+/* Turns a result of 1 or 0 into the text "1" or "0". */
 static int digit(int answer, char *buf, size_t buf_len) {
     return snprintf(buf, buf_len, "%d", answer);
 }
@@ -62,7 +62,7 @@ OF_BYTES(v1_mountpoint_parse)
 OF_BYTES(cpu_validate)
 OF_BYTES(cpu_aggregate)
 
-/* What runs which lines; `second` gives the part of the expected text behind a newline. */
+/* The C function for each line. `second` returns the part of the expected text after a newline. */
 static struct {
     const char *function;
     call first, second;
@@ -86,7 +86,7 @@ static struct {
     {"sandboxCPUResources", c_cpu_aggregate, NULL, 10, 0},
 };
 
-/* The bytes, their length, and what is left of them in a buffer that is one byte short. */
+/* Checks the result in a large buffer, its length, and the result in a buffer one byte short. */
 static void expect_ok(const struct vector *v, call run, const char *want, size_t len) {
     struct katacg_error err;
     char *buf = malloc(len + 64);
@@ -104,7 +104,7 @@ static void expect_ok(const struct vector *v, call run, const char *want, size_t
     CHECK(result == (int)len && !err.code, "line %lu %s: length %d wanted %lu", v->line,
           v->function, result, (unsigned long)len);
 
-    /* One byte short: the NUL takes the place of the last byte. */
+    /* In a buffer that is one byte short, NUL replaces the last byte. */
     memset(buf, '#', len + 64);
     result = run(v, buf, len, clear(&err));
     CHECK(result == (int)len && buf[len] == '#', "line %lu %s: %d of a short buffer", v->line,
@@ -162,7 +162,7 @@ static void run(const struct vector *v, call first, call second) {
     }
 }
 
-/* In place; NUL after it, which no length counts. */
+/* Decodes in place and adds a NUL, which the length does not count. */
 static struct text unhex(char *hex) {
     struct text out = {hex, strlen(hex) / 2};
     unsigned int byte;

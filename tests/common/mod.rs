@@ -11,7 +11,7 @@ pub struct Vector {
 }
 
 impl Vector {
-    /// A field as bytes: `X`, or `X_b64` where it is not UTF-8.
+    /// Returns a field as bytes, from `X`, or from `X_b64` when the bytes are not UTF-8.
     pub fn bytes(&self, field: &str) -> Vec<u8> {
         field_bytes(&self.input, field).unwrap_or_else(|| panic!("{field} in {}", self.input))
     }
@@ -43,7 +43,7 @@ fn field_bytes(object: &Value, field: &str) -> Option<Vec<u8>> {
     object.get(format!("{field}_b64")).and_then(Value::as_str).map(base64)
 }
 
-/// Bytes as a JSON value that compares without loss.
+/// Returns bytes as a JSON value that can be compared exactly.
 pub fn bytes(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => json!(text),
@@ -64,7 +64,7 @@ fn base64(text: &str) -> Vec<u8> {
     out
 }
 
-/// All lines.
+/// Reads all lines of the golden data.
 pub fn vectors() -> Vec<Vector> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/kata.jsonl");
     let text = std::fs::read_to_string(path).unwrap();

@@ -1,7 +1,8 @@
 //! The house's rules: a file imports downwards, no files import each other in a circle, and files,
 //! functions and lines are short enough to be read.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
 
 mod house;
 mod lex;
@@ -32,7 +33,7 @@ const FLOORS: &[&[&str]] = &[
     &["host"],
     &["kata", "devices"],
     &["path"],
-    &["error", "sys", "bytes"],
+    &["error", "sys", "bytes", "log"],
 ];
 
 /// Imports that are not looked at: file and file. It only shrinks.

@@ -1,4 +1,4 @@
-//! Joining between fork and exec, and being born inside.
+//! Joining between fork and exec, and starting a child inside a cgroup.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -9,9 +9,9 @@ use katacg::NOBODY;
 
 use crate::fixture::*;
 
-/// The child writes to descriptors that were opened before, and to nothing else.
+/// The child only writes to descriptors that its parent has opened.
 #[test]
-fn attach_self_between_fork_and_exec() {
+fn attach_self_works_between_fork_and_exec() {
     let mut s = Sandbox::empty("{}");
     let fds = s.manager.attach_fds(false).unwrap();
     let mut attach = katacg_attach { count: 0, reserved: 0, fds: [-1; KATACG_ATTACH_MAX] };
@@ -21,7 +21,7 @@ fn attach_self_between_fork_and_exec() {
     }
     let mut command = Command::new("sleep");
     command.arg("600");
-    // SAFETY: the function is async-signal-safe; that is what is tested.
+    // SAFETY: the function is async-signal-safe, as its documentation promises.
     unsafe {
         command.pre_exec(move || match katacg_attach_self(&raw const attach) {
             0 => Ok(()),
@@ -32,15 +32,15 @@ fn attach_self_between_fork_and_exec() {
     for (subsystem, _) in s.manager.paths() {
         assert_eq!(Sandbox::cgroup_of(pid, subsystem), s.name, "{subsystem}");
     }
-    // None of the descriptors went through exec.
+    // exec has closed the descriptors.
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let links = open.flatten().filter_map(|e| std::fs::read_link(e.path()).ok());
     assert!(!links.into_iter().any(|l| l.to_string_lossy().contains("katacg-test")));
 }
 
-/// clone3 with CLONE_INTO_CGROUP on the directory that the manager gives.
+/// Uses the directory descriptor of the manager.
 #[test]
-fn born_inside() {
+fn clone_into_cgroup_starts_a_child_inside() {
     let host = katacg::host::HostInfo::read().unwrap();
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -55,7 +55,7 @@ fn born_inside() {
     args[1] = (&raw mut pidfd) as u64;
     args[4] = libc::SIGCHLD as u64;
     args[10] = u64::try_from(fd.as_raw_fd()).unwrap();
-    // SAFETY: a clone without CLONE_VM is a fork; the child does nothing but pause and be killed.
+    // SAFETY: a clone without CLONE_VM is a fork; the child only pauses.
     let pid = unsafe {
         let pid = libc::syscall(libc::SYS_clone3, args.as_mut_ptr(), size_of_val(&args));
         if pid == 0 {
@@ -67,10 +67,10 @@ fn born_inside() {
     };
     assert!(pid > 0, "{}", std::io::Error::last_os_error());
     let pid = i32::try_from(pid).unwrap();
-    // SAFETY: the kernel gave this descriptor to us.
+    // SAFETY: the kernel has returned this descriptor, and nothing else owns it.
     let _pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let cgroup = Sandbox::cgroup_of(pid, "");
-    // SAFETY: our own child.
+    // SAFETY: the process is this process's child.
     unsafe {
         libc::kill(pid, libc::SIGKILL);
         libc::waitpid(pid, std::ptr::null_mut(), 0);

@@ -16,7 +16,7 @@ fn quota(s: &Sandbox) -> (String, String) {
 }
 
 #[test]
-fn shares() {
+fn cpu_shares_are_set_and_checked_by_reading_back() {
     let s = Sandbox::empty(r#"{"cpu":{"shares":2000}}"#);
     if on_v2("cpu", "cpu") {
         assert_eq!(s.file("cpu.weight"), "170");
@@ -29,12 +29,12 @@ fn shares() {
         let error = s.set(r#"{"cpu":{"shares":1}}"#).unwrap_err();
         assert_eq!(error.code(), Code::Clamped, "{error}");
         assert!(error.to_string().contains("the minimum allowed cpu-shares is 2"), "{error}");
-        assert_eq!(s.file("cpu.shares"), "2000", "a clamped value is put back");
+        assert_eq!(s.file("cpu.shares"), "2000", "the old value is restored");
     }
 }
 
 #[test]
-fn quota_and_period_grow_and_shrink() {
+fn cpu_quota_and_period_grow_and_shrink() {
     let s = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
     assert_eq!(quota(&s), ("50000".into(), "100000".into()));
     for (wanted_quota, period) in
@@ -47,9 +47,9 @@ fn quota_and_period_grow_and_shrink() {
     assert_eq!(quota(&s), ("-1".into(), "100000".into()));
 }
 
-/// runc#3084: the child's old quota over the new, smaller period exceeds the parent's share.
+/// runc#3084: the old quota over the new, shorter period exceeds the parent's bandwidth.
 #[test]
-fn a_period_that_only_fits_with_the_new_quota() {
+fn shorter_period_is_written_after_the_smaller_quota() {
     need!(!unified(), "cgroup v2 writes quota and period together");
     let parent = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
     let child =
@@ -63,13 +63,13 @@ fn a_period_that_only_fits_with_the_new_quota() {
 }
 
 #[test]
-fn burst() {
+fn cpu_burst_can_grow_together_with_the_quota() {
     let s = Sandbox::empty(r#"{"cpu":{"quota":50000,"period":100000}}"#);
     let file = if on_v2("cpu", "cpu") { "cpu.max.burst" } else { "cpu.cfs_burst_us" };
     need!(s.has_file(file), "this kernel has no {file}");
     s.set(r#"{"cpu":{"burst":20000}}"#).unwrap();
     assert_eq!(s.file(file), "20000");
-    // Above the old quota: only possible after the new one.
+    // The burst exceeds the old quota, so the quota must be written first.
     s.set(r#"{"cpu":{"burst":90000,"quota":100000}}"#).unwrap();
     assert_eq!(s.file(file), "90000");
     s.set(r#"{"cpu":{"burst":0}}"#).unwrap();
@@ -77,13 +77,13 @@ fn burst() {
 }
 
 #[test]
-fn idle() {
+fn idle_is_set_and_makes_shares_a_warning() {
     let s = Sandbox::empty("{}");
     need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
     let warnings = s.set(r#"{"cpu":{"idle":1,"shares":512}}"#).unwrap();
     assert_eq!(s.file("cpu.idle"), "1");
     assert!(warnings.iter().any(|w| w.contains("no effect")), "{warnings:?}");
-    // The kernel takes no weight while the cgroup is idle.
+    // The kernel accepts no weight while the cgroup is idle.
     s.set(r#"{"cpu":{"idle":0,"shares":512}}"#).unwrap();
     assert_eq!(s.file("cpu.idle"), "0");
     let error = s.set(r#"{"cpu":{"idle":2}}"#).unwrap_err();
@@ -98,7 +98,7 @@ fn weight_file() -> &'static str {
 }
 
 #[test]
-fn the_shares_of_before_come_back_after_idle() {
+fn old_shares_return_after_idle() {
     let s = Sandbox::empty("{}");
     need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
     s.set(r#"{"cpu":{"shares":2000}}"#).unwrap();
@@ -109,19 +109,19 @@ fn the_shares_of_before_come_back_after_idle() {
 }
 
 #[test]
-fn an_idle_that_is_undone_gives_the_shares_back() {
+fn failed_set_of_idle_restores_the_old_shares() {
     let s = Sandbox::empty("{}");
     need!(s.has_file("cpu.idle"), "this kernel has no cpu.idle");
     s.set(r#"{"cpu":{"shares":2000}}"#).unwrap();
     let before = s.file(weight_file());
-    // A quota below a millisecond is refused.
+    // The kernel refuses a quota below one millisecond.
     let error = s.set(r#"{"cpu":{"idle":1,"quota":1}}"#).unwrap_err();
     assert_eq!((s.file("cpu.idle").as_str(), s.file(weight_file())), ("0", before), "{error}");
 }
 
-/// Whoever set the half that is left out.
+/// The omitted half stays, also when another manager has set it.
 #[test]
-fn half_of_the_bandwidth_keeps_the_other() {
+fn set_of_quota_or_period_keeps_the_other() {
     let s = Sandbox::empty("{}");
     let now = || match on_v2("cpu", "cpu") {
         true => s.file("cpu.max"),
@@ -143,7 +143,7 @@ fn half_of_the_bandwidth_keeps_the_other() {
 }
 
 #[test]
-fn realtime() {
+fn realtime_is_set_on_v1_and_warns_on_v2() {
     if unified() {
         let s = Sandbox::empty("{}");
         let warnings = s.set(r#"{"cpu":{"realtimePeriod":500000}}"#).unwrap();
@@ -154,7 +154,7 @@ fn realtime() {
     need!(s.has_file("cpu.rt_period_us"), "this kernel has no realtime group scheduling");
     s.set(r#"{"cpu":{"realtimePeriod":500000,"realtimeRuntime":0}}"#).unwrap();
     assert_eq!(s.file("cpu.rt_period_us"), "500000");
-    // More than the period: refused, and the period is put back.
+    // The kernel refuses a runtime above the period, and the old period is restored.
     let error = s.set(r#"{"cpu":{"realtimePeriod":400000,"realtimeRuntime":450000}}"#).unwrap_err();
     assert!(error.to_string().contains("cpu.rt_runtime_us"), "{error}");
     assert_eq!(s.file("cpu.rt_period_us"), "500000");

@@ -1,9 +1,9 @@
-//! CPUs and memory nodes, and that a process can enter whatever was asked for.
+//! CPUs and memory nodes, and processes that enter cgroups with a cpuset.
 
 use crate::fixture::*;
 
 #[test]
-fn cpus_and_mems() {
+fn cpus_and_memory_nodes_are_set() {
     need!(has("cpuset", "cpuset"), "no cpuset controller");
     let s = Sandbox::new(r#"{"cpu":{"cpus":"0","mems":"0"}}"#);
     assert_eq!((s.file("cpuset.cpus"), s.file("cpuset.mems")), ("0".into(), "0".into()));
@@ -14,7 +14,7 @@ fn cpus_and_mems() {
 }
 
 #[test]
-fn a_deep_path_is_filled_from_above() {
+fn process_can_enter_a_cpuset_on_a_deep_path() {
     need!(has("cpuset", "cpuset"), "no cpuset controller");
     let mut s = Sandbox::planned("/a/b/c", r#"{"cpu":{"cpus":"1"}}"#);
     let pid = s.child();
@@ -25,7 +25,7 @@ fn a_deep_path_is_filled_from_above() {
 }
 
 #[test]
-fn an_ancestor_that_somebody_left_empty() {
+fn apply_fills_an_empty_cpuset_of_an_ancestor() {
     need!(!on_v2("cpuset", "cpuset") && has("cpuset", "cpuset"), "v1 cpusets alone start empty");
     let mut s = Sandbox::planned("/made-by-hand/leaf", r#"{"cpu":{"cpus":"0","mems":"0"}}"#);
     let by_hand = s.dir("cpuset").parent().unwrap().to_owned();
@@ -37,7 +37,7 @@ fn an_ancestor_that_somebody_left_empty() {
 }
 
 #[test]
-fn cpus_that_do_not_exist() {
+fn missing_cpus_are_refused_and_the_old_ones_restored() {
     need!(has("cpuset", "cpuset"), "no cpuset controller");
     let s = Sandbox::empty(r#"{"cpu":{"cpus":"0","mems":"0"}}"#);
     let error = s.set(r#"{"cpu":{"cpus":"8191"}}"#).unwrap_err();
@@ -46,8 +46,8 @@ fn cpus_that_do_not_exist() {
         "{error}"
     );
     assert_eq!(s.file("cpuset.cpus"), "0");
-    // On v1 a process could not enter without them: apply writes them, and puts back what it found.
-    // A hybrid host counts as v1.
+    // On v1 no process can enter without a cpuset, so apply writes it even without a set, and
+    // restores the old values. A hybrid host counts as v1.
     let other = r#"{"cpu":{"cpus":"0-1","mems":"8191"}}"#;
     let result = manager(&s.name, other).apply(katacg::NOBODY, false);
     assert_eq!(result.is_err(), !unified(), "{result:?}");

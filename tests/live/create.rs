@@ -1,14 +1,14 @@
-//! Creating: everywhere, anywhere, and leaving nothing when it fails.
+//! Creating cgroups: in every hierarchy, at any path, and without leftovers after a failure.
 
 use std::fs;
 
-use katacg::{Flags, Manager, NOBODY};
 use katacg::Code;
+use katacg::{Flags, Manager, NOBODY};
 
 use crate::fixture::*;
 
 #[test]
-fn a_process_is_in_every_hierarchy() {
+fn apply_moves_the_process_in_every_hierarchy() {
     let mut s = Sandbox::planned("/leaf", "{}");
     let pid = s.child();
     s.manager.apply(pid, false).unwrap();
@@ -27,7 +27,7 @@ fn a_process_is_in_every_hierarchy() {
 }
 
 #[test]
-fn nobody_is_moved_with_minus_one() {
+fn apply_with_pid_minus_one_moves_no_process() {
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
     assert!(s.manager.exists().unwrap());
@@ -38,7 +38,7 @@ fn nobody_is_moved_with_minus_one() {
 }
 
 #[test]
-fn a_dead_process_makes_nothing() {
+fn apply_of_a_dead_process_creates_no_cgroup() {
     let mut s = Sandbox::planned("", "{}");
     let pid = s.child();
     s.end_children();
@@ -48,12 +48,12 @@ fn a_dead_process_makes_nothing() {
 }
 
 #[test]
-fn a_failed_apply_leaves_nothing_behind() {
+fn failed_apply_removes_new_directories_and_returns_the_process() {
     let json = r#"{"cpu":{"shares":512},"unified":{}}"#;
     let mut s = Sandbox::planned("/deep/leaf", json);
     let pid = s.child();
     let before = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    // No quota is as small as that; it comes after other writes.
+    // The kernel refuses such a small quota, after other writes have succeeded.
     let failing = manager(&format!("{}/deep/leaf", s.name), r#"{"cpu":{"shares":512,"quota":1}}"#);
     let error = failing.apply(pid, true).unwrap_err();
     assert!(error.to_string().contains("cpu."), "{error}");
@@ -62,7 +62,7 @@ fn a_failed_apply_leaves_nothing_behind() {
         let top = String::from_utf8(path).unwrap().replace("/deep/leaf", "");
         assert!(!std::path::Path::new(&top).exists(), "{top} was left");
     }
-    // What was there before stays.
+    // A directory that existed before stays.
     let kept = manager(&format!("{}/deep", s.name), "{}");
     kept.apply(NOBODY, false).unwrap();
     failing.apply(pid, true).unwrap_err();
@@ -70,7 +70,7 @@ fn a_failed_apply_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_relative_path_is_near_the_caller() {
+fn relative_path_starts_at_the_cgroup_of_the_caller() {
     let name = name();
     let relative = manager(name.trim_start_matches('/'), "{}");
     let host = katacg::host::HostInfo::read().unwrap();
@@ -90,7 +90,7 @@ fn a_relative_path_is_near_the_caller() {
 }
 
 #[test]
-fn dots_cannot_lead_out() {
+fn dot_dot_never_leaves_the_hierarchy() {
     let s = Sandbox::planned("", "{}");
     let climbing = manager(&format!("../../../..{}", s.name), "{}");
     for (_, path) in climbing.paths() {
@@ -103,7 +103,7 @@ fn dots_cannot_lead_out() {
 }
 
 #[test]
-fn an_existing_cgroup_or_none() {
+fn existing_flag_needs_an_existing_cgroup() {
     let s = Sandbox::planned("", "{}");
     let load = || {
         let mut config = config(&s.name, "{}");
@@ -116,7 +116,7 @@ fn an_existing_cgroup_or_none() {
 }
 
 #[test]
-fn v1_subsystems_by_name() {
+fn subsystems_option_selects_v1_hierarchies() {
     need!(!unified(), "cgroup v2 has one hierarchy");
     let name = name();
     let with = |list: &[&str]| {
@@ -133,7 +133,7 @@ fn v1_subsystems_by_name() {
 }
 
 #[test]
-fn controllers_are_turned_on_all_the_way_down() {
+fn apply_enables_controllers_in_every_ancestor() {
     need!(unified(), "cgroup v1 has no subtree_control");
     let s = Sandbox::planned("/a/b", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -146,9 +146,9 @@ fn controllers_are_turned_on_all_the_way_down() {
 }
 
 #[test]
-fn a_controller_that_an_ancestor_cannot_turn_on_is_named() {
+fn error_names_a_controller_that_an_ancestor_cannot_enable() {
     need!(unified(), "cgroup v1 has no subtree_control");
-    // A process in the middle: the kernel turns no domain controller on below it.
+    // The kernel enables no domain controller in a cgroup that has a process.
     let mut s = Sandbox::planned("", "{}");
     let pid = s.child();
     s.manager.apply(pid, false).unwrap();
@@ -160,7 +160,7 @@ fn a_controller_that_an_ancestor_cannot_turn_on_is_named() {
     let read = |file| fs::read_to_string(s.dir("").join(file)).unwrap();
     assert_eq!(read("cgroup.subtree_control").trim(), "");
     assert_eq!(read("cgroup.type").trim(), "domain");
-    // With a limit of one that threads can share as well: that is turned on, and off again.
+    // The threaded controller pids can be enabled; the failed apply disables it again.
     let both = r#"{"memory":{"limit":67108864},"pids":{"limit":9}}"#;
     let below = manager(&format!("{}/below", s.name), both);
     let error = below.apply(NOBODY, true).unwrap_err();
@@ -171,9 +171,9 @@ fn a_controller_that_an_ancestor_cannot_turn_on_is_named() {
     assert_eq!(read("cgroup.type").trim(), "domain");
 }
 
-/// Whoever has processes there could turn no domain controller on any more.
+/// In a "domain threaded" parent, no domain controller could be enabled any more.
 #[test]
-fn a_level_with_processes_stays_a_domain() {
+fn parent_with_processes_stays_a_domain() {
     need!(unified(), "cgroup v1 has no subtree_control");
     let mut s = Sandbox::planned("", "{}");
     let pid = s.child();
@@ -187,14 +187,14 @@ fn a_level_with_processes_stays_a_domain() {
 }
 
 #[test]
-fn a_threaded_parent() {
+fn cgroup_below_a_threaded_parent_becomes_threaded() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
     let threaded = s.dir("").join("threaded");
     fs::create_dir(&threaded).unwrap();
     fs::write(threaded.join("cgroup.type"), "threaded").unwrap();
-    // Below a threaded cgroup everything is "domain invalid" first.
+    // A new cgroup below a threaded one is "domain invalid" at first.
     let leaf = manager(&format!("{}/threaded/leaf", s.name), "{}");
     leaf.apply(NOBODY, false).unwrap();
     assert_eq!(fs::read_to_string(dir(&leaf, "").join("cgroup.type")).unwrap().trim(), "threaded");
@@ -206,7 +206,7 @@ fn a_threaded_parent() {
 }
 
 #[test]
-fn a_delegated_cgroup_belongs_to_its_owner() {
+fn delegated_cgroup_belongs_to_its_owner() {
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::process::CommandExt;
     need!(unified(), "v1 delegates nothing safely");
@@ -216,15 +216,15 @@ fn a_delegated_cgroup_belongs_to_its_owner() {
     delegated.apply(NOBODY, false).unwrap();
     let owner = |file: &str| fs::metadata(dir(&delegated, "").join(file)).unwrap().uid();
     assert_eq!([owner(""), owner("cgroup.procs"), owner("cgroup.subtree_control")], [1000; 3]);
-    assert_eq!(owner("pids.max"), 0, "limits stay the parent's to set");
-    // Which they are told: nothing is tried in the ancestors first.
+    assert_eq!(owner("pids.max"), 0, "the owner must not set limits");
+    // The owner's error names the owner's cgroup, because nothing is tried in the ancestors first.
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "fixture::helper", "--nocapture", "--test-threads=1"]);
     command.env("KATACG_TEST_HELPER", "not-its-cpus").env("KATACG_TEST_PATH", &name);
     let output = command.uid(1000).gid(1000).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains(&format!("{name}/cpuset.cpus")), "{text}");
-    // One that fails changes no owner.
+    // A failed apply changes no owner.
     let mut s = Sandbox::planned("/leaf", "{}");
     s.manager.apply(NOBODY, false).unwrap();
     let owned = katacg::Config { owner: Some((1000, 1000)), ..config(&s.name, "{}") };
@@ -236,8 +236,8 @@ fn a_delegated_cgroup_belongs_to_its_owner() {
 }
 
 #[test]
-fn something_mounted_over_a_cgroup_is_not_entered() {
-    // In a mount namespace of its own: a bind mount in the cgroup's place.
+fn mount_over_a_cgroup_is_not_entered() {
+    // A bind mount covers the cgroup, in a mount namespace of this test.
     let s = Sandbox::planned("/over/leaf", "{}");
     let over = manager(&format!("{}/over", s.name), "{}");
     over.apply(NOBODY, false).unwrap();
@@ -256,7 +256,7 @@ fn something_mounted_over_a_cgroup_is_not_entered() {
             mount_bind(&outside, &place).unwrap();
             let leaf = manager(&format!("{name}/over/leaf"), "{}");
             let applied = leaf.apply(NOBODY, false).unwrap_err();
-            assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something was left outside");
+            assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "apply left a file outside");
             fs::create_dir(outside.join("leaf")).unwrap();
             [applied, leaf.destroy().unwrap_err()]
         }
@@ -264,13 +264,13 @@ fn something_mounted_over_a_cgroup_is_not_entered() {
     for error in thread.join().unwrap() {
         assert_eq!(error.sys_errno(), Some(rustix::io::Errno::XDEV), "{error}");
     }
-    // Nobody's cgroup, and not ours to remove.
+    // destroy must not remove this directory, which is no cgroup.
     fs::remove_dir(outside.join("leaf")).unwrap();
     fs::remove_dir(&outside).unwrap();
 }
 
 #[test]
-fn without_root() {
+fn rootless_caller_goes_without_a_cgroup_or_gets_an_error() {
     use std::os::unix::process::CommandExt;
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "fixture::helper", "--nocapture", "--test-threads=1"])
@@ -283,10 +283,9 @@ fn without_root() {
     assert!(text.contains("as it should be"), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What a failed call made may have come to be used by somebody else meanwhile; here it was there
-/// before, and empty.
+/// Another program may use a directory at any time. Here the sibling existed before, and is empty.
 #[test]
-fn a_failed_apply_takes_no_sibling_away() {
+fn failed_apply_keeps_a_sibling_cgroup() {
     let s = Sandbox::planned("", "{}");
     let sibling = manager(&format!("{}/sibling", s.name), "{}");
     sibling.apply(NOBODY, false).unwrap();
@@ -296,7 +295,7 @@ fn a_failed_apply_takes_no_sibling_away() {
 }
 
 #[test]
-fn a_file_of_the_name_is_no_cgroup() {
+fn file_at_the_path_is_not_a_directory() {
     let file = if unified() { "cgroup.procs" } else { "tasks" };
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -305,14 +304,14 @@ fn a_file_of_the_name_is_no_cgroup() {
 }
 
 #[test]
-fn two_levels_below_a_threaded_cgroup() {
+fn cgroup_two_levels_below_a_threaded_one_becomes_threaded() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
     let threaded = s.dir("").join("threaded");
     fs::create_dir(&threaded).unwrap();
     fs::write(threaded.join("cgroup.type"), "threaded").unwrap();
-    // One of them was made by somebody else, and left "domain invalid".
+    // Another program made this directory, and left it "domain invalid".
     fs::create_dir(threaded.join("c")).unwrap();
     for below in ["a/b", "c/d"] {
         let leaf = manager(&format!("{}/threaded/{below}", s.name), "{}");
@@ -322,9 +321,9 @@ fn two_levels_below_a_threaded_cgroup() {
     }
 }
 
-/// Its vCPU threads in a threaded child make a sandbox "domain threaded", with its limits.
+/// vCPU threads in a threaded child make the sandbox's cgroup "domain threaded".
 #[test]
-fn a_second_process_beside_vcpu_threads() {
+fn second_process_can_join_beside_threaded_vcpus() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let mut s = Sandbox::empty(r#"{"memory":{"limit":268435456}}"#);
     let pid = s.helper("threads");

@@ -1,16 +1,16 @@
-//! Removing, and killing.
+//! Removing cgroups and killing their processes.
 
 use std::fs;
 use std::time::Instant;
 
-use katacg::{Add, NOBODY};
 use katacg::Code;
+use katacg::{Add, NOBODY};
 use rustix::process::Signal;
 
 use crate::fixture::*;
 
 #[test]
-fn twice_and_never_made() {
+fn destroy_of_a_missing_cgroup_succeeds() {
     let s = Sandbox::planned("", "{}");
     s.manager.destroy().unwrap();
     s.manager.apply(NOBODY, false).unwrap();
@@ -19,9 +19,9 @@ fn twice_and_never_made() {
     assert!(!s.manager.exists().unwrap());
 }
 
-/// Removed in part by somebody else: what is left of it exists, and is ours to remove.
+/// Another program may remove the directories of some hierarchies.
 #[test]
-fn what_is_left_exists() {
+fn partly_removed_cgroup_still_exists() {
     let s = Sandbox::empty("{}");
     let mut dirs: Vec<_> = s.manager.paths().map(|(key, _)| s.dir(key)).collect();
     dirs.sort();
@@ -34,7 +34,7 @@ fn what_is_left_exists() {
 }
 
 #[test]
-fn with_children() {
+fn destroy_removes_child_cgroups() {
     let s = Sandbox::empty("{}");
     manager(&format!("{}/a/b/c", s.name), "{}").apply(NOBODY, false).unwrap();
     manager(&format!("{}/a/d", s.name), "{}").apply(NOBODY, false).unwrap();
@@ -43,22 +43,22 @@ fn with_children() {
 }
 
 #[test]
-fn a_process_inside_is_named_within_the_deadline() {
+fn destroy_names_the_process_inside_and_does_not_hang() {
     let s = Sandbox::new("{}");
     let pid = s.manager.pids().unwrap()[0];
     let start = Instant::now();
     let error = s.manager.destroy().unwrap_err();
     assert_eq!(error.code(), Code::Busy, "{error}");
     assert!(error.to_string().contains(&pid.to_string()), "{error}");
-    // One second for the whole call, however many hierarchies there are; the rest is a slow machine's.
+    // The whole call waits one second, for all hierarchies together. A slow machine takes longer.
     assert!(start.elapsed().as_secs() < 7, "{:?}", start.elapsed());
 }
 
 #[test]
-fn a_straggler_is_waited_for() {
+fn destroy_waits_for_a_dying_process() {
     let mut s = Sandbox::new("{}");
     s.manager.kill(Signal::KILL).unwrap();
-    // Reaped a little later, while the removal waits.
+    // The test reaps the process later, while destroy waits.
     let manager = manager(&s.name, "{}");
     let waiting = std::thread::spawn(move || manager.destroy());
     std::thread::sleep(std::time::Duration::from_millis(50));
@@ -68,12 +68,12 @@ fn a_straggler_is_waited_for() {
 }
 
 #[test]
-fn killing_reaches_children_and_frozen_ones() {
+fn kill_reaches_child_cgroups_and_frozen_processes() {
     let mut s = Sandbox::new("{}");
     let pid = s.child();
     s.manager.add(&[pid], Add { subcgroup: b"sub/deep", create: true, ..Add::default() }).unwrap();
     assert_eq!(s.manager.all_pids().unwrap().len(), 2);
-    // A paused container in a pod that is killed: thawing the pod does not thaw it.
+    // A paused container in a killed pod: thawing the pod does not thaw the container.
     manager(&format!("{}/sub", s.name), "{}").freeze(std::time::Duration::from_secs(10)).unwrap();
     s.manager.freeze(std::time::Duration::from_secs(10)).unwrap();
     s.manager.kill(Signal::KILL).unwrap();
@@ -84,7 +84,7 @@ fn killing_reaches_children_and_frozen_ones() {
 }
 
 #[test]
-fn a_gentler_signal_reaches_them_too() {
+fn kill_sends_sigterm() {
     let mut s = Sandbox::new("{}");
     s.manager.kill(Signal::TERM).unwrap();
     eventually("ended", || {
@@ -93,9 +93,9 @@ fn a_gentler_signal_reaches_them_too() {
     });
 }
 
-/// One that may not be signalled keeps nobody else alive; it is named.
+/// The caller may not signal one of the two processes.
 #[test]
-fn one_of_them_is_somebody_elses() {
+fn kill_names_a_process_of_another_user_and_signals_the_others() {
     use std::os::unix::process::CommandExt;
     let mut s = Sandbox::new("{}");
     let first = s.manager.pids().unwrap()[0];
@@ -113,8 +113,8 @@ fn one_of_them_is_somebody_elses() {
 }
 
 #[test]
-fn a_read_only_mount_with_nothing_there() {
-    // In a mount namespace of its own (runc#4518).
+fn destroy_of_a_missing_cgroup_on_a_read_only_mount_succeeds() {
+    // The mounts are read-only in a mount namespace of this test (runc#4518).
     let name = name();
     let thread = std::thread::spawn(move || {
         use rustix::mount::{
@@ -138,7 +138,7 @@ fn a_read_only_mount_with_nothing_there() {
 }
 
 #[test]
-fn what_vanished_is_said_to_be_deleted() {
+fn calls_on_a_removed_cgroup_report_deleted() {
     let mut s = Sandbox::empty("{}");
     let child = s.child();
     s.manager.destroy().unwrap();
@@ -156,9 +156,9 @@ fn what_vanished_is_said_to_be_deleted() {
     assert!(fs::metadata(s.dir("pids")).is_err());
 }
 
-/// A child that is in use is no reason to leave its siblings.
+/// One child cgroup is in use, its siblings are empty.
 #[test]
-fn what_is_empty_goes() {
+fn busy_destroy_removes_empty_child_cgroups() {
     let mut s = Sandbox::empty("{}");
     let pid = s.child();
     let child = |name: &str| manager(&format!("{}/{name}", s.name), "{}");

@@ -1,4 +1,4 @@
-//! A sandbox of a test's own: a cgroup, a child in it, and everything removed at the end.
+//! A sandbox for one test: a cgroup and child processes, which are removed at the end.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use katacg::host::{HostInfo, Version};
-use katacg::{Config, Flags, Host, Manager, NOBODY};
+use katacg::host::{Hierarchy, HostInfo, Version};
 use katacg::resources::parse;
 use katacg::{Code, Result};
+use katacg::{Config, Flags, Host, Manager, NOBODY};
 
-/// Leaves the test, saying why; the runner counts it.
+/// Ends the test with a printed reason; the runner counts the skipped tests.
 macro_rules! skip {
     ($($reason:tt)*) => {{
         let name = std::thread::current().name().unwrap_or("?").to_owned();
@@ -23,7 +23,7 @@ macro_rules! skip {
     }};
 }
 
-/// Leaves the test unless the condition holds.
+/// Skips the test unless the condition holds.
 macro_rules! need {
     ($condition:expr, $($reason:tt)*) => {
         if !$condition {
@@ -40,7 +40,7 @@ pub fn unified() -> bool {
     HostInfo::read().unwrap().is_unified()
 }
 
-/// Whether a resource goes to v2 files here.
+/// Whether the library writes a resource to v2 files on this host.
 pub fn on_v2(v1: &str, v2: &str) -> bool {
     let shared = shared();
     let host = shared.info();
@@ -54,7 +54,7 @@ pub fn has(v1: &str, v2: &str) -> bool {
     host.find(v1).is_some() || host.cgroup2_with(v2).is_some()
 }
 
-/// A name that no other test has, `/katacg-test-…`.
+/// Returns a name that no other test has, `/katacg-test-…`.
 pub fn name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -75,7 +75,7 @@ pub fn manager(path: &str, json: &str) -> Manager {
     Manager::new(shared(), config(path, json)).unwrap()
 }
 
-/// See the module.
+/// A manager, the name of its top cgroup, and the test's children.
 pub struct Sandbox {
     pub manager: Manager,
     pub name: String,
@@ -83,7 +83,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Created, with nobody inside.
+    /// Creates the cgroup, without a process.
     pub fn empty(json: &str) -> Sandbox {
         let name = name();
         let sandbox = Sandbox { manager: manager(&name, json), name, children: Vec::new() };
@@ -91,14 +91,14 @@ impl Sandbox {
         sandbox
     }
 
-    /// Not created yet.
+    /// Makes a manager whose cgroup does not exist yet.
     pub fn planned(path_below: &str, json: &str) -> Sandbox {
         let name = name();
         let manager = manager(&format!("{name}{path_below}"), json);
         Sandbox { manager, name, children: Vec::new() }
     }
 
-    /// Created, with a sleeping child inside.
+    /// Creates the cgroup, with a sleeping child inside.
     pub fn new(json: &str) -> Sandbox {
         let mut sandbox = Sandbox::empty(json);
         let pid = sandbox.child();
@@ -106,7 +106,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// A sleeping child, outside.
+    /// Starts a sleeping child outside the cgroup.
     pub fn child(&mut self) -> i32 {
         self.spawn(Command::new("sleep").arg("600"))
     }
@@ -118,7 +118,7 @@ impl Sandbox {
         pid
     }
 
-    /// Whether a child has ended, which it must have done well.
+    /// Whether a child has ended. A child that ended with a failure fails the test.
     pub fn ended(&mut self, pid: i32) -> bool {
         let child = self.children.iter_mut().find(|c| i32::try_from(c.id()) == Ok(pid)).unwrap();
         match child.try_wait().unwrap() {
@@ -130,7 +130,7 @@ impl Sandbox {
         }
     }
 
-    /// A child that does what a helper below does, outside.
+    /// Starts a child outside the cgroup that runs one of the helpers below.
     pub fn helper(&mut self, what: &str) -> i32 {
         let exe = std::env::current_exe().unwrap();
         let mut command = Command::new(exe);
@@ -142,12 +142,12 @@ impl Sandbox {
         self.manager.set(&parse::resources(json.as_bytes()).unwrap())
     }
 
-    /// The directory of a subsystem's cgroup.
+    /// Returns the cgroup's directory of a subsystem.
     pub fn dir(&self, subsystem: &str) -> PathBuf {
         dir(&self.manager, subsystem)
     }
 
-    /// A file's contents, by its name alone: the controller is its first part.
+    /// Returns a file's contents. The first part of the file's name is the controller.
     pub fn file(&self, file: &str) -> String {
         let path = self.path(file);
         fs::read_to_string(&path)
@@ -178,7 +178,7 @@ impl Sandbox {
         self.children.clear();
     }
 
-    /// In which cgroup a task is, in a hierarchy (`""`: cgroup2).
+    /// Returns the cgroup of a task in one hierarchy (`""` for cgroup2).
     pub fn cgroup_of(pid: i32, controller: &str) -> String {
         let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
         let line = |line: &str| {
@@ -190,7 +190,8 @@ impl Sandbox {
     }
 }
 
-/// Thaws it and all below it: who is frozen does not die on v1, and would be waited for for ever.
+/// Thaws a cgroup and its descendants. A frozen process does not die on v1, and waiting for it
+/// would hang.
 fn thaw(at: &Path) {
     let _ = fs::write(at.join("freezer.state"), "THAWED");
     let _ = fs::write(at.join("cgroup.freeze"), "0");
@@ -229,20 +230,21 @@ impl Fresh {
         let host = HostInfo::read().unwrap();
         // Without their prefix the files of cpuset have other names.
         let hierarchies = host.hierarchies.iter().filter(|h| !h.noprefix);
-        hierarchies
-            .filter_map(|h| Fresh::create(h.version, &h.controllers, &h.mountpoint))
-            .collect()
+        hierarchies.filter_map(|h| Fresh::create(&host, h)).collect()
     }
 
-    fn create(version: Version, controllers: &[String], mountpoint: &[u8]) -> Option<Fresh> {
-        let top = Path::new(std::ffi::OsStr::from_bytes(mountpoint));
+    fn create(host: &HostInfo, hierarchy: &Hierarchy) -> Option<Fresh> {
+        let (version, controllers) = (hierarchy.version, &hierarchy.controllers);
+        let top = Path::new(std::ffi::OsStr::from_bytes(&hierarchy.mountpoint));
         let parent = top.join(name().trim_start_matches('/'));
         fs::create_dir(&parent).ok()?;
-        let (controllers, files) = (controllers.to_vec(), Vec::new());
+        let (controllers, files) = (controllers.clone(), Vec::new());
         let mut fresh = Fresh { version, controllers, files, parent };
         if version == Version::V2 {
             for controller in &fresh.controllers {
-                for at in [top, &fresh.parent] {
+                // The root of a hybrid host's cgroup2 belongs to whoever runs that host.
+                let shared = host.is_unified().then_some(top);
+                for at in shared.into_iter().chain([&*fresh.parent]) {
                     let _ = fs::write(at.join("cgroup.subtree_control"), format!("+{controller}"));
                 }
             }
@@ -277,7 +279,7 @@ pub fn dir(manager: &Manager, subsystem: &str) -> PathBuf {
     PathBuf::from(String::from_utf8(manager.path(subsystem).unwrap()).unwrap())
 }
 
-/// Waits, within reason, until something is so.
+/// Waits until a condition holds, at most 20 seconds.
 pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !so() {
@@ -286,13 +288,13 @@ pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// Ended, reaped or not.
+/// Whether a process has ended, reaped or not.
 pub fn is_dead(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with(['Z', 'X']))
 }
 
-/// The threads of a process.
+/// Returns the ids of a process's threads in ascending order.
 pub fn tids(pid: i32) -> Vec<i32> {
     let entries = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let mut out: Vec<i32> =
@@ -301,7 +303,7 @@ pub fn tids(pid: i32) -> Vec<i32> {
     out
 }
 
-/// Not a test: what a helper child runs (see [`Sandbox::helper`]); nothing in a normal run.
+/// Runs a helper in a child process (see [`Sandbox::helper`]). Does nothing in a normal test run.
 #[test]
 fn helper() {
     match std::env::var("KATACG_TEST_HELPER").as_deref() {
@@ -312,7 +314,7 @@ fn helper() {
             std::thread::sleep(Duration::from_secs(600));
         }
         Ok("memory") => {
-            // Waits to be moved, then uses 32 MiB.
+            // Waits until the test has moved this process, then uses 32 MiB.
             let me = std::process::id();
             let cgroup = || fs::read_to_string(format!("/proc/{me}/cgroup")).unwrap();
             eventually("moved", || cgroup().contains("katacg-test-"));
@@ -345,19 +347,19 @@ fn helper() {
     }
 }
 
-/// The cgroup that a helper is told of.
+/// Returns the path that the test has given to its helper.
 fn there() -> String {
     std::env::var("KATACG_TEST_PATH").unwrap()
 }
 
-/// What a caller without privilege gets: nothing to do with limits, or a clear error.
+/// Checks that a caller without privilege goes without a cgroup, or gets a clear error for limits.
 fn rootless() {
     let made = |path: &str, json: &str, implicit| {
         let config = Config { implicit, ..config(path, json) };
         Manager::new(shared(), config).unwrap()
     };
     assert!(shared().info().rootless);
-    // runtime#2419: nobody asked for this path, and no limits: go without.
+    // runtime#2419: the caller set neither a path nor limits, so it goes without a cgroup.
     let without = made("sandbox", "{}", true);
     let applied = without.apply(NOBODY, true).unwrap();
     assert!(applied.dropped > 0, "{applied:?}");

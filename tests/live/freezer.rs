@@ -1,4 +1,4 @@
-//! Freezing, nesting, and that nothing stays frozen.
+//! Freezing and thawing, also of nested cgroups and after a timeout.
 
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::fixture::*;
 const LONG: Duration = Duration::from_secs(10);
 
 #[test]
-fn there_and_back() {
+fn freeze_and_thaw_change_the_state() {
     need!(unified() || has("freezer", ""), "no freezer");
     let s = Sandbox::new("{}");
     assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Thawed);
@@ -24,7 +24,7 @@ fn there_and_back() {
 }
 
 #[test]
-fn a_frozen_process_stands_still() {
+fn frozen_process_uses_no_cpu_time() {
     need!(unified() || has("freezer", ""), "no freezer");
     let mut s = Sandbox::empty("{}");
     let pid = s.spawn(std::process::Command::new("sh").args(["-c", "while :; do :; done"]));
@@ -34,7 +34,7 @@ fn a_frozen_process_stands_still() {
         stat.rsplit_once(')').unwrap().1.split_whitespace().nth(11).unwrap().to_owned()
     };
     s.manager.freeze(LONG).unwrap();
-    // What it had used up to then is counted when it has left its processor.
+    // The kernel may count the time before the freeze a little later.
     let mut before = String::new();
     eventually("counted", || {
         before = ticks();
@@ -48,7 +48,7 @@ fn a_frozen_process_stands_still() {
 }
 
 #[test]
-fn an_ancestors_state_is_not_ones_own() {
+fn freezer_state_ignores_a_frozen_ancestor() {
     need!(unified() || has("freezer", ""), "no freezer");
     let mut s = Sandbox::empty("{}");
     let child = manager(&format!("{}/child", s.name), "{}");
@@ -59,14 +59,14 @@ fn an_ancestors_state_is_not_ones_own() {
     assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Frozen);
     child.freeze(LONG).unwrap();
     s.manager.thaw().unwrap();
-    assert_eq!(child.freezer_state().unwrap(), FreezerState::Frozen, "its own, still");
+    assert_eq!(child.freezer_state().unwrap(), FreezerState::Frozen, "frozen by itself");
     child.thaw().unwrap();
 }
 
-/// A v2 cgroup counts as frozen only when a ptraced, vforking or dying task has settled; with no
-/// time at all, a cgroup that is not frozen at once must come back thawed.
+/// A v2 cgroup is frozen only after a ptraced, vforking or dying task has settled. With a timeout
+/// of zero, a cgroup that does not freeze at once must be thawed again.
 #[test]
-fn a_deadline_that_passes_leaves_it_thawed() {
+fn freeze_that_times_out_leaves_the_cgroup_thawed() {
     need!(unified() || has("freezer", ""), "no freezer");
     let s = Sandbox::new("{}");
     if s.manager.freeze(Duration::ZERO).is_err() {
@@ -77,7 +77,7 @@ fn a_deadline_that_passes_leaves_it_thawed() {
 }
 
 #[test]
-fn an_empty_cgroup_freezes_at_once() {
+fn empty_cgroup_freezes() {
     need!(unified() || has("freezer", ""), "no freezer");
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -85,12 +85,12 @@ fn an_empty_cgroup_freezes_at_once() {
     assert_eq!(s.manager.freezer_state().unwrap(), FreezerState::Frozen);
 }
 
-/// Frozen, the caller could never thaw it.
+/// A frozen caller could never thaw its cgroup.
 #[test]
-fn nobody_freezes_himself() {
+fn freeze_refuses_the_cgroup_of_the_caller() {
     need!(unified() || has("freezer", ""), "no freezer");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("freezes-itself");
-    // It ends by itself, when it was refused.
+    // The helper ends when the freeze was refused.
     eventually("refused", || s.ended(pid));
 }

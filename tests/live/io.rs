@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::fixture::*;
 
-/// A whole disk that the kernel knows.
+/// Returns `MAJOR:MINOR` of a whole disk.
 fn disk() -> Option<String> {
     let mut disks: Vec<_> = std::fs::read_dir("/sys/block").ok()?.flatten().collect();
     disks.sort_by_key(std::fs::DirEntry::file_name);
@@ -18,7 +18,7 @@ fn json(field: &str, disk: &str, rate: u64) -> String {
 }
 
 #[test]
-fn throttles() {
+fn io_throttles_are_set_changed_and_lifted() {
     need!(has("blkio", "io"), "no block I/O controller");
     let Some(disk) = disk() else { skip!("no block device") };
     let s = Sandbox::empty("{}");
@@ -48,7 +48,7 @@ fn throttles() {
 }
 
 #[test]
-fn a_throttle_of_a_device_that_is_not_there() {
+fn throttle_error_names_a_missing_device() {
     need!(has("blkio", "io"), "no block I/O controller");
     let s = Sandbox::empty("{}");
     let error = s.set(&json("throttleReadBpsDevice", "4095:77", 1000)).unwrap_err();
@@ -56,7 +56,7 @@ fn a_throttle_of_a_device_that_is_not_there() {
 }
 
 #[test]
-fn weight() {
+fn io_weight_goes_to_the_file_of_the_scheduler() {
     need!(has("blkio", "io"), "no block I/O controller");
     let s = Sandbox::empty("{}");
     let files: &[&str] = match on_v2("blkio", "io") {
@@ -64,17 +64,17 @@ fn weight() {
         false => &["blkio.weight", "blkio.bfq.weight"],
     };
     let Some(file) = files.iter().find(|f| s.has_file(f)) else {
-        skip!("no I/O scheduler with weights")
+        skip!("no I/O scheduler that supports weights")
     };
     s.set(r#"{"blockIO":{"weight":500}}"#).unwrap();
     let wanted = if *file == "io.weight" { "4950" } else { "500" };
     assert!(s.file(file).split_whitespace().any(|w| w == wanted), "{}", s.file(file));
 }
 
-/// One test at a time: with its scheduler a device loses its weights.
+/// Lets one test at a time change the scheduler, because a device loses its weights with it.
 static SCHEDULER: Mutex<()> = Mutex::new(());
 
-/// A loop device while it has BFQ as its scheduler.
+/// A loop device that uses the BFQ scheduler until this value is dropped.
 struct Scheduled {
     /// `MAJOR:MINOR`.
     number: String,
@@ -84,7 +84,7 @@ struct Scheduled {
 }
 
 impl Scheduled {
-    /// Never one of the host's own disks.
+    /// Takes a loop device, never one of the host's disks.
     fn new() -> Option<Scheduled> {
         let turn = SCHEDULER.lock().unwrap_or_else(PoisonError::into_inner);
         let disks = std::fs::read_dir("/sys/block").ok()?.flatten();
@@ -93,7 +93,7 @@ impl Scheduled {
             let path = disk.path();
             let file = path.join("queue/scheduler").to_str()?.to_owned();
             let all = std::fs::read_to_string(&file).ok()?;
-            // "[none] mq-deadline bfq"
+            // The file looks like "[none] mq-deadline bfq".
             let before = all.split(['[', ']']).nth(1)?.to_owned();
             std::fs::write(&file, "bfq").ok()?;
             let number = std::fs::read_to_string(path.join("dev")).ok()?.trim().to_owned();
@@ -109,7 +109,7 @@ impl Drop for Scheduled {
     }
 }
 
-/// BFQ's file of a cgroup's weights of devices, and a device that has them.
+/// Returns the file with the cgroup's BFQ weights of devices, and a device with BFQ.
 fn bfq(s: &Sandbox) -> Result<(&'static str, Scheduled), &'static str> {
     let file = match on_v2("blkio", "io") {
         true => "io.bfq.weight",
@@ -125,12 +125,13 @@ fn bfq(s: &Sandbox) -> Result<(&'static str, Scheduled), &'static str> {
 fn weights(all: &str, disk: &Scheduled, weight: u16) -> String {
     let (major, minor) = disk.number.split_once(':').unwrap();
     format!(
-        r#"{{"blockIO":{{{all}"weightDevice":[{{"major":{major},"minor":{minor},"weight":{weight}}}]}}}}"#
+        r#"{{"blockIO":{{{all}
+            "weightDevice":[{{"major":{major},"minor":{minor},"weight":{weight}}}]}}}}"#
     )
 }
 
 #[test]
-fn weight_of_a_device() {
+fn io_weight_of_one_device_is_set() {
     need!(has("blkio", "io"), "no block I/O controller");
     let s = Sandbox::empty("{}");
     let (file, disk) = match bfq(&s) {
@@ -141,9 +142,9 @@ fn weight_of_a_device() {
     assert!(s.file(file).contains(&format!("{} 300", disk.number)), "{}", s.file(file));
 }
 
-/// The kernel gives every device the weight of all.
+/// When the weight of the cgroup is written, the kernel also resets the weight of each device.
 #[test]
-fn a_weight_of_all_leaves_a_devices_own() {
+fn io_weight_for_all_devices_keeps_the_weight_of_one() {
     need!(has("blkio", "io"), "no block I/O controller");
     let s = Sandbox::empty("{}");
     let (file, disk) = match bfq(&s) {
@@ -153,7 +154,7 @@ fn a_weight_of_all_leaves_a_devices_own() {
     s.set(&weights("", &disk, 50)).unwrap();
     s.set(r#"{"blockIO":{"weight":200}}"#).unwrap();
     assert!(s.file(file).contains(&format!("{} 50", disk.number)), "{}", s.file(file));
-    // Both change, and a throttle of no device makes it fail: both are as before.
+    // Both weights change before the throttle of a missing device fails. Both are restored.
     let fails = r#""weight":400,"throttleReadBpsDevice":[{"major":4095,"minor":77,"rate":1}],"#;
     let error = s.set(&weights(fails, &disk, 300)).unwrap_err();
     assert!(s.file(file).contains(&format!("{} 50", disk.number)), "{}: {error}", s.file(file));

@@ -1,8 +1,12 @@
-//! Against the kernel that this runs on: every resource and the life cycle, on whatever layout
-//! the host has. Values are read back from the files, not through the library.
+//! Tests every resource and the life cycle against this machine's kernel, in the layout that the
+//! host has. The tests read values from the files, not through the library.
 //!
-//! What a host cannot run is printed as `SKIPPED name: reason`; the runner counts these against
-//! a committed number for each layout.
+//! A test that cannot run here prints `SKIPPED name: reason`. The runner compares the number of
+//! skipped tests with a committed number for each layout.
+
+#![allow(unsafe_code)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
 
 #[macro_use]
 mod fixture;

@@ -1,16 +1,16 @@
-//! Adding, listing and moving, processes and threads.
+//! Adding, listing and moving processes and threads.
 
 use std::sync::Arc;
 
-use katacg::{Add, Host, Manager, NOBODY};
 use katacg::Code;
+use katacg::{Add, Host, Manager, NOBODY};
 
 use crate::fixture::*;
 
 const THREADS: Add<'static> = Add { threads: true, subcgroup: b"", create: false };
 
 #[test]
-fn a_batch_of_processes() {
+fn add_moves_several_processes() {
     let mut s = Sandbox::empty("{}");
     let mut pids: Vec<i32> = (0..5).map(|_| s.child()).collect();
     s.manager.add(&pids, Add::default()).unwrap();
@@ -24,7 +24,7 @@ fn a_batch_of_processes() {
 }
 
 #[test]
-fn a_batch_with_a_dead_one_moves_nobody() {
+fn add_with_a_dead_process_moves_no_process() {
     let mut s = Sandbox::empty("{}");
     let dead = s.child();
     s.end_children();
@@ -37,13 +37,13 @@ fn a_batch_with_a_dead_one_moves_nobody() {
 }
 
 #[test]
-fn vcpu_threads_alone_on_v1() {
+fn v1_moves_single_threads_and_leaves_their_process() {
     need!(!unified(), "cgroup v2 moves threads within a threaded subtree");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("threads");
     eventually("threads", || tids(pid).len() == 5);
     let vcpus: Vec<i32> = tids(pid)[3..].to_vec();
-    // Kata's set for vCPUs; a hybrid's cgroup2 moves no single threads.
+    // Kata's subsystems for vCPUs. cgroup2 of a hybrid host moves no single threads.
     let subsystems =
         ["cpu", "cpuacct", "cpuset"].into_iter().filter(|c| shared().info().find(c).is_some());
     let config = katacg::Config {
@@ -54,10 +54,10 @@ fn vcpu_threads_alone_on_v1() {
     vcpu.add(&vcpus, THREADS).unwrap();
     assert_eq!(vcpu.threads().unwrap(), vcpus);
     let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    assert!(!own.contains(&s.name), "the rest of the process stayed: {own}");
-    // kata#4886: the cgroup lists the whole process, and yet only its threads are moved.
+    assert!(!own.contains(&s.name), "the process was moved: {own}");
+    // kata#4886: the cgroup lists the process, although only two of its threads are inside.
     assert_eq!(vcpu.pids().unwrap(), [pid]);
-    // Moving the process takes them along; when that fails they are put back as well.
+    // A move of the process also moves these threads. When it fails, they move back, too.
     let failing = manager(&format!("{}-failing", s.name), "{}");
     failing.apply(NOBODY, false).unwrap();
     let (last, _) = failing.paths().last().unwrap();
@@ -71,10 +71,7 @@ fn vcpu_threads_alone_on_v1() {
     other.apply(NOBODY, false).unwrap();
     let target = katacg::Manager::new(
         shared(),
-        katacg::Config {
-            path: format!("{}-other", s.name).into(),
-            ..vcpu.config().clone()
-        },
+        katacg::Config { path: format!("{}-other", s.name).into(), ..vcpu.config().clone() },
     );
     vcpu.move_to(&target.unwrap()).unwrap();
     let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
@@ -85,7 +82,7 @@ fn vcpu_threads_alone_on_v1() {
 }
 
 #[test]
-fn vcpu_threads_in_a_threaded_subtree_on_v2() {
+fn v2_moves_single_threads_into_a_threaded_subcgroup() {
     need!(unified(), "cgroup v1 has no threaded cgroups");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("threads");
@@ -98,12 +95,12 @@ fn vcpu_threads_in_a_threaded_subtree_on_v2() {
     assert_eq!(sub.threads().unwrap(), vcpus);
     // runc#4097: a threaded cgroup can be read.
     assert_eq!(sub.pids().unwrap(), vcpus);
-    assert_eq!(Sandbox::cgroup_of(pid, ""), s.name, "the rest of the process stayed");
+    assert_eq!(Sandbox::cgroup_of(pid, ""), s.name, "the process was moved");
     assert_eq!(s.manager.threads().unwrap().len(), 3);
-    // Those threads are of a process that is listed already.
+    // all_pids lists the threads' process once.
     assert_eq!(s.manager.all_pids().unwrap(), [pid]);
     assert_eq!(sub.all_pids().unwrap(), vcpus);
-    // At any depth.
+    // A threaded subcgroup can lie at any depth.
     let one = Add { threads: true, subcgroup: b"vcpus/one", create: true };
     s.manager.add(&vcpus[..1], one).unwrap();
     assert_eq!(Sandbox::cgroup_of(vcpus[0], ""), format!("{}/vcpus/one", s.name));
@@ -111,7 +108,7 @@ fn vcpu_threads_in_a_threaded_subtree_on_v2() {
 }
 
 #[test]
-fn a_sub_cgroup_and_no_further() {
+fn add_to_a_subcgroup_refuses_paths_that_leave_the_cgroup() {
     let mut s = Sandbox::empty("{}");
     let pid = s.child();
     let add = |subcgroup, create| Add { threads: false, subcgroup, create };
@@ -128,9 +125,9 @@ fn a_sub_cgroup_and_no_further() {
     assert_eq!(s.manager.all_pids().unwrap(), [pid]);
 }
 
-/// runc#2356: a cgroup with controllers turned on for its children takes no process.
+/// runc#2356: a cgroup that enables controllers for its children takes no process.
 #[test]
-fn a_non_leaf_says_what_to_do() {
+fn add_to_a_cgroup_that_is_no_leaf_advises_using_a_leaf() {
     need!(unified(), "cgroup v1 has processes anywhere");
     let mut s = Sandbox::empty("{}");
     manager(&format!("{}/leaf", s.name), "{}").apply(NOBODY, false).unwrap();
@@ -142,12 +139,12 @@ fn a_non_leaf_says_what_to_do() {
 }
 
 #[test]
-fn moving_everybody_to_the_parent() {
+fn move_to_the_parent_takes_all_processes() {
     let mut s = Sandbox::planned("/sandbox", "{}");
     let (first, second) = (s.child(), s.child());
     s.manager.apply(first, false).unwrap();
     if unified() {
-        // The parent turns no controllers on, so that it can hold them.
+        // The parent must enable no controllers, because then it could hold no processes.
         std::fs::write(s.dir("").parent().unwrap().join("cgroup.subtree_control"), turn_off(&s))
             .unwrap();
     }
@@ -164,14 +161,14 @@ fn moving_everybody_to_the_parent() {
     assert_eq!(s.manager.move_to(&s.manager).unwrap_err().code(), Code::Argument);
 }
 
-/// To a cgroup below it: the step before controllers are turned on.
+/// A runtime does this before it enables controllers.
 #[test]
-fn moving_everybody_below() {
+fn move_to_a_subcgroup_takes_all_processes() {
     let mut s = Sandbox::new("{}");
     let pid = s.manager.pids().unwrap()[0];
     let leaf = manager(&format!("{}/leaf", s.name), "{}");
     if unified() {
-        // apply would turn controllers on, which a cgroup with processes cannot.
+        // apply would enable controllers, which a cgroup with processes cannot do.
         std::fs::create_dir(s.dir("").join("leaf")).unwrap();
     } else {
         leaf.apply(NOBODY, false).unwrap();
@@ -182,9 +179,9 @@ fn moving_everybody_below() {
     s.end_children();
 }
 
-/// What only the other one has joined takes everybody, wherever they are below this one.
+/// In a hierarchy that only the target has joined, all processes of the source move, too.
 #[test]
-fn moving_to_more_hierarchies() {
+fn move_to_a_cgroup_in_more_hierarchies_moves_in_all_of_them() {
     let mut s = Sandbox::planned("", "{}");
     let some = katacg::Config { subsystems: vec!["pids".into()], ..config(&s.name, "{}") };
     let some = Manager::new(shared(), some).unwrap();
@@ -199,9 +196,9 @@ fn moving_to_more_hierarchies() {
     s.end_children();
 }
 
-/// The place to go to must be there in each hierarchy; that it is not is no success.
+/// The target must exist in each hierarchy.
 #[test]
-fn moving_to_what_is_gone_in_part() {
+fn move_to_a_partly_removed_cgroup_fails() {
     let mut s = Sandbox::new("{}");
     let target = Sandbox::empty("{}");
     let (last, _) = target.manager.paths().last().unwrap();
@@ -219,7 +216,7 @@ fn turn_off(s: &Sandbox) -> String {
 }
 
 #[test]
-fn the_root_is_no_target_in_strict_mode() {
+fn root_cgroup_is_refused_as_a_target_in_strict_mode() {
     let s = Sandbox::empty("{}");
     let strict = |strict| {
         let mut config = config(&s.name, "{}");
@@ -229,12 +226,12 @@ fn the_root_is_no_target_in_strict_mode() {
     assert_eq!(strict(true).parent().unwrap_err().code(), Code::Path);
     let root = strict(false).parent().unwrap();
     assert_eq!(strict(true).move_to(&root).unwrap_err().code(), Code::Path);
-    // Nothing reaches everybody through it; refused before anything is touched.
+    // These calls would reach every process of the machine, so the library refuses them.
     assert_eq!(root.destroy().unwrap_err().code(), Code::Path);
     assert_eq!(root.set(&root.resources()).unwrap_err().code(), Code::Path);
     assert_eq!(root.apply(-1, false).unwrap_err().code(), Code::Path);
     assert_eq!(root.move_to(&s.manager).unwrap_err().code(), Code::Path);
-    // Nor is anything made in it, or in the root of the file system.
+    // add creates nothing in the root cgroup, nor in the root of the file system.
     let mut s = s;
     let pid = s.child();
     let made = format!("{}-made", s.name);
@@ -248,7 +245,7 @@ fn the_root_is_no_target_in_strict_mode() {
 }
 
 #[test]
-fn two_hosts_that_are_not_the_same() {
+fn move_between_managers_of_different_hosts_is_refused() {
     let s = Sandbox::new("{}");
     let host = katacg::host::HostInfo::parse(katacg::host::Sources {
         mountinfo: b"30 1 0:30 / /elsewhere rw - cgroup2 cgroup2 rw\n",

@@ -1,4 +1,4 @@
-//! Memory and swap, growing and shrinking.
+//! Memory and swap limits that grow and shrink.
 
 use katacg::Code;
 
@@ -22,13 +22,13 @@ fn swap_file() -> &'static str {
     }
 }
 
-/// OCI's memory+swap limit as the file of the layout shows it.
+/// Returns OCI's limit of memory plus swap in the form of the layout's file.
 fn swap(limit: i64, both: i64) -> String {
     (if v2() { both - limit } else { both }).to_string()
 }
 
 #[test]
-fn limit_and_reservation() {
+fn memory_limit_and_reservation_are_set() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::new(r#"{"memory":{"limit":67108864,"reservation":33554432}}"#);
     assert_eq!(limit(&s), "67108864");
@@ -39,10 +39,10 @@ fn limit_and_reservation() {
 }
 
 #[test]
-fn swap_grows_and_shrinks_with_memory() {
+fn swap_and_memory_limits_grow_and_shrink_together() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
-    need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
+    need!(s.has_file(swap_file()), "this kernel does not count swap: no {}", swap_file());
     for (memory, both) in [(64, 128), (256, 512), (300, 300), (32, 40), (512, 600), (16, 16)] {
         let (memory, both) = (memory * MIB, both * MIB);
         s.set(&format!(r#"{{"memory":{{"limit":{memory},"swap":{both}}}}}"#)).unwrap();
@@ -54,20 +54,20 @@ fn swap_grows_and_shrinks_with_memory() {
 }
 
 #[test]
-fn no_memory_limit_lifts_swap_too() {
+fn lifting_the_memory_limit_lifts_the_swap_limit() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
-    need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
+    need!(s.has_file(swap_file()), "this kernel does not count swap: no {}", swap_file());
     s.set(r#"{"memory":{"limit":67108864,"swap":134217728}}"#).unwrap();
     s.set(r#"{"memory":{"limit":-1}}"#).unwrap();
     assert_eq!(s.file(swap_file()), if v2() { "max" } else { "9223372036854771712" });
 }
 
 #[test]
-fn a_limit_without_swap_leaves_swap_alone() {
+fn memory_limit_alone_keeps_the_swap_limit() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
-    need!(s.has_file(swap_file()), "this kernel counts no swap: no {}", swap_file());
+    need!(s.has_file(swap_file()), "this kernel does not count swap: no {}", swap_file());
     s.set(r#"{"memory":{"limit":67108864,"swap":134217728}}"#).unwrap();
     let before = s.file(swap_file());
     s.set(r#"{"memory":{"limit":33554432}}"#).unwrap();
@@ -75,8 +75,8 @@ fn a_limit_without_swap_leaves_swap_alone() {
 }
 
 #[test]
-fn contradictions_are_refused_before_anything_is_written() {
-    need!(v2(), "v1's kernel compares memory and swap itself");
+fn contradictory_memory_limits_are_refused_before_the_first_write() {
+    need!(v2(), "on v1 the kernel compares memory and swap itself");
     let s = Sandbox::empty(r#"{"memory":{"limit":67108864}}"#);
     for json in [
         r#"{"memory":{"swap":67108864}}"#,
@@ -89,9 +89,9 @@ fn contradictions_are_refused_before_anything_is_written() {
     assert_eq!(limit(&s), "67108864");
 }
 
-/// runc#3509.
+/// runc#3509: the new limit is below the memory in use.
 #[test]
-fn a_limit_below_what_is_in_use() {
+fn memory_limit_below_usage_is_refused_and_kills_no_process() {
     need!(has("memory", "memory"), "no memory controller");
     let mut s = Sandbox::empty("{}");
     let pid = s.helper("memory");
@@ -104,15 +104,15 @@ fn a_limit_below_what_is_in_use() {
     if v2() {
         assert!(text.contains("rejecting memory limit 4194304 <= usage"), "{text}");
     } else {
-        // Without swap to push it to, the kernel refuses, and the message has the numbers.
+        // There is no swap to reclaim to, so the kernel refuses. The message has the numbers.
         assert!(text.contains("current usage: ") && text.contains("peak usage: "), "{text}");
     }
     assert_eq!(limit(&s), before);
-    assert_eq!(s.manager.pids().unwrap(), [pid], "nobody was killed");
+    assert_eq!(s.manager.pids().unwrap(), [pid], "no process may be killed");
 }
 
 #[test]
-fn swappiness_and_oom_killer() {
+fn swappiness_and_oom_killer_are_set_on_v1_and_warn_on_v2() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
     let json = r#"{"memory":{"swappiness":30,"disableOOMKiller":true}}"#;
@@ -129,7 +129,7 @@ fn swappiness_and_oom_killer() {
 }
 
 #[test]
-fn kernel_memory_is_a_warning() {
+fn kernel_memory_limit_is_a_warning() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty("{}");
     let warnings = s.set(r#"{"memory":{"kernel":1048576,"kernelTCP":1048576}}"#).unwrap();

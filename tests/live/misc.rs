@@ -1,25 +1,25 @@
 //! Pids, huge pages, RDMA, network, and the unified map.
 
-use katacg::{Flags, Manager};
 use katacg::Code;
+use katacg::{Flags, Manager};
 
 use crate::fixture::*;
 
 #[test]
-fn pids() {
+fn pids_limit_is_set_and_lifted() {
     need!(has("pids", "pids"), "no pids controller");
     let s = Sandbox::empty(r#"{"pids":{"limit":64}}"#);
     assert_eq!(s.file("pids.max"), "64");
     s.set(r#"{"pids":{"limit":0}}"#).unwrap();
     assert_eq!(s.file("pids.max"), "1");
     s.set(r#"{"pids":{}}"#).unwrap();
-    assert_eq!(s.file("pids.max"), "1", "an absent limit keeps");
+    assert_eq!(s.file("pids.max"), "1", "an absent limit keeps the value");
     s.set(r#"{"pids":{"limit":-1}}"#).unwrap();
     assert_eq!(s.file("pids.max"), "max");
 }
 
 #[test]
-fn huge_pages() {
+fn huge_page_limit_includes_reservations() {
     need!(has("hugetlb", "hugetlb"), "no hugetlb controller");
     let s = Sandbox::empty("{}");
     let suffix = if on_v2("hugetlb", "hugetlb") { "max" } else { "limit_in_bytes" };
@@ -38,7 +38,7 @@ fn huge_pages() {
 }
 
 #[test]
-fn rdma_of_a_device_that_is_not_there() {
+fn rdma_error_names_the_device_and_limits() {
     need!(has("rdma", "rdma"), "no rdma controller");
     let s = Sandbox::empty("{}");
     let error = s.set(r#"{"rdma":{"mlx0":{"hcaHandles":3,"hcaObjects":7}}}"#).unwrap_err();
@@ -46,7 +46,7 @@ fn rdma_of_a_device_that_is_not_there() {
 }
 
 #[test]
-fn network() {
+fn network_settings_are_written_on_v1_and_warn_on_v2() {
     let s = Sandbox::empty("{}");
     let json = r#"{"network":{"classID":1048577,"priorities":[{"name":"lo","priority":5}]}}"#;
     if unified() {
@@ -66,7 +66,7 @@ fn network() {
 }
 
 #[test]
-fn unified_map() {
+fn unified_map_writes_v2_files_and_refuses_bad_keys() {
     let s = Sandbox::empty("{}");
     let json = r#"{"unified":{"cgroup.max.depth":"7","cgroup.max.descendants":"9"}}"#;
     if katacg::host::HostInfo::read().unwrap().find("").is_none() {
@@ -87,11 +87,11 @@ fn unified_map() {
 }
 
 #[test]
-fn a_missing_controller_is_named() {
+fn error_names_a_missing_controller() {
     let shared = shared();
     let host = shared.info();
-    need!(host.find("hugetlb").is_none() || host.is_unified(), "this host has everything");
-    need!(host.cgroup2_with("hugetlb").is_none(), "this host has everything");
+    need!(host.find("hugetlb").is_none() || host.is_unified(), "this host has hugetlb");
+    need!(host.cgroup2_with("hugetlb").is_none(), "this host has hugetlb");
     let s = Sandbox::empty("{}");
     let json = r#"{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}]}"#;
     let error = s.set(json).unwrap_err();

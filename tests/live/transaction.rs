@@ -1,10 +1,10 @@
-//! Set is all or nothing, and takes turns.
+//! A failed set restores the old values, and concurrent sets take turns.
 
 use katacg::{Flags, Manager};
 
 use crate::fixture::*;
 
-/// Ends in a write that fails everywhere.
+/// The last write, for a missing RDMA device, fails on every host.
 const FAILS: &str = r#"{"cpu":{"shares":4096,"quota":70000,"period":100000},"pids":{"limit":99},
     "memory":{"limit":134217728,"reservation":67108864},"rdma":{"nosuchdev":{"hcaHandles":1}}}"#;
 const BEFORE: &str = r#"{"cpu":{"shares":512,"quota":30000,"period":50000},"pids":{"limit":7},
@@ -37,10 +37,10 @@ fn without_memory(json: &str) -> String {
 }
 
 #[test]
-fn a_failed_set_changes_nothing() {
+fn failed_set_restores_the_old_values() {
     let s = Sandbox::empty(&without_memory(BEFORE));
     let before = values(&s);
-    // A controller that is not there is refused before the first write; one that is fails late.
+    // Without an rdma controller the set fails before the first write, so another value fails late.
     let mut failing = without_memory(FAILS);
     if !has("rdma", "rdma") {
         failing = failing.replace(r#""limit":99"#, r#""limit":9223372036854775807"#);
@@ -53,11 +53,12 @@ fn a_failed_set_changes_nothing() {
         assert!(text.contains("nosuchdev") && text.contains("restored: "), "{text}");
         assert!(text.contains("pids.max"), "{text}");
     }
-    assert!(s.manager.resources().pids().is_some_and(|p| p.limit() == 7), "nor the manager's own");
+    let own = s.manager.resources().pids().map(|p| p.limit());
+    assert_eq!(own, Some(7), "the manager keeps its old resources");
 }
 
 #[test]
-fn no_rollback_when_not_wanted() {
+fn failed_set_with_no_rollback_keeps_the_written_values() {
     need!(has("rdma", "rdma"), "no rdma controller, so no write that fails last");
     let s = Sandbox::empty(&without_memory(BEFORE));
     let mut config = config(&s.name, "{}");
@@ -69,7 +70,7 @@ fn no_rollback_when_not_wanted() {
 }
 
 #[test]
-fn two_handles_end_in_one_of_the_two_results() {
+fn concurrent_sets_never_mix_their_values() {
     let s = Sandbox::empty(&without_memory(BEFORE));
     let settings = [
         r#"{"cpu":{"shares":1000,"quota":10000,"period":20000},"pids":{"limit":1000}}"#,
@@ -82,7 +83,7 @@ fn two_handles_end_in_one_of_the_two_results() {
             values(&s)
         })
         .collect();
-    // Both at once, and a look when both have ended; again and again.
+    // In each round both threads set at once, and the test looks when both have ended.
     let turn = std::sync::Arc::new(std::sync::Barrier::new(3));
     let threads: Vec<_> = settings
         .into_iter()
@@ -115,9 +116,9 @@ fn two_handles_end_in_one_of_the_two_results() {
     assert!(mixed.is_empty(), "{mixed:?} are neither of {results:?}");
 }
 
-/// Two that each say half of a knob: both halves are in force, whoever was first.
+/// One thread sets only the quota, the other only the period. On v2 both are one file.
 #[test]
-fn two_handles_with_half_a_knob_each() {
+fn concurrent_sets_of_quota_and_period_both_take_effect() {
     let s = Sandbox::empty("{}");
     for _ in 0..ROUNDS {
         s.set(r#"{"cpu":{"quota":30000,"period":50000}}"#).unwrap();
@@ -143,12 +144,12 @@ fn two_handles_with_half_a_knob_each() {
     }
 }
 
-/// What cannot be put back is said: nobody knows what an unknown file of many lines was like.
+/// The library does not know how to read and restore this file.
 #[test]
-fn what_could_not_be_restored_is_said() {
-    need!(unified(), "v1 has no file of ours whose old value cannot be told");
+fn error_names_values_that_could_not_be_restored() {
+    need!(unified(), "on v1 every file can be restored");
     let s = Sandbox::empty("{}");
-    // Keys in order of name: the first is told what to do and has no value, the second is refused.
+    // Keys are written in order of name. The first takes a command, the second refuses its value.
     let error = s
         .set(r#"{"pids":{"limit":8},"unified":{"cgroup.subtree_control":"+pids","pids.max":"x"}}"#)
         .unwrap_err();

@@ -1,11 +1,16 @@
-//! Golden plans: for a table of resources, the exact steps and warnings, or the exact error, on a
-//! legacy, a hybrid and a unified host. The tables beside this file are written from the rules (kernel
-//! documents, OCI specification, runc's library), not from what this library answers.
+//! Golden plans: the exact steps and warnings, or the exact error, for tables of resources on a
+//! legacy, a hybrid and a unified host. The tables beside this file are written from the rules in
+//! the kernel's documents, the OCI specification and runc's library. They are not copied from this
+//! library's output.
 //!
-//! A case has `resources`, perhaps `known` ones that were set before, and an outcome for each layout under `legacy`, `hybrid`, `unified`, or
-//! under what several share: `v1` (legacy and hybrid), `v2` (hybrid and unified), `all`. An outcome
-//! is a list of steps, or `{"steps", "warnings"}`, or `{"error": code, "text"}`. Steps are
+//! A case has `resources`, optional `known` resources that were set before, and an outcome for each
+//! layout. The key of an outcome is `legacy`, `hybrid` or `unified`, or a key that several layouts
+//! share: `v1` (legacy and hybrid), `v2` (hybrid and unified) or `all`. An outcome is a list of
+//! steps, or `{"steps", "warnings"}`, or `{"error": code, "text"}`. Steps are
 //! `HIERARCHY: FILE=VALUE | or skip | or FILE=VALUE | again after FILE | read back`.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
 
 mod random;
 mod systemd;
@@ -14,9 +19,9 @@ mod weights;
 use std::sync::Arc;
 
 use katacg::host::{HostInfo, Sources};
-use katacg::{Config, Flags, Host, Manager};
 use katacg::plan::{Missing, Plan, Step, Write};
 use katacg::resources::parse;
+use katacg::{Config, Flags, Host, Manager};
 use serde_json::Value;
 
 const LAYOUTS: [&str; 3] = ["legacy", "hybrid", "unified"];
@@ -137,12 +142,12 @@ fn step_text(step: &Step, host: &HostInfo) -> String {
             assert!(subcgroup.is_empty());
             format!("attach {}", ids.iter().map(i32::to_string).collect::<Vec<_>>().join(" "))
         }
-        other => panic!("{other:?} is in no plan of these"),
+        other => panic!("{other:?} cannot be in these plans"),
     };
     format!("{label}: {what}")
 }
 
-/// A plan, or an error, in the form of the tables.
+/// Returns a plan or an error in the form of the tables.
 fn outcome(result: katacg::Result<Plan>, host: &HostInfo) -> Value {
     let plan = match result {
         Ok(plan) => plan,
@@ -154,7 +159,7 @@ fn outcome(result: katacg::Result<Plan>, host: &HostInfo) -> Value {
     serde_json::json!({"steps": steps, "warnings": plan.warnings})
 }
 
-/// What a case says of a layout.
+/// Returns the outcome of a case for a layout.
 fn wanted(case: &Value, layout: &str) -> Option<Value> {
     let keys: &[&str] = match layout {
         "legacy" => &["all", "v1", "legacy"],
@@ -163,14 +168,14 @@ fn wanted(case: &Value, layout: &str) -> Option<Value> {
     };
     let mut found = keys.iter().filter_map(|key| case.get(*key));
     let (found, more) = (found.next(), found.next());
-    assert!(more.is_none(), "{}: {layout} is told twice", case["name"]);
+    assert!(more.is_none(), "{}: two outcomes for {layout}", case["name"]);
     match found {
         Some(Value::Array(steps)) => Some(serde_json::json!({"steps": steps, "warnings": []})),
         other => other.cloned(),
     }
 }
 
-/// Runs a table; all that differs is told together.
+/// Runs a table, and fails with all differences together.
 fn table(name: &str, run: impl Fn(&Value, &str) -> Value) {
     let path = format!("{}/tests/plans/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -179,7 +184,7 @@ fn table(name: &str, run: impl Fn(&Value, &str) -> Value) {
         let only = case.get("only").and_then(Value::as_str);
         for layout in LAYOUTS.into_iter().filter(|layout| only.is_none_or(|only| only == *layout)) {
             let wanted = wanted(case, layout)
-                .unwrap_or_else(|| panic!("{}: nothing told of {layout}", case["name"]));
+                .unwrap_or_else(|| panic!("{}: no outcome for {layout}", case["name"]));
             let found = run(case, layout);
             if found != wanted {
                 differ +=
@@ -190,7 +195,7 @@ fn table(name: &str, run: impl Fn(&Value, &str) -> Value) {
     assert!(differ.is_empty(), "\n{differ}");
 }
 
-/// Plans of a set.
+/// Runs a table of plans for set.
 fn set_table(name: &str) {
     table(name, |case, layout| {
         let host = host(layout);
@@ -206,8 +211,8 @@ fn set_table(name: &str) {
     });
 }
 
-/// On a hybrid host controllers are turned on before the first limit that needs one, and only then;
-/// the tables tell of the rest.
+/// Removes the `enable` step of a hybrid host from the plan. The step must come before the first
+/// limit that needs a controller, and only then exists. The tables do not mention this step.
 fn without_enable(plan: katacg::Result<Plan>, host: &HostInfo) -> katacg::Result<Plan> {
     let mut plan = plan?;
     let cgroup2 = host.find("").filter(|_| !host.is_unified());
@@ -225,27 +230,27 @@ fn without_enable(plan: katacg::Result<Plan>, host: &HostInfo) -> katacg::Result
 }
 
 #[test]
-fn cpu() {
+fn cpu_plans_match_the_table() {
     set_table("cpu");
 }
 
 #[test]
-fn memory() {
+fn memory_plans_match_the_table() {
     set_table("memory");
 }
 
 #[test]
-fn io() {
+fn io_plans_match_the_table() {
     set_table("io");
 }
 
 #[test]
-fn the_others_and_their_order() {
+fn other_plans_and_the_order_of_resources_match_the_table() {
     set_table("other");
 }
 
 #[test]
-fn apply() {
+fn apply_plans_match_the_table() {
     table("apply", |case, layout| {
         let host = host(layout);
         let resources = parse::resources(case["own"].to_string().as_bytes()).unwrap();
@@ -257,9 +262,9 @@ fn apply() {
     });
 }
 
-/// An Android-like v1 cpuset mount.
+/// Android mounts the v1 cpuset hierarchy like this.
 #[test]
-fn a_cpuset_mounted_without_its_prefix() {
+fn noprefix_cpuset_mount_gets_file_names_without_the_prefix() {
     let host = HostInfo::parse(Sources {
         mountinfo: b"36 30 0:32 / /dev/cpuset rw - cgroup none rw,cpuset,noprefix\n",
         cgroup: b"1:cpuset:/\n",
@@ -277,9 +282,9 @@ fn a_cpuset_mounted_without_its_prefix() {
     assert_eq!(outcome(Ok(apply), &host)["steps"], serde_json::json!(wanted));
 }
 
-/// What `katacg_subsystems` calls the named hierarchy is taken back, from lists and from saved paths.
+/// `katacg_subsystems` returns this name, so lists of subsystems and saved paths may contain it.
 #[test]
-fn systemd_is_a_name_of_the_named_hierarchy() {
+fn subsystem_systemd_means_the_named_hierarchy() {
     for layout in ["legacy", "hybrid"] {
         let subsystems = ["systemd", "cpu"].map(str::to_owned).to_vec();
         let made = manager(host(layout), Config { subsystems, ..Config::default() }).unwrap();
@@ -294,9 +299,9 @@ fn systemd_is_a_name_of_the_named_hierarchy() {
     }
 }
 
-/// Saved by another library, or by this one: resources mean the same as they do elsewhere.
+/// Another library may have saved the state.
 #[test]
-fn resources_of_a_state() {
+fn loaded_state_keeps_the_meaning_of_its_resources() {
     let state = r#"{"version":1,"driver":"cgroupfs","path":"/x",
         "resources":{"pids":{},"memory":{"limit":5,"swappiness":-1}}}"#;
     let host = host("legacy");
@@ -306,9 +311,9 @@ fn resources_of_a_state() {
     assert_eq!(plan["steps"], serde_json::json!(["memory: memory.limit_in_bytes=5"]));
 }
 
-/// They say where a write goes, under which controller, and all that the executor will do with it.
+/// The JSON shows the hierarchy, the controller, and how the executor treats the write.
 #[test]
-fn the_printed_forms() {
+fn printed_plans_show_place_value_and_handling_of_each_step() {
     let json = br#"{"cpu":{"shares":7,"quota":5,"period":6,"burst":0},"blockIO":{"weight":100},
                     "memory":{"limit":9,"swap":12,"checkBeforeUpdate":true},
                     "unified":{"io.max":"8:0 rbps=1\n"}}"#;

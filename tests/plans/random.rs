@@ -1,14 +1,14 @@
-//! Random resources: planning never panics, and is the same each time.
+//! Plans random resources: planning must never panic and must be repeatable.
 
-use katacg::{Config, Flags};
 use katacg::plan::{Missing, Write};
 use katacg::resources::parse;
+use katacg::{Config, Flags};
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{host, manager, LAYOUTS};
 
-/// Numbers with the interesting ones more often.
+/// Generates numbers, edge cases more often than others.
 fn number() -> impl Strategy<Value = Value> {
     let edges = [0i64, 1, -1, 2, -2, 10, 100, 1024, 100_000, i64::MAX, i64::MIN];
     prop_oneof![
@@ -141,7 +141,7 @@ fn check_write(write: &Write) {
     }
 }
 
-/// Each part alone is accepted often enough; together almost never.
+/// Plans resources for each layout, checks the plans, and returns how many were accepted.
 fn check_plans(json: &Value) -> usize {
     let Ok(resources) = parse::resources(json.to_string().as_bytes()) else {
         return 0;
@@ -153,7 +153,8 @@ fn check_plans(json: &Value) -> usize {
             let flags = Flags { strict, ..Flags::default() };
             let manager = manager(host.clone(), Config { flags, ..Config::default() }).unwrap();
             let plan = manager.plan(&resources);
-            // The same again, also from JSON that was read again (maps have another order).
+            // A second plan must be equal, also for resources that were parsed again, because a
+            // new map has another order.
             let again = parse::resources(json.to_string().as_bytes()).unwrap();
             let again = manager.plan(&again);
             assert_eq!(plan.is_ok(), again.is_ok());
@@ -171,10 +172,14 @@ fn check_plans(json: &Value) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 600,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn planning_never_panics_and_is_the_same_each_time(json in resources()) {
+    fn planning_random_resources_never_panics_and_is_repeatable(json in resources()) {
         check_plans(&json);
         for (key, part) in json.as_object().unwrap() {
             check_plans(&serde_json::json!({key: part}));
@@ -182,8 +187,9 @@ proptest! {
     }
 }
 
+/// Whole resources are almost never accepted, so this test counts accepted parts.
 #[test]
-fn the_random_resources_are_not_all_refused() {
+fn random_resources_include_acceptable_ones() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let tree = || resources().new_tree(&mut runner).unwrap().current();

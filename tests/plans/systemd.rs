@@ -1,12 +1,12 @@
-//! The systemd driver's plans. A case has `version` (257 unless told), `path`, `known` (the
-//! resources that were set before), and with `pid` it is about apply. Device rules are in force
-//! unless the flags skip them.
+//! The systemd driver's plans. A case has `version` (default: 257), `path` and `known` (the
+//! resources that were set before). A case with `pid` plans apply. Device rules are applied unless
+//! the flags skip them.
 
-use katacg::{Config, Flags, SystemdConfig};
 use katacg::plan::Step;
 use katacg::resources::parse;
 use katacg::systemd::{Bus, Property};
 use katacg::Code;
+use katacg::{Config, Flags, SystemdConfig};
 use serde_json::Value;
 
 use super::{config, host, manager, outcome, table};
@@ -15,7 +15,7 @@ fn listed(properties: &[Property]) -> String {
     properties.iter().map(|p| format!(" {p}")).collect()
 }
 
-/// A step that is systemd's.
+/// Returns the text of a step that only the systemd driver has, or None for another step.
 pub fn step_text(step: &Step) -> Option<String> {
     Some(match step {
         Step::Start { unit, properties, resources } => {
@@ -34,7 +34,7 @@ fn resources(case: &Value, key: &str) -> oci_spec::runtime::LinuxResources {
 }
 
 #[test]
-fn systemd() {
+fn systemd_plans_match_the_table() {
     table("systemd", |case, layout| {
         let host = host(layout);
         let version = case.get("version").map_or(257, |v| v.as_u64().unwrap());
@@ -63,10 +63,10 @@ fn systemd() {
     });
 }
 
-/// A system container's systemd takes them and can do nothing with them; the host's, for who is only
-/// in a namespace, can.
+/// The systemd of a system container accepts device rules but cannot apply them. The host's systemd
+/// can. The library cannot tell the two apart.
 #[test]
-fn device_rules_in_a_user_namespace() {
+fn device_rules_in_a_user_namespace_warn_or_fail_in_strict_mode() {
     let mut host = host("unified");
     (host.rootless, host.in_user_namespace) = (true, true);
     for strict in [false, true] {

@@ -1,8 +1,8 @@
-//! The weight curves, for every value, against independent computations.
+//! Compares the weight curves with independent computations, for every value.
 
 use katacg::resources::{weight_from_blkio, weight_from_shares};
 
-/// log2 with 48 bits behind the point, rounded down, by squaring: integers alone.
+/// Computes log2 with 48 fractional bits, rounded down. It squares integers, without floats.
 fn log2(value: u64) -> u128 {
     const BITS: u32 = 48;
     let whole = value.ilog2();
@@ -19,15 +19,16 @@ fn log2(value: u64) -> u128 {
     out
 }
 
-/// The smallest weight w with 10^((l-1)(l+126)/612) <= w, for l = log2(shares): which is
-/// (l-1)(l+126) * log2(10) <= 612 * log2(w). (l² + 125l)/612 - 7/34 is the same exponent.
+/// With l = log2(shares), the weight is the smallest w with 10^((l-1)(l+126)/612) <= w. This test
+/// compares (l-1)(l+126) * log2(10) <= 612 * log2(w). The specification writes the exponent as
+/// (l² + 125l)/612 - 7/34, which is the same.
 #[test]
-fn every_weight() {
+fn cpu_weight_follows_the_curve_for_every_shares_value() {
     const ONE: u128 = 1 << 48;
     for (shares, weight) in [(0, 0), (1, 1), (2, 1), (1024, 100), (2000, 170), (262_144, 10_000)] {
         assert_eq!(weight_from_shares(shares), weight, "{shares}");
     }
-    // The error of a truncated logarithm, times what it is multiplied with.
+    // The error of the truncated logarithm, times the factor above.
     let close = 1u128 << 16;
     let ten = log2(10);
     let mut weight = 1u64;
@@ -45,19 +46,23 @@ fn every_weight() {
         assert_eq!(weight_from_shares(shares), weight, "{shares}");
     }
     let fixed: Vec<_> = exact.into_iter().filter(|(shares, _)| *shares <= 262_144).collect();
-    assert_eq!(fixed, [(2, 1), (1024, 100), (262_144, 10_000)], "no other is near a whole number");
+    assert_eq!(
+        fixed,
+        [(2, 1), (1024, 100), (262_144, 10_000)],
+        "only these are close to a whole number"
+    );
     for shares in [262_145, 1 << 32, u64::MAX] {
         assert_eq!(weight_from_shares(shares), 10_000);
     }
 }
 
 #[test]
-fn every_io_weight() {
+fn io_weight_is_the_scaled_blkio_weight_for_every_value() {
     for (weight, wanted) in [(0, 0), (10, 1), (11, 11), (100, 910), (500, 4950), (1000, 10_000)] {
         assert_eq!(weight_from_blkio(weight), wanted, "{weight}");
     }
     for weight in 10..=1000u16 {
-        // 1 + (w-10) * 9999/990, rounded down: 9999/990 is 10.1.
+        // 1 + (w-10) * 9999/990, rounded down; 9999/990 is 10.1.
         let wanted = 1 + (u64::from(weight) - 10) * 101 / 10;
         assert_eq!(weight_from_blkio(weight), wanted, "{weight}");
     }

@@ -1,4 +1,4 @@
-//! Device rules: what a process inside can open, before and after a reload.
+//! Device rules: which devices a process inside can open, before and after a reload.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,13 +14,13 @@ const NULL_AND_RANDOM: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
 const NULL_AND_ZERO: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
     {"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"},
     {"allow":true,"type":"c","major":1,"minor":5,"access":"rw"}]}"#;
-/// Pseudo terminals as a whole major number, and all memory devices.
+/// Allows whole major numbers: pseudo terminals and all memory devices.
 const MAJORS: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
     {"allow":true,"type":"c","major":1,"access":"rw"},
     {"allow":true,"type":"c","major":136,"access":"rwm"}]}"#;
 const ALL: &str = r#"{"devices":[{"allow":true,"access":"rwm"}]}"#;
 
-/// A process that opens what it is told to.
+/// A process that opens devices on request.
 pub struct Opener {
     child: Child,
     input: ChildStdin,
@@ -30,7 +30,8 @@ pub struct Opener {
 impl Opener {
     pub fn new() -> Opener {
         let script = "while read -r way device; do
-            case $way in r) (: <$device) ;; w) (: >$device) ;; esac 2>/dev/null && echo yes || echo no
+            case $way in r) (: <$device) ;; w) (: >$device) ;; esac 2>/dev/null &&
+                echo yes || echo no
         done";
         let mut child = Command::new("sh")
             .args(["-c", script])
@@ -47,7 +48,7 @@ impl Opener {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    /// Of null, zero and random, for reading and for writing, those that it could open.
+    /// Tries to open null, zero and random, for reading and for writing. Returns those that opened.
     pub fn opens(&mut self) -> String {
         let mut out = Vec::new();
         for device in ["null", "zero", "random"] {
@@ -71,11 +72,11 @@ impl Drop for Opener {
     }
 }
 
-/// runc#3708: what was allowed is allowed after a reload.
+/// runc#3708: a reload must keep the allowed devices.
 #[test]
-fn what_a_process_inside_can_open() {
+fn device_rules_hold_after_each_set_and_reload() {
     need_systemd!();
-    need!(root(), "a user's systemd has no say about devices");
+    need!(root(), "a user's systemd cannot apply device rules");
     let mut s = Sandbox::planned(NULL_AND_RANDOM);
     let mut opener = Opener::new();
     s.manager.apply(opener.pid(), true).unwrap();
@@ -100,18 +101,18 @@ fn what_a_process_inside_can_open() {
     assert_eq!(opener.opens(), first);
     reload();
     assert_eq!(opener.opens(), first, "after the second reload");
-    // Other resources leave them alone.
+    // A set of other resources keeps the rules.
     s.set(r#"{"pids":{"limit":50}}"#).unwrap();
     assert_eq!(opener.opens(), first);
     drop(opener);
     s.end();
 }
 
-/// A set that fails after the device rules were told puts them back.
+/// systemd gets the device rules before a file write fails.
 #[test]
-fn rules_of_a_set_that_fails() {
+fn failed_set_restores_the_device_rules() {
     need_systemd!();
-    need!(root(), "a user's systemd has no say about devices");
+    need!(root(), "a user's systemd cannot apply device rules");
     need!(has("hugetlb", "hugetlb"), "no write that fails last");
     let mut s = Sandbox::planned(NULL_AND_RANDOM);
     let mut opener = Opener::new();
@@ -127,19 +128,19 @@ fn rules_of_a_set_that_fails() {
     s.end();
 }
 
-/// Before such a set there were no rules, or others than this manager knows of: those come back.
+/// The unit had no rules before, or rules that the manager does not know.
 #[test]
-fn rules_that_others_told() {
+fn failed_set_restores_device_rules_that_another_program_set() {
     need_systemd!();
-    need!(root(), "a user's systemd has no say about devices");
+    need!(root(), "a user's systemd cannot apply device rules");
     need!(has("hugetlb", "hugetlb"), "no write that fails last");
     let wrong = r#","hugepageLimits":[{"pageSize":"3KB","limit":4096}]}"#;
     let wrong = NULL_AND_ZERO.replace("]}", &format!("]{wrong}"));
     let mut s = Sandbox::new("{}");
-    let nobodys = [("DevicePolicy", "auto"), ("DeviceAllow", "")];
-    s.check("none", &nobodys);
+    let no_rules = [("DevicePolicy", "auto"), ("DeviceAllow", "")];
+    s.check("no rules", &no_rules);
     s.set(&wrong).unwrap_err();
-    s.check("none again", &nobodys);
+    s.check("still no rules", &no_rules);
     let others =
         ["set-property", "--runtime", &s.unit, "DevicePolicy=closed", "DeviceAllow=/dev/random r"];
     systemctl(&others);
@@ -147,20 +148,20 @@ fn rules_that_others_told() {
     s.check("others'", &[("DevicePolicy", "closed"), ("DeviceAllow", "/dev/random r")]);
     s.end();
 
-    // The configuration's were never told.
+    // The manager has rules, but apply without a set did not send them to systemd.
     let mut s = Sandbox::planned(NULL_AND_RANDOM);
     let pid = s.child();
     s.manager.apply(pid, false).unwrap();
     s.set(&wrong).unwrap_err();
-    s.check("never told", &nobodys);
+    s.check("rules not sent", &no_rules);
     s.end();
 }
 
-/// A device that is allowed before and after can be opened meanwhile: v1 is frozen for that.
+/// On v1 the processes are frozen while the rules change, so no open fails in between.
 #[test]
-fn nothing_is_lost_while_rules_change() {
+fn allowed_device_stays_accessible_while_rules_change() {
     need_systemd!();
-    need!(root(), "a user's systemd has no say about devices");
+    need!(root(), "a user's systemd cannot apply device rules");
     let mut s = Sandbox::planned(NULL_AND_RANDOM);
     let script = "while :; do (: </dev/null) || echo lost; done";
     let mut busy = Command::new("sh")
@@ -181,9 +182,9 @@ fn nothing_is_lost_while_rules_change() {
 }
 
 #[test]
-fn a_frozen_scope_stays_frozen_while_rules_change() {
+fn frozen_scope_stays_frozen_while_rules_change() {
     need_systemd!();
-    need!(root(), "a user's systemd has no say about devices");
+    need!(root(), "a user's systemd cannot apply device rules");
     let mut s = Sandbox::new(NULL_AND_RANDOM);
     s.manager.freeze(Duration::from_secs(10)).unwrap();
     s.set(NULL_AND_ZERO).unwrap();
@@ -195,16 +196,15 @@ fn a_frozen_scope_stays_frozen_while_rules_change() {
     s.end();
 }
 
-/// What cannot be frozen is not changed.
 #[test]
-fn a_freeze_that_fails_ends_the_set() {
+fn failed_freeze_ends_the_set_before_any_change() {
     need_systemd!();
     need!(!unified(), "only v1 is frozen while device rules change");
     let mut s = Sandbox::new(NULL_AND_RANDOM);
     let freezer = s.dir("freezer");
     let facts = || (s.property("DeviceAllow"), s.file("devices.list"), s.file("pids.max"));
     let before = facts();
-    // Something mounted over it is no cgroup any more.
+    // A mount over the cgroup makes the freeze fail.
     command("mount", &["-t", "tmpfs", "none", freezer.to_str().unwrap()]);
     let error = s.set(&NULL_AND_ZERO.replace("]}", r#"],"pids":{"limit":50}}"#)).unwrap_err();
     command("umount", &[freezer.to_str().unwrap()]);
@@ -215,16 +215,18 @@ fn a_freeze_that_fails_ends_the_set() {
 }
 
 #[test]
-fn a_rule_that_systemd_has_no_words_for() {
+fn set_refuses_device_rules_that_systemd_cannot_express() {
     need_systemd!();
-    need!(root(), "a user's systemd has no say about devices");
+    need!(root(), "a user's systemd cannot apply device rules");
     let mut s = Sandbox::planned("{}");
     let pid = s.start();
     for json in [
-        // All but one.
-        r#"{"devices":[{"allow":true,"access":"rwm"},{"allow":false,"type":"c","major":1,"minor":3,"access":"w"}]}"#,
-        // One minor number of every major.
-        r#"{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","minor":3,"access":"r"}]}"#,
+        // All devices but one.
+        r#"{"devices":[{"allow":true,"access":"rwm"},
+            {"allow":false,"type":"c","major":1,"minor":3,"access":"w"}]}"#,
+        // One minor number of every major number.
+        r#"{"devices":[{"allow":false,"access":"rwm"},
+            {"allow":true,"type":"c","minor":3,"access":"r"}]}"#,
     ] {
         let error = s.set(json).unwrap_err();
         assert_eq!(error.code(), katacg::Code::Unsupported, "{error}");

@@ -1,10 +1,9 @@
-//! Which driver a path gets, and that nothing goes on with the other one; another process goes
-//! on with a state.
+//! Which driver a path gets, and how another process continues from a saved state.
 
 use std::sync::Arc;
 
-use katacg::{Add, Config, DriverKind, Host, Manager, NOBODY};
 use katacg::resources::parse;
+use katacg::{Add, Config, DriverKind, Host, Manager, NOBODY};
 use katacg::{Code, Result};
 use serde_json::Value;
 
@@ -18,12 +17,12 @@ fn manager(driver: DriverKind, path: &str) -> Result<Manager> {
 }
 
 #[test]
-fn which_driver() {
+fn driver_follows_from_option_and_path() {
     need_systemd!();
     use DriverKind::{Auto, AutoK0, Cgroupfs, Systemd};
     let none: Option<&str> = None;
     for (path, expected) in [
-        // By driver: automatic, as in 2020, cgroupfs, systemd.
+        // The columns are the drivers Auto, AutoK0, Cgroupfs and Systemd.
         ("a.slice:p:x", [Some("systemd"), Some("systemd"), none, Some("systemd")]),
         (":p:x", [Some("systemd"), Some("cgroupfs"), none, Some("systemd")]),
         ("a-b.slice:p:x-y_z", [Some("systemd"), Some("cgroupfs"), none, Some("systemd")]),
@@ -44,7 +43,7 @@ fn which_driver() {
 }
 
 #[test]
-fn a_state_goes_on_with_its_own_driver_alone() {
+fn load_refuses_a_state_whose_path_is_of_the_other_driver() {
     need_systemd!();
     for (path, other) in [("a.slice:p:x", "/a/b"), ("/a/b", "a.slice:p:x")] {
         let state = manager(DriverKind::Auto, path).unwrap().state().unwrap();
@@ -60,11 +59,11 @@ fn a_state_goes_on_with_its_own_driver_alone() {
     }
 }
 
-/// kata runtime#2182, #2818: what K0 took for a directory is removed as one, and is no unit.
+/// kata runtime#2182, #2818: a path that the oldest rule (K0) takes for a directory is no unit.
 #[test]
-fn a_directory_with_the_name_of_a_unit() {
+fn destroy_removes_a_directory_named_like_a_unit() {
     need_systemd!();
-    need!(root(), "without root nothing can be made at the hierarchies' root");
+    need!(root(), "only root can create a cgroup in the hierarchies' root");
     let name = format!("katacg-{}.slice:p:x", name());
     let literal = manager(DriverKind::AutoK0, &format!("/{name}")).unwrap();
     literal.apply(NOBODY, true).unwrap();
@@ -75,7 +74,7 @@ fn a_directory_with_the_name_of_a_unit() {
     assert!(directories(&name).is_empty());
 }
 
-/// The other half of the next test.
+/// Continues from the saved state, in a process of its own. The next test starts it.
 pub fn goes_on() {
     let state = std::fs::read(std::env::var(STATE).unwrap()).unwrap();
     let manager = Manager::load(Arc::new(Host::read().unwrap()), &state).unwrap();
@@ -95,7 +94,7 @@ pub fn goes_on() {
 }
 
 #[test]
-fn one_process_makes_it_and_another_goes_on() {
+fn loaded_state_controls_a_unit_that_another_process_created() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20},"cpu":{"shares":2000}}"#);
     let file = std::env::temp_dir().join(&s.unit);

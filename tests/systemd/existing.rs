@@ -1,14 +1,14 @@
-//! Joining a unit that is there.
+//! Joining existing units.
 
 use katacg::host::{HostInfo, Layout};
-use katacg::{Flags, Manager};
 use katacg::Code;
+use katacg::{Flags, Manager};
 
 use crate::fixture::*;
 use crate::helper;
 
 #[test]
-fn what_is_there_is_joined_and_nothing_else() {
+fn existing_flag_joins_a_unit_and_fails_when_there_is_none() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     let mut config = s.manager.config().clone();
@@ -22,12 +22,12 @@ fn what_is_there_is_joined_and_nothing_else() {
     assert_eq!(error.code(), Code::Deleted, "{error}");
 }
 
-/// A scope ends by itself, and leaves what systemd does not know of: whoever cleans up later joins
-/// that and no more.
+/// A scope ends by itself with its last process. On v1 the directories that systemd does not manage
+/// stay.
 #[test]
-fn what_is_left_of_a_unit_that_is_gone() {
+fn existing_flag_joins_and_removes_directories_of_an_ended_unit() {
     need_systemd!();
-    need!(!unified(), "systemd leaves nothing there");
+    need!(!unified(), "on v2 systemd removes the only directory");
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     s.end_children();
     eventually("it ends", || !s.is_loaded());
@@ -40,7 +40,7 @@ fn what_is_left_of_a_unit_that_is_gone() {
     rest.destroy().unwrap();
 }
 
-/// The other half of the next test: where the unit's directory cannot be seen.
+/// Runs in a namespace that hides the unit's directory. The next test starts it.
 pub fn blind() {
     let path = std::env::var("KATACG_TEST_PATH").unwrap();
     let shared = std::sync::Arc::new(katacg::Host::read().unwrap());
@@ -51,9 +51,9 @@ pub fn blind() {
     assert!(error.to_string().contains("1 processes in it"), "{error}");
 }
 
-/// StopUnit kills; who sees no process because of a namespace must not send it.
+/// StopUnit kills the processes inside, so a caller that cannot see them must not send it.
 #[test]
-fn a_unit_that_cannot_be_seen_is_not_stopped() {
+fn destroy_does_not_stop_a_unit_outside_the_cgroup_namespace() {
     need_systemd!();
     need!(root() && unified(), "only root has a cgroup namespace, and mounts that show it");
     let name = name();
@@ -61,7 +61,7 @@ fn a_unit_that_cannot_be_seen_is_not_stopped() {
     let mut s = Sandbox::with(&format!("katacgtest-{name}.scope"), config(&path, "{}"));
     let pid = s.start();
     let helper = helper::command("blind");
-    // From a scope of its own, so that the namespace's root is not the hierarchy's.
+    // The helper runs in another scope, so that its namespace's root is not the hierarchy's root.
     let mut command = std::process::Command::new("systemd-run");
     command.args(["--scope", "--quiet", "unshare", "-C", "-m", "sh", "-c"]);
     let mount = "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec \"$@\"";
@@ -74,9 +74,9 @@ fn a_unit_that_cannot_be_seen_is_not_stopped() {
     s.end();
 }
 
-/// A cgroup2 mount beside v1 that systemd knows nothing of, as Cilium makes one.
+/// Cilium makes such a mount beside v1.
 #[test]
-fn a_cgroup2_mount_of_somebody_elses() {
+fn unit_also_uses_a_cgroup2_mount_that_systemd_does_not_know() {
     need_systemd!();
     let legacy = HostInfo::read().unwrap().layout == Layout::Legacy;
     need!(legacy, "systemd has the cgroup2 mount here");
@@ -88,7 +88,7 @@ fn a_cgroup2_mount_of_somebody_elses() {
     helper::run(command);
 }
 
-/// What the test above runs where that mount is.
+/// Runs in a mount namespace that has that mount. The test above starts it.
 pub fn stray() {
     assert_eq!(HostInfo::read().unwrap().layout, Layout::Hybrid);
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);

@@ -1,4 +1,4 @@
-//! A unit of a test's own, and everything removed at the end.
+//! A unit for one test, which is removed at the end.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use katacg::host::HostInfo;
-use katacg::{Config, Flags, Host, Manager};
 use katacg::resources::parse;
 use katacg::Result;
+use katacg::{Config, Flags, Host, Manager};
 use rustix::process::{kill_process, waitpid, Pid, Signal, WaitOptions};
 
 pub use crate::look::*;
 
-/// Leaves the test, saying why; the runner counts it.
+/// Ends the test with a printed reason; the runner counts the skipped tests.
 macro_rules! skip {
     ($($reason:tt)*) => {{
         let name = std::thread::current().name().unwrap_or("?").to_owned();
@@ -25,7 +25,7 @@ macro_rules! skip {
     }};
 }
 
-/// Leaves the test unless the condition holds.
+/// Skips the test unless the condition holds.
 macro_rules! need {
     ($condition:expr, $($reason:tt)*) => {
         if !$condition {
@@ -34,8 +34,8 @@ macro_rules! need {
     };
 }
 
-/// Leaves the test where no systemd runs, or none that manages cgroups for this user. With
-/// `alone` no other test runs meanwhile.
+/// Skips the test where no systemd runs, or none that manages cgroups for this user. With `alone`,
+/// no other test runs at the same time.
 macro_rules! need_systemd {
     (@ $lock:ident) => {
         need!(crate::fixture::running(), "no systemd runs here");
@@ -53,16 +53,16 @@ macro_rules! need_systemd {
     };
 }
 
-/// Held for writing while systemd or its bus goes away for a moment.
+/// Held for writing by a test that restarts systemd or its bus.
 pub static WORLD: RwLock<()> = RwLock::new(());
 
 pub fn running() -> bool {
     fs::symlink_metadata("/run/systemd/system").is_ok()
 }
 
-/// Not what a user namespace calls root.
+/// Whether the tests use the system's systemd.
 pub fn root() -> bool {
-    // What a user namespace says of root depends on whose it is.
+    // In a user namespace, a user is root by name, so the test says which bus to use.
     match std::env::var("KATACG_TEST_BUS") {
         Ok(bus) => bus == "system",
         Err(_) => !HostInfo::read().unwrap().rootless,
@@ -75,7 +75,7 @@ pub fn unified() -> bool {
 
 /// Whether the host has a controller, by its v1 or its v2 name, and this user may use it.
 pub fn has(v1: &str, v2: &str) -> bool {
-    // Not HostInfo::read, which does not know a hybrid host's controllers of cgroup2.
+    // HostInfo::read does not read the controllers of a hybrid host's cgroup2 mount.
     let shared = Host::read().unwrap();
     let host = shared.info();
     if !host.is_unified() {
@@ -86,17 +86,17 @@ pub fn has(v1: &str, v2: &str) -> bool {
     fs::read_to_string(path).unwrap().split_whitespace().any(|c| c == v2)
 }
 
-/// Where the user's systemd has its units.
+/// Returns the cgroup below which the user's systemd has its units.
 pub fn users_cgroup() -> String {
     systemctl(&["show", "-p", "ControlGroup", "--value"]).trim().to_owned()
 }
 
-/// Whether a controller's files are cgroup2's.
+/// Whether a controller is on cgroup2.
 pub fn on_v2(v1: &str) -> bool {
     unified() || HostInfo::read().unwrap().find(v1).is_none()
 }
 
-/// systemd's version.
+/// Returns systemd's version.
 pub fn version() -> u32 {
     let text = command("systemctl", &["--version"]);
     text.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -106,7 +106,7 @@ pub fn output(program: &str, args: &[&str]) -> Output {
     Command::new(program).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-/// A sleeping process for who has no [`Sandbox`]. It keeps no output of the caller's open.
+/// Starts a sleeping process without a [`Sandbox`]. It does not keep the caller's output open.
 pub fn sleeper() -> Child {
     let mut sleep = Command::new("sleep");
     sleep.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -120,13 +120,14 @@ pub fn command(program: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// systemctl, of the user's manager without root.
+/// Runs systemctl, for the user's systemd unless the caller is root.
 pub fn systemctl(args: &[&str]) -> String {
     let user: &[&str] = if root() { &[] } else { &["--user"] };
     command("systemctl", &[user, args].concat())
 }
 
-/// A daemon-reload that began after this call did. It is slow: those who wait share one.
+/// Returns after a daemon-reload that began after this call. A reload is slow, so tests that wait
+/// at the same time share one.
 pub fn reload() {
     static BEGUN: AtomicU32 = AtomicU32::new(0);
     static ONE: Mutex<()> = Mutex::new(());
@@ -138,7 +139,7 @@ pub fn reload() {
     }
 }
 
-/// Waits, within reason, until something is so.
+/// Waits until a condition holds, at most 20 seconds.
 pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !so() {
@@ -147,7 +148,7 @@ pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// A name that no other test has.
+/// Returns a name that no other test has.
 pub fn name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{}n{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
@@ -162,7 +163,7 @@ pub fn config(path: &str, json: &str) -> Config {
     }
 }
 
-/// Resources without those that nothing here can limit.
+/// Returns the resources without those for which this host has no controller.
 pub fn available(json: &str) -> String {
     let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
     if !has("memory", "memory") {
@@ -174,7 +175,7 @@ pub fn available(json: &str) -> String {
     value.to_string()
 }
 
-/// See the module.
+/// A manager of a unit, and the test's children.
 pub struct Sandbox {
     pub shared: Arc<Host>,
     pub manager: Manager,
@@ -183,12 +184,12 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A scope `katacgtest-NAME.scope`, not started.
+    /// Makes a manager of a scope `katacgtest-NAME.scope`, which is not started.
     pub fn planned(json: &str) -> Sandbox {
         Sandbox::changed(json, |_| {})
     }
 
-    /// The same, with another configuration.
+    /// As `planned`, with a changed configuration.
     pub fn changed(json: &str, change: impl FnOnce(&mut Config)) -> Sandbox {
         let name = name();
         let mut config = config(&format!(":katacgtest:{name}"), json);
@@ -200,31 +201,31 @@ impl Sandbox {
         Sandbox::on(&Arc::new(Host::read().unwrap()), unit, config)
     }
 
-    /// On the same mounts and connections as others.
+    /// As `with`, with mounts and connections that several sandboxes share.
     pub fn on(shared: &Arc<Host>, unit: &str, config: Config) -> Sandbox {
         let shared = Arc::clone(shared);
         let manager = Manager::new(Arc::clone(&shared), config).unwrap();
         Sandbox { shared, manager, unit: unit.to_owned(), children: Vec::new() }
     }
 
-    /// Started, with a sleeping child inside and its resources set.
+    /// Starts a scope with a sleeping child inside and with its resources.
     pub fn new(json: &str) -> Sandbox {
         let mut sandbox = Sandbox::planned(json);
         sandbox.start();
         sandbox
     }
 
-    /// With a sleeping child inside, which it returns.
+    /// Starts the unit with a sleeping child inside, and returns the child.
     pub fn start(&mut self) -> i32 {
         let pid = self.child();
         self.manager.apply(pid, true).unwrap();
         pid
     }
 
-    /// A sleeping child, outside. A fork alone: to execute a program costs as much as all the rest
-    /// in an emulator.
+    /// Starts a sleeping child outside the unit. It only forks, because in an emulator to execute a
+    /// program takes as long as the rest of a test.
     pub fn child(&mut self) -> i32 {
-        // SAFETY: the child makes system calls and nothing else, and has no descriptors of others.
+        // SAFETY: the child only makes system calls, and closes all descriptors first.
         #[allow(unsafe_code)]
         let pid = unsafe {
             let pid = libc::fork();
@@ -242,7 +243,7 @@ impl Sandbox {
     }
 
     pub fn spawn(&mut self, command: &mut Command) -> i32 {
-        // Reaped by its number.
+        // end_children reaps the process by its id.
         #[allow(clippy::zombie_processes)]
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
@@ -254,18 +255,18 @@ impl Sandbox {
         self.manager.set(&parse::resources(json.as_bytes()).unwrap())
     }
 
-    /// A property of the unit, as systemctl tells it.
+    /// Returns a property of the unit, as systemctl prints it.
     pub fn property(&self, name: &str) -> String {
         systemctl(&["show", "-p", name, "--value", &self.unit]).trim().to_owned()
     }
 
-    /// The directory of a controller's cgroup.
+    /// Returns the cgroup's directory of a controller.
     pub fn dir(&self, controller: &str) -> PathBuf {
         let path = self.manager.path(controller).unwrap();
         PathBuf::from(String::from_utf8(path).unwrap())
     }
 
-    /// A file's contents, by its name alone: the controller is its first part.
+    /// Returns a file's contents. The first part of the file's name is the controller.
     pub fn file(&self, file: &str) -> String {
         self.try_file(file).unwrap_or_else(|e| panic!("{file} of {}: {e}", self.unit))
     }
@@ -276,7 +277,8 @@ impl Sandbox {
         Ok(fs::read_to_string(&path)?.trim().to_owned())
     }
 
-    /// Compares properties (a capital first) and files (the whole, or one line) side by side.
+    /// Compares properties and files with the wanted values. The name of a property begins with a
+    /// capital letter. The wanted value of a file is its whole text or one of its lines.
     pub fn check(&self, step: &str, wanted: &[(&str, &str)]) {
         let names = wanted.iter().map(|(name, _)| *name);
         let names: Vec<&str> = names.filter(|name| is_property(name)).collect();
@@ -286,7 +288,7 @@ impl Sandbox {
         assert_eq!(wrong, [""; 0], "{step}");
     }
 
-    /// Ends its children, inside and outside.
+    /// Kills and reaps all children, inside and outside the unit.
     pub fn end_children(&mut self) {
         for pid in self.children.drain(..).filter_map(Pid::from_raw) {
             let _ = kill_process(pid, Signal::KILL);
@@ -294,7 +296,7 @@ impl Sandbox {
         }
     }
 
-    /// That a task is where it was, and nowhere in the unit.
+    /// Checks that a task lives, is in its old cgroup, and is not in the unit.
     pub fn assert_outside(&self, pid: i32, was: &str) {
         assert_eq!(home_of(pid), was);
         let all = cgroups_of(pid);
@@ -302,7 +304,7 @@ impl Sandbox {
         assert!(alive(pid));
     }
 
-    /// Whether systemd has the unit, in whatever state: it has a file as long as that.
+    /// Whether systemd has the unit loaded, in any state. systemd keeps a file for a loaded unit.
     pub fn is_loaded(&self) -> bool {
         let at = match root() {
             true => "/run".to_owned(),
@@ -311,7 +313,7 @@ impl Sandbox {
         Path::new(&at).join("systemd/transient").join(&self.unit).exists()
     }
 
-    /// Destroyed, twice, and nothing of it is left anywhere.
+    /// Destroys the unit twice, and checks that nothing of it is left.
     pub fn end(&mut self) {
         self.end_children();
         self.manager.destroy().unwrap();
@@ -322,12 +324,12 @@ impl Sandbox {
     }
 }
 
-/// Files start small.
+/// Whether a name is a property. Names of files begin with a small letter.
 pub fn is_property(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase())
 }
 
-/// What is not as it is wanted, in words.
+/// Describes each property and file that does not have its wanted value.
 pub fn differences(
     s: &Sandbox,
     properties: &BTreeMap<String, String>,
@@ -337,7 +339,7 @@ pub fn differences(
     for (name, value) in wanted {
         let found = match properties.get(*name) {
             Some(found) => found.clone(),
-            // systemctl leaves empty lists out.
+            // systemctl omits empty lists.
             None if is_property(name) => String::new(),
             None => s.try_file(name).unwrap_or_else(|e| e.to_string()),
         };

@@ -1,4 +1,4 @@
-//! What a test does in a process of its own.
+//! Helpers: parts of tests that run in a process of their own.
 
 use std::process::Command;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::fixture::{cgroups_of, eventually};
 
 const WHAT: &str = "KATACG_TEST_HELPER";
 
-/// This executable, to do one thing.
+/// Returns the command that runs one helper of this executable.
 pub fn command(what: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "helper::helper", "--ignored", "--nocapture", "--test-threads=1"]);
@@ -15,7 +15,7 @@ pub fn command(what: &str) -> Command {
     command
 }
 
-/// Runs it to its end, which must be a good one, and returns what it printed.
+/// Runs a helper, which must succeed, and returns its output.
 pub fn run(mut command: Command) -> String {
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -35,7 +35,7 @@ fn helper() {
             std::thread::sleep(Duration::from_secs(600));
         }
         Ok("memory") => {
-            // Waits to be moved, so that all of it is charged there.
+            // Waits until the test has moved this process, so that the memory is charged there.
             let me = i32::try_from(std::process::id()).unwrap();
             let moved = || cgroups_of(me).iter().any(|(_, path)| path.contains("katacgtest"));
             eventually("moved", moved);
@@ -51,6 +51,6 @@ fn helper() {
         Ok("delegated") => crate::rootless::delegated(),
         Ok("without-descriptors") => crate::transaction::without_descriptors(),
         Ok("user-namespace") => crate::rootless::in_a_user_namespace(),
-        other => panic!("{other:?} is nothing to do"),
+        other => panic!("{other:?} is not a helper"),
     }
 }

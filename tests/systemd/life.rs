@@ -1,13 +1,13 @@
-//! The whole life of a scope: after each step, what systemctl says of the unit and what the files
-//! hold.
+//! The life cycle of a scope. After each call the tests compare the unit's properties and the
+//! files.
 
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use katacg::Code;
 use katacg::FreezerState;
 use katacg::{Add, Host, Manager};
-use katacg::Code;
 use rustix::process::Signal;
 
 use crate::fixture::*;
@@ -19,7 +19,7 @@ const THEN: &str = r#"{"cpu":{"shares":512,"quota":20000,"period":50000,"cpus":"
 
 type Facts = Vec<(&'static str, &'static str)>;
 
-/// What the unit and the files say with these resources.
+/// Returns the wanted properties and files for the first or the second resources.
 fn facts(then: bool) -> Facts {
     let mut out: Facts = match (unified(), then) {
         (true, false) => vec![
@@ -84,18 +84,18 @@ fn active(then: bool) -> Facts {
     out
 }
 
-/// That a process is in the unit's cgroup, or right below it, in every hierarchy.
+/// Checks that a process is in the unit's cgroup, or in the subcgroup, in every hierarchy.
 fn assert_inside(s: &Sandbox, pid: i32, subcgroup: &str) {
     let wanted = format!("/{}{subcgroup}", s.unit);
     for (hierarchy, path) in cgroups_of(pid) {
-        // Of the controllers that the manager has not joined, like v1's misc.
+        // The manager does not join every controller, for example not misc on v1.
         let joined = hierarchy.split(',').any(|c| s.manager.paths().any(|(name, _)| name == c));
         assert!(!joined || path.ends_with(&wanted), "{hierarchy}: {path}, not {wanted}");
     }
 }
 
 #[test]
-fn the_whole_life_of_a_scope() {
+fn scope_has_the_expected_properties_and_files_after_each_call() {
     need_systemd!();
     let (first, then) = (available(FIRST), available(THEN));
     let mut s = Sandbox::planned(&first);
@@ -124,14 +124,14 @@ fn the_whole_life_of_a_scope() {
     let third = s.child();
     let exec = Add { subcgroup: b"exec", create: true, threads: false };
     s.manager.add(&[third], exec).unwrap();
-    s.check("a sub-cgroup", &active(false));
+    s.check("a subcgroup", &active(false));
     assert_inside(&s, third, "/exec");
     assert_eq!(s.manager.all_pids().unwrap().len(), 3);
     assert_eq!(s.manager.pids().unwrap().len(), 2);
 
     assert_eq!(s.set(&then).unwrap(), [""; 0]);
     s.check("set", &active(true));
-    // What is known is all that was set, in one.
+    // The manager remembers all resources that were set.
     let reservation = s.manager.resources().memory().as_ref().and_then(|m| m.reservation());
     assert_eq!(reservation.is_some(), has("memory", "memory"));
 
@@ -149,13 +149,13 @@ fn the_whole_life_of_a_scope() {
     assert!(parent.exists().unwrap());
     let parent = String::from_utf8(parent.path("pids").unwrap()).unwrap();
     assert_eq!(parent.rsplit('/').next(), Some(slice));
-    // It is a place to move processes to, whoever has it: others are in it.
+    // The parent has other processes, so a manager of it only takes processes, also when loaded.
     let saved = s.manager.parent().unwrap().state().unwrap();
     let saved = Manager::load(Arc::new(Host::read().unwrap()), saved.as_bytes()).unwrap();
     assert_eq!(saved.kill(Signal::CONT).unwrap_err().code(), Code::Path);
     assert_eq!(saved.destroy().unwrap_err().code(), Code::Path);
 
-    // Another process would have nothing but the state.
+    // Another process would have only the state.
     let state = s.manager.state().unwrap();
     let other = Manager::load(Arc::new(Host::read().unwrap()), state.as_bytes()).unwrap();
     assert_eq!(other.paths().collect::<Vec<_>>(), s.manager.paths().collect::<Vec<_>>());
@@ -168,7 +168,7 @@ fn the_whole_life_of_a_scope() {
     assert_eq!(target.manager.all_pids().unwrap().len(), 4);
     assert!(s.manager.all_pids().unwrap_or_default().is_empty());
     assert_inside(&target, third, "");
-    // Nobody is in it: systemd ends it by itself.
+    // systemd ends a scope without processes by itself.
     eventually("collected", || !s.is_loaded());
     s.manager.destroy().unwrap();
 
@@ -179,7 +179,7 @@ fn the_whole_life_of_a_scope() {
 }
 
 #[test]
-fn a_process_inside_keeps_the_unit() {
+fn destroy_keeps_a_unit_with_a_process_inside() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":9}}"#);
     let error = s.manager.destroy().unwrap_err();
@@ -192,7 +192,7 @@ fn a_process_inside_keeps_the_unit() {
 }
 
 #[test]
-fn threads_of_a_scope() {
+fn add_moves_threads_of_a_scope_into_a_subcgroup() {
     need_systemd!();
     let mut s = Sandbox::planned(r#"{"pids":{"limit":50}}"#);
     let pid = s.spawn(&mut crate::helper::command("threads"));
@@ -213,9 +213,9 @@ fn threads_of_a_scope() {
     s.end();
 }
 
-/// runc#2356: an exec into a scope whose processes are in leaves.
+/// runc#2356: exec into a container whose processes are in leaf cgroups.
 #[test]
-fn a_scope_that_is_no_leaf() {
+fn add_to_a_scope_that_is_no_leaf_advises_using_a_leaf() {
     need_systemd!();
     need!(unified(), "cgroup v1 has processes anywhere");
     let mut s = Sandbox::planned(r#"{"pids":{"limit":50}}"#);

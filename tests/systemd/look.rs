@@ -1,4 +1,4 @@
-//! What the machine says, not the library: systemctl, /proc and the cgroup file system.
+//! Looks at the machine without the library: systemctl, /proc and the cgroup file system.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::fixture::systemctl;
 
-/// Properties of units, as systemctl tells them.
+/// Returns properties of units, as systemctl prints them.
 pub fn properties(units: &[&str], names: &[&str]) -> BTreeMap<String, BTreeMap<String, String>> {
     let list = format!("Id,{}", names.join(","));
     let text = systemctl(&[&["show", "-p", &list], units].concat());
     let unit = |block: &str| {
         let mut all: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in block.lines().filter_map(|line| line.split_once('=')) {
-            // A list has a line for each element.
+            // systemctl prints a line for each element of a list.
             let known = all.entry(name.to_owned()).or_default();
             *known = format!("{known} {value}").trim().to_owned();
         }
@@ -22,7 +22,7 @@ pub fn properties(units: &[&str], names: &[&str]) -> BTreeMap<String, BTreeMap<S
     text.split("\n\n").map(unit).collect()
 }
 
-/// Every directory of the name, in every hierarchy.
+/// Returns every directory of that name in every hierarchy.
 pub fn directories(name: &str) -> Vec<PathBuf> {
     fn walk(at: &Path, name: &str, out: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(at).into_iter().flatten().flatten() {
@@ -39,7 +39,7 @@ pub fn directories(name: &str) -> Vec<PathBuf> {
     out
 }
 
-/// In which cgroup a task is, in each hierarchy: its controllers and the path.
+/// Returns the cgroup of a task in each hierarchy, as the hierarchy's controllers and the path.
 pub fn cgroups_of(pid: i32) -> Vec<(String, String)> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
     let line = |line: &str| {
@@ -49,7 +49,8 @@ pub fn cgroups_of(pid: i32) -> Vec<(String, String)> {
     text.lines().map(|l| line(l).unwrap()).collect()
 }
 
-/// Where systemd has put a task; other hierarchies' it changes as units come and go.
+/// Returns the cgroup of a task in systemd's own hierarchy. In other hierarchies systemd moves
+/// tasks when units start and stop.
 pub fn home_of(pid: i32) -> String {
     let all = cgroups_of(pid);
     let named = all.iter().find(|(name, _)| name == "name=systemd");

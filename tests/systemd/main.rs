@@ -1,5 +1,9 @@
-//! The systemd driver against a real systemd: what it is told and what the files hold, side by side.
-//! Runs as root and as a user with lingering; elsewhere every test is skipped.
+//! Tests the systemd driver against a real systemd. The tests compare the unit's properties with
+//! the files. They run as root, and as a user with lingering; elsewhere every test is skipped.
+
+#![allow(unsafe_code)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
 
 #[macro_use]
 mod fixture;

@@ -1,4 +1,4 @@
-//! What a process that has used the driver looks like afterwards: as before.
+//! Checks that the driver leaves its caller's process unchanged.
 
 use std::collections::BTreeSet;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -7,7 +7,7 @@ use rustix::process::{waitpid, Pid, WaitOptions};
 
 use crate::fixture::*;
 
-/// Threads, signal dispositions and masks.
+/// Returns the number of threads, the signal dispositions and the signal masks.
 fn status() -> Vec<String> {
     let wanted = ["Threads:", "SigBlk:", "SigIgn:", "SigCgt:", "ShdPnd:"];
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
@@ -36,16 +36,16 @@ fn in_one_thread() {
     drop(s);
     assert_eq!(status(), before);
     assert_eq!(descriptors(), open);
-    // Refused to a process that has more than one thread.
-    // SAFETY: of this process alone, which ends after this.
+    // The kernel refuses this call to a process that has more than one thread.
+    // SAFETY: the call affects only this process, which ends afterwards.
     #[allow(unsafe_code)]
     let done = unsafe { libc::unshare(libc::CLONE_NEWUSER) };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
 }
 
-/// A fork has one thread, whatever the test runner has.
+/// Runs the check in a fork, which has one thread. The test runner has several.
 pub fn alone() {
-    // SAFETY: the runner's other thread waits, and holds nothing that the child needs.
+    // SAFETY: the runner's other thread waits, and holds no lock that the child needs.
     #[allow(unsafe_code)]
     let child = unsafe { libc::fork() };
     if child == 0 {
@@ -61,7 +61,7 @@ pub fn alone() {
 }
 
 #[test]
-fn nothing_is_left_in_the_callers_process() {
+fn driver_leaves_threads_signals_and_descriptors_unchanged() {
     need_systemd!();
     crate::helper::run(crate::helper::command("manners"));
 }

@@ -1,13 +1,14 @@
-//! Every resource: in the unit and in the files, from the start, after a set, and after
-//! daemon-reload, at which systemd writes again what it believes.
+//! Compares every resource in the unit and in the files: after the start, after a set, and after a
+//! daemon-reload, when systemd writes all of its values again.
 //!
-//! A row of `resources.json` has what is set at the start and then, and for each side what
-//! systemctl and the files say after that. All rows go through the same two reloads together;
-//! a test for each row looks at what came of it.
+//! A row of `resources.json` has the resources of the start and of the set, and, for v1 and unified
+//! hosts, the wanted properties and files after each. All rows go through the same two reloads
+//! together. Each row has a test that reports the result of that row.
 //!
-//! `reset before` is what older versions of systemd make of files at the reload, and nobody can
-//! help: `memory.oom.group` has no property of scopes before 253; of BFQ's weights on v1, 252
-//! makes its own scale's default for the unit, and all devices, and 257 does not.
+//! `reset before` lists files that older versions of systemd reset at a reload, which the library
+//! cannot prevent. Scopes have no property for `memory.oom.group` before 253. On v1, systemd 252
+//! resets BFQ's weights, of the unit and of all devices, to a default on its own scale; 257 does
+//! not.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -17,39 +18,39 @@ use serde_json::Value;
 
 use crate::fixture::*;
 
-/// What is wrong with a row; or why it cannot be tried.
+/// The differences of a row, or the reason why the row cannot run here.
 type Outcome = std::result::Result<Vec<String>, String>;
 
 struct Row {
     name: String,
     then: String,
-    /// After the start, and after the set.
+    /// The wanted properties and files, after the start and after the set.
     wanted: [Vec<(String, String)>; 2],
-    /// What a systemd before some version makes of a file at the reload after that.
+    /// The values to which an older systemd resets files at the reload after each.
     reset: [BTreeMap<String, String>; 2],
     sandbox: Sandbox,
     wrong: Vec<String>,
 }
 
 impl Row {
-    /// Started; or why it is not.
+    /// Starts the unit of a row, or returns the reason why the row cannot run here.
     fn new(row: &Value) -> std::result::Result<Row, String> {
         let text = |key: &str| row[key].as_str().unwrap().to_owned();
         let of = text("of");
         let (v1, v2) = of.split_once(' ').unwrap();
         if !has(v1, v2) {
-            return Err(format!("no controller of the resource ({of})"));
+            return Err(format!("no controller for the resource ({of})"));
         }
         let host = HostInfo::read().unwrap();
         let on_v1 = !host.is_unified() && host.find(v1).is_some();
         let side = if on_v1 { "v1" } else { "unified" };
         let Some(both) = row[side].as_array() else {
-            return Err(format!("nothing of the kind on {side}"));
+            return Err(format!("the resource does not exist on {side}"));
         };
         if !on_v1 && !host.is_unified() && v1 == "-" && !is_only_cgroup2(v2) {
-            return Err(format!("{v2} is a controller of v1 here"));
+            return Err(format!("{v2} is a v1 controller on this host"));
         }
-        // Of a hybrid host's cgroup2, systemd knows nothing.
+        // systemd does not manage the cgroup2 mount of a hybrid host.
         let files_alone = !on_v1 && !host.is_unified();
         let wanted = [&both[0], &both[1]].map(|all| {
             let pairs = all.as_object().unwrap().iter();
@@ -75,12 +76,12 @@ impl Row {
     }
 }
 
-/// On a hybrid host.
+/// Whether a controller of a hybrid host is on cgroup2.
 fn is_only_cgroup2(controller: &str) -> bool {
     HostInfo::read().unwrap().find(controller).is_none()
 }
 
-/// Looks at all rows at once: systemctl is slow.
+/// Compares all rows with one call of systemctl, which is slow.
 fn look(rows: &mut [Row], stage: usize, reloaded: bool, when: &str) {
     let units: Vec<&str> = rows.iter().map(|row| &*row.sandbox.unit).collect();
     let mut names: Vec<&str> =
@@ -103,7 +104,7 @@ fn look(rows: &mut [Row], stage: usize, reloaded: bool, when: &str) {
 
 fn run() -> BTreeMap<String, Outcome> {
     if root() {
-        // Weights of devices are of a disk that BFQ schedules.
+        // Weights of devices need a disk that uses the BFQ scheduler.
         std::fs::write("/sys/block/loop0/queue/scheduler", "bfq").unwrap();
     }
     let table: Vec<Value> = serde_json::from_str(include_str!("resources.json")).unwrap();
@@ -149,7 +150,7 @@ macro_rules! rows {
         )*
 
         #[test]
-        fn every_row_has_a_test() {
+        fn every_row_of_the_table_has_a_test() {
             let table: Vec<Value> = serde_json::from_str(include_str!("resources.json")).unwrap();
             let names: Vec<&str> = table.iter().map(|row| row["name"].as_str().unwrap()).collect();
             assert_eq!(names, [$(stringify!($name)),*]);
@@ -158,10 +159,11 @@ macro_rules! rows {
 }
 
 rows! {
-    cpu_shares cpu_quota cpu_quota_lifted cpu_quota_below_the_period_of_before cpu_burst cpu_idle
-    cpu_idle_no_more cpuset_first_cpu cpuset_second_cpu memory_limit memory_lifted
-    memory_reservation memory_swap memory_of_v1 pids io_weight io_weight_of_a_device io_throttles
-    huge_pages network unified_cpu_max unified_cpu_weight unified_cpu_idle
-    unified_cpu_idle_no_more unified_cpuset unified_memory unified_memory_oom_group unified_pids
-    unified_io_weight unified_io_max unified_hugetlb unified_of_no_controller
+    cpu_shares cpu_quota cpu_quota_lifted cpu_quota_below_the_old_period cpu_burst cpu_idle
+    cpu_idle_ended cpuset_first_cpu cpuset_second_cpu memory_limit memory_limit_lifted
+    memory_reservation memory_swap memory_swappiness_and_oom_killer pids io_weight
+    io_weight_of_a_device io_throttles huge_pages network unified_cpu_max unified_cpu_weight
+    unified_cpu_idle unified_cpu_idle_ended unified_cpuset unified_memory
+    unified_memory_oom_group unified_pids unified_io_weight unified_io_max unified_hugetlb
+    unified_core_files
 }

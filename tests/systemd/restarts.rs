@@ -1,32 +1,32 @@
-//! systemd reloads, re-executes itself, and loses its bus, between any two calls.
+//! systemd reloads, re-executes itself, or loses its bus between any two calls.
 
 use std::process::Command;
 use std::sync::Arc;
 
-use katacg::{Add, Host, Manager, NOBODY};
 use katacg::resources::parse;
 use katacg::systemd::{Bus, Systemd};
+use katacg::{Add, Host, Manager, NOBODY};
 use rustix::process::Signal;
 
 use crate::fixture::*;
 
-/// How many calls a life has.
+/// The number of calls in the life cycle of a unit.
 const CALLS: usize = 6;
 
-/// What lives.
+/// The kind of a unit.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Scope,
-    /// One with device rules: on v1 everybody is frozen while they change, and what there was is
-    /// asked for.
+    /// A scope with device rules. On v1 its processes are frozen while the rules change, and the
+    /// library asks systemd for the old rules.
     Ruled,
     Slice,
 }
 
-/// The calls of a life one by one, on one connection as long as nobody closes it.
+/// A life cycle whose calls the test makes one by one, over one connection while it stays open.
 struct Life {
     kind: Kind,
-    /// After how many calls it is disturbed.
+    /// The number of calls before the disturbance.
     gap: usize,
     sandbox: Sandbox,
     done: usize,
@@ -53,13 +53,13 @@ impl Life {
         let slice = self.kind == Kind::Slice;
         let limits = r#"{"pids":{"limit":30},"cpu":{"shares":2000}}"#;
         match self.done {
-            // Asks for the version.
+            // The plan asks systemd for its version.
             0 => drop(s.manager.plan_apply(1, Some(&s.manager.resources())).unwrap()),
             1 if slice => drop(s.manager.apply(NOBODY, true).unwrap()),
             1 => drop(s.start()),
             2 if self.kind == Kind::Ruled => drop(s.set(&rules(limits, 5)).unwrap()),
             2 => drop(s.set(limits).unwrap()),
-            // For whoever makes it sure that it is there.
+            // A second apply of a slice that exists.
             3 if slice => drop(s.manager.apply(NOBODY, true).unwrap()),
             3 => {
                 let late = s.child();
@@ -74,7 +74,7 @@ impl Life {
         self.done += 1;
     }
 
-    /// As far as the fourth.
+    /// Makes the calls up to the fourth. False when the life cycle is past that.
     fn is_full(&mut self) -> bool {
         while self.done < 4 {
             self.next();
@@ -82,7 +82,7 @@ impl Life {
         self.done == 4
     }
 
-    /// What is in force then.
+    /// Returns the wanted properties and files after the fourth call.
     fn wanted(&self) -> Vec<(&'static str, &'static str)> {
         let mut wanted = match unified() {
             true => vec![("CPUWeight", "170"), ("cpu.weight", "170")],
@@ -96,7 +96,7 @@ impl Life {
     }
 }
 
-/// With a rule that allows one device of the memory's.
+/// Adds a device rule that allows one memory device.
 fn rules(json: &str, minor: u8) -> String {
     let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
     value["devices"] = serde_json::json!([
@@ -106,10 +106,10 @@ fn rules(json: &str, minor: u8) -> String {
     value.to_string()
 }
 
-/// One life for each gap between two calls, so that one disturbance falls into all gaps.
+/// Runs one life cycle for each gap between two calls, so that one disturbance falls into all gaps.
 fn between_any_two_calls(what: &str, disturb: impl Fn()) {
     let mut lives: Vec<Life> = (0..CALLS).map(|gap| Life::new(Kind::Scope, gap)).collect();
-    // Where they differ.
+    // Slices and scopes with device rules differ from plain scopes only in these gaps.
     lives.extend((1..4).map(|gap| Life::new(Kind::Slice, gap)));
     if root() {
         lives.extend((1..4).map(|gap| Life::new(Kind::Ruled, gap)));
@@ -136,14 +136,14 @@ fn between_any_two_calls(what: &str, disturb: impl Fn()) {
 }
 
 #[test]
-fn daemon_reload() {
+fn units_survive_a_daemon_reload_between_any_two_calls() {
     need_systemd!();
     between_any_two_calls("daemon-reload", reload);
 }
 
-/// runc#3476: the connection was the old bus's. And systemd's own, when it is re-executed.
+/// runc#3476: the connection belonged to the old bus. systemd's own connection breaks at a reexec.
 #[test]
-fn daemon_reexec_and_a_restart_of_the_bus() {
+fn units_survive_a_reexec_and_a_bus_restart_between_any_two_calls() {
     need_systemd!(alone);
     between_any_two_calls("daemon-reexec", || drop(systemctl(&["daemon-reexec"])));
     between_any_two_calls("restart of dbus", || drop(systemctl(&["restart", "dbus"])));
@@ -151,7 +151,7 @@ fn daemon_reexec_and_a_restart_of_the_bus() {
     calls_meanwhile();
 }
 
-/// A process that starts meanwhile: there is a bus, and systemd is not on it yet.
+/// A process that starts during a restart finds a bus that systemd has not joined yet.
 fn newcomers() {
     for what in [&["restart", "dbus"][..], &["daemon-reexec"]] {
         systemctl(what);
@@ -160,13 +160,13 @@ fn newcomers() {
     }
 }
 
-/// systemd is busy with itself while it is asked.
+/// Makes calls while systemd re-executes itself.
 fn calls_meanwhile() {
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     let user: &[&str] = if root() { &[] } else { &["--user"] };
     let mut reexec = Command::new("systemctl");
     let reexec = std::thread::spawn(move || reexec.args(user).arg("daemon-reexec").output());
-    // And some more when it has come back.
+    // Makes three more calls after systemd is back.
     let (mut limit, mut more) = (20, 3);
     while more > 0 {
         more -= i32::from(reexec.is_finished());
@@ -179,21 +179,20 @@ fn calls_meanwhile() {
     s.end();
 }
 
-/// A frozen scope stays frozen, and so does what it holds.
 #[test]
-fn frozen_through_a_reload() {
+fn frozen_scope_stays_frozen_through_a_reload_and_a_set() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     s.manager.freeze(std::time::Duration::from_secs(10)).unwrap();
     let state = s.manager.state().unwrap();
     reload();
     assert_eq!(s.manager.freezer_state().unwrap(), katacg::FreezerState::Frozen);
-    // Another process goes on with it.
+    // Another process loads the state.
     let other = Manager::load(Arc::new(Host::read().unwrap()), state.as_bytes()).unwrap();
     other.set(&parse::resources(br#"{"pids":{"limit":30}}"#).unwrap()).unwrap();
     assert_eq!(s.manager.freezer_state().unwrap(), katacg::FreezerState::Frozen);
     s.check("frozen", &[("TasksMax", "30"), ("pids.max", "30"), ("ActiveState", "active")]);
-    // Killed all the same.
+    // Kill works on a frozen scope.
     s.manager.kill(Signal::KILL).unwrap();
     s.end();
 }

@@ -1,11 +1,11 @@
-//! Without root: the user's systemd, what it was not given, and user namespaces.
+//! Callers without root: the user's systemd, controllers that are not delegated, and namespaces.
 
 use std::process::Command;
 use std::sync::Arc;
 
-use katacg::{Config, Host, Manager, NOBODY, SystemdConfig};
 use katacg::systemd::{Bus, Systemd};
 use katacg::Code;
+use katacg::{Config, Host, Manager, SystemdConfig, NOBODY};
 
 use crate::devices::Opener;
 use crate::fixture::*;
@@ -16,7 +16,7 @@ fn on(bus: Bus, address: Option<&str>) -> SystemdConfig {
 }
 
 #[test]
-fn a_users_systemd_on_v1() {
+fn user_bus_on_v1_is_unsupported() {
     need!(running(), "no systemd runs here");
     need!(!unified(), "only v1 is refused");
     let config = Config { systemd: on(Bus::User, None), ..config(":p:x", "{}") };
@@ -24,19 +24,20 @@ fn a_users_systemd_on_v1() {
     assert_eq!(error.code(), Code::Unsupported, "{error}");
 }
 
-/// Resources that need a controller that the user's systemd does not have.
+/// Resources whose controller is not delegated to the user's systemd.
 const NOT_DELEGATED: [(&str, &str); 4] = [
     ("cpuset", r#"{"cpu":{"cpus":"0"},"pids":{"limit":33}}"#),
     ("hugetlb", r#"{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}],"pids":{"limit":33}}"#),
     (
         "io",
-        r#"{"blockIO":{"throttleReadBpsDevice":[{"major":7,"minor":0,"rate":1048576}]},"pids":{"limit":33}}"#,
+        r#"{"blockIO":{"throttleReadBpsDevice":[{"major":7,"minor":0,"rate":1048576}]},
+            "pids":{"limit":33}}"#,
     ),
     ("io", r#"{"blockIO":{"weight":500},"pids":{"limit":33}}"#),
 ];
 
 #[test]
-fn what_is_not_delegated_is_named() {
+fn missing_delegated_controller_is_named_and_changes_nothing() {
     need_systemd!();
     need!(!root(), "root has all controllers");
     for (controller, json) in NOT_DELEGATED {
@@ -61,24 +62,24 @@ fn what_is_not_delegated_is_named() {
     }
 }
 
-/// A user's systemd takes device rules and does nothing with them.
+/// A user's systemd accepts device rules but cannot apply them.
 #[test]
-fn device_rules() {
+fn user_bus_warns_that_device_rules_are_not_applied() {
     need_systemd!();
-    need!(!root(), "root's are in force");
+    need!(!root(), "the system's systemd applies device rules");
     let rules = r#"{"devices":[{"allow":false,"access":"rwm"}]}"#;
     let mut s = Sandbox::planned(rules);
     let mut opener = Opener::new();
     let applied = s.manager.apply(opener.pid(), true).unwrap();
     assert!(applied.warnings.iter().any(|w| w.contains("device rules")), "{applied:?}");
     assert!(opener.opens().contains("null r, null w"));
-    s.check("nothing told", &[("DevicePolicy", "auto"), ("DeviceAllow", "")]);
+    s.check("no rules sent", &[("DevicePolicy", "auto"), ("DeviceAllow", "")]);
     drop(opener);
     s.end();
 }
 
-/// The other half of the next test: root by name, and still the user's systemd. A system container's
-/// root, for whom the first process's systemd is root's as well, has that one.
+/// Runs as root of a user namespace, which still uses the user's systemd. For root of a system
+/// container, PID 1 is root's systemd, so it uses that one. The next test starts this.
 pub fn in_a_user_namespace() {
     assert_eq!(rustix::process::geteuid().as_raw(), 0);
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
@@ -94,7 +95,7 @@ pub fn in_a_user_namespace() {
 }
 
 #[test]
-fn in_a_user_namespace_of_ones_own() {
+fn life_cycle_works_in_a_user_namespace() {
     need_systemd!();
     let helper = crate::helper::command("user-namespace");
     let mut unshare = Command::new("unshare");
@@ -104,7 +105,8 @@ fn in_a_user_namespace_of_ones_own() {
     crate::helper::run(unshare);
 }
 
-/// The other half of the next test: its own child has a number that is somebody else's for systemd.
+/// Runs in a PID namespace. systemd knows the id of its child as the id of another process. The
+/// next test starts this.
 pub fn in_a_pid_namespace() {
     let s = Sandbox::on(
         &Arc::new(Host::read().unwrap()),
@@ -120,16 +122,16 @@ pub fn in_a_pid_namespace() {
     assert_eq!(home_of(pid), was, "{error}");
     child.kill().unwrap();
     child.wait().unwrap();
-    // The unit is the other's to end.
+    // The test outside the namespace destroys the unit.
     std::mem::forget(s);
 }
 
-/// systemd moves processes by number, which only it and its namespace have in common with us: it is
-/// not asked for one of another namespace.
+/// systemd moves processes by id, and ids have a meaning only within one PID namespace. The library
+/// must not ask a systemd of another namespace.
 #[test]
-fn in_a_pid_namespace_of_ones_own() {
+fn add_refuses_a_process_of_another_pid_namespace() {
     need_systemd!();
-    need!(!root(), "root writes the number itself, and the kernel knows whose it is");
+    need!(!root(), "root writes the id itself, and the kernel translates it");
     let name = name();
     let (unit, path) = (format!("katacgtest-{name}.scope"), format!(":katacgtest:{name}"));
     let mut s = Sandbox::with(&unit, config(&path, "{}"));
@@ -142,16 +144,16 @@ fn in_a_pid_namespace_of_ones_own() {
     unshare.env("KATACG_TEST_UNIT", &unit).env("KATACG_TEST_PATH", &path);
     crate::helper::run(unshare);
     assert!(alive(pid));
-    // Nobody of that number was moved either.
+    // The process with that id outside the namespace was not moved either.
     assert_eq!(s.manager.pids().unwrap(), [pid]);
     s.end();
 }
 
-/// Units of the one, and the version of the other.
+/// The test starts a unit of the user's systemd, and asks the system's systemd for its version.
 #[test]
-fn both_buses_in_one_process() {
+fn one_process_can_use_the_system_and_the_user_bus() {
     need_systemd!();
-    need!(!root(), "the user's bus lets nobody else in");
+    need!(!root(), "the user's bus refuses root");
     let system = Systemd::new(Bus::System, None);
     assert_eq!(system.version().unwrap(), version());
     let shared = Arc::new(Host::read().unwrap());
@@ -176,11 +178,11 @@ fn both_buses_in_one_process() {
     own.destroy().unwrap();
 }
 
-/// Root at a user's bus: a clear error, and no hang.
+/// A user's bus refuses root. The call must not hang.
 #[test]
-fn root_at_a_users_bus() {
+fn root_at_the_bus_of_a_user_gets_a_clear_error() {
     need_systemd!();
-    need!(root() && unified(), "only root is refused there, and v1 has no user's systemd");
+    need!(root() && unified(), "the bus refuses only root, and v1 has no user's systemd");
     let address = "unix:path=/run/user/1000/bus";
     need!(std::fs::metadata("/run/user/1000/bus").is_ok(), "no user has a bus here");
     let config = Config { systemd: on(Bus::User, Some(address)), ..config(":p:x", "{}") };
@@ -188,16 +190,16 @@ fn root_at_a_users_bus() {
     let error = Manager::new(Arc::clone(&shared), config).unwrap_err();
     assert_eq!(error.code(), Code::System, "{error}");
     assert!(error.to_string().contains("the user's bus closed the connection"), "{error}");
-    // And the system's works beside it, with the same mounts.
+    // The system's bus works in the same process.
     let name = name();
     let config = self::config(&format!(":katacgtest:{name}"), r#"{"pids":{"limit":20}}"#);
     let mut s = Sandbox::with(&format!("katacgtest-{name}.scope"), config);
     s.start();
-    s.check("beside it", &[("TasksMax", "20"), ("ActiveState", "active")]);
+    s.check("the system's bus", &[("TasksMax", "20"), ("ActiveState", "active")]);
     s.end();
 }
 
-/// The other half of the next test: in a scope with delegation, of which it is the only process.
+/// Runs as the only process of a delegated scope. The next test starts it.
 pub fn delegated() {
     let me = i32::try_from(std::process::id()).unwrap();
     let (_, own) = cgroups_of(me).pop().unwrap();
@@ -205,14 +207,14 @@ pub fn delegated() {
         let config = config(&format!("{own}/{name}"), json);
         Manager::new(Arc::new(Host::read().unwrap()), config).unwrap()
     };
-    // As long as the scope itself has a process, its children get no controllers.
+    // While the scope itself has a process, its children get no controllers.
     let error =
         manager("first", r#"{"memory":{"limit":67108864}}"#).apply(NOBODY, true).unwrap_err();
     assert_eq!(error.code(), Code::Unsupported, "{error}");
     assert!(directories("first").is_empty());
     let enabled = format!("/sys/fs/cgroup{own}/cgroup.subtree_control");
     assert_eq!(std::fs::read_to_string(enabled).unwrap().trim(), "");
-    // A leaf for itself, made as everybody does: a manager would make it a threaded one.
+    // Moves this process into a leaf, without the library. A manager would make the leaf threaded.
     let leaf = format!("/sys/fs/cgroup{own}/leaf");
     std::fs::create_dir(&leaf).unwrap();
     std::fs::write(format!("{leaf}/cgroup.procs"), me.to_string()).unwrap();
@@ -234,7 +236,7 @@ pub fn delegated() {
         assert!(error.to_string().contains(controller), "{error}");
         assert_eq!(read("pids.max").trim(), "5");
     }
-    // What systemd has a hand in, it leaves alone: the scope is delegated.
+    // A reload must keep the limits, because the scope is delegated.
     reload();
     assert_eq!(read("pids.max").trim(), "5");
     child.kill().unwrap();
@@ -244,7 +246,7 @@ pub fn delegated() {
 }
 
 #[test]
-fn the_cgroupfs_driver_in_a_delegated_scope() {
+fn cgroupfs_driver_works_below_a_delegated_scope() {
     need_systemd!();
     need!(!root(), "root needs no delegation");
     let helper = crate::helper::command("delegated");

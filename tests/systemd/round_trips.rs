@@ -1,4 +1,4 @@
-//! What a manager says to systemd, and that it says no more: through a go-between that listens.
+//! Counts the D-Bus calls of a manager, with a proxy that listens to the connection.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -15,12 +15,12 @@ use zbus::zvariant::Endian;
 
 use crate::fixture::*;
 
-/// A socket that leads to the bus.
+/// A proxy socket in front of the bus.
 struct Between {
     socket: PathBuf,
     said: Arc<Mutex<Vec<u8>>>,
     connections: Arc<AtomicUsize>,
-    /// No change of a unit is passed on to the bus any more.
+    /// While true, the proxy drops calls of SetUnitProperties.
     silent: Arc<AtomicBool>,
 }
 
@@ -61,8 +61,8 @@ impl Between {
         config
     }
 
-    /// What has been said by now; an exclamation mark where no answer is wanted. The rest of a
-    /// message that is on its way waits for the next time.
+    /// Returns the names of the calls since the last time. An exclamation mark follows a call that
+    /// wants no reply. A message that has not arrived in full waits for the next time.
     fn hear(&self) -> Vec<String> {
         let mut said = self.said.lock().unwrap();
         if let Some(begin) = said.windows(7).position(|w| w == b"BEGIN\r\n") {
@@ -70,7 +70,7 @@ impl Between {
         }
         let mut heard = Vec::new();
         while let Some(message) = message(&mut said) {
-            // A look whether the signal is lost, after a second: a slow machine's.
+            // On a slow machine the library asks after a second whether a signal was lost.
             if message != "ListUnitsByNames" {
                 heard.push(message);
             }
@@ -78,10 +78,10 @@ impl Between {
         heard
     }
 
-    /// This has been said since the last time, and nothing else.
+    /// Checks that exactly these calls were made since the last time, over one connection.
     fn assert_said(&self, step: &str, wanted: &[&str]) {
         let mut heard = self.hear();
-        // What needs no answer may come a little later.
+        // A call that wants no reply may arrive a little later.
         for _ in 0..200 {
             if heard.len() >= wanted.len() {
                 break;
@@ -100,7 +100,7 @@ impl Drop for Between {
     }
 }
 
-/// Until one of them hangs up; `hear` says what is passed on.
+/// Copies bytes until one side closes. `hear` decides whether a block is passed on.
 fn pass(mut from: UnixStream, mut to: UnixStream, hear: impl Fn(&[u8]) -> bool) {
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut buffer) {
@@ -111,7 +111,7 @@ fn pass(mut from: UnixStream, mut to: UnixStream, hear: impl Fn(&[u8]) -> bool) 
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// The first message, taken away, when it is there as a whole.
+/// Removes the first message and returns its member, when the message has arrived in full.
 fn message(said: &mut Vec<u8>) -> Option<String> {
     let number = |at: usize| {
         let bytes = said.get(at..at + 4)?.try_into().unwrap();
@@ -134,7 +134,7 @@ fn message(said: &mut Vec<u8>) -> Option<String> {
 const START: [&str; 3] = ["AddMatch", "StartTransientUnit", "RemoveMatch!"];
 
 #[test]
-fn the_life_of_a_scope() {
+fn scope_life_cycle_sends_only_the_needed_calls() {
     need_systemd!();
     let between = Between::new();
     let shared = Arc::new(Host::read().unwrap());
@@ -147,10 +147,10 @@ fn the_life_of_a_scope() {
     let limits = r#"{"pids":{"limit":20},"cpu":{"shares":2000,"quota":50000,"period":100000}}"#;
     let mut first = scope(limits);
     first.start();
-    // Once for each host: the way to it, and which systemd it is.
+    // Once for each host handle: the connection, and systemd's version.
     let mut wanted = vec!["Hello", "Get"];
     if !root() {
-        // Where a user's units are.
+        // Asks where the user's units are.
         wanted.push("Get");
     }
     wanted.extend(START);
@@ -167,31 +167,32 @@ fn the_life_of_a_scope() {
     second.manager.thaw().unwrap();
     second.manager.pids().unwrap();
     second.manager.destroy().unwrap_err();
-    between.assert_said("what files are enough for", &[]);
+    between.assert_said("calls that need only files", &[]);
     second.manager.add(&[late], katacg::Add::default()).unwrap();
     let add: &[&str] = if root() { &[] } else { &["AttachProcessesToUnit"] };
     between.assert_said("add", add);
 
-    // Its processes have ended, and it with them. Another one could have come by that name since.
+    // The scope has ended with its processes. The library must ask, because a new unit could have
+    // taken the name.
     second.end_children();
     let home = second.dir("name=systemd");
     eventually("it ends", || !home.exists() && !second.is_loaded());
     second.manager.destroy().unwrap();
-    between.assert_said("what is left of it", &["GetUnit"]);
+    between.assert_said("destroy of leftover directories", &["GetUnit"]);
     second.manager.destroy().unwrap();
-    between.assert_said("nothing is left", &["GetUnit"]);
+    between.assert_said("destroy again", &["GetUnit"]);
     first.end();
 }
 
 #[test]
-fn the_life_of_a_slice() {
+fn slice_life_cycle_sends_only_the_needed_calls() {
     need_systemd!();
     let between = Between::new();
     let unit = format!("katacg{}.slice", name());
     let config = between.config(&format!("::{unit}"), r#"{"pids":{"limit":20}}"#);
     let mut s = Sandbox::with(&unit, config);
     s.manager.apply(NOBODY, true).unwrap();
-    // No version: nothing here depends on it.
+    // No version is asked for, because nothing here depends on it.
     let mut wanted = vec!["Hello"];
     wanted.extend((!root()).then_some("Get"));
     wanted.extend(START);
@@ -203,10 +204,10 @@ fn the_life_of_a_slice() {
     s.end();
 }
 
-/// v1 freezes while device rules change; a systemd that does not answer gets three seconds, undoing
-/// included.
+/// On v1 the library freezes the processes while device rules change. It waits three seconds for a
+/// silent systemd, including the undo.
 #[test]
-fn nobody_is_frozen_for_long() {
+fn silent_systemd_leaves_v1_processes_frozen_for_at_most_three_seconds() {
     need_systemd!();
     need!(root() && !unified(), "only v1 freezes for device rules");
     let between = Between::new();
@@ -240,7 +241,7 @@ fn nobody_is_frozen_for_long() {
             longest
         })
     };
-    // A slow machine may add to it, but not each time as much as another call would.
+    // A slow machine may take longer, but not in each of three tries.
     let promised = Duration::from_millis(2500)..Duration::from_millis(5500);
     let mut tries = Vec::new();
     while tries.len() < 3 && !tries.last().is_some_and(|frozen| promised.contains(frozen)) {

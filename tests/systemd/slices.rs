@@ -1,10 +1,10 @@
-//! Slices: made without a process, nested, limits on each level.
+//! Slices: without a process, nested, and with limits on each level.
 
 use katacg::{Add, Manager, NOBODY};
 
 use crate::fixture::*;
 
-/// A slice `katacgNAME.slice`, as no other test has.
+/// Makes a manager of a slice `katacgNAME.slice` that no other test has.
 fn slice(json: &str) -> (Sandbox, String) {
     let name = format!("katacg{}", name());
     let unit = format!("{name}.slice");
@@ -12,7 +12,7 @@ fn slice(json: &str) -> (Sandbox, String) {
 }
 
 #[test]
-fn a_slice_is_made_for_nobody_as_often_as_one_likes() {
+fn apply_creates_and_updates_a_slice_without_a_process() {
     need_systemd!();
     let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
     s.manager.apply(NOBODY, true).unwrap();
@@ -32,9 +32,9 @@ fn a_slice_is_made_for_nobody_as_often_as_one_likes() {
     s.end();
 }
 
-/// runc#3084, kata runtime#1521: a quota of parent and child, lowered and raised.
+/// runc#3084, kata runtime#1521: limits of parent and child are lowered and raised.
 #[test]
-fn nested_slices_and_a_scope_in_them() {
+fn nested_slices_and_their_scope_keep_their_own_limits() {
     need_systemd!();
     let (mut outer, name) = slice(r#"{"pids":{"limit":90},"cpu":{"shares":2000}}"#);
     outer.manager.apply(NOBODY, true).unwrap();
@@ -71,7 +71,7 @@ fn nested_slices_and_a_scope_in_them() {
     inner.check("inner", &[("TasksMax", "95"), ("pids.max", "95")]);
     scope.check("scope", &[("TasksMax", "70"), ("pids.max", "70")]);
 
-    // With a process in it, nothing above is taken away either.
+    // destroy keeps a slice with a process in a unit below it.
     outer.manager.destroy().unwrap_err();
     assert!(alive(pid));
     scope.end();
@@ -79,9 +79,9 @@ fn nested_slices_and_a_scope_in_them() {
     outer.end();
 }
 
-/// systemd puts no processes into a slice; whoever wants to has a leaf of it.
+/// systemd puts no processes into a slice, so the library moves them itself.
 #[test]
-fn a_process_in_a_slice() {
+fn apply_and_add_move_processes_into_a_slice() {
     need_systemd!();
     let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
     let pid = s.child();
@@ -94,13 +94,13 @@ fn a_process_in_a_slice() {
     s.end();
 }
 
-/// One that is there gets the limits, then the process; when that cannot be moved, the old limits.
+/// apply gives an existing slice the limits first, and then moves the process.
 #[test]
-fn who_cannot_enter_a_slice_changes_nothing() {
+fn apply_of_an_unmovable_process_restores_the_limits_of_a_slice() {
     need_systemd!();
-    need!(root(), "only root may try to move the kernel's own");
+    need!(root(), "only root may try to move a kernel thread");
     let name = std::fs::read_to_string("/proc/2/comm").unwrap_or_default();
-    need!(name == "kthreadd\n", "no process that cannot be moved");
+    need!(name == "kthreadd\n", "kthreadd is not visible here");
     let (mut s, _) = slice(r#"{"pids":{"limit":20},"cpu":{"shares":2000}}"#);
     s.manager.apply(NOBODY, true).unwrap();
     let weight = if unified() { ("CPUWeight", "170") } else { ("CPUShares", "2000") };
@@ -108,7 +108,7 @@ fn who_cannot_enter_a_slice_changes_nothing() {
     s.check("made", &was);
     let json = r#"{"pids":{"limit":30},"cpu":{"shares":100}}"#;
     let again = Manager::new(s.shared.clone(), config(&format!("::{}", s.unit), json)).unwrap();
-    // kthreadd stays where it is.
+    // The kernel refuses to move kthreadd.
     let error = again.apply(2, true).unwrap_err();
     assert!(error.to_string().contains("cgroup.procs"), "{error}");
     assert!(error.to_string().contains("restored: "), "{error}");
@@ -118,9 +118,9 @@ fn who_cannot_enter_a_slice_changes_nothing() {
     s.end();
 }
 
-/// systemd made it, for what is in it; what systemd does not manage is made all the same.
+/// On v1 apply creates the directories that systemd does not manage.
 #[test]
-fn a_slice_that_is_there_for_somebody_else() {
+fn apply_completes_a_slice_that_systemd_created_for_a_scope() {
     need_systemd!();
     let (mut outer, name) = slice(r#"{"pids":{"limit":90}}"#);
     let mut scope = Sandbox::with(
@@ -139,9 +139,9 @@ fn a_slice_that_is_there_for_somebody_else() {
     outer.end();
 }
 
-/// A unit file makes it exist before anybody has started it.
+/// A slice with a unit file exists before it is started.
 #[test]
-fn a_slice_with_a_unit_file() {
+fn apply_starts_a_slice_that_has_a_unit_file() {
     need_systemd!();
     let (mut s, name) = slice(r#"{"pids":{"limit":20}}"#);
     let at = match root() {
@@ -160,9 +160,9 @@ fn a_slice_with_a_unit_file() {
     reload();
 }
 
-/// Each of them finds it, whoever was the first.
+/// Only one of the callers starts the slice; the others find it active.
 #[test]
-fn a_slice_that_many_make_at_once() {
+fn concurrent_applies_of_one_slice_all_succeed() {
     need_systemd!();
     let (mut s, _) = slice(r#"{"pids":{"limit":20}}"#);
     let one = || {

@@ -1,4 +1,4 @@
-//! All or nothing, over the unit and the files both.
+//! Failed calls restore the unit's properties and the files.
 
 use katacg::{Config, Flags, Manager};
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
@@ -10,7 +10,7 @@ const BEFORE: &str = r#"{"cpu":{"shares":2000,"quota":50000,"period":100000},
 const LATER: &str = r#""cpu":{"shares":512,"quota":20000,"period":50000},
     "memory":{"limit":134217728,"reservation":1048576},"pids":{"limit":30}"#;
 
-/// What is the same before and after.
+/// Returns the properties and files that a failed set must restore.
 fn facts() -> Vec<(&'static str, &'static str)> {
     let mut out = match unified() {
         true => vec![
@@ -43,12 +43,12 @@ fn facts() -> Vec<(&'static str, &'static str)> {
     out
 }
 
-/// A set whose file part fails, at its end.
+/// Returns sets whose last file write fails.
 fn failing() -> Vec<(&'static str, String)> {
     let with = |last: &str| available(&format!("{{{LATER},{last}}}"));
     let mut out = Vec::new();
     if has("hugetlb", "hugetlb") {
-        // A page size that this machine does not have.
+        // No machine has this page size.
         out.push(("hugetlb.3KB", with(r#""hugepageLimits":[{"pageSize":"3KB","limit":4096}]"#)));
     }
     if has("blkio", "io") {
@@ -65,7 +65,7 @@ fn failing() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_set_that_fails_in_a_file_changes_nothing() {
+fn failed_file_write_restores_properties_and_files() {
     need_systemd!();
     let mut s = Sandbox::new(&available(BEFORE));
     let wanted = facts();
@@ -81,13 +81,14 @@ fn a_set_that_fails_in_a_file_changes_nothing() {
     s.check("reloaded", &wanted);
     assert_eq!(s.manager.resources().pids().as_ref().unwrap().limit(), 20);
     s.set(r#"{"pids":{"limit":25}}"#).unwrap();
-    s.check("and then one that works", &[("TasksMax", "25"), ("pids.max", "25")]);
+    s.check("a set that succeeds", &[("TasksMax", "25"), ("pids.max", "25")]);
     s.end();
 }
 
-/// The kernel lets nobody empty the cpuset of a cgroup with processes: all CPUs it has then.
+/// The kernel refuses an empty cpuset for a cgroup with processes, so the cgroup gets all CPUs
+/// back.
 #[test]
-fn a_cpuset_of_a_set_that_fails() {
+fn failed_set_restores_the_cpuset() {
     need_systemd!();
     need!(
         has("cpuset", "cpuset") && has("hugetlb", "hugetlb"),
@@ -98,7 +99,7 @@ fn a_cpuset_of_a_set_that_fails() {
     let error = s.set(json).unwrap_err().to_string();
     assert!(error.contains("hugetlb.3KB"), "{error}");
     assert!(!error.contains("could not be undone"), "{error}");
-    // A v1 cpuset is never empty; what systemd has of it has no effect there.
+    // A v1 cpuset is never empty, and systemd's property has no effect on v1.
     let wanted = match on_v2("cpuset") {
         true => [("AllowedCPUs", ""), ("cpuset.cpus.effective", "0-1")],
         false => [("AllowedCPUs", "0-1"), ("cpuset.cpus", "0-1")],
@@ -109,11 +110,11 @@ fn a_cpuset_of_a_set_that_fails() {
     s.end();
 }
 
-/// Whatever the kernel says of an idle cgroup's weight (0, and 1 since Linux 6.12).
+/// The kernel shows the weight of an idle cgroup as 0, and as 1 since Linux 6.12.
 #[test]
-fn an_idle_cgroup_of_a_set_that_fails() {
+fn failed_set_keeps_an_idle_cgroup_idle() {
     need_systemd!();
-    need!(unified() && version() >= 252, "idle is cgroup v2's, and systemd's since 252");
+    need!(unified() && version() >= 252, "idle needs cgroup v2 and systemd 252");
     let mut s = Sandbox::new(r#"{"cpu":{"idle":1}}"#);
     let idle = s.property("CPUWeight");
     let wrong = r#"{"cpu":{"idle":0,"shares":2000},"unified":{"cgroup.max.depth":"deep"}}"#;
@@ -125,7 +126,8 @@ fn an_idle_cgroup_of_a_set_that_fails() {
     s.end();
 }
 
-/// The other half of the next test: limits that cannot be read cannot be put back.
+/// Sets limits while no descriptor is free. Old values cannot be read then, so nothing may change.
+/// The next test starts it.
 pub fn without_descriptors() {
     let mut s = Sandbox::new(&available(BEFORE));
     let wanted = facts();
@@ -145,16 +147,16 @@ pub fn without_descriptors() {
 }
 
 #[test]
-fn a_set_without_descriptors() {
+fn set_without_free_descriptors_changes_nothing() {
     need_systemd!();
     crate::helper::run(crate::helper::command("without-descriptors"));
 }
 
-/// systemd adds to the weights of devices that a unit has; one that is new is taken away again.
+/// systemd adds new weights to the list of a unit, so the undo must remove the new device.
 #[test]
-fn a_weight_of_a_device_of_a_set_that_fails() {
+fn failed_set_restores_the_weights_of_devices() {
     need_systemd!();
-    need!(root() && unified() && has("-", "io"), "only a unified host's root has BFQ's property");
+    need!(root() && unified() && has("-", "io"), "IODeviceWeight needs root, v2 and io");
     std::fs::write("/sys/block/loop0/queue/scheduler", "bfq").unwrap();
     std::fs::write("/sys/block/loop1/queue/scheduler", "bfq").unwrap();
     let weights =
@@ -172,11 +174,11 @@ fn a_weight_of_a_device_of_a_set_that_fails() {
     s.end();
 }
 
-/// What systemd refuses is refused before any file is written.
+/// systemd gets the properties before any file is written.
 #[test]
-fn a_set_that_systemd_refuses_changes_nothing() {
+fn set_refused_by_systemd_changes_nothing() {
     need_systemd!();
-    need!(unified(), "v1's properties are checked before they are sent");
+    need!(unified(), "on v1 the library checks properties before it sends them");
     let mut s = Sandbox::new(&available(BEFORE));
     let error = s.set(r#"{"pids":{"limit":30},"unified":{"cpu.weight":"10001"}}"#).unwrap_err();
     assert!(error.to_string().contains("SetUnitProperties"), "{error}");
@@ -185,7 +187,7 @@ fn a_set_that_systemd_refuses_changes_nothing() {
 }
 
 #[test]
-fn no_rollback_when_not_wanted() {
+fn failed_set_with_no_rollback_keeps_the_written_values() {
     need_systemd!();
     need!(unified() || has("hugetlb", "hugetlb"), "no write that fails last");
     let mut s = Sandbox::changed(&available(BEFORE), |config| {
@@ -194,14 +196,13 @@ fn no_rollback_when_not_wanted() {
     s.start();
     let (_, json) = failing().remove(0);
     s.set(&json).unwrap_err();
-    s.check("as far as it came", &[("TasksMax", "30"), ("pids.max", "30")]);
+    s.check("values written before the failure", &[("TasksMax", "30"), ("pids.max", "30")]);
     s.end();
 }
 
-/// The unit was started, and then a file failed: the process is where it was, alive, and the
-/// unit gone.
+/// The unit starts, and then a file write fails.
 #[test]
-fn an_apply_that_fails_after_the_start() {
+fn failed_apply_stops_the_unit_and_returns_the_process() {
     need_systemd!();
     for (what, json) in failing().into_iter().take(1) {
         let mut s = Sandbox::planned(&json);
@@ -213,7 +214,7 @@ fn an_apply_that_fails_after_the_start() {
         assert!(!error.contains("could not be undone"), "{error}");
         eventually("the unit is gone", || !s.is_loaded());
         assert!(directories(&s.unit).is_empty());
-        // The same manager can still be used, and the name is free.
+        // The name is free again.
         let fine = Config {
             resources: config("", r#"{"pids":{"limit":20}}"#).resources,
             ..s.manager.config().clone()
@@ -224,9 +225,9 @@ fn an_apply_that_fails_after_the_start() {
     }
 }
 
-/// runc#3509: a limit below what is in use.
+/// runc#3509: a limit below the memory in use.
 #[test]
-fn memory_below_use() {
+fn memory_limit_below_usage_is_refused_and_kills_no_process() {
     need_systemd!();
     need!(has("memory", "memory"), "no memory controller");
     let mut s = Sandbox::planned(r#"{"memory":{"limit":268435456}}"#);
@@ -235,7 +236,7 @@ fn memory_below_use() {
     let usage = if on_v2("memory") { "memory.current" } else { "memory.usage_in_bytes" };
     eventually("in use", || s.file(usage).parse::<u64>().unwrap() > 40 << 20);
     let json = r#"{"memory":{"limit":1048576,"checkBeforeUpdate":true}}"#;
-    // v1's kernel reclaims or refuses by itself; there is no swap to reclaim to.
+    // On v1 the kernel refuses, because there is no swap to reclaim to.
     let error = s.set(json).unwrap_err();
     assert!(alive(pid), "{error}");
     let wanted: &[(&str, &str)] = match (unified(), on_v2("memory")) {

@@ -1,10 +1,10 @@
-//! Units that are there already, that failed, that went away; and what units are made with.
+//! Units that exist already, have failed or are gone, and the properties of new units.
 
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
-use katacg::{Add, Config, Manager, NOBODY, SystemdConfig};
 use katacg::Code;
+use katacg::{Add, Config, Manager, SystemdConfig, NOBODY};
 
 use crate::fixture::*;
 
@@ -14,7 +14,7 @@ fn annotated(annotations: &[(&str, &str)]) -> SystemdConfig {
 }
 
 #[test]
-fn properties_of_the_users_own() {
+fn annotations_become_properties_of_the_unit() {
     need_systemd!();
     let mut s = Sandbox::changed("{}", |config| {
         config.systemd = annotated(&[
@@ -39,7 +39,7 @@ fn properties_of_the_users_own() {
 }
 
 #[test]
-fn a_property_that_systemd_does_not_know() {
+fn unknown_property_fails_apply_and_moves_no_process() {
     need_systemd!();
     let mut s = Sandbox::changed("{}", |config| {
         config.systemd = annotated(&[("org.systemd.property.NoSuchThing", "true")]);
@@ -52,11 +52,11 @@ fn a_property_that_systemd_does_not_know() {
     s.end();
 }
 
-/// A cgroup for somebody: the directory and the files that a delegate writes are theirs.
+/// The owner gets the directory and the files that a delegate writes, but not the limits.
 #[test]
-fn an_owner() {
+fn delegated_unit_belongs_to_its_owner() {
     need_systemd!();
-    need!(root() && unified(), "only root gives a cgroup away, and only cgroup2 is safe to give");
+    need!(root() && unified(), "only root can delegate, and only cgroup2 is safe to delegate");
     let mut s = Sandbox::changed(r#"{"pids":{"limit":20}}"#, |config| {
         config.owner = Some((1000, 1000));
     });
@@ -73,7 +73,7 @@ fn an_owner() {
 }
 
 #[test]
-fn a_unit_that_is_in_use_stays_as_it_is() {
+fn apply_to_an_active_scope_is_busy_and_changes_nothing() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     let inside = s.manager.pids().unwrap();
@@ -94,17 +94,17 @@ fn config_of(s: &Sandbox, json: &str) -> Config {
     Config { resources: config("", json).resources, ..s.manager.config().clone() }
 }
 
-/// runc#3780: a unit that failed keeps its name until it is reset.
+/// runc#3780: a failed unit occupies its name until it is reset.
 #[test]
-fn a_unit_that_failed_is_no_obstacle() {
+fn apply_resets_a_failed_unit_of_the_same_name() {
     need_systemd!();
     let mut s = Sandbox::planned(r#"{"pids":{"limit":20}}"#);
     let user: &[&str] = if root() { &[] } else { &["--user"] };
-    // Its process is killed by systemd, which takes that for a failure of the scope.
+    // systemd kills the process after a second, and counts the scope as failed.
     let mut run = Command::new("systemd-run");
     run.args(user).args(["--scope", "--quiet", "-p", "RuntimeMaxSec=1", "--unit"]);
     run.args([&s.unit, "sleep", "100"]);
-    // More than once, when another test restarts the bus meanwhile.
+    // Another test may restart the bus, so this may take more than one try.
     eventually("failed", || {
         assert!(!run.output().unwrap().status.success());
         s.property("ActiveState") == "failed"
@@ -116,10 +116,10 @@ fn a_unit_that_failed_is_no_obstacle() {
 }
 
 #[test]
-fn a_unit_of_ours_that_failed_is_destroyed() {
+fn destroy_removes_a_unit_that_failed() {
     need_systemd!();
     let mut s = Sandbox::changed(r#"{"pids":{"limit":20}}"#, |config| {
-        // Long enough for the start of a slow machine.
+        // Even a slow machine starts the unit in this time.
         config.systemd = annotated(&[("org.systemd.property.RuntimeMaxSec", "8")]);
     });
     let pid = s.start();
@@ -130,9 +130,9 @@ fn a_unit_of_ours_that_failed_is_destroyed() {
     s.end();
 }
 
-/// The OOM killer takes one process; the unit, which is delegated, goes on with the others.
+/// The OOM killer kills one process. The unit is delegated, so its other processes go on.
 #[test]
-fn the_oom_killer_is_counted() {
+fn oom_kill_is_counted_and_the_unit_stays_active() {
     need_systemd!();
     need!(has("memory", "memory"), "no memory controller");
     let mut s = Sandbox::new(r#"{"memory":{"limit":16777216,"swap":16777216}}"#);
@@ -147,9 +147,9 @@ fn the_oom_killer_is_counted() {
     s.end();
 }
 
-/// At any change of a unit systemd writes all that it knows of, as it knows it.
+/// At any change of a unit, systemd writes all values that it knows again.
 #[test]
-fn a_change_leaves_what_systemd_was_never_told() {
+fn set_keeps_values_that_systemd_has_no_property_for() {
     need_systemd!();
     need!(unified(), "v1 has no unified map");
     let mut s = Sandbox::new(r#"{"unified":{"cpu.weight.nice":"-5","memory.oom.group":"1"}}"#);
@@ -163,7 +163,7 @@ fn a_change_leaves_what_systemd_was_never_told() {
 }
 
 #[test]
-fn a_unit_that_systemd_collected() {
+fn collected_unit_is_deleted_and_its_name_can_be_used_again() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     s.end_children();
@@ -171,14 +171,14 @@ fn a_unit_that_systemd_collected() {
     let error = s.set(r#"{"pids":{"limit":30}}"#).unwrap_err();
     assert_eq!(error.code(), Code::Deleted, "{error}");
     s.end();
-    // Its name is free.
+    // The name is free.
     s.start();
     s.check("again", &[("ActiveState", "active"), ("TasksMax", "20"), ("pids.max", "20")]);
     s.end();
 }
 
 #[test]
-fn before_the_start_there_is_nothing_to_set() {
+fn calls_before_apply_report_deleted() {
     need_systemd!();
     let s = Sandbox::planned("{}");
     let error = s.set(r#"{"pids":{"limit":30}}"#).unwrap_err();
@@ -190,15 +190,15 @@ fn before_the_start_there_is_nothing_to_set() {
         s.manager.freeze(std::time::Duration::from_secs(1)).unwrap_err().code(),
         Code::Deleted
     );
-    // A scope without a process is none.
+    // systemd starts no scope without a process.
     let error = s.manager.apply(NOBODY, false).unwrap_err();
     assert!(error.to_string().contains(&s.unit), "{error}");
 }
 
-/// systemd escapes a cgroup's name that looks like a file of the kernel's, and what looks so
-/// changed in 254.
+/// systemd escapes the name of a cgroup that looks like an interface file. The rule for this
+/// changed in systemd 254.
 #[test]
-fn a_name_that_begins_like_a_file() {
+fn unit_named_like_an_interface_file_gets_an_escaped_directory() {
     need_systemd!();
     let name = name();
     for (prefix, wanted) in [("io.kata", version() >= 254), ("bpf", true), ("iox.kata", false)] {
@@ -214,10 +214,10 @@ fn a_name_that_begins_like_a_file() {
     }
 }
 
-/// That the process was inside before the call is no sign that the call made the unit: what lies in
-/// it stays.
+/// The process was inside before the call. The call must not conclude that it started the unit, and
+/// must keep the unit's directories.
 #[test]
-fn a_failed_start_of_who_is_inside() {
+fn failed_apply_of_a_process_inside_keeps_the_unit_and_its_directories() {
     need_systemd!();
     let mut s = Sandbox::planned(r#"{"pids":{"limit":20}}"#);
     let pid = s.start();
@@ -231,11 +231,11 @@ fn a_failed_start_of_who_is_inside() {
     s.end();
 }
 
-/// v1: what a process needs to enter is written before it does, whether or not limits are.
+/// On v1 no process can enter a cgroup with an empty cpuset.
 #[test]
-fn a_cpuset_without_a_set() {
+fn apply_without_set_fills_the_v1_cpuset() {
     need_systemd!();
-    need!(!unified() && has("cpuset", "-"), "v1's cpuset alone must be filled before");
+    need!(!unified() && has("cpuset", "-"), "only a v1 cpuset must be filled first");
     let mut s = Sandbox::planned(r#"{"cpu":{"cpus":"1"},"pids":{"limit":20}}"#);
     let pid = s.child();
     s.manager.apply(pid, false).unwrap();

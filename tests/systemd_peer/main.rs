@@ -3,6 +3,10 @@
 //! Checks what the client sends, in which order and with which types, and what it does in every
 //! case in which a reply or a signal is wrong, late or missing.
 
+#![allow(unsafe_code)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
+
 mod faults;
 mod peer;
 mod process;

@@ -3,6 +3,9 @@
 //!
 //! Each test fails the step that follows one kind of change, and looks at what is left.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::pedantic)]
+
 #[path = "../systemd_peer/peer.rs"]
 #[allow(dead_code)]
 mod peer;
@@ -66,7 +69,9 @@ impl Fake {
             root: b"/".to_vec(),
             user_properties: Vec::new(),
         };
-        Fake { unit: Some(unit), ..Fake::new() }
+        let mut fake = Fake::new();
+        fake.unit = Some(unit);
+        fake
     }
 
     fn id(&self) -> HierarchyId {
@@ -127,11 +132,8 @@ fn exists(path: &Path) -> bool {
 #[test]
 fn removes_the_directories_that_it_created() {
     let fake = Fake::new();
-    let create = Step::CreateSubcgroup {
-        hierarchy: fake.id(),
-        subcgroup: b"a/b".to_vec(),
-        threaded: false,
-    };
+    let create =
+        Step::CreateSubcgroup { hierarchy: fake.id(), subcgroup: b"a/b".to_vec(), threaded: false };
     fake.fail_after(vec![Step::Create { hierarchy: fake.id() }, create]);
     assert!(!exists(&fake.root.join("box")));
 }
@@ -192,11 +194,8 @@ fn disables_controllers_after_the_directories_are_gone() {
     let fake = Fake::new();
     fake.put("cgroup.subtree_control", "");
     fake.put("cgroup.type", "domain\n");
-    let enable = Step::Enable {
-        hierarchy: fake.id(),
-        needed: vec!["pids".to_owned()],
-        only_needed: false,
-    };
+    let enable =
+        Step::Enable { hierarchy: fake.id(), needed: vec!["pids".to_owned()], only_needed: false };
     fake.fail_after(vec![Step::Create { hierarchy: fake.id() }, enable]);
     assert!(!exists(&fake.root.join("box")));
     assert_eq!(fake.read("cgroup.subtree_control"), "-pids");
@@ -208,11 +207,8 @@ fn leaves_controllers_enabled_for_another_child() {
     fake.put("cgroup.subtree_control", "");
     fake.put("cgroup.type", "domain\n");
     fake.put("other/pids.max", "5\n");
-    let enable = Step::Enable {
-        hierarchy: fake.id(),
-        needed: vec!["pids".to_owned()],
-        only_needed: false,
-    };
+    let enable =
+        Step::Enable { hierarchy: fake.id(), needed: vec!["pids".to_owned()], only_needed: false };
     fake.fail_after(vec![Step::Create { hierarchy: fake.id() }, enable]);
     assert_eq!(fake.read("cgroup.subtree_control"), "+pids");
 }
@@ -225,9 +221,7 @@ fn restores_the_unit_s_properties_from_the_files_of_before() {
         if call.is("SetUnitProperties") {
             let (_, _, list): (String, bool, Vec<(String, zbus::zvariant::OwnedValue)>) =
                 call.read();
-            let list = list.into_iter().map(|(name, value)| {
-                (name, u64::try_from(value).unwrap())
-            });
+            let list = list.into_iter().map(|(name, value)| (name, u64::try_from(value).unwrap()));
             seen.lock().unwrap().extend(list);
         }
         Then::Usual

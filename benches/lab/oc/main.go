@@ -1,7 +1,8 @@
-// Participant opencontainers/cgroups: the library in runc, its systemd managers. The same life of a
-// unit and the same lines as in ../harness.c.
+// Participant opencontainers/cgroups: the systemd managers of the library in runc. The life cycle
+// and the output are those of ../harness.c.
 //
-// Without its devices package, which is not imported, it leaves device rules alone, as the others do.
+// The program does not import the devices package, so the library ignores device rules, as the
+// other participants do.
 package main
 
 import (
@@ -19,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What harness.h has as struct lab.
+// unit is struct lab of harness.h.
 type unit struct {
 	slice   bool
 	unified bool
@@ -65,7 +66,7 @@ func (u *unit) start() error {
 	if err := m.Apply(u.pid); err != nil {
 		return err
 	}
-	// Apply sets nothing.
+	// Apply sets no limits.
 	return m.Set(config.Resources)
 }
 
@@ -115,7 +116,7 @@ func mark(phase string) {
 }
 
 func timed(phase string, act func() error) {
-	// As in harness.c.
+	// The same pause as in harness.c.
 	pause := 150 * time.Millisecond
 	if tracing {
 		pause = time.Second
@@ -161,7 +162,7 @@ func cycle(u *unit, n int) {
 	}
 	if child != nil {
 		check("kill", child.Process.Kill())
-		// That it was killed.
+		// Wait reports that the process was killed.
 		_ = child.Wait()
 	}
 	timed("stop", u.stop)

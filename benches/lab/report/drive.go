@@ -8,7 +8,7 @@ import (
 	"os/exec"
 )
 
-// driven is a participant that does a cycle for each byte that it gets, and says a line for each.
+// driven is a participant. It runs a cycle for each byte of its input, and prints a line for each.
 type driven struct {
 	name string
 	in   io.WriteCloser
@@ -16,8 +16,8 @@ type driven struct {
 	cmd  *exec.Cmd
 }
 
-// drive has the participants take turns, cycle by cycle, in another order each time: what disturbs
-// the machine for longer than a moment disturbs all of them.
+// drive lets the participants take turns, cycle by cycle, in another order each time. A longer
+// disturbance of the machine then affects all of them.
 func drive(mode string, cycles int) error {
 	var all []*driven
 	for _, name := range participants {

@@ -1,7 +1,7 @@
-// Command report has three parts. In the machine, "count MODE PARTICIPANT TRACE" says what a traced
-// cycle did, and "drive MODE CYCLES" how long everybody's cycles take. Outside, "table RAW COMMAND"
-// makes Markdown of all that the machines said, and fails when libkatacg is surely not what it is
-// meant to be.
+// Command report has three parts. In the machine, "count MODE PARTICIPANT TRACE" counts the calls
+// and messages of a traced cycle, and "drive MODE CYCLES" measures the participants. Outside,
+// "table RAW COMMAND" turns the output of the machines into Markdown. It fails when libkatacg
+// surely misses an aim.
 package main
 
 import (

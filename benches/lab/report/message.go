@@ -5,18 +5,18 @@ import (
 	"encoding/binary"
 )
 
-// stream is one direction of a connection to the bus: lines of the handshake, then messages.
+// stream parses one direction of a connection to the bus: lines of the handshake, then messages.
 type stream struct {
 	pending []byte
 }
 
-// feed takes what was sent or received, and says which messages are whole now: a method's or a
-// signal's name, "answer", or an error's name.
+// feed adds bytes to the stream, and returns the messages that are complete now: the name of a
+// method, signal or error, or "answer".
 func (s *stream) feed(data []byte) []string {
 	s.pending = append(s.pending, data...)
 	var names []string
 	for len(s.pending) > 0 {
-		// The handshake begins with a zero byte; none of its lines begins as a message does.
+		// The handshake begins with a zero byte. No line of it begins like a message.
 		if s.pending[0] == 0 {
 			s.pending = s.pending[1:]
 			continue
@@ -55,7 +55,7 @@ func name(kind byte, header []byte) string {
 	}
 }
 
-// field is the string of one of a header's fields.
+// field returns the string of a header field.
 func field(header []byte, wanted byte) string {
 	for at := 16; at+4 <= len(header); {
 		at = align(at, 8)

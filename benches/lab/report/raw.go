@@ -15,14 +15,14 @@ var (
 	phases       = []string{"start", "set", "stop"}
 )
 
-// key of a measurement; the phase "cycle" is all of them.
+// key identifies a measurement. The phase "cycle" is the sum of all phases.
 type key struct{ mode, participant, phase string }
 
-// machine is what came out of one.
+// machine holds the results of one virtual machine.
 type machine struct {
 	name  string
 	facts string
-	// Of each cycle, in milliseconds.
+	// Times of each cycle, in milliseconds.
 	wall, cpu map[key][]float64
 	traced    map[key]phase
 }
@@ -63,7 +63,7 @@ func readRaw(file string) ([]*machine, error) {
 	return machines, lines.Err()
 }
 
-// cycle takes PHASE WALL CPU of each phase.
+// cycle parses PHASE WALL CPU of each phase.
 func (m *machine) cycle(mode, participant string, fields []string) {
 	for i, all := range []map[key][]float64{m.wall, m.cpu} {
 		sum := 0.0
@@ -85,8 +85,8 @@ func names(list string) []string {
 	return strings.Split(list, ",")
 }
 
-// quotient of two participants: the median of those of each turn, and between what the true one lies
-// with 95 % probability.
+// quotient compares two participants: the median of the ratios of each turn, and the 95 %
+// confidence interval of that median.
 type quotient struct{ low, median, high float64 }
 
 func over(a, b []float64) quotient {
@@ -99,7 +99,7 @@ func over(a, b []float64) quotient {
 		each[i] = a[i] / b[i]
 	}
 	slices.Sort(each)
-	// Of a median's rank, whatever the distribution.
+	// The interval follows from the ranks, for any distribution.
 	off := int(math.Ceil(0.98 * math.Sqrt(float64(n))))
 	at := func(i int) float64 { return each[max(0, min(n-1, i))] }
 	return quotient{at(n/2 - off), at(n / 2), at(n/2 + off)}

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// What libkatacg may take at most of the program by hand.
+	// most is the largest allowed ratio of libkatacg's time to the time by hand.
 	most    = 1.15
 	byHand  = "sdbus"
 	ours    = "katacg"
@@ -23,8 +23,8 @@ var titles = map[string]string{
 	another: "opencontainers/cgroups v0.1.0, Go",
 }
 
-// What libkatacg is meant to say to the bus, and no more. A scope whose process has ended is gone
-// before it is stopped; then the unit is looked for, since another one may have come by that name.
+// The messages that libkatacg may send to the bus. A scope is gone when its process has ended.
+// Before it stops one, libkatacg asks for the unit, because another unit may have taken the name.
 var meant = map[key][]string{
 	{"scope", ours, "start"}: {"AddMatch,StartTransientUnit,RemoveMatch"},
 	{"slice", ours, "start"}: {"AddMatch,StartTransientUnit,RemoveMatch"},
@@ -40,22 +40,25 @@ var meant = map[key][]string{
 
 const intro = `# systemd: the benchmark in virtual machines
 
-Made by ` + "`%s`" + `. The life of a unit, from nothing to nothing, with cpu shares, quota and period, memory, pids and
-cpuset: start, with the process inside and all of it set; set, to other values; stop. Scope: with a process, which is
-killed before stop, so that the scope has ended by itself when stop asks. Slice: with nobody in it; stop is a job.
-Before each phase 150 ms of rest are not counted: systemd works on after it has answered. Nor is a process's first
-cycle: it connects, and what it did is looked at. The participants take turns cycle by cycle.
+Made by ` + "`%s`" + `. The life cycle of a unit with cpu shares, quota and period, memory, pids
+and cpuset. Start ends when the process is inside with all limits; set changes the limits; stop
+removes the unit. A scope has a process, which is killed before stop, so that the scope has ended
+by itself when stop looks for it. A slice has no process, and its stop is a job. 150 ms of rest
+before each phase do not count, because systemd works on after its answer. The first cycle of a
+process does not count either: it connects, and its result is checked. The participants take
+turns, cycle by cycle.
 
-By hand, a set overwrites files and nobody can put the old values back, or knows of another set beside it. libkatacg
-reads each file first and takes a lock; with KATACG_MANAGER_NO_ROLLBACK ("no undo") it leaves the reading out.
+The program by hand overwrites files without keeping old values and without a lock. libkatacg
+reads each file first and takes a lock. With KATACG_MANAGER_NO_ROLLBACK ("no undo") it does not
+read the files.
 
-Held against the aims (at most 1.15 times the program by hand, less than Go's library) is the lower end of
-each interval, and of set that of "no undo", which does the same as the other two: the run fails when
-that misses. A median beyond an aim stands in the table as it is.
+The aims are at most 1.15 times the time by hand, and less than the time of Go's library. The run
+fails when the lower end of an interval misses an aim. For set, this compares "no undo", which
+does the same work as the other two. A median that misses an aim appears in the table.
 
-All of it is emulated, and most of the time is systemd's and the bus's: only ratios say something. Milliseconds are
-medians of all cycles; × is the median of each turn's ratio to the program by hand, with its 95 %% interval. CPU: the
-program's own, all threads.
+The machines are emulated, and systemd and the bus take most of the time, so only ratios are
+meaningful. Milliseconds are medians of all cycles. × is the median of each turn's ratio to the
+program by hand, with its 95 %% interval. CPU is the time of all threads of the program.
 `
 
 func table(w io.Writer, machines []*machine, command string) (bad []string) {
@@ -105,7 +108,7 @@ func (m *machine) messages(w io.Writer, mode string) {
 	}
 }
 
-// check says what is surely not as it is meant to be.
+// check returns the aims that libkatacg surely misses.
 func (m *machine) check(mode string) (bad []string) {
 	wrong := func(format string, values ...any) {
 		bad = append(bad, m.name+", "+mode+": "+fmt.Sprintf(format, values...))
@@ -123,7 +126,7 @@ func (m *machine) check(mode string) (bad []string) {
 			wrong("%s takes %.2f of the time of %s", phase, q.median, titles[another])
 		}
 		if phase == "set" {
-			// What the program by hand does, and no more.
+			// For set, "no undo" does the same work as the program by hand.
 			wall = m.wall[key{mode, noUndo, phase}]
 		}
 		if q := over(wall, m.wall[key{mode, byHand, phase}]); q.median == 0 || q.low > most {

@@ -11,24 +11,24 @@ import (
 	"strings"
 )
 
-// phase is what happened in one phase of a traced cycle.
+// phase holds the calls and messages of one phase of a traced cycle.
 type phase struct {
 	name string
-	// System calls: all, and those that are about the bus.
+	// The number of system calls, and of those on a connection to the bus.
 	calls, onBus   int
 	sent, received []string
 }
 
-// trace reads what strace -f -xx -s 65536 wrote.
+// trace parses the output of strace -f -xx -s 65536.
 type trace struct {
 	phases []*phase
 	now    *phase
-	// The halves of calls in which another thread came between.
+	// The first halves of calls that another thread interrupted.
 	begun map[string]string
-	// Processes that run another program.
+	// Processes that have executed another program.
 	others map[string]bool
 	execs  int
-	// By descriptor, out and in; those are the bus over which a handshake went.
+	// The streams by descriptor, sent and received. A descriptor with a handshake is the bus.
 	out, in map[string]*stream
 }
 
@@ -128,7 +128,8 @@ func (t *trace) call(name, arguments, result string) {
 	}
 }
 
-// isAuth: godbus sends the zero byte by itself.
+// isAuth reports whether the data begins a handshake. godbus sends the zero byte in a call of its
+// own.
 func isAuth(data []byte, known *stream) bool { return known == nil && bytes.Equal(data, []byte{0}) }
 
 func (t *trace) aboutBus(fd string) {
@@ -156,11 +157,11 @@ func (t *trace) message(s *stream, fd *string, data []byte, n int, sent bool) {
 	}
 }
 
-// bytesOf is all text of a call's arguments in a row: the parts of what was sent or received.
+// bytesOf returns all strings of a call's arguments, joined. They are the sent or received bytes.
 func bytesOf(arguments string) []byte {
 	var all []byte
 	if at := strings.Index(arguments, "msg_iov="); at >= 0 {
-		// Before it stands the address of the other side.
+		// The address of the other side comes first.
 		arguments = arguments[at:]
 	}
 	for _, found := range text.FindAllStringSubmatch(arguments, -1) {

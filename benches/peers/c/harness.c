@@ -18,7 +18,7 @@ struct record {
     uint64_t ns;
 };
 
-/* Printed at the end: a write in between would be part of the next measurement's conditions. */
+/* The results are printed at the end, because a write would disturb the next measurement. */
 static struct record *records;
 static size_t count, room;
 static uint64_t last;
@@ -57,7 +57,7 @@ static pid_t sleeper(void) {
         bench_die("fork");
     if (child > 0)
         return child;
-    /* It must not outlive a participant that fails. */
+    /* The child must not outlive a participant that fails. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
@@ -91,7 +91,7 @@ static void expect(const struct bench *bench, const char *name, struct bench_fil
     }
 }
 
-/* A cycle that did not do the work has no business in a comparison. */
+/* Ends the program when a cycle did not do all of the work. */
 static void verify(const struct bench *bench, const char *name) {
     char pid[16];
 
@@ -175,7 +175,7 @@ int bench_main(int argc, char **argv, const struct participant *participant) {
     if (participant->setup)
         participant->setup(&bench);
 
-    /* The first cycle is not counted: it fills caches, and is looked at. */
+    /* The first cycle fills caches and is checked. It is not counted. */
     for (int n = 0; n <= cycles; n++) {
         if (participant->prepare)
             participant->prepare(&bench);

@@ -1,7 +1,7 @@
 /*
- * What every participant in C shares. A participant goes through the life of one cgroup again and
- * again and says on standard output how long each part took: a line "PHASE NANOSECONDS" for each
- * part of each cycle. Its own start-up is in none of them.
+ * Shared by all C participants. A participant runs the life cycle of a cgroup repeatedly, and
+ * prints a line "PHASE NANOSECONDS" for each phase of each cycle. No phase includes the program's
+ * start.
  */
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H
@@ -10,39 +10,40 @@
 
 #include <stdint.h>
 
-/* Where to work, and with whom. */
+/* The base directory, the parent cgroup and the process of a benchmark. */
 struct bench {
-    /* The directory of the hierarchies. */
+    /* The directory that holds the hierarchies. */
     const char *base;
     struct bench_version version;
-    /* A cgroup that is there in all of them, "/name", with a child "home" for idle processes. */
+    /* An existing cgroup "/name" in all hierarchies, with a child "home" for idle processes. */
     const char *parent;
-    /* What the parent's cpuset has. */
+    /* The CPUs and memory nodes of the parent's cpuset. */
     const char *cpus, *mems;
-    /* The process that is moved in; a participant may put another one here. */
+    /* The process to move in; a participant may replace it. */
     int32_t pid;
-    /* When it was inside and limited, where start returns later than that; 0: when it returns. */
+    /* When the process was inside with its limits, if start returns later than that; else 0. */
     uint64_t inside;
 };
 
-/* The cgroup's name is "/parent/child". Failure ends the process: half a cycle has no time. */
+/* The functions of a participant. The cgroup's name is "/parent/child". A failure ends the process.
+ */
 struct participant {
     void (*setup)(const struct bench *bench);
-    /* Before each cycle and the pause before it, not counted. May be NULL. */
+    /* Runs before each cycle and its pause, and does not count. May be NULL. */
     void (*prepare)(struct bench *bench);
-    /* Everything until the process is inside and limited. */
+    /* Returns when the process is inside with its limits. */
     void (*start)(struct bench *bench, const char *name);
-    /* Gets the process out again, which is not counted. NULL: it is moved home. */
+    /* Takes the process out of the cgroup, and does not count. NULL moves the process home. */
     void (*leave)(struct bench *bench);
     void (*destroy)(const struct bench *bench, const char *name);
 };
 
-/* Within start: what was done since the last one, or since start began, is this phase. */
+/* Called in start: ends a phase that began with the last call, or with start. */
 void bench_phase(const char *name);
-/* The same, until a moment that bench_now told. */
+/* The same, with the end of the phase as a result of bench_now. */
 void bench_phase_until(const char *name, uint64_t moment);
 
-/* CLOCK_MONOTONIC in nanoseconds. */
+/* Returns CLOCK_MONOTONIC in nanoseconds. */
 uint64_t bench_now(void);
 
 _Noreturn void bench_die(const char *what);

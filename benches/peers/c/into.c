@@ -1,13 +1,13 @@
 /*
- * A process in a cgroup2 cgroup, cold, in three ways; prints "NAME NANOSECONDS" for each cycle of
- * each, in turn. Arguments: CGROUP (below the cgroup2 mount) DIRECTORY (the same, as a path) CYCLES
- * PAUSE_MICROSECONDS.
+ * Brings a process into a cgroup2 cgroup in three ways, cold and in turn. Prints "NAME NANOSECONDS"
+ * for each cycle of each way. Arguments: CGROUP (below the cgroup2 mount) DIRECTORY (the same, as a
+ * path) CYCLES PAUSE_MICROSECONDS.
  *
  *   v2-born     clone3 with CLONE_INTO_CGROUP and the library's descriptor
  *   v2-moved    fork, and the child's id written to cgroup.procs
  *   v2-library  fork, and the child moved by the library
  *
- * Making the child is in all of them, opening the cgroup's descriptors too.
+ * All times include making the child and opening the cgroup's descriptors.
  */
 #include "sandbox.h"
 
@@ -56,7 +56,7 @@ static pid_t by_library(void) {
     return child;
 }
 
-/* What did not end up in the cgroup has no time. */
+/* Ends the program when the child is not in the cgroup. */
 static void verify(pid_t child) {
     int32_t pids[2];
 
@@ -84,13 +84,13 @@ int main(int argc, char **argv) {
     directory = argv[2];
     cycles = atoi(argv[3]);
     pause_us = (useconds_t)atoi(argv[4]);
-    /* It is there in cgroup2 alone, so that is what the manager joins. */
+    /* The cgroup exists only in cgroup2, so the manager joins only cgroup2. */
     opts.flags = KATACG_MANAGER_SKIP_DEVICES | KATACG_MANAGER_EXISTING;
     opts.path = argv[1];
     sandbox_check("host", katacg_host_open(&sandbox_host, &sandbox_err));
     sandbox_check("manager", katacg_manager_new(sandbox_host, NULL, 0, &opts, sizeof(opts),
                                                 &sandbox, &sandbox_err));
-    /* The first cycle of each is not counted. */
+    /* The first cycle of each way is not counted. */
     for (int n = 0; n < (cycles + 1) * WAYS; n++) {
         uint64_t begin, end;
         pid_t child;

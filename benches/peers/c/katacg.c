@@ -1,7 +1,7 @@
 /*
- * libkatacg from C, as a runtime uses it: one host for the life of the process, and for each
- * sandbox a manager from its resources, applied and set in one call. Mode "apart": create, set and
- * attach as a call each, and a failed set not undone.
+ * libkatacg from C, as a runtime uses it: one host for the whole process, and for each sandbox a
+ * manager that applies and sets in one call. Mode "apart" makes one call each for create, set and
+ * attach, and does not restore old values after a failed set.
  */
 #include "sandbox.h"
 
@@ -14,7 +14,7 @@ static void start(struct bench *bench, const char *name) {
 }
 
 static void start_apart(struct bench *bench, const char *name) {
-    /* As the peers do it, so that the phases compare. */
+    /* The peers do not restore old values either, so the phases can be compared. */
     sandbox_new(name, KATACG_MANAGER_NO_ROLLBACK);
     sandbox_check("create", katacg_manager_apply(sandbox, -1, 0, &sandbox_err));
     bench_phase("create");

@@ -1,6 +1,6 @@
 /*
- * libkatacg's pure functions from C: prints "NAME NANOSECONDS" for one call each. Arguments:
- * MOUNTINFO (a file).
+ * Measures libkatacg's pure functions from C, and prints "NAME NANOSECONDS" for one call of each.
+ * Arguments: MOUNTINFO (a file).
  */
 #include "harness.h"
 
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* As in go/micro. */
+/* The same paths as in go/micro. */
 static const struct {
     const char *name, *path;
 } paths[] = {
@@ -39,7 +39,7 @@ static void mountpoint(void) {
         bench_die("mountpoint");
 }
 
-/* One call's time over about a fiftieth of a second, after as much warming up. */
+/* Returns the time of one call, measured over about 20 ms after 20 ms of warming up. */
 static void call(const char *what, const char *which, void (*f)(void)) {
     for (uint64_t calls = 1;; calls *= 2) {
         uint64_t begin = bench_now(), took;
@@ -62,7 +62,7 @@ static void *first_call(void *took) {
     return NULL;
 }
 
-/* A runtime with many threads, as a Go program is one, pays again what is kept for each. */
+/* A runtime with many threads, such as a Go program, pays the first call once per thread. */
 static void first_in_thread(const char *name) {
     pthread_t thread;
     uint64_t took = 0;

@@ -1,8 +1,8 @@
 /*
- * What katacg_v1_mountpoint_parse allocates: prints "NAME BYTES", the most that it holds at a time,
- * for the whole of a mountinfo and for its last 100 lines. Arguments: MOUNTINFO (a file).
+ * Measures the memory that katacg_v1_mountpoint_parse allocates. Prints "NAME BYTES", the peak, for
+ * a whole mountinfo and for its last 100 lines. Arguments: MOUNTINFO (a file).
  *
- * The library's allocations come here because a program's own malloc goes before libc's.
+ * The library calls this program's malloc, because a program's malloc replaces libc's.
  */
 #include "harness.h"
 
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* glibc's own names, so that ours can count what passes through. */
+/* glibc's names of its allocator, which the counting functions call. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);

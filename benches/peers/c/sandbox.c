@@ -35,7 +35,7 @@ void sandbox_new(const char *name, uint64_t flags) {
 
     opts.flags = KATACG_MANAGER_SKIP_DEVICES | flags;
     opts.path = name;
-    /* Of no meaning on v2. */
+    /* v2 ignores subsystems. */
     opts.subsystems = "cpu,cpuacct,cpuset,memory,devices,freezer,blkio,pids";
     sandbox_check("manager", katacg_manager_new(sandbox_host, spec, strlen(spec), &opts,
                                                 sizeof(opts), &sandbox, &sandbox_err));

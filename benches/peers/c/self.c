@@ -1,13 +1,12 @@
 /*
- * libkatacg from C where the process is not moved by others. On v1 it does not wait then, on v2
- * only where it is born inside. Modes:
+ * libkatacg from C, with a process that joins by itself. On v1 this avoids the kernel's grace
+ * period. On v2 only a child that starts inside avoids it. Modes:
  *
- * ""       A child that is there already and waits, as the process that the others move is there;
- *          it gets the descriptors through a socket, joins and answers.
- * "fork"   A new child, which joins and answers. Making it is counted.
- * "vfork"  A new child in the caller's memory, as posix_spawn makes one, which joins and executes.
- *          Making it is counted, until it is inside: what comes next is exec.
- * "into"   v2: a new child that is born inside (CLONE_INTO_CGROUP). Making it is counted.
+ * ""       An existing child waits, gets the descriptors through a socket, joins and answers.
+ * "fork"   A new child joins and answers. The time includes making the child.
+ * "vfork"  A new child in the caller's memory, as posix_spawn makes one, joins and executes. The
+ *          time includes making the child, and ends when the child is inside.
+ * "into"   v2: a new child starts inside (CLONE_INTO_CGROUP). The time includes making the child.
  */
 #include "sandbox.h"
 
@@ -22,10 +21,10 @@
 
 #define STACK (64 * 1024)
 
-/* From the child to its parent, and for the descriptors both ways round. */
+/* A pipe from the child to its parent, and a socket pair for the descriptors. */
 static int answers[2], orders[2];
 static struct katacg_attach attach;
-/* When the child that shares our memory was inside; 0: it is not. */
+/* When the child that shares this process's memory was inside; 0 before that. */
 static volatile uint64_t inside;
 static char stack[STACK] __attribute__((aligned(16)));
 
@@ -36,7 +35,7 @@ static void setup(const struct bench *bench) {
         bench_die("setup");
 }
 
-/* Room for the descriptors beside a message of one byte. */
+/* Space for the descriptors of a one-byte message. */
 union control {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(sizeof(attach.fds))];
@@ -149,7 +148,7 @@ static void start_fork(struct bench *bench, const char *name) {
     bench_phase("attach");
 }
 
-/* On a stack of its own, in the memory of a parent that waits until it executes. */
+/* Runs in the child, on its own stack in the memory of its parent, which waits until the exec. */
 static int join_and_execute(void *unused) {
     static char *const argv[] = {"sleep", "infinity", NULL};
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Cgroupfd starts a child inside its cgroup: born there in cgroup2 (SysProcAttr.CgroupFD), and on a
-// hybrid host added to the v1 hierarchies afterwards. It prints the child's /proc/PID/cgroup.
+// Cgroupfd starts a child inside its cgroup2 directory with SysProcAttr.CgroupFD. On a hybrid host
+// it then adds the child to the v1 hierarchies. It prints the child's /proc/PID/cgroup.
 //
-// Without root, without a cgroup file system that can be written, or without cgroup2, it says so.
+// Without root, a writable cgroup file system or cgroup2, it only prints why it cannot run.
 package main
 
 import (
@@ -46,7 +46,7 @@ func run(path string) (err error) {
 	if _, err := manager.Apply(katacg.Nobody, 0); err != nil {
 		return err
 	}
-	// Runs after the child's end.
+	// This runs after the child has ended.
 	defer func() { err = errors.Join(err, manager.Destroy()) }()
 	dir, err := manager.Dirfd()
 	if err != nil {
@@ -67,7 +67,8 @@ func run(path string) (err error) {
 		return err
 	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", child.Process.Pid))
-	fmt.Printf("born inside after %v, in all hierarchies after %v:\n%s", born, time.Since(began), text)
+	added := time.Since(began)
+	fmt.Printf("in cgroup2 after %v, in all hierarchies after %v:\n%s", born, added, text)
 	if err == nil && strings.Count(string(text), ":"+path+"\n") == 0 {
 		err = errors.New("the child is not inside")
 	}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Sandbox is the whole life of a sandbox's cgroup: validate its path, make a manager from an OCI
-// config.json, start a process, put it in, set the resources, compare what the kernel has with
-// what was wanted, go on in a second process from the saved state, update, destroy.
+// Sandbox shows the life cycle of a sandbox's cgroup. It validates the path, makes a manager from
+// an OCI config.json, starts a process, moves it into the cgroup with limits, and compares the
+// limits with the kernel's values. A second process updates them from the saved state. Then the
+// cgroup is destroyed.
 //
-// Without root, or without a cgroup file system that can be written, it prints the plan instead.
+// Without root, or without a writable cgroup file system, the program prints the plan instead.
 package main
 
 import (
@@ -24,7 +25,7 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-// The argument by which the program starts itself again.
+// resumeArg makes the program run resume; live starts the program again with it.
 const resumeArg = "--resume"
 
 func main() {
@@ -68,7 +69,7 @@ func sandbox(config string) error {
 	}
 	fmt.Printf("the host is %s, memory is mounted on %s\n", layout, mount)
 
-	// As Kata has it: device rules are left out.
+	// Kata does not ask for device rules either.
 	manager, err := katacg.NewManager(host, spec, &katacg.ManagerOptions{
 		Flags: katacg.SkipDevices,
 		Path:  path,
@@ -89,7 +90,7 @@ func sandbox(config string) error {
 	}
 	defer stop()
 
-	// Directories, then values, then the process: it never runs without its limits.
+	// Apply sets the limits before it moves the process, which so never runs without them.
 	_, err = manager.Apply(child.Process.Pid, katacg.ApplySet)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return dryRun(manager, err)
@@ -99,14 +100,14 @@ func sandbox(config string) error {
 	return errors.Join(live(manager, child.Process.Pid), end(manager, stop))
 }
 
-// live is what is done while the process runs.
+// live checks the limits while the process runs, and starts the second process.
 func live(manager *katacg.Manager, pid int) error {
 	pids, err := manager.Pids()
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(pids, []int{pid}) {
-		return fmt.Errorf("inside are %v, not process %d", pids, pid)
+		return fmt.Errorf("the cgroup has the processes %v, not %d", pids, pid)
 	}
 	fmt.Printf("process %d is in\n", pid)
 	if err := compare(manager, nil); err != nil {
@@ -121,7 +122,7 @@ func live(manager *katacg.Manager, pid int) error {
 	return second.Run()
 }
 
-// resume is what a restarted runtime does: all that it has is the state.
+// resume does what a runtime does after a restart, when it has only the saved state.
 func resume(string) error {
 	state, err := io.ReadAll(os.Stdin)
 	if err != nil {
@@ -153,7 +154,7 @@ func end(manager *katacg.Manager, stop func()) error {
 	return nil
 }
 
-// compare prints a line for each write of the plan.
+// compare prints a line for each write of the plan, and fails when the kernel has another value.
 func compare(manager *katacg.Manager, resources []byte) error {
 	plan, err := manager.Plan(resources, katacg.PlanText)
 	if err != nil {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Scope starts a child in a scope of systemd's: prints what systemd will be told, makes the scope
-// with the child and its limits in it, changes them, ends it. As root it is a unit of the system,
-// else one of the user's systemd.
+// Scope runs a child in a systemd scope. It prints the plan, starts the scope with the child and
+// its limits, changes the limits, and ends the scope. Root uses the system's systemd; any other
+// user uses the user's.
 //
-// Where no systemd runs it says so, and prints the plan for one of version 252.
+// Where no systemd runs, the program says so and prints the plan for systemd 252.
 package main
 
 import (
@@ -28,7 +28,7 @@ const (
 
 func main() {
 	log.SetFlags(0)
-	// slice:prefix:name; an empty slice is system.slice, or user.slice of a user's systemd.
+	// slice:prefix:name; an empty slice means system.slice, or user.slice of a user's systemd.
 	options := katacg.ManagerOptions{
 		Path: fmt.Sprintf(":katacg-test:%d", os.Getpid()),
 		Log:  os.Stderr,
@@ -43,11 +43,12 @@ func main() {
 	}
 }
 
-// noSystemd is why no unit can be made here.
+// noSystemd is the error when no unit can be started here.
 type noSystemd struct{ error }
 
 func run(options katacg.ManagerOptions) (err error) {
-	// The user's systemd is asked here where its units are, the system's not before the plan.
+	// NewManager asks a user's systemd where its units are. The plan is the first to ask the
+	// system's.
 	manager, err := katacg.NewManager(nil, []byte(spec), &options)
 	if err != nil {
 		return reason(err)
@@ -65,13 +66,14 @@ func run(options katacg.ManagerOptions) (err error) {
 	defer func() {
 		child.Process.Kill()
 		child.Wait()
-		// A scope without processes ends by itself; there may be v1 directories left.
+		// A scope without processes ends by itself, but leaves v1 directories that systemd does
+		// not manage.
 		err = errors.Join(err, manager.Destroy())
 		if err == nil {
 			fmt.Println("destroyed")
 		}
 	}()
-	// One call of systemd's makes the scope with its limits and the child in it.
+	// One call starts the scope with its limits and the child inside.
 	if _, err := manager.Apply(child.Process.Pid, katacg.ApplySet); err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func run(options katacg.ManagerOptions) (err error) {
 	}
 	fmt.Printf("process %d is in:\n%s", child.Process.Pid, text)
 
-	fmt.Println("and with more:")
+	fmt.Println("with higher limits:")
 	if err := show(manager, []byte(more), 0); err != nil {
 		return err
 	}
@@ -94,14 +96,14 @@ func run(options katacg.ManagerOptions) (err error) {
 	}
 	fmt.Printf("pids.max is %s", limit)
 
-	// To stop a scope kills who is in it, so that is not done by the way.
+	// systemd kills the processes of a scope that it stops, so Destroy refuses a scope in use.
 	if err := manager.Destroy(); !errors.Is(err, katacg.ErrBusy) {
 		return fmt.Errorf("destroyed with a process inside: %v", err)
 	}
 	return manager.Kill(syscall.SIGKILL)
 }
 
-// reason tells the want of a systemd from what is wrong with the options.
+// reason wraps an error that means that no systemd can be used here, and returns others unchanged.
 func reason(err error) error {
 	for _, want := range []error{katacg.ErrBus, katacg.ErrUnsupported, katacg.ErrNotMounted} {
 		if errors.Is(err, want) {
@@ -112,7 +114,7 @@ func reason(err error) error {
 }
 
 func dryRun(options katacg.ManagerOptions, why error) error {
-	fmt.Printf("no unit can be made here: %v\n\nfor systemd 252 on this host it would be:\n", why)
+	fmt.Printf("cannot start a unit here: %v\n\nthe plan for systemd 252 on this host:\n", why)
 	options.Bus, options.SystemdVersion = katacg.BusSystem, 252
 	manager, err := katacg.NewManager(nil, []byte(spec), &options)
 	if errors.Is(err, katacg.ErrNotMounted) {
@@ -125,7 +127,7 @@ func dryRun(options katacg.ManagerOptions, why error) error {
 	return show(manager, nil, katacg.PlanApply)
 }
 
-// show prints a plan, a line a step.
+// show prints a plan, one step per line.
 func show(manager *katacg.Manager, resources []byte, flags katacg.PlanFlags) error {
 	text, err := manager.Plan(resources, flags|katacg.PlanText)
 	if err != nil {

@@ -1,7 +1,7 @@
 //! The systemd driver: a transient scope or slice.
 //!
-//! systemd creates the cgroup in the hierarchies that it manages, and keeps the limits that it has a
-//! property for. The other hierarchies and limits are files, written after systemd's.
+//! systemd creates the cgroup in the hierarchies that it manages, and keeps the limits that it has
+//! a property for. The other hierarchies and limits are files, written after systemd's.
 
 mod start;
 mod stop;

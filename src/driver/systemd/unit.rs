@@ -11,8 +11,8 @@ use crate::systemd::{check_address, user_properties, Bus, SystemdUnit, Unit};
 
 /// Returns the unit of a configuration whose path is systemd's.
 ///
-/// Errors: a user's systemd on a host that is not unified ([`Code::Unsupported`]); a path, an address
-/// or an annotation that systemd does not take.
+/// Errors: a user's systemd on a host that is not unified ([`Code::Unsupported`]); a path, an
+/// address or an annotation that systemd does not take.
 pub fn unit(host: &Host, config: &Config) -> Result<SystemdUnit> {
     let SystemdConfig { bus, address, version, annotations } = &config.systemd;
     let info = host.info();
@@ -52,8 +52,8 @@ fn has_own_systemd() -> bool {
         && std::fs::metadata("/run/systemd/private").is_ok_and(own)
 }
 
-/// Checks that saved sites are the unit's. A user's systemd need not run for that, so only the end of
-/// the path is compared then.
+/// Checks that saved sites are the unit's. A user's systemd need not run for that, so only the end
+/// of the path is compared then.
 pub fn check_sites(unit: &SystemdUnit, placement: &Placement) -> Result<()> {
     for site in placement.live() {
         let found = [b"/", &site.path[..]].concat();

@@ -9,7 +9,7 @@ import (
 	"github.com/kata-containers/libkatacg/benches/peers/go/harness"
 )
 
-// v1 has its list of hierarchies made once: by default it would read mountinfo at every New.
+// v1 makes the list of hierarchies once. By default the library would read mountinfo in every New.
 type v1 struct {
 	hierarchy []cgroup1.Subsystem
 	resources *specs.LinuxResources

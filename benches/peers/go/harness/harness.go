@@ -1,5 +1,5 @@
-// Package harness is what every participant in Go shares: the same work, measured in the same way
-// and said in the same lines, as in c/harness.h.
+// Package harness is shared by all Go participants. It measures the same work in the same way, and
+// prints the same lines, as c/harness.h.
 package harness
 
 import (
@@ -20,7 +20,7 @@ var Subsystems = []string{
 	"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids",
 }
 
-// What every participant sets.
+// The values that every participant sets.
 const (
 	Shares = 2048
 	Quota  = 150000
@@ -28,24 +28,24 @@ const (
 	Memory = 256 << 20
 	Pids   = 512
 
-	// weight is what the shares are on v2.
+	// weight is the v2 value for shares.
 	weight = 174
 )
 
-// Bench is where to work, and with whom.
+// Bench has the base directory, the parent cgroup and the process of a benchmark.
 type Bench struct {
-	// Base is the cgroup2 mount, or the directory of the v1 hierarchies, which are called as their
-	// subsystems are.
+	// Base is the cgroup2 mount, or the directory of the v1 hierarchies, which are named like their
+	// subsystems.
 	Base string
-	// Unified tells which.
+	// Unified is true when Base is the cgroup2 mount.
 	Unified bool
-	// Parent is a cgroup that is there in all of them, with a child "home" for idle processes.
+	// Parent is an existing cgroup in all hierarchies, with a child "home" for idle processes.
 	Parent string
-	// Cpus and Mems are what the parent's cpuset has.
+	// Cpus and Mems are the CPUs and memory nodes of the parent's cpuset.
 	Cpus, Mems string
-	// Pid is the process that is moved in.
+	// Pid is the process to move in.
 	Pid int
-	// Mode is how this participant is to work, where it has several ways; "" if not said.
+	// Mode selects one of the participant's ways to work; "" is the default.
 	Mode string
 
 	version   version
@@ -54,9 +54,9 @@ type Bench struct {
 	recording bool
 }
 
-// Participant goes through the life of a cgroup. The name that it gets is "/parent/child".
+// Participant runs the life cycle of a cgroup. The name is "/parent/child".
 type Participant interface {
-	// Start does everything until the process is inside and limited.
+	// Start returns when the process is inside with its limits.
 	Start(b *Bench, name string) error
 	Destroy(b *Bench, name string) error
 }
@@ -66,14 +66,14 @@ type record struct {
 	took  time.Duration
 }
 
-// Phase says, within Start, that what was done since the last one is this phase.
+// Phase ends a phase of Start, which began with the last call of Phase, or with Start.
 func (b *Bench) Phase(name string) {
 	now := time.Now()
 	b.record(name, now.Sub(b.last))
 	b.last = now
 }
 
-// Paths are the directories of a cgroup by subsystem; on v2 there is one, by "".
+// Paths returns the directories of a cgroup by subsystem. On v2 there is one, with the key "".
 func (b *Bench) Paths(name string) map[string]string {
 	paths := make(map[string]string, len(b.version.hierarchies))
 	for _, hierarchy := range b.version.hierarchies {
@@ -82,8 +82,8 @@ func (b *Bench) Paths(name string) map[string]string {
 	return paths
 }
 
-// Main runs what setup makes. Arguments: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS
-// [MODE].
+// Main measures the participant that setup returns. Arguments: BASE PARENT CPUS MEMS CYCLES
+// PAUSE_MICROSECONDS [MODE].
 func Main(setup func(b *Bench) (Participant, error)) {
 	if err := run(setup); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", os.Args[0], err)
@@ -110,7 +110,7 @@ func run(setup func(b *Bench) (Participant, error)) error {
 	}
 	b.records = make([]record, 0, cycles*8)
 
-	// The kernel ends the child with the thread that started it.
+	// The kernel kills the child when the thread that started it ends.
 	runtime.LockOSThread()
 	sleeper := exec.Command("sleep", "infinity")
 	sleeper.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -134,7 +134,7 @@ func run(setup func(b *Bench) (Participant, error)) error {
 	if err != nil {
 		return err
 	}
-	// The first cycle is not counted: it fills caches, and is looked at.
+	// The first cycle fills caches and is checked. It is not counted.
 	own := os.Getpid()
 	for n := 0; n <= cycles; n++ {
 		time.Sleep(time.Duration(pause) * time.Microsecond)
@@ -185,13 +185,13 @@ func (b *Bench) cycle(participant Participant, name string, homes []int) error {
 }
 
 func (b *Bench) record(phase string, took time.Duration) {
-	// Never beyond what was allocated before the first measurement.
+	// The slice must not grow beyond its first allocation.
 	if b.recording && len(b.records) < cap(b.records) {
 		b.records = append(b.records, record{phase, took})
 	}
 }
 
-// openHomes opens what goHome writes to: raw descriptors, without the runtime's poller.
+// openHomes opens the files that goHome writes, as raw descriptors without the runtime's poller.
 func (b *Bench) openHomes() ([]int, error) {
 	var homes []int
 	for _, path := range b.Paths(b.Parent + "/home") {
@@ -214,7 +214,7 @@ func (b *Bench) goHome(homes []int) error {
 	return nil
 }
 
-// verify refuses a cycle that did not do the work: it has no business in a comparison.
+// verify ends the program when a cycle did not do all of the work.
 func (b *Bench) verify(name string) error {
 	paths := b.Paths(name)
 	wanted := map[string]string{}

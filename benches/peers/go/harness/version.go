@@ -6,12 +6,12 @@ import (
 	"strconv"
 )
 
-// file is one in a hierarchy, and what is to stand in it.
+// file is a file of a hierarchy and its value.
 type file struct{ hierarchy, name, value string }
 
-// version is what the life of a sandbox's cgroup is made of, on v1 or on v2.
+// version has the hierarchies and values of the life cycle, on v1 or on v2.
 type version struct {
-	// hierarchies are directories below the base, "" is the base itself.
+	// hierarchies are directories below the base; "" is the base itself.
 	hierarchies []string
 	files       []file
 }
@@ -45,7 +45,7 @@ func v2(b *Bench) version {
 	}
 }
 
-// setVersion looks at what the base is.
+// setVersion finds out whether the base is cgroup2 or v1.
 func (b *Bench) setVersion() {
 	_, err := os.Stat(filepath.Join(b.Base, "cgroup.controllers"))
 	b.Unified = err == nil

@@ -1,4 +1,4 @@
-// Participant libkatacg from Go: the same calls as c/katacg.c, through cgo.
+// Participant libkatacg from Go makes the same calls as c/katacg.c, through cgo.
 package main
 
 import (

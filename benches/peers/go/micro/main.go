@@ -1,5 +1,5 @@
-// Command micro measures what libkatacg replaces, in Go, beside libkatacg called through cgo. It
-// prints "NAME NANOSECONDS" for one call each. Arguments: MOUNTINFO (a file).
+// Command micro measures Go code that libkatacg replaces, and libkatacg called through cgo. It
+// prints "NAME NANOSECONDS" for one call of each. Arguments: MOUNTINFO (a file).
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-// paths are what a kubelet, a hand-written configuration and a systemd host give.
+// paths has the paths of a kubelet, a hand-written configuration and a systemd host.
 var paths = []struct{ name, path string }{
 	{"absolute", "/docker/7ddc1b5b1d0b6d2a7b7c4c0dfdb4e0b8a9a1d53bb4a3a1e2b6b0a3e1e0d7f6c5"},
 	{"relative", "pods/7f4c9d66/sandbox"},
@@ -24,7 +24,7 @@ var paths = []struct{ name, path string }{
 }
 
 func isSystemd(path string) bool {
-	// Compiled at every call, as the code that is measured did.
+	// The original code compiles the pattern in every call, too.
 	triple := regexp.MustCompile(`([[:alnum:]]|\.)+:([[:alnum:]]|\.)+:([[:alnum:]]|\.)+`)
 	span := triple.FindStringIndex(path)
 	return span != nil && span[0] == 0 && span[1] == len(path)
@@ -71,7 +71,7 @@ func mountpoint(mountinfo []byte) (string, error) {
 	return "", errors.New("no v1 mount")
 }
 
-// call measures one call's time over about a fiftieth of a second, after as much warming up.
+// call measures the time of one call over about 20 ms, after 20 ms of warming up.
 func call(name string, f func()) {
 	for calls := 1; ; calls *= 2 {
 		begin := time.Now()
@@ -85,7 +85,7 @@ func call(name string, f func()) {
 	}
 }
 
-// agree refuses to compare what does not give the same answer.
+// agree ends the program when the compared functions return different results.
 func agree(ours, theirs string, err, err2 error) {
 	if err != nil || err2 != nil || ours != theirs {
 		fmt.Fprintf(os.Stderr, "micro: %q (%v) and %q (%v)\n", ours, err, theirs, err2)

@@ -1,12 +1,12 @@
 // Participant opencontainers/cgroups: the library in runc.
 //
-// Left to itself it would also join name=systemd and, on a hybrid host, the cgroup2 mount. It gets
-// the paths instead, as runc gives them when it loads a container, so that the work is the same.
-// SkipDevices would keep it out of the devices hierarchy altogether; without that, and without its
-// devices package, which is not imported, it joins and leaves the rules alone.
+// By default the library would also join name=systemd and, on a hybrid host, the cgroup2 mount. The
+// program passes the paths, as runc does when it loads a container, so that the work is the same.
+// SkipDevices would not join the devices hierarchy. Without SkipDevices, and without the devices
+// package, the library joins that hierarchy and ignores device rules.
 //
-// It creates and attaches in one call. Mode "apart": it first creates for nobody (Apply of -1), and
-// attaches at the end (AddPid), so that the attach can be told from the rest.
+// The library creates and attaches in one call. In mode "apart" the program first creates (Apply of
+// -1), and attaches at the end (AddPid), so that both can be measured.
 package main
 
 import (

@@ -1,5 +1,5 @@
-//! Participant cgroups-rs: its builder over v1 hierarchies or over v2. The mounts are read once, the
-//! hierarchy that every build consumes is a copy.
+//! Participant cgroups-rs: its builder over v1 hierarchies or over v2. The program reads the mounts
+//! once, and each build consumes a copy of the hierarchy.
 
 use bench_harness::{
     run, Bench, Participant, Result, MEMORY, PERIOD, PIDS, QUOTA, SHARES, SUBSYSTEMS, WEIGHT,
@@ -9,11 +9,11 @@ use cgroups_rs::fs::hierarchies::{V1, V2};
 use cgroups_rs::fs::{Cgroup, Hierarchy, MaxValue};
 use cgroups_rs::CgroupPid;
 
-/// What differs between v1 and v2.
+/// The values that differ between v1 and v2.
 struct Version<H> {
     hierarchy: H,
     controllers: Vec<String>,
-    /// It writes what it gets; converting is the caller's.
+    /// The library does not convert shares to a weight.
     shares: u64,
 }
 

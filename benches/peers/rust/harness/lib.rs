@@ -1,5 +1,5 @@
-//! What every participant in Rust shares: the same work, measured in the same way and said in the
-//! same lines, as in `c/harness.h`.
+//! Shared by all Rust participants. Measures the same work in the same way, and prints the same
+//! lines, as `c/harness.h`.
 
 mod version;
 
@@ -17,7 +17,7 @@ use version::Version;
 pub const SUBSYSTEMS: [&str; 8] =
     ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"];
 pub const SHARES: u64 = 2048;
-/// What the shares are on v2.
+/// The v2 value for shares.
 pub const WEIGHT: u64 = 174;
 pub const QUOTA: i64 = 150_000;
 pub const PERIOD: u64 = 100_000;
@@ -26,9 +26,9 @@ pub const PIDS: i64 = 512;
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Goes through the life of a cgroup. The name that it gets is `/parent/child`.
+/// Runs the life cycle of a cgroup. The name is `/parent/child`.
 pub trait Participant {
-    /// Everything until the process is inside and limited.
+    /// Returns when the process is inside with its limits.
     fn start(&mut self, bench: &mut Bench, name: &str) -> Result<()>;
     fn destroy(&mut self, name: &str) -> Result<()>;
 }
@@ -43,17 +43,17 @@ impl Participant for Box<dyn Participant> {
     }
 }
 
-/// Where to work, and with whom.
+/// The base directory, the parent cgroup and the process of a benchmark.
 pub struct Bench {
-    /// The cgroup2 mount, or the directory of the v1 hierarchies, which are called as their
-    /// subsystems are.
+    /// The cgroup2 mount, or the directory of the v1 hierarchies, which are named like their
+    /// subsystems.
     pub base: String,
-    /// A cgroup that is there in all of them, with a child `home` for idle processes.
+    /// An existing cgroup in all hierarchies, with a child `home` for idle processes.
     pub parent: String,
-    /// What the parent's cpuset has.
+    /// The CPUs and memory nodes of the parent's cpuset.
     pub cpus: String,
     pub mems: String,
-    /// The process that is moved in.
+    /// The process to move in.
     pub pid: u32,
     version: Version,
     records: Vec<(&'static str, Duration)>,
@@ -61,14 +61,14 @@ pub struct Bench {
     recording: bool,
 }
 
-/// Ends with its owner, and with the process even when that is killed.
+/// A child that ends when this value is dropped, and also when the process is killed.
 struct Sleeper(Child);
 
 impl Sleeper {
     fn start() -> Result<Sleeper> {
         let mut command = Command::new("sleep");
         command.arg("infinity");
-        // SAFETY: prctl is async-signal-safe and touches nothing of this process.
+        // SAFETY: prctl is async-signal-safe and does not touch the parent's memory.
         unsafe {
             command.pre_exec(|| {
                 match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) {
@@ -88,7 +88,7 @@ impl Drop for Sleeper {
     }
 }
 
-/// Arguments: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS.
+/// Measures a participant. Arguments: BASE PARENT CPUS MEMS CYCLES PAUSE_MICROSECONDS.
 pub fn run<P: Participant>(setup: impl FnOnce(&Bench) -> Result<P>) -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [base, parent, cpus, mems, cycles, pause, ..] = arguments.as_slice() else {
@@ -114,7 +114,7 @@ pub fn run<P: Participant>(setup: impl FnOnce(&Bench) -> Result<P>) -> Result<()
     }
     bench.go_home(&mut homes)?;
     let mut participant = setup(&bench)?;
-    // The first cycle is not counted: it fills caches, and is looked at.
+    // The first cycle fills caches and is checked. It is not counted.
     let own = std::process::id();
     for n in 0..=cycles {
         if !pause.is_zero() {
@@ -132,7 +132,7 @@ pub fn run<P: Participant>(setup: impl FnOnce(&Bench) -> Result<P>) -> Result<()
 }
 
 impl Bench {
-    /// Within start: what was done since the last one, or since start began, is this phase.
+    /// Ends a phase of start, which began with the last call, or with start.
     pub fn phase(&mut self, name: &'static str) {
         let now = Instant::now();
         self.record(name, now - self.last);
@@ -179,7 +179,7 @@ impl Bench {
     }
 
     fn record(&mut self, phase: &'static str, took: Duration) {
-        // Never beyond what was allocated before the first measurement.
+        // The vector must not grow beyond its first allocation.
         if self.recording && self.records.len() < self.records.capacity() {
             self.records.push((phase, took));
         }
@@ -193,7 +193,7 @@ impl Bench {
         Ok(())
     }
 
-    /// A cycle that did not do the work has no business in a comparison.
+    /// Ends the program when a cycle did not do all of the work.
     fn verify(&self, name: &str) -> Result<()> {
         let expect = |hierarchy: &str, file: &str, wanted: &str| {
             let path = self.path(hierarchy, name).join(file);

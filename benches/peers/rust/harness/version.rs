@@ -1,10 +1,10 @@
-//! What the life of a sandbox's cgroup is made of, on v1 and on v2.
+//! The hierarchies and values of the life cycle, on v1 and on v2.
 
 use std::path::Path;
 
 use crate::{MEMORY, PERIOD, PIDS, QUOTA, SHARES, SUBSYSTEMS, WEIGHT};
 
-/// A file in a hierarchy, and what is to stand in it.
+/// A file of a hierarchy and its value.
 pub struct Expected {
     pub hierarchy: &'static str,
     pub file: &'static str,
@@ -13,13 +13,13 @@ pub struct Expected {
 
 pub struct Version {
     pub unified: bool,
-    /// Each one's directory, to come after the base.
+    /// The directory of each hierarchy, relative to the base.
     pub hierarchies: Vec<&'static str>,
     pub files: Vec<Expected>,
 }
 
 impl Version {
-    /// `base`: the cgroup2 mount, or a directory of v1 hierarchies that are called as their
+    /// `base` is the cgroup2 mount, or a directory of v1 hierarchies that are named like their
     /// subsystems.
     pub fn of(base: &str, cpus: &str, mems: &str) -> Version {
         if Path::new(base).join("cgroup.controllers").exists() {

@@ -1,5 +1,5 @@
-//! Participant libcgroups: the library in youki. On v1 it joins all the controllers that it knows and
-//! finds, and always writes its default device rules; neither can be turned off.
+//! Participant libcgroups: the library in youki. On v1 it always joins all controllers that it
+//! knows and finds, and always writes its default device rules.
 
 use bench_harness::{run, Bench, Participant, Result, MEMORY, PERIOD, PIDS, QUOTA, SHARES};
 use libcgroups::common::{AnyCgroupManager, CgroupManager, ControllerOpt};
@@ -22,7 +22,7 @@ impl Participant for Youki {
             false => v1::manager::Manager::new(name.as_ref())?.any(),
         };
         bench.phase("new");
-        // In youki's order: this makes the directories as well.
+        // In youki's order. This call creates the directories, too.
         manager.add_task(Pid::from_raw(i32::try_from(bench.pid)?))?;
         bench.phase("create+attach");
         manager.apply(&ControllerOpt {
