@@ -87,7 +87,7 @@ Libs.private: $(filter-out -lgcc_s,$(PRIVATE_LIBS))
 Cflags: -I$${includedir}
 endef
 export PC_INSTALLED = $(call PC,$(PREFIX),$(LIBDIR),$(INCLUDEDIR))
-export PC_TREE = $(call PC,$(CURDIR),$(CURDIR)/$(BUILD),$(CURDIR)/include)
+export PC_TREE = $(call PC,$(CURDIR),$(abspath $(BUILD)),$(CURDIR)/include)
 
 # PREFIX is part of it, so it is written every time.
 .PHONY: $(BUILD)/katacg.pc
@@ -108,7 +108,7 @@ $(NOTICES): Cargo.lock scripts/third-party
 $(BUILD)/examples/%: examples/%.c include/katacg.h $(SO)
 	@mkdir -p $(@D)
 	$(CC) $(WARN) $(CFLAGS) -Iinclude -o $@ $< \
-		-L$(BUILD) -lkatacg -Wl,-rpath,$(CURDIR)/$(BUILD) $(LDFLAGS)
+		-L$(BUILD) -lkatacg -Wl,-rpath,$(abspath $(BUILD)) $(LDFLAGS)
 
 # The only target that installs packages; demo and test call it for root on Debian and Ubuntu.
 setup:
@@ -149,7 +149,7 @@ lint: $(BUILD)/katacg-uninstalled.pc
 	RUSTDOCFLAGS="-D warnings" $(call CARGO_LOCKED,doc) --no-deps
 	scripts/check-msrv
 	scripts/check-dependencies
-	cd go && PKG_CONFIG_PATH=$(CURDIR)/$(BUILD) $(GO) vet ./...
+	cd go && PKG_CONFIG_PATH=$(abspath $(BUILD)) $(GO) vet ./...
 	clang-format --dry-run -Werror $$(git ls-files '*.c' 'tests/*.h')
 	$(CC) $(WARN) -Werror -fsyntax-only -Iinclude examples/*.c
 
