@@ -3,7 +3,8 @@
 // Cgroupfd starts a child inside its cgroup: born there in cgroup2 (SysProcAttr.CgroupFD), and on a
 // hybrid host added to the v1 hierarchies afterwards. It prints the child's /proc/PID/cgroup.
 //
-// Without root, without a cgroup file system that can be written, or without cgroup2, it says so.
+// Without root, without a cgroup file system that can be written, or without cgroup2, it says so
+// and exits with status 77.
 package main
 
 import (
@@ -28,7 +29,7 @@ func main() {
 	} {
 		if errors.Is(err, why) {
 			fmt.Println("not possible here:", err)
-			return
+			os.Exit(77)
 		}
 	}
 	if err != nil {

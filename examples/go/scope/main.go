@@ -4,7 +4,7 @@
 // with the child and its limits in it, changes them, ends it. As root it is a unit of the system,
 // else one of the user's systemd.
 //
-// Where no systemd runs it says so, and prints the plan for one of version 252.
+// Where no systemd runs it says so, prints the plan for one of version 252, and exits with status 77.
 package main
 
 import (
@@ -40,6 +40,9 @@ func main() {
 	}
 	if err != nil {
 		log.Fatalf("scope: %v", err)
+	}
+	if without != nil {
+		os.Exit(77)
 	}
 }
 
