@@ -3,7 +3,8 @@
 // Cgroupfd starts a child inside its cgroup2 directory with SysProcAttr.CgroupFD. On a hybrid host
 // it then adds the child to the v1 hierarchies. It prints the child's /proc/PID/cgroup.
 //
-// Without root, a writable cgroup file system or cgroup2, it only prints why it cannot run.
+// Without root, a writable cgroup file system or cgroup2, it prints why it cannot run and exits with
+// status 77.
 package main
 
 import (
@@ -28,7 +29,7 @@ func main() {
 	} {
 		if errors.Is(err, why) {
 			fmt.Println("not possible here:", err)
-			return
+			os.Exit(77)
 		}
 	}
 	if err != nil {

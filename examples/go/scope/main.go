@@ -4,7 +4,8 @@
 // its limits, changes the limits, and ends the scope. Root uses the system's systemd; any other
 // user uses the user's.
 //
-// Where no systemd runs, the program says so and prints the plan for systemd 252.
+// Where no systemd runs, the program says so, prints the plan for systemd 252 and exits with status
+// 77.
 package main
 
 import (
@@ -40,6 +41,9 @@ func main() {
 	}
 	if err != nil {
 		log.Fatalf("scope: %v", err)
+	}
+	if without != nil {
+		os.Exit(77)
 	}
 }
 
