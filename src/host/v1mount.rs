@@ -17,6 +17,7 @@ pub fn find(mountinfo: &[u8]) -> Result<Vec<u8>> {
     first(mountinfo, &[b"cgroup"])
 }
 
+#[cfg(any(test, feature = "internals"))]
 /// As [`find`], but a cgroup2 mount counts, too: runc's older lookup.
 pub fn find_any(mountinfo: &[u8]) -> Result<Vec<u8>> {
     first(mountinfo, &[b"cgroup", b"cgroup2"])
