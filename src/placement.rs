@@ -207,8 +207,12 @@ impl Placement {
     /// Whether a resource goes to v2 files. On a hybrid host it does if no v1 hierarchy has it and
     /// cgroup2 has.
     pub fn is_v2(&self, v1_name: &str, v2_name: &str) -> bool {
-        let v1_has = || self.info.find(v1_name).is_some();
-        self.is_unified() || !v1_has() && self.info.cgroup2_with(v2_name).is_some()
+        self.is_unified() || !self.is_v1(v1_name) && self.info.cgroup2_with(v2_name).is_some()
+    }
+
+    /// Whether the host has a v1 hierarchy of a controller, joined or not.
+    pub fn is_v1(&self, name: &str) -> bool {
+        !self.is_unified() && self.info.find(name).is_some()
     }
 
     /// Whether a hybrid host's cgroup2 hierarchy has the site.
