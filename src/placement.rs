@@ -39,7 +39,7 @@ pub struct Placement {
     info: Arc<HostInfo>,
     /// One per hierarchy, in the order in which runc walks its subsystems.
     sites: Vec<Site>,
-    /// Sites that a rootless caller could not create.
+    /// One flag per site: whether a rootless caller could not create it.
     dropped: Vec<AtomicBool>,
     /// The directories are known to be the hierarchies' own, with nothing mounted on the way.
     verified: AtomicBool,

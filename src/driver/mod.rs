@@ -83,7 +83,7 @@ impl Driver {
     pub fn parent(&self, config: &Config) -> (Driver, Vec<u8>, bool) {
         match self {
             Driver::Cgroupfs => (Driver::Cgroupfs, crate::kata::path::parent(&config.path), false),
-            // The root slice has no unit to tell anything.
+            // systemd does not change the root slice, so its manager works on files.
             Driver::Systemd(unit) => {
                 let parent = unit.parent().map_or(Driver::Cgroupfs, Driver::Systemd);
                 (parent, unit.parent_path(), true)

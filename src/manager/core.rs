@@ -173,19 +173,19 @@ impl Manager {
 
     /// Refuses the root of a hierarchy, which all processes share, and a unit's slice, which other
     /// units share. Processes can be moved there, and nothing else.
-    pub(super) fn refuse_shared(&self) -> Result<()> {
+    pub(super) fn require_own_cgroup(&self) -> Result<()> {
         if self.move_target_only {
             return fail(
                 Code::Path,
-                "this is a unit's slice, which systemd has for others as well; processes can be \
-                 moved to it, and nothing else",
+                "this is a unit's slice, which other units share: only moving processes to it is \
+                 allowed",
             );
         }
         if self.placement.has_root() {
             return fail(
                 Code::Path,
-                "this is the hierarchies' root, shared by all; processes can be moved to it, \
-                 and nothing else",
+                "this is the hierarchies' root, which all processes share: only moving processes to \
+                 it is allowed",
             );
         }
         Ok(())
@@ -247,7 +247,7 @@ impl Manager {
         let devices = self.placement.site("devices").filter(|site| self.placement.is_live(site));
         match devices.or_else(|| self.placement.live().next()) {
             Some(site) => Ok(site),
-            None => fail(Code::Rootless, "the cgroup could not be made in any hierarchy"),
+            None => fail(Code::Rootless, "this rootless caller has no cgroup in any hierarchy"),
         }
     }
 

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::freeze_guard::Freeze;
 use super::restore::restore_files;
 use super::scope::Scope;
-use super::teardown::stop_empty;
+use super::teardown::{home, stop_empty};
 use crate::cgroupfs::Created;
 use crate::error::{Code, Error, Result};
 use crate::host::{proc_cgroup, HierarchyId};
@@ -65,7 +65,7 @@ pub enum Undo {
     },
 }
 
-/// The entries of one transaction.
+/// The actions of one transaction in order, and where each task was before.
 #[derive(Debug, Default)]
 pub struct Journal {
     entries: Vec<Undo>,
@@ -73,9 +73,11 @@ pub struct Journal {
     origins: BTreeMap<i32, Vec<u8>>,
     /// Threads that were in other cgroups than their process: process, thread, /proc/TID/cgroup.
     apart: Vec<(i32, i32, Vec<u8>)>,
+    /// The last unwinding undid everything.
+    is_unwound: bool,
 }
 
-/// What unwinding came to, for the error's message.
+/// Results of unwinding, for the error's message.
 #[derive(Debug, Default)]
 struct Outcome {
     restored: Vec<String>,
@@ -120,6 +122,11 @@ impl Journal {
             .any(|(made_path, made)| made_path == path && made.0.last() == Some(&path.len()))
     }
 
+    /// Whether everything was undone, so that the call can be tried again.
+    pub fn is_unwound(&self) -> bool {
+        self.is_unwound
+    }
+
     /// Notes where a task is.
     pub fn note_origin(&mut self, kind: TaskKind, id: i32, text: Vec<u8>) {
         // A process takes all its threads along, also vCPU threads out of a cgroup of their own.
@@ -142,7 +149,7 @@ impl Journal {
         self.move_tasks(scope, &entries, &mut out.failed);
         let properties = restore_properties(scope, freeze, &entries, &mut out);
         if let Err(e) = freeze.release() {
-            out.failed.push(format!("it stays frozen: {e}"));
+            out.failed.push(format!("the cgroup stays frozen: {e}"));
         }
         if entries.contains(&Undo::StopUnit) {
             out.failed.extend(self.stop_unit(scope).err().map(|e| e.to_string()));
@@ -156,6 +163,7 @@ impl Journal {
             [] => error,
             files => error.advice(format!("restored: {}", files.join(" "))),
         };
+        self.is_unwound = out.failed.is_empty();
         match out.failed.as_slice() {
             [] => error,
             failed => error.advice(format!("could not be undone: {}", failed.join(", "))),
@@ -183,7 +191,7 @@ impl Journal {
         };
         let Some(home) = self.origins.get(&task).and_then(|text| place(text)) else {
             let label = hierarchy.label();
-            let text = format!("the cgroup of task {task} before, in {label}, is not known");
+            let text = format!("the original {label} cgroup of task {task} is not known");
             return Err(Error::new(Code::System, text));
         };
         let attach = |path: &[u8], kind, task| {
@@ -204,11 +212,16 @@ impl Journal {
     /// An empty slice does no harm, and other units may use it by now.
     fn stop_unit(&self, scope: Scope<'_>) -> Result<()> {
         let unit = scope.require_unit()?;
+        let home = home(scope, unit)?;
+        let dropped = Some(&home).filter(|home| scope.placement.live().all(|s| s.id != home.id));
         for &id in self.origins.keys() {
-            for site in scope.placement.live() {
+            for site in scope.placement.live().chain(dropped) {
                 match self.put_back(scope, site.id, TaskKind::Process, id) {
                     Err(e) if !e.is(Errno::SRCH) => {
-                        let text = format!("process {id} stays in {}", unit.unit.name);
+                        let text = format!(
+                            "process {id} could not be moved out of {}, which was not stopped",
+                            unit.unit.name
+                        );
                         return Err(e.context(text));
                     }
                     _ => {}

@@ -1,9 +1,9 @@
-//! How far a transaction has come.
+//! What the steps of a transaction have done so far.
 
 use crate::host::HierarchyId;
 use crate::systemd::Started;
 
-/// What the steps so far came to. The steps' executor writes it, the caller reads it.
+/// What the steps have done so far. The transaction writes it, the caller reads it.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Hierarchies in which the cgroup was created or found.
@@ -21,7 +21,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing is done yet, in so many hierarchies.
+    /// Returns empty progress with room for this many hierarchies.
     pub fn new(hierarchies: usize) -> Progress {
         Progress {
             entered: Vec::with_capacity(hierarchies),

@@ -40,7 +40,7 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Does nothing yet.
+    /// Returns a transaction that has done nothing yet.
     pub fn new(scope: Scope<'a>, options: Options) -> Self {
         let hierarchies = scope.placement.live().count();
         Transaction {
@@ -66,6 +66,11 @@ impl<'a> Transaction<'a> {
         &self.progress
     }
 
+    /// Whether a failed transaction was undone completely, so that the call can be tried again.
+    pub fn is_unwound(&self) -> bool {
+        self.journal.is_unwound()
+    }
+
     /// Takes the warnings of the steps so far.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
@@ -76,11 +81,13 @@ impl<'a> Transaction<'a> {
         self.scope.placement.live().all(|site| self.has_made(site))
     }
 
-    /// Whether this transaction created a directory, by itself or as a new unit's. The rollback
-    /// removes it, so the old values of its files are not needed.
+    /// Whether this transaction created the directory, or systemd did for a scope that this
+    /// transaction started. The rollback removes both, so the old values of their files are not
+    /// needed. A rollback leaves a slice.
     pub(super) fn has_made(&self, site: &Site) -> bool {
         let attaches = |name: &Cow<'static, str>| controllers::systemd_attaches(name);
-        let by_systemd = self.progress.unit == Some(Started::Created);
+        let is_scope = self.scope.unit.is_some_and(|unit| !unit.unit.is_slice());
+        let by_systemd = is_scope && self.progress.unit == Some(Started::Created);
         by_systemd && site.names.iter().any(attaches) || self.journal.has_made(site.id, &site.path)
     }
 

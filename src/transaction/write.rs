@@ -26,7 +26,7 @@ impl Transaction<'_> {
             }
             // BFQ before Linux 5.4 has one weight for all devices.
             (Err(e), _) if e.is(Errno::INVAL) && takes_one_number(cgroup, write) => {
-                self.without_effect(write, "takes no devices here")?;
+                self.without_effect(write, "has one weight for all devices on this kernel")?;
             }
             // v1: an empty ancestor that existed before has no CPUs to give.
             (Err(e), _) if e.is(Errno::ACCESS) && self.scope.is_v1_cpuset(write.hierarchy) => {
@@ -37,7 +37,7 @@ impl Transaction<'_> {
             (Err(e), _) if e.is(Errno::NOENT) => match &write.missing {
                 _ if !cgroup.exists()? => return Err(deleted(cgroup)),
                 Missing::Skip => {}
-                Missing::Warn => self.without_effect(write, "is not there")?,
+                Missing::Warn => self.without_effect(write, "does not exist")?,
                 Missing::Instead(other) => return self.write(other),
                 Missing::Fail => return Err(explain(cgroup, write, e)),
             },

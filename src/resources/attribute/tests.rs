@@ -29,8 +29,8 @@ fn files_with_many_lines_are_restored_by_key() {
     check("blkio.throttle.read_bps_device", "8:0 5", "", Some("8:0 0"));
     check("blkio.weight_device", "8:0 500", "", Some("8:0 0"));
     check("blkio.bfq.weight_device", "8:0 500", "", Some("8:0 default"));
-    check("io.latency", "8:0 placement=10", "8:16 placement=5\n", Some("8:0 placement=0"));
-    check("io.latency", "8:0 placement=10", "8:0 placement=5\n", Some("8:0 placement=5"));
+    check("io.latency", "8:0 target=10", "8:16 target=5\n", Some("8:0 target=0"));
+    check("io.latency", "8:0 target=10", "8:0 target=5\n", Some("8:0 target=5"));
     check("net_prio.ifpriomap", "eth0 5", "lo 0\neth0 2\n", Some("eth0 2"));
     check(
         "rdma.max",
@@ -86,7 +86,6 @@ fn systemd_ignores_throttles_pressure_and_other_controllers() {
         assert!(is_written_by_systemd(file), "{file}");
     }
 }
-
 
 #[test]
 fn side_effects_name_the_values_that_the_kernel_changes() {
