@@ -184,8 +184,8 @@ impl Manager {
         if self.placement.has_root() {
             return fail(
                 Code::Path,
-                "this is the hierarchies' root, which all processes share: only moving processes to \
-                 it is allowed",
+                "this is the hierarchies' root, which all processes share: only moving processes \
+                 to it is allowed",
             );
         }
         Ok(())
