@@ -154,7 +154,12 @@ impl Driver {
     }
 
     /// Returns what a set of these resources needs to know from the cgroup's files.
-    pub fn needs(&self, placement: &Placement, r: &LinuxResources) -> Needs {
+    pub fn needs(
+        &self,
+        placement: &Placement,
+        r: &LinuxResources,
+        known: &LinuxResources,
+    ) -> Needs {
         let map = r.unified().as_ref();
         let half = r.cpu().as_ref().is_some_and(resources::is_half);
         match self {
@@ -169,7 +174,9 @@ impl Driver {
                 let by_map = map.is_some_and(|map| {
                     map.contains_key("cpu.idle") || map.contains_key("cpu.weight")
                 });
-                Needs { bandwidth: half || no_period, idle: by_field || by_map }
+                // The period is written again, and another process may have set a quota since.
+                let alone = resources::has_period_alone(known);
+                Needs { bandwidth: half || no_period || alone, idle: by_field || by_map }
             }
         }
     }

@@ -32,7 +32,7 @@ pub use attribute::unset;
 pub use cpu::weight_from_shares;
 pub use cpuset::file_name as cpuset_file;
 pub use devices::device_properties;
-pub use fill_omitted::{fill_omitted, is_half};
+pub use fill_omitted::{fill_omitted, has_period_alone, is_half};
 pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
