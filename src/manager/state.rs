@@ -16,6 +16,7 @@ use super::core::Manager;
 use crate::config::{Config, DriverKind, Flags, SystemdConfig};
 use crate::driver::Driver;
 use crate::error::{fail, Code, Error, Result};
+use crate::host::controllers;
 use crate::host_handle::Host;
 use crate::kata::rules;
 use crate::placement::Placement;
@@ -221,7 +222,7 @@ impl Manager {
             let text = format!("state has version {}, this library reads {VERSION}", state.version);
             return fail(Code::Unsupported, text);
         }
-        let (config, paths) = (state.config()?, state.paths()?);
+        let (config, mut paths) = (state.config()?, state.paths()?);
         let mut manager = if paths.is_empty() {
             let manager = Manager::new(host, config)?;
             if state.nowhere {
@@ -231,7 +232,16 @@ impl Manager {
         } else {
             config.check()?;
             let driver = Driver::new(&host, &config)?;
-            let placement = Placement::from_paths(Arc::clone(host.hierarchies().info()), &paths)?;
+            let info = Arc::clone(host.hierarchies().info());
+            let is_listed = !config.subsystems.is_empty();
+            let mounted =
+                |(name, _): &(String, _)| info.find(controllers::canonical(name)).is_some();
+            // Of a list, a hierarchy may have gone since.
+            if is_listed && paths.iter().any(mounted) {
+                paths.retain(mounted);
+            }
+            let mut placement = Placement::from_paths(info, &paths)?;
+            placement.is_listed = is_listed;
             driver.check_sites(&placement)?;
             Manager::assemble(host, config, driver, placement)
         };

@@ -15,8 +15,15 @@ pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) ->
     let Some(map) = r.unified().as_ref().filter(|map| !map.is_empty()) else {
         return Ok(());
     };
-    let Some(hierarchy) = placement.site("").map(|site| site.id) else {
-        return fail(Code::Unsupported, "invalid configuration: cannot use unified on cgroup v1");
+    let hierarchy = match placement.site("") {
+        Some(site) => site.id,
+        None if placement.info().find("").is_some() => {
+            return Err(placement.missing("unified", "cgroup2"));
+        }
+        None => {
+            let text = "invalid configuration: cannot use unified on cgroup v1";
+            return fail(Code::Unsupported, text);
+        }
     };
     let mut keys: Vec<_> = map.iter().collect();
     keys.sort_by_key(|(key, _)| key.as_str());
