@@ -132,6 +132,7 @@ unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts)
             strict: has(KATACG_MANAGER_STRICT),
             no_rollback: has(KATACG_MANAGER_NO_ROLLBACK),
             existing: has(KATACG_MANAGER_EXISTING),
+            clamp_shares: false,
         },
         implicit,
         owner: has(KATACG_MANAGER_DELEGATE).then_some((opts.owner_uid, opts.owner_gid)),
@@ -224,6 +225,7 @@ pub unsafe extern "C" fn katacg_manager_new(
 ///   "skipDevices"  true or false; see KATACG_MANAGER_SKIP_DEVICES
 ///   "strict"       true or false; see KATACG_MANAGER_STRICT
 ///   "noRollback"   true or false; see KATACG_MANAGER_NO_ROLLBACK
+///   "clampShares"  true or false; see katacg_cgroup_new
 ///   "owner"        [UID, GID]
 ///
 /// The new manager is silent. Call katacg_manager_log for warnings.

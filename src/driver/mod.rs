@@ -93,18 +93,24 @@ impl Driver {
         pid: Option<i32>,
         set: Option<&LinuxResources>,
     ) -> Result<Phases> {
-        match self {
-            Driver::Cgroupfs => cgroupfs::plan_apply(context, pid, set),
-            Driver::Systemd(unit) => systemd::plan_apply(context, unit, pid, set),
-        }
+        let (set, warning) = set.map(|set| context.clamped(set)).unzip();
+        let mut phases = match self {
+            Driver::Cgroupfs => cgroupfs::plan_apply(context, pid, set.as_deref()),
+            Driver::Systemd(unit) => systemd::plan_apply(context, unit, pid, set.as_deref()),
+        }?;
+        phases.warnings.extend(warning.flatten());
+        Ok(phases)
     }
 
     /// Plans a set.
     pub fn plan_set(&self, context: Context<'_>, resources: &LinuxResources) -> Result<Plan> {
-        match self {
-            Driver::Cgroupfs => cgroupfs::plan_set(context, resources),
-            Driver::Systemd(unit) => systemd::plan_set(context, unit, resources),
-        }
+        let (resources, warning) = context.clamped(resources);
+        let mut plan = match self {
+            Driver::Cgroupfs => cgroupfs::plan_set(context, &resources),
+            Driver::Systemd(unit) => systemd::plan_set(context, unit, &resources),
+        }?;
+        plan.warnings.extend(warning);
+        Ok(plan)
     }
 
     /// Returns warnings of resources that cannot be set on a unit that exists already.

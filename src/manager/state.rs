@@ -1,7 +1,7 @@
 //! A manager's state as JSON: what another process needs to go on with it.
 //!
 //! `{"version":1,"driver":"cgroupfs"|"systemd","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
-//! "skipDevices":B,"strict":B,"noRollback":B,"nowhere":B,"implicit":B,"owner":[UID,GID],
+//! "skipDevices":B,"strict":B,"noRollback":B,"clampShares":B,"nowhere":B,"implicit":B,"owner":[UID,GID],
 //! "resources":{…},"bus":"system"|"user","busAddress":A,"annotations":{…}}`, where P is a string,
 //! or `{"hex":"…"}` for a path that is not UTF-8. Without `paths`, or with an empty one, the paths
 //! are derived again.
@@ -43,6 +43,8 @@ struct State {
     strict: bool,
     #[serde(default)]
     no_rollback: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    clamp_shares: bool,
     /// In no hierarchy at all: a rootless caller that may make none.
     #[serde(default)]
     nowhere: bool,
@@ -117,6 +119,7 @@ impl State {
                 strict: self.strict,
                 no_rollback: self.no_rollback,
                 existing: false,
+                clamp_shares: self.clamp_shares,
             },
             implicit: self.implicit,
             owner: self.owner,
@@ -184,6 +187,7 @@ impl Manager {
             skip_devices: flags.skip_devices,
             strict: flags.strict,
             no_rollback: flags.no_rollback,
+            clamp_shares: flags.clamp_shares,
             nowhere: self.placement.live().next().is_none(),
             implicit: self.config.implicit,
             owner: self.config.owner,

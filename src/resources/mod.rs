@@ -29,7 +29,7 @@ mod unified;
 mod unified_properties;
 
 pub use attribute::unset;
-pub use cpu::weight_from_shares;
+pub use cpu::{clamp_shares, weight_from_shares};
 pub use cpuset::file_name as cpuset_file;
 pub use devices::device_properties;
 pub use fill_omitted::{fill_omitted, has_period_alone, is_half};
