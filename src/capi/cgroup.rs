@@ -76,6 +76,7 @@ pub unsafe extern "C" fn katacg_cgroup_new(
             check_out(out)?;
             let shared = shared(host)?;
             let mut config = config(&shared, subsystems, path)?;
+            // A manager of this function has no log.
             if !(resources_json.is_null() && len == 0) {
                 config.resources = parse::resources(bytes(resources_json, len, "resources_json")?)?;
             }
