@@ -12,6 +12,7 @@ use katacg::{Code, Error};
 use katacg::{Config, Host, Manager};
 use oci_spec::runtime::LinuxResources;
 use proptest::prelude::*;
+use serde_json::Value;
 
 const RESOURCES: &str = r#"{
   "devices": [{"allow": false, "type": "c", "major": 1, "minor": 3, "access": "rwm"}],
@@ -200,6 +201,62 @@ fn null_means_absent() {
     assert_eq!(parse::cpus(b"[null]").unwrap(), [None]);
 }
 
+/// Returns each value as `path=value`, as tests/go-resources writes it.
+fn values(resources: &LinuxResources) -> Vec<String> {
+    fn add(value: &Value, path: &str, out: &mut Vec<String>) {
+        match value {
+            Value::Null => {}
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(i, v)| add(v, &format!("{path}/{i}"), out));
+            }
+            Value::Object(map) => {
+                map.iter().for_each(|(key, v)| add(v, &format!("{path}/{key}"), out));
+            }
+            Value::String(text) => out.push(format!("{path}={text}")),
+            other => out.push(format!("{path}={other}")),
+        }
+    }
+    let mut resources = resources.clone();
+    for rule in resources.devices_mut().iter_mut().flatten() {
+        rule.set_typ(Some(rule.typ().unwrap_or_default()));
+    }
+    let mut out = Vec::new();
+    add(&serde_json::to_value(&resources).unwrap(), "", &mut out);
+    // Go's encoder omits these when they are empty.
+    out.retain(|v| !["/cpus=", "/mems=", "/access="].iter().any(|empty| v.ends_with(empty)));
+    out.sort();
+    out
+}
+
+/// The table was made by Go's encoder and decoder: see tests/go-resources.
+#[test]
+fn resources_from_go_have_the_values_that_go_reads() {
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/go-resources.jsonl");
+    let table = std::fs::read_to_string(table).unwrap();
+    let mut differ = String::new();
+    for line in table.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let json = line["json"].as_str().unwrap();
+        if line["error"] == true {
+            refused(json);
+            continue;
+        }
+        let wanted: Vec<&str> =
+            line["values"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+        let found = values(&accepted(json));
+        if found != wanted {
+            let missing: Vec<_> =
+                wanted.iter().filter(|v| !found.iter().any(|f| f == *v)).collect();
+            let more: Vec<_> = found.iter().filter(|v| !wanted.contains(&v.as_str())).collect();
+            differ += &format!("{json}\n  missing {missing:?}\n  more    {more:?}\n");
+        }
+        let (_, warnings) = parse::resources_and_warnings(json.as_bytes()).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?} of {json}");
+    }
+    assert_eq!(table.lines().count(), 250);
+    assert!(differ.is_empty(), "\n{differ}");
+}
+
 /// Go's decoder leaves a value as it is for null, and a device's type may be "".
 #[test]
 fn nulls_and_empty_types_are_those_of_go() {
@@ -294,11 +351,17 @@ fn unknown_members_of_resources_are_warnings_with_the_nearest_name() {
         ),
         (
             r#"{"blockIO":{"weightDevice":[{},{"wieght":5}]}}"#,
-            r#".blockIO.weightDevice[1] has an unknown member "wieght"; the nearest known one is "weight""#,
+            concat!(
+                r#".blockIO.weightDevice[1] has an unknown member "wieght"; "#,
+                r#"the nearest known one is "weight""#
+            ),
         ),
         (
             r#"{"rdma":{"m\nx":{"hcaHandle":5}}}"#,
-            r#".rdma.m\nx has an unknown member "hcaHandle"; the nearest known one is "hcaHandles""#,
+            concat!(
+                r#".rdma.m\nx has an unknown member "hcaHandle"; "#,
+                r#"the nearest known one is "hcaHandles""#
+            ),
         ),
         (
             r#"{"devices":[{"access":"r","mayor":5}]}"#,

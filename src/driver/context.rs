@@ -53,8 +53,8 @@ impl Context<'_> {
         resources::plan(resources, self.placement, self.config.flags.resource_options())
     }
 
-    /// Returns the resources with CPU shares that the kernel takes, and a warning if they differ, for
-    /// a caller that wants the warning instead of the kernel's error.
+    /// Returns the resources with CPU shares that the kernel takes, and a warning if they differ,
+    /// for a caller that wants the warning instead of the kernel's error.
     pub fn clamped<'r>(
         &self,
         resources: &'r LinuxResources,

@@ -1,10 +1,10 @@
 //! A manager's state as JSON: what another process needs to go on with it.
 //!
 //! `{"version":1,"driver":"cgroupfs"|"systemd","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
-//! "skipDevices":B,"strict":B,"noRollback":B,"clampShares":B,"nowhere":B,"implicit":B,"owner":[UID,GID],
-//! "resources":{…},"bus":"system"|"user","busAddress":A,"annotations":{…}}`, where P is a string,
-//! or `{"hex":"…"}` for a path that is not UTF-8. Without `paths`, or with an empty one, the paths
-//! are derived again.
+//! "skipDevices":B,"strict":B,"noRollback":B,"clampShares":B,"nowhere":B,"implicit":B,
+//! "owner":[UID,GID],"resources":{…},"bus":"system"|"user","busAddress":A,"annotations":{…}}`,
+//! where P is a string, or `{"hex":"…"}` for a path that is not UTF-8. Without `paths`, or with an
+//! empty one, the paths are derived again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
