@@ -65,6 +65,8 @@ func _() {
 	_ = equal[CodeTooNew-C.KATACG_ERR_TOO_NEW]
 	_ = equal[CodeBus-C.KATACG_ERR_BUS]
 
+	_ = equal[CPUUnlimited-C.KATACG_CPU_UNLIMITED]
+
 	_ = equal[PathSystemd-C.KATACG_PATH_SYSTEMD]
 	_ = equal[PathStrict-C.KATACG_PATH_STRICT]
 	_ = equal[PathK1-C.KATACG_PATH_K1]

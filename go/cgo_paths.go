@@ -41,8 +41,8 @@ package katacg
 // #cgo nocallback katacg_subsystems
 // #cgo noescape katacg_cpu_validate
 // #cgo nocallback katacg_cpu_validate
-// #cgo noescape katacg_cpu_aggregate
-// #cgo nocallback katacg_cpu_aggregate
+// #cgo noescape katacg_cpu_aggregate_with
+// #cgo nocallback katacg_cpu_aggregate_with
 import "C"
 
 func version() string { return C.GoString(C.katacg_version()) }
@@ -155,11 +155,15 @@ func subsystems(op, root string, set SubsystemSet) (string, error) {
 	return string(out), err
 }
 
-func cpuText(op string, cpu []byte, aggregate bool) ([]byte, error) {
+func cpuValidate(op string, cpu []byte) ([]byte, error) {
 	return text(op, textRoom, func(b *C.char, n C.size_t, e *C.struct_katacg_error) C.int {
-		if aggregate {
-			return C.katacg_cpu_aggregate(chars(cpu), C.size_t(len(cpu)), b, n, e)
-		}
 		return C.katacg_cpu_validate(chars(cpu), C.size_t(len(cpu)), b, n, e)
+	})
+}
+
+func cpuAggregate(op string, cpus []byte, flags CPUFlags) ([]byte, error) {
+	return text(op, textRoom, func(b *C.char, n C.size_t, e *C.struct_katacg_error) C.int {
+		size := C.size_t(len(cpus))
+		return C.katacg_cpu_aggregate_with(chars(cpus), size, C.uint32_t(flags), b, n, e)
 	})
 }

@@ -203,6 +203,20 @@ func TestTextLongerThanTheFirstBuffer(t *testing.T) {
 	}
 }
 
+func TestAggregateCPUWithUnlimitedContainer(t *testing.T) {
+	cpus := []byte(`[{"quota":-1},{"quota":50000}]`)
+	if got, err := katacg.AggregateCPU(cpus); err != nil || string(got) != `{"quota":49999}` {
+		t.Errorf("AggregateCPU: %s, %v", got, err)
+	}
+	got, err := katacg.AggregateCPUWith(cpus, katacg.CPUUnlimited)
+	if err != nil || string(got) != `{"quota":-1}` {
+		t.Errorf("AggregateCPUWith: %s, %v", got, err)
+	}
+	if _, err := katacg.AggregateCPUWith(cpus, 2); !errors.Is(err, katacg.ErrArgument) {
+		t.Errorf("unknown flag: %v", err)
+	}
+}
+
 func TestValidatePathAllocatesAtMostItsResult(t *testing.T) {
 	for path, limit := range map[string]float64{"/docker/abc": 1, "a.slice:b:c": 0} {
 		n := testing.AllocsPerRun(1000, func() {

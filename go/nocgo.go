@@ -35,7 +35,9 @@ func parseV1Mountpoint(op string, _ []byte) (string, error) { return "", noCgo(o
 
 func subsystems(op, _ string, _ SubsystemSet) (string, error) { return "", noCgo(op) }
 
-func cpuText(op string, _ []byte, _ bool) ([]byte, error) { return nil, noCgo(op) }
+func cpuValidate(op string, _ []byte) ([]byte, error) { return nil, noCgo(op) }
+
+func cpuAggregate(op string, _ []byte, _ CPUFlags) ([]byte, error) { return nil, noCgo(op) }
 
 func hostOpen(op string) (hostHandle, error) { return hostHandle{}, noCgo(op) }
 

@@ -33,6 +33,7 @@ func TestEveryCallFailsWithoutCgo(t *testing.T) {
 		"Subsystems":         second(katacg.Subsystems("/", katacg.SubsystemsAll)),
 		"ValidateCPU":        second(katacg.ValidateCPU([]byte("{}"))),
 		"AggregateCPU":       second(katacg.AggregateCPU([]byte("[]"))),
+		"AggregateCPUWith":   second(katacg.AggregateCPUWith([]byte("[]"), katacg.CPUUnlimited)),
 		"OpenHost":           second(katacg.OpenHost()),
 		"ParseHost":          second(katacg.ParseHost(nil, nil)),
 		"NewManager": second(katacg.NewManager(nil, nil, &katacg.ManagerOptions{

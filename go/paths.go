@@ -151,13 +151,29 @@ func Subsystems(root string, set SubsystemSet) ([]string, error) {
 // ValidateCPU removes shares, quota, period, realtimeRuntime and realtimePeriod when they are below
 // 1, as Kata does before it uses CPU resources. It removes a quota of -1, too. ValidateCPU takes
 // and returns an OCI linux.resources.cpu object in JSON, or null.
-func ValidateCPU(cpu []byte) ([]byte, error) { return cpuText("ValidateCPU", cpu, false) }
+func ValidateCPU(cpu []byte) ([]byte, error) { return cpuValidate("ValidateCPU", cpu) }
 
 // AggregateCPU returns the CPU resources of a sandbox, given those of its containers: a JSON array
 // of OCI linux.resources.cpu objects and nulls. The result has the largest shares and period, the
 // sums of the quotas and realtime values, and all CPUs and memory nodes. It is then cleaned as by
 // [ValidateCPU].
-func AggregateCPU(cpus []byte) ([]byte, error) { return cpuText("AggregateCPU", cpus, true) }
+//
+// A quota of -1, which is no limit, is added like any other number, as in Kata: -1 and 50000 make
+// 49999. See [AggregateCPUWith] and [CPUUnlimited].
+func AggregateCPU(cpus []byte) ([]byte, error) { return cpuAggregate("AggregateCPU", cpus, 0) }
+
+// CPUFlags are options of [AggregateCPUWith].
+type CPUFlags uint32
+
+// CPUUnlimited makes a sandbox unlimited, with a quota of -1, when a container is: when its quota is
+// below 1 or not there, or it has no CPU resources. Leave out a container that needs no CPU time,
+// such as a pod's pause container.
+const CPUUnlimited CPUFlags = 1
+
+// AggregateCPUWith is [AggregateCPU] with flags.
+func AggregateCPUWith(cpus []byte, flags CPUFlags) ([]byte, error) {
+	return cpuAggregate("AggregateCPUWith", cpus, flags)
+}
 
 // list splits comma-separated text. An empty result is not nil, because a nil list of subsystems
 // means all of them.

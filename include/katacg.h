@@ -672,7 +672,12 @@ struct katacg_manager;
  * Creates a manager for a cgroup. The cgroup itself is not created yet.
  *
  * The specification may be an OCI "linux" object or a whole config.json. The library uses its
- * cgroupsPath and resources.
+ * cgroupsPath and resources. A linux.resources object alone is an error. A config.json without
+ * "linux", and a member of the resources that the library does not know, are warnings; with
+ * KATACG_MANAGER_STRICT they are errors.
+ *
+ * A config.json whose ociVersion is older than 1.3 means no limit with pids.limit 0: then the
+ * limit is left out, with a warning. See katacg_manager_set for 0 without a version.
  *
  * For a systemd unit the library also uses the annotations "org.systemd.property.NAME". The value
  * is GVariant text, such as "uint64 5". NAMESec is in seconds. A property that puts processes into
@@ -692,8 +697,8 @@ struct katacg_manager;
  *
  * Return: 0 on success.
  * Errors:
- *   -EINVAL      (KATACG_ERR_JSON)         the specification is malformed; the message has line
- *                                          and column
+ *   -EINVAL      (KATACG_ERR_JSON)         the specification is malformed, or is another object;
+ *                                          the message has line and column
  *   -EINVAL      (KATACG_ERR_PATH)         there is no path, the path has no name of its own, or
  *                                          it does not have the form that opts.driver needs
  *   -EINVAL      (KATACG_ERR_ARGUMENT)     out is NULL, or an option is invalid
@@ -738,6 +743,7 @@ int katacg_manager_new(const struct katacg_host *host,
  *   "skipDevices"  true or false; see KATACG_MANAGER_SKIP_DEVICES
  *   "strict"       true or false; see KATACG_MANAGER_STRICT
  *   "noRollback"   true or false; see KATACG_MANAGER_NO_ROLLBACK
+ *   "clampShares"  true or false; see katacg_cgroup_new
  *   "owner"        [UID, GID]
  *
  * The new manager is silent. Call katacg_manager_log for warnings.
@@ -875,15 +881,31 @@ int katacg_manager_apply(const struct katacg_manager *manager,
  * files come next, for limits without a property. On v1 the processes are frozen while device
  * rules change.
  *
+ * The JSON is an OCI linux.resources object, not a config.json or its linux object, which are
+ * errors. A member that the library does not know is a warning that names it and the nearest one
+ * that it knows; in strict mode it is an error. null is 0, "" or an empty object, as in Go.
+ *
+ * pids.limit 0 is a limit, as since runtime-spec 1.3: the kernel gets 1, so that no process can
+ * fork. A pids object without a limit keeps the current one; -1 lifts it. Of a config.json
+ * katacg_manager_new knows the version.
+ *
+ * Resources of subsystems that are not in opts.subsystems, where the caller gave a list, are a
+ * warning; in strict mode they are an error.
+ *
+ * Of "unified", a file of one value gets its text without the blanks around it. A file of lines,
+ * such as io.max, gets one write for each line that is not blank. Only files that hold a limit are
+ * accepted: of cgroup.*, only cgroup.max.depth and cgroup.max.descendants. Use
+ * katacg_manager_write for the others.
+ *
  * @param manager         the manager
- * @param resources_json  an OCI linux.resources object, in which unknown fields are accepted; NULL
- *                        sets the manager's own resources
+ * @param resources_json  an OCI linux.resources object; NULL sets the manager's own resources
  * @param len             its length in bytes; 0 with NULL
  * @param err             filled in on failure; may be NULL
  *
  * Return: 0 on success.
  * Errors:
- *   -EINVAL      (KATACG_ERR_JSON)         the JSON is malformed; the message has line and column
+ *   -EINVAL      (KATACG_ERR_JSON)         the JSON is malformed, or is no linux.resources object;
+ *                                          the message has line and column
  *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
  *   -ERANGE      (KATACG_ERR_VALUE)        a value is invalid; nothing was written
  *   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
@@ -1625,6 +1647,10 @@ int katacg_manager_dirfd(const struct katacg_manager *manager,
  * katacg_manager_set for Update, katacg_manager_move_to for MoveTo, katacg_manager_destroy for
  * Delete. katacg_manager_parent gives the parent.
  *
+ * CPU shares outside the kernel's range (v1: 2 to 262144) are a warning, also in a later
+ * katacg_manager_set of this manager: containerd sets the nearest value in silence. Managers of
+ * katacg_manager_new return KATACG_ERR_CLAMPED, as runc does.
+ *
  * Device rules are ignored. A systemd slice can be created so. A scope needs a process: use
  * katacg_manager_new and katacg_manager_apply.
  *
@@ -1659,7 +1685,8 @@ int katacg_cgroup_new(const struct katacg_host *host,
 /**
  * Creates a manager for a cgroup that exists, as containerd's cgroups.Load does.
  *
- * The manager joins those of the subsystems in which the cgroup exists.
+ * The manager joins those of the subsystems in which the cgroup exists. CPU shares are treated as
+ * in katacg_cgroup_new.
  *
  * @param host        as for katacg_manager_new
  * @param subsystems  as for katacg_cgroup_new
@@ -2058,6 +2085,11 @@ int katacg_subsystems(const char *root,
  */
 
 /**
+ * Flag of katacg_cpu_aggregate_with: a container without a quota makes a sandbox without a quota.
+ */
+#define KATACG_CPU_UNLIMITED 1
+
+/**
  * Cleans CPU resources as Kata does first.
  *
  * Each of shares, quota, period, realtimeRuntime and realtimePeriod that is below 1 becomes unset.
@@ -2090,6 +2122,9 @@ int katacg_cpu_validate(const char *cpu_json,
  * nodes are joined. The result is then cleaned as by katacg_cpu_validate. Shares and period pass
  * through a double, as they do in Kata's Go code.
  *
+ * As in Kata's Go code, a quota of -1 (no limit) is added like any other number: -1 and 50000 make
+ * 49999, so the unlimited container is throttled. katacg_cpu_aggregate_with can do otherwise.
+ *
  * @param cpus_json  a JSON array of OCI linux.resources.cpu objects and nulls
  * @param len        its length in bytes
  * @param buf        receives the result; may be NULL if buf_len is 0
@@ -2106,6 +2141,32 @@ int katacg_cpu_aggregate(const char *cpus_json,
                          char *buf,
                          size_t buf_len,
                          struct katacg_error *err);
+
+/**
+ * Computes the CPU resources of a sandbox as katacg_cpu_aggregate does, with flags.
+ *
+ * With KATACG_CPU_UNLIMITED an unlimited container makes an unlimited sandbox: the result has a
+ * quota of -1 if some container has no quota, a quota below 1, or no CPU resources (null). Leave
+ * out a container that needs no CPU time, such as a pod's pause container.
+ *
+ * @param cpus_json  a JSON array of OCI linux.resources.cpu objects and nulls
+ * @param len        its length in bytes
+ * @param flags      KATACG_CPU_UNLIMITED or 0
+ * @param buf        receives the result; may be NULL if buf_len is 0
+ * @param buf_len    size of buf in bytes; 0 asks for the length only
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. The result is JSON.
+ * Errors: as for katacg_cpu_validate, and -EINVAL (KATACG_ERR_ARGUMENT) for an unknown flag.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_cpu_aggregate_with(const char *cpus_json,
+                              size_t len,
+                              uint32_t flags,
+                              char *buf,
+                              size_t buf_len,
+                              struct katacg_error *err);
 
 #ifdef __cplusplus
 }

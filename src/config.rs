@@ -22,6 +22,9 @@ pub struct Flags {
     pub no_rollback: bool,
     /// Join only hierarchies in which the cgroup is there already; none is an error.
     pub existing: bool,
+    /// CPU shares outside the kernel's range are a warning, as in containerd, and not an error, as
+    /// in runc.
+    pub clamp_shares: bool,
 }
 
 impl Flags {

@@ -41,6 +41,8 @@ pub struct Placement {
     sites: Vec<Site>,
     /// One flag per site: whether a rootless caller could not create it.
     dropped: Vec<AtomicBool>,
+    /// The caller listed the subsystems. Then a limit of another one is a warning.
+    pub is_listed: bool,
     /// The directories are known to be the hierarchies' own, with nothing mounted on the way.
     verified: AtomicBool,
 }
@@ -84,7 +86,7 @@ impl Placement {
             return Err(Error::new(Code::NotMounted, "none of the subsystems is mounted")
                 .advice(format!("mounted: {}", info.labels().join(" "))));
         }
-        Ok(Placement::of(info, sites))
+        Ok(Placement { is_listed: !subsystems.is_empty(), ..Placement::of(info, sites) })
     }
 
     /// Takes the sites from a saved map of subsystem to absolute directory.
@@ -120,7 +122,7 @@ impl Placement {
 
     fn of(info: Arc<HostInfo>, sites: Vec<Site>) -> Placement {
         let dropped = sites.iter().map(|_| AtomicBool::new(false)).collect();
-        Placement { info, sites, dropped, verified: AtomicBool::new(false) }
+        Placement { info, sites, dropped, is_listed: false, verified: AtomicBool::new(false) }
     }
 
     /// Returns the placement with those sites that `keep` returns true for.
@@ -131,7 +133,7 @@ impl Placement {
                 kept.push(site);
             }
         }
-        Ok(Placement::of(self.info, kept))
+        Ok(Placement { is_listed: self.is_listed, ..Placement::of(self.info, kept) })
     }
 
     /// Returns the placement of the parent cgroup.
@@ -174,9 +176,11 @@ impl Placement {
     /// Errors: the cgroup has no such controller ([`Code::Controller`]); names those it has.
     /// Whether a v2 controller is enabled is not known before the write.
     pub fn require(&self, controller: &str) -> Result<&Site> {
-        if let Some(site) = self.site(controller) {
-            return Ok(site);
-        }
+        self.site(controller).ok_or_else(|| self.missing(controller, controller))
+    }
+
+    /// Returns the error of a limit whose controller the cgroup lacks.
+    pub fn missing(&self, limit: &str, controller: &str) -> Error {
         let names = |site: &Site| {
             let hierarchy = self.info.hierarchy(site.id);
             let v2 = (site.version == Version::V2).then(|| "cgroup2".to_owned());
@@ -184,10 +188,8 @@ impl Placement {
             v2.into_iter().chain(controllers.iter().cloned()).collect::<Vec<_>>()
         };
         let available: Vec<String> = self.sites.iter().flat_map(names).collect();
-        let text =
-            format!("cannot set {controller} limit: the cgroup has no {controller} controller");
-        Err(Error::new(Code::Controller, text)
-            .advice(format!("available: {}", available.join(" "))))
+        let text = format!("cannot set {limit} limit: the cgroup has no {controller} controller");
+        Error::new(Code::Controller, text).advice(format!("available: {}", available.join(" ")))
     }
 
     /// Returns the site in a hierarchy.

@@ -12,6 +12,7 @@ use katacg::{Code, Error};
 use katacg::{Config, Host, Manager};
 use oci_spec::runtime::LinuxResources;
 use proptest::prelude::*;
+use serde_json::Value;
 
 const RESOURCES: &str = r#"{
   "devices": [{"allow": false, "type": "c", "major": 1, "minor": 3, "access": "rwm"}],
@@ -58,7 +59,7 @@ fn accepted(input: &str) -> LinuxResources {
     let alone = parse::resources(input.as_bytes()).unwrap_or_else(|e| panic!("{input}: {e}"));
     let linux = format!("{{\"cgroupsPath\":\"/x\",\"resources\":{input}}}");
     let whole =
-        format!("{{\"ociVersion\":\"1.2.0\",\"process\":{{\"cwd\":\"/\"}},\"linux\":{linux}}}");
+        format!("{{\"ociVersion\":\"1.3.0\",\"process\":{{\"cwd\":\"/\"}},\"linux\":{linux}}}");
     for spec in [linux, whole] {
         let spec = parse::spec(spec.as_bytes()).unwrap_or_else(|e| panic!("{spec}: {e}"));
         assert_eq!(spec.cgroups_path.as_deref(), Some("/x"));
@@ -198,6 +199,267 @@ fn null_means_absent() {
     }
     assert_eq!(parse::cpu(b"null").unwrap(), None);
     assert_eq!(parse::cpus(b"[null]").unwrap(), [None]);
+}
+
+/// Returns each value as `path=value`, as tests/go-resources writes it.
+fn values(resources: &LinuxResources) -> Vec<String> {
+    fn add(value: &Value, path: &str, out: &mut Vec<String>) {
+        match value {
+            Value::Null => {}
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(i, v)| add(v, &format!("{path}/{i}"), out));
+            }
+            Value::Object(map) => {
+                map.iter().for_each(|(key, v)| add(v, &format!("{path}/{key}"), out));
+            }
+            Value::String(text) => out.push(format!("{path}={text}")),
+            other => out.push(format!("{path}={other}")),
+        }
+    }
+    let mut resources = resources.clone();
+    for rule in resources.devices_mut().iter_mut().flatten() {
+        rule.set_typ(Some(rule.typ().unwrap_or_default()));
+    }
+    let mut out = Vec::new();
+    add(&serde_json::to_value(&resources).unwrap(), "", &mut out);
+    // Go's encoder omits these when they are empty.
+    out.retain(|v| !["/cpus=", "/mems=", "/access="].iter().any(|empty| v.ends_with(empty)));
+    out.sort();
+    out
+}
+
+/// The table was made by Go's encoder and decoder: see tests/go-resources.
+#[test]
+fn resources_from_go_have_the_values_that_go_reads() {
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/go-resources.jsonl");
+    let table = std::fs::read_to_string(table).unwrap();
+    let mut differ = String::new();
+    for line in table.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let json = line["json"].as_str().unwrap();
+        if line["error"] == true {
+            refused(json);
+            continue;
+        }
+        let wanted: Vec<&str> =
+            line["values"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+        let found = values(&accepted(json));
+        if found != wanted {
+            let missing: Vec<_> =
+                wanted.iter().filter(|v| !found.iter().any(|f| f == *v)).collect();
+            let more: Vec<_> = found.iter().filter(|v| !wanted.contains(&v.as_str())).collect();
+            differ += &format!("{json}\n  missing {missing:?}\n  more    {more:?}\n");
+        }
+        let (_, warnings) = parse::resources_and_warnings(json.as_bytes()).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?} of {json}");
+    }
+    assert_eq!(table.lines().count(), 250);
+    assert!(differ.is_empty(), "\n{differ}");
+}
+
+/// Go's decoder leaves a value as it is for null, and a device's type may be "".
+#[test]
+fn nulls_and_empty_types_are_those_of_go() {
+    let devices = |json: &str| accepted(json).devices().clone().unwrap();
+    for json in [
+        r#"{"devices":[{"allow":null,"access":"rwm"}]}"#,
+        r#"{"devices":[{"allow":false,"type":"","access":"rwm"}]}"#,
+        r#"{"devices":[{"type":null,"major":null,"minor":null,"access":"rwm"}]}"#,
+    ] {
+        let rules = devices(json);
+        assert!(!rules[0].allow() && rules[0].typ().unwrap_or_default().as_str() == "a", "{json}");
+        assert_eq!((rules[0].major(), rules[0].minor()), (None, None), "{json}");
+    }
+    let rules =
+        devices(r#"{"devices":[{"allow":false,"type":"","major":0,"minor":0,"access":"rwm"}]}"#);
+    assert_eq!((rules[0].major(), rules[0].minor()), (Some(0), Some(0)));
+    assert_eq!(devices(r#"{"devices":[null]}"#), [Default::default()]);
+    for (json, same) in [
+        (
+            r#"{"hugepageLimits":[{"pageSize":"2MB","limit":null}]}"#,
+            r#"{"hugepageLimits":[{"pageSize":"2MB"}]}"#,
+        ),
+        (
+            r#"{"hugepageLimits":[{"pageSize":null,"limit":1}]}"#,
+            r#"{"hugepageLimits":[{"pageSize":"","limit":1}]}"#,
+        ),
+        (
+            r#"{"blockIO":{"throttleReadBpsDevice":[{"major":8,"minor":null,"rate":null}]}}"#,
+            r#"{"blockIO":{"throttleReadBpsDevice":[{"major":8,"minor":0,"rate":0}]}}"#,
+        ),
+        (
+            r#"{"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":null}]}}"#,
+            r#"{"blockIO":{"weightDevice":[{"major":8,"minor":0}]}}"#,
+        ),
+        (
+            r#"{"network":{"priorities":[{"name":"eth0","priority":null},null]}}"#,
+            r#"{"network":{"priorities":[{"name":"eth0","priority":0},{}]}}"#,
+        ),
+        (r#"{"rdma":{"mlx5_1":null}}"#, r#"{"rdma":{"mlx5_1":{}}}"#),
+        (r#"{"unified":{"memory.high":null}}"#, r#"{"unified":{"memory.high":""}}"#),
+        (r#"{"pids":{"limit":null}}"#, "{}"),
+        (r#"{"cpu":{"cpus":null,"mems":null,"shares":null}}"#, r#"{"cpu":{}}"#),
+    ] {
+        assert_eq!(accepted(json), accepted(same), "{json}");
+    }
+    refused(r#"{"devices":[{"allow":false,"type":"A","access":"rwm"}]}"#);
+    refused(r#"{"network":{"classID":4294967296}}"#);
+    let spec = parse::spec(br#"{"linux":{},"annotations":{"a":null}}"#).unwrap();
+    assert_eq!(spec.annotations.get("a").map(String::as_str), Some(""));
+}
+
+/// A limit in the wrong place would be no limit, in silence.
+#[test]
+fn documents_of_another_shape_are_refused_by_name() {
+    let resources = |json: &str| parse::resources(json.as_bytes()).unwrap_err();
+    for (json, wanted) in [
+        (r#"{"ociVersion":"1.2.0","linux":{}}"#, "this is a config.json; pass its linux.resources"),
+        (r#"{"linux":{"resources":{}}}"#, "this is a config.json; pass its linux.resources"),
+        (r#"{"memory":{"limit":5},"resources":{}}"#, "this is the linux object of a config.json"),
+        (r#"{"cgroupsPath":"/a"}"#, "this is the linux object of a config.json"),
+    ] {
+        let error = resources(json);
+        check_error(&error, json.as_bytes());
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+    for json in [
+        r#"{"memory":{"limit":5}}"#,
+        r#"{"cgroupsPath":"/a","memory":{"limit":5}}"#,
+        r#"{"unified":{"memory.max":"5"}}"#,
+        r#"{"devices":[{"allow":false,"access":"rwm"}]}"#,
+    ] {
+        let error = parse::spec(json.as_bytes()).unwrap_err();
+        check_error(&error, json.as_bytes());
+        assert!(error.to_string().contains("this is a linux.resources object"), "{error}");
+    }
+    // The nodes of `linux` are no rules.
+    let nodes = br#"{"devices":[{"path":"/dev/x","type":"c","major":1,"minor":3,"uid":0}]}"#;
+    assert_eq!(parse::spec(nodes).unwrap().resources, None);
+}
+
+/// A misspelt limit is no limit.
+#[test]
+fn unknown_members_of_resources_are_warnings_with_the_nearest_name() {
+    for (json, wanted) in [
+        (
+            r#"{"memory":{"limt":5}}"#,
+            r#".memory has an unknown member "limt"; the nearest known one is "limit""#,
+        ),
+        (
+            r#"{"CPU":{"shares":5}}"#,
+            r#" has an unknown member "CPU"; the nearest known one is "cpu""#,
+        ),
+        (
+            r#"{"blockIO":{"weightDevice":[{},{"wieght":5}]}}"#,
+            concat!(
+                r#".blockIO.weightDevice[1] has an unknown member "wieght"; "#,
+                r#"the nearest known one is "weight""#
+            ),
+        ),
+        (
+            r#"{"rdma":{"m\nx":{"hcaHandle":5}}}"#,
+            concat!(
+                r#".rdma.m\nx has an unknown member "hcaHandle"; "#,
+                r#"the nearest known one is "hcaHandles""#
+            ),
+        ),
+        (
+            r#"{"devices":[{"access":"r","mayor":5}]}"#,
+            r#".devices[0] has an unknown member "mayor"; the nearest known one is "major""#,
+        ),
+        (
+            r#"{"pids":{"max\n":5}}"#,
+            r#".pids has an unknown member "max\n"; the nearest known one is "limit""#,
+        ),
+        (
+            r#"{"memory":{"limt":5,"swappiness":-1}}"#,
+            r#".memory has an unknown member "limt"; the nearest known one is "limit""#,
+        ),
+    ] {
+        let (_, warnings) = parse::resources_and_warnings(json.as_bytes()).unwrap();
+        assert_eq!(warnings, [format!("linux.resources{wanted}; not applied")], "{json}");
+        let whole = format!(r#"{{"ociVersion":"1.3.0","linux":{{"resources":{json}}}}}"#);
+        let spec = parse::spec(whole.as_bytes()).unwrap();
+        assert_eq!(spec.warnings, [format!("linux.resources{wanted}; not applied")], "{whole}");
+        let linux = format!(r#"{{"cgroupsPath":"/a","namespaces":[],"resources":{json}}}"#);
+        let spec = parse::spec(linux.as_bytes()).unwrap();
+        assert_eq!(spec.warnings, [format!("resources{wanted}; not applied")], "{linux}");
+    }
+    let (_, none) = parse::resources_and_warnings(valid().as_bytes()).unwrap();
+    assert_eq!(none.len(), 1, "{none:?}");
+    let many: Vec<String> = (0..100).map(|n| format!("\"x{n}\":0")).collect();
+    let (_, many) =
+        parse::resources_and_warnings(format!("{{{}}}", many.join(",")).as_bytes()).unwrap();
+    assert_eq!((many.len(), &many[32][..]), (33, "and 68 more unknown members; not applied"));
+}
+
+#[test]
+fn specification_without_limits_where_it_seems_to_have_some_is_a_warning() {
+    for (json, wanted) in [
+        (r#"{"ociVersion":"1.2.0","process":{}}"#, "the config.json has no linux object"),
+        (r#"{"ociVersion":"1.2.0","linx":{}}"#, "the config.json has no linux object"),
+        (r#"{"process":{},"root":{}}"#, "the config.json has no linux object"),
+        (r#"{"limt":5}"#, "the specification has no linux, resources or cgroupsPath"),
+        (
+            r#"{"cgroupsPath":"/a","resorces":{}}"#,
+            r#"unknown member "resorces"; "resources" is near"#,
+        ),
+        (
+            r#"{"linux":{"cgroupPath":"/a"}}"#,
+            r#"unknown member "cgroupPath"; "cgroupsPath" is near"#,
+        ),
+        (
+            r#"{"linux":{"memory":{"limit":5}}}"#,
+            r#"linux has "memory", which belongs into linux.resources"#,
+        ),
+    ] {
+        let spec = parse::spec(json.as_bytes()).unwrap();
+        assert_eq!(spec.warnings.len(), 1, "{:?} of {json}", spec.warnings);
+        assert!(spec.warnings[0].starts_with(wanted), "{:?} of {json}", spec.warnings);
+    }
+    for json in [
+        "{}",
+        r#"{"linux":{}}"#,
+        r#"{"namespaces":[{"type":"pid"}],"maskedPaths":[]}"#,
+        r#"{"ociVersion":"1.2.0","process":{},"root":{},"mounts":[],"hostname":"x","hooks":{},
+            "new":5,"linux":{"cgroupsPath":"/a","resources":{"cpu":{"shares":5}},"namespaces":[],
+            "devices":[{"path":"/dev/x"}],"new":{}},"annotations":{"a":"b"}}"#,
+        r#"{"linux":{"resources":{}},"resources":{"memory":{"limt":5}}}"#,
+    ] {
+        let spec = parse::spec(json.as_bytes()).unwrap();
+        assert!(spec.warnings.is_empty(), "{:?} of {json}", spec.warnings);
+    }
+}
+
+/// Engines like Docker's write 0 for no limit, which it was until runtime-spec 1.3.
+#[test]
+fn pids_limit_of_0_is_no_limit_before_version_1_3() {
+    let limit = |version: &str, limit: i64| {
+        let json = format!(
+            r#"{{{version}"linux":{{"resources":{{"pids":{{"limit":{limit}}},"cpu":{{}}}}}}}}"#
+        );
+        let spec = parse::spec(json.as_bytes()).unwrap();
+        (spec.resources.unwrap().pids().map(|pids| pids.limit()), spec.warnings)
+    };
+    for version in ["1.0.2", "1.2.1", "1.2.0-dev", "1.0.0-rc5", "0.9.0", "1.2"] {
+        let (found, warnings) = limit(&format!(r#""ociVersion":"{version}","#), 0);
+        assert_eq!(found, None, "{version}");
+        let wanted = format!(
+            "pids.limit 0 sets no limit in ociVersion {version:?}, only since 1.3; not applied"
+        );
+        assert_eq!(warnings, [wanted]);
+        for other in [-1, 1, 7] {
+            assert_eq!(
+                limit(&format!(r#""ociVersion":"{version}","#), other),
+                (Some(other), vec![])
+            );
+        }
+    }
+    for version in ["1.3.0", "1.3.0-rc.1", "1.10.0", "2.0.0", "new", ""] {
+        let found = limit(&format!(r#""ociVersion":"{version}","#), 0);
+        assert_eq!(found, (Some(0), vec![]), "{version}");
+    }
+    assert_eq!(limit("", 0), (Some(0), vec![]));
 }
 
 /// No specification says which of two fields wins.

@@ -22,7 +22,7 @@ unsafe fn config(shared: &Host, subsystems: *const c_char, path: *const c_char) 
         path: path.to_vec(),
         subsystems,
         // Kata sets no device rules through these calls. katacg_manager_new takes them.
-        flags: Flags { skip_devices: true, ..Flags::default() },
+        flags: Flags { skip_devices: true, clamp_shares: true, ..Flags::default() },
         ..Config::default()
     })
 }
@@ -33,6 +33,10 @@ unsafe fn config(shared: &Host, subsystems: *const c_char, path: *const c_char) 
 /// The manager's functions stand for the methods: katacg_manager_add for Add and AddTask,
 /// katacg_manager_set for Update, katacg_manager_move_to for MoveTo, katacg_manager_destroy for
 /// Delete. katacg_manager_parent gives the parent.
+///
+/// CPU shares outside the kernel's range (v1: 2 to 262144) are a warning, also in a later
+/// katacg_manager_set of this manager: containerd sets the nearest value in silence. Managers of
+/// katacg_manager_new return KATACG_ERR_CLAMPED, as runc does.
 ///
 /// Device rules are ignored. A systemd slice can be created so. A scope needs a process: use
 /// katacg_manager_new and katacg_manager_apply.
@@ -72,6 +76,7 @@ pub unsafe extern "C" fn katacg_cgroup_new(
             check_out(out)?;
             let shared = shared(host)?;
             let mut config = config(&shared, subsystems, path)?;
+            // A manager of this function has no log.
             if !(resources_json.is_null() && len == 0) {
                 config.resources = parse::resources(bytes(resources_json, len, "resources_json")?)?;
             }
@@ -91,7 +96,8 @@ pub unsafe extern "C" fn katacg_cgroup_new(
 
 /// Creates a manager for a cgroup that exists, as containerd's cgroups.Load does.
 ///
-/// The manager joins those of the subsystems in which the cgroup exists.
+/// The manager joins those of the subsystems in which the cgroup exists. CPU shares are treated as
+/// in katacg_cgroup_new.
 ///
 /// @param host        as for katacg_manager_new
 /// @param subsystems  as for katacg_cgroup_new

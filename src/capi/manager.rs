@@ -101,7 +101,12 @@ unsafe fn systemd(
     Ok(SystemdConfig { bus, address, version, annotations })
 }
 
-unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts) -> Result<Config> {
+/// Returns the configuration, and warnings of the specification.
+unsafe fn config(
+    shared: &Host,
+    spec: Option<&[u8]>,
+    opts: &katacg_manager_opts,
+) -> Result<(Config, Vec<String>)> {
     let known = KATACG_MANAGER_SKIP_DEVICES
         | KATACG_MANAGER_STRICT
         | KATACG_MANAGER_NO_ROLLBACK
@@ -123,7 +128,7 @@ unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts)
     };
     // SAFETY: as above.
     let systemd = unsafe { systemd(spec.annotations, opts) }?;
-    Ok(Config {
+    let config = Config {
         path,
         subsystems,
         resources: spec.resources.unwrap_or_default(),
@@ -132,18 +137,26 @@ unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts)
             strict: has(KATACG_MANAGER_STRICT),
             no_rollback: has(KATACG_MANAGER_NO_ROLLBACK),
             existing: has(KATACG_MANAGER_EXISTING),
+            clamp_shares: false,
         },
         implicit,
         owner: has(KATACG_MANAGER_DELEGATE).then_some((opts.owner_uid, opts.owner_gid)),
         driver,
         systemd,
-    })
+    };
+    config.flags.resource_options().check(&spec.warnings)?;
+    Ok((config, spec.warnings))
 }
 
 /// Creates a manager for a cgroup. The cgroup itself is not created yet.
 ///
 /// The specification may be an OCI "linux" object or a whole config.json. The library uses its
-/// cgroupsPath and resources.
+/// cgroupsPath and resources. A linux.resources object alone is an error. A config.json without
+/// "linux", and a member of the resources that the library does not know, are warnings; with
+/// KATACG_MANAGER_STRICT they are errors.
+///
+/// A config.json whose ociVersion is older than 1.3 means no limit with pids.limit 0: then the
+/// limit is left out, with a warning. See katacg_manager_set for 0 without a version.
 ///
 /// For a systemd unit the library also uses the annotations "org.systemd.property.NAME". The value
 /// is GVariant text, such as "uint64 5". NAMESec is in seconds. A property that puts processes into
@@ -163,8 +176,8 @@ unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts)
 ///
 /// Return: 0 on success.
 /// Errors:
-///   -EINVAL      (KATACG_ERR_JSON)         the specification is malformed; the message has line
-///                                          and column
+///   -EINVAL      (KATACG_ERR_JSON)         the specification is malformed, or is another object;
+///                                          the message has line and column
 ///   -EINVAL      (KATACG_ERR_PATH)         there is no path, the path has no name of its own, or
 ///                                          it does not have the form that opts.driver needs
 ///   -EINVAL      (KATACG_ERR_ARGUMENT)     out is NULL, or an option is invalid
@@ -202,8 +215,10 @@ pub unsafe extern "C" fn katacg_manager_new(
             let spec = bytes(spec_json, spec_len, "spec_json")?;
             let log = log(opts.log_fd, opts.log_level)?;
             let shared = shared(host)?;
-            let config = config(&shared, (!none).then_some(spec), &opts)?;
-            Ok(give(out, katacg_manager(Manager::new(shared, config)?.with_log(log))))
+            let (config, warnings) = config(&shared, (!none).then_some(spec), &opts)?;
+            let manager = Manager::new(shared, config)?.with_log(log);
+            manager.warn(warnings);
+            Ok(give(out, katacg_manager(manager)))
         })
     }
 }
@@ -224,6 +239,7 @@ pub unsafe extern "C" fn katacg_manager_new(
 ///   "skipDevices"  true or false; see KATACG_MANAGER_SKIP_DEVICES
 ///   "strict"       true or false; see KATACG_MANAGER_STRICT
 ///   "noRollback"   true or false; see KATACG_MANAGER_NO_ROLLBACK
+///   "clampShares"  true or false; see katacg_cgroup_new
 ///   "owner"        [UID, GID]
 ///
 /// The new manager is silent. Call katacg_manager_log for warnings.

@@ -19,13 +19,20 @@ pub const KATACG_PLAN_TEXT: u32 = 1;
 /// instead of katacg_manager_set.
 pub const KATACG_PLAN_APPLY: u32 = 2;
 
-/// Parses the resources of a call. NULL means the manager's own.
-unsafe fn resources(manager: &Manager, json: *const c_char, len: usize) -> Result<LinuxResources> {
+/// Parses the resources of a call, with warnings. NULL means the manager's own.
+unsafe fn resources(
+    manager: &Manager,
+    json: *const c_char,
+    len: usize,
+) -> Result<(LinuxResources, Vec<String>)> {
     if json.is_null() && len == 0 {
-        return Ok(manager.resources());
+        return Ok((manager.resources(), Vec::new()));
     }
     // SAFETY: the header tells the caller what the pointers must be.
-    parse::resources(unsafe { bytes(json, len, "resources_json") }?)
+    let json = unsafe { bytes(json, len, "resources_json") }?;
+    let (resources, warnings) = parse::resources_and_warnings(json)?;
+    manager.check_warnings(&warnings)?;
+    Ok((resources, warnings))
 }
 
 /// Creates the cgroup in every hierarchy and moves a process in.
@@ -116,15 +123,31 @@ pub unsafe extern "C" fn katacg_manager_apply(
 /// files come next, for limits without a property. On v1 the processes are frozen while device
 /// rules change.
 ///
+/// The JSON is an OCI linux.resources object, not a config.json or its linux object, which are
+/// errors. A member that the library does not know is a warning that names it and the nearest one
+/// that it knows; in strict mode it is an error. null is 0, "" or an empty object, as in Go.
+///
+/// pids.limit 0 is a limit, as since runtime-spec 1.3: the kernel gets 1, so that no process can
+/// fork. A pids object without a limit keeps the current one; -1 lifts it. Of a config.json
+/// katacg_manager_new knows the version.
+///
+/// Resources of subsystems that are not in opts.subsystems, where the caller gave a list, are a
+/// warning; in strict mode they are an error.
+///
+/// Of "unified", a file of one value gets its text without the blanks around it. A file of lines,
+/// such as io.max, gets one write for each line that is not blank. Only files that hold a limit are
+/// accepted: of cgroup.*, only cgroup.max.depth and cgroup.max.descendants. Use
+/// katacg_manager_write for the others.
+///
 /// @param manager         the manager
-/// @param resources_json  an OCI linux.resources object, in which unknown fields are accepted; NULL
-///                        sets the manager's own resources
+/// @param resources_json  an OCI linux.resources object; NULL sets the manager's own resources
 /// @param len             its length in bytes; 0 with NULL
 /// @param err             filled in on failure; may be NULL
 ///
 /// Return: 0 on success.
 /// Errors:
-///   -EINVAL      (KATACG_ERR_JSON)         the JSON is malformed; the message has line and column
+///   -EINVAL      (KATACG_ERR_JSON)         the JSON is malformed, or is no linux.resources object;
+///                                          the message has line and column
 ///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
 ///   -ERANGE      (KATACG_ERR_VALUE)        a value is invalid; nothing was written
 ///   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
@@ -153,7 +176,9 @@ pub unsafe extern "C" fn katacg_manager_set(
     unsafe {
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
-            manager.set(&resources(manager, resources_json, len)?)?;
+            let (resources, warnings) = resources(manager, resources_json, len)?;
+            manager.set(&resources)?;
+            manager.warn(warnings);
             Ok(0)
         })
     }
@@ -212,11 +237,13 @@ pub unsafe extern "C" fn katacg_manager_plan(
         guard(err, || {
             let manager = &handle(manager, "manager")?.0;
             check_flags(flags.into(), (KATACG_PLAN_TEXT | KATACG_PLAN_APPLY).into())?;
-            let resources = resources(manager, resources_json, len)?;
-            let plan = match flags & KATACG_PLAN_APPLY {
+            let (resources, mut warnings) = resources(manager, resources_json, len)?;
+            let mut plan = match flags & KATACG_PLAN_APPLY {
                 0 => manager.plan(&resources)?,
                 _ => manager.plan_apply(crate::manager::NOBODY, Some(&resources))?,
             };
+            warnings.append(&mut plan.warnings);
+            plan.warnings = warnings;
             let host = manager.host().info();
             let text = match flags & KATACG_PLAN_TEXT {
                 0 => plan.to_json(host).to_string(),

@@ -25,7 +25,11 @@ pub fn plan_apply(
     let plan = match set {
         Some(resources) => context.writes_of(resources)?,
         None if unified => Plan::default(),
-        None => resources::plan_before_join(context.own, placement)?,
+        None => resources::plan_before_join(
+            context.own,
+            placement,
+            context.config.flags.resource_options(),
+        )?,
     };
     // Limits that are not set now will be set later.
     let limits = match set {

@@ -1,5 +1,6 @@
 //! What both drivers plan from, and the steps that they share.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use oci_spec::runtime::LinuxResources;
@@ -57,6 +58,20 @@ impl Context<'_> {
     pub fn files_of(&self, resources: &LinuxResources) -> Result<Plan> {
         let strict = self.config.flags.strict;
         resources::plan(resources, self.placement, Options { skip_devices: true, strict })
+    }
+
+    /// Returns the resources with CPU shares that the kernel takes, and a warning if they differ,
+    /// for a caller that wants the warning instead of the kernel's error.
+    pub fn clamped<'r>(
+        &self,
+        resources: &'r LinuxResources,
+    ) -> (Cow<'r, LinuxResources>, Option<String>) {
+        let flags = self.config.flags;
+        let asks = flags.clamp_shares && !flags.strict;
+        match asks.then(|| resources::clamp_shares(resources, self.placement)).flatten() {
+            Some((clamped, warning)) => (Cow::Owned(clamped), Some(warning)),
+            None => (Cow::Borrowed(resources), None),
+        }
     }
 
     /// Returns the limits that these resources come to on v2. What is wrong with the resources is

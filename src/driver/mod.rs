@@ -106,18 +106,24 @@ impl Driver {
         pid: Option<i32>,
         set: Option<&LinuxResources>,
     ) -> Result<Phases> {
-        match self {
-            Driver::Cgroupfs => cgroupfs::plan_apply(context, pid, set),
-            Driver::Systemd(unit) => systemd::plan_apply(context, unit, pid, set),
-        }
+        let (set, warning) = set.map(|set| context.clamped(set)).unzip();
+        let mut phases = match self {
+            Driver::Cgroupfs => cgroupfs::plan_apply(context, pid, set.as_deref()),
+            Driver::Systemd(unit) => systemd::plan_apply(context, unit, pid, set.as_deref()),
+        }?;
+        phases.warnings.extend(warning.flatten());
+        Ok(phases)
     }
 
     /// Plans a set.
     pub fn plan_set(&self, context: Context<'_>, resources: &LinuxResources) -> Result<Plan> {
-        match self {
-            Driver::Cgroupfs => cgroupfs::plan_set(context, resources),
-            Driver::Systemd(unit) => systemd::plan_set(context, unit, resources),
-        }
+        let (resources, warning) = context.clamped(resources);
+        let mut plan = match self {
+            Driver::Cgroupfs => cgroupfs::plan_set(context, &resources),
+            Driver::Systemd(unit) => systemd::plan_set(context, unit, &resources),
+        }?;
+        plan.warnings.extend(warning);
+        Ok(plan)
     }
 
     /// Returns warnings of resources that cannot be set on a unit that exists already.
@@ -167,7 +173,12 @@ impl Driver {
     }
 
     /// Returns what a set of these resources needs to know from the cgroup's files.
-    pub fn needs(&self, placement: &Placement, r: &LinuxResources) -> Needs {
+    pub fn needs(
+        &self,
+        placement: &Placement,
+        r: &LinuxResources,
+        known: &LinuxResources,
+    ) -> Needs {
         let map = r.unified().as_ref();
         let half = r.cpu().as_ref().is_some_and(resources::is_half);
         match self {
@@ -182,7 +193,9 @@ impl Driver {
                 let by_map = map.is_some_and(|map| {
                     map.contains_key("cpu.idle") || map.contains_key("cpu.weight")
                 });
-                Needs { bandwidth: half || no_period, idle: by_field || by_map }
+                // The period is written again, and another process may have set a quota since.
+                let alone = resources::has_period_alone(known);
+                Needs { bandwidth: half || no_period || alone, idle: by_field || by_map }
             }
         }
     }

@@ -62,6 +62,22 @@ pub fn aggregate<'a>(containers: impl IntoIterator<Item = &'a LinuxCpu>) -> Linu
     validate(&out)
 }
 
+/// As [`aggregate`], but a container without a quota makes a sandbox without one: the result then
+/// has a quota of -1. A container is without a quota when its quota is below 1 or not there, and
+/// when it has no CPU resources at all.
+///
+/// The sum alone would throttle such a container at what the others need.
+pub fn aggregate_unlimited(containers: &[Option<LinuxCpu>]) -> LinuxCpu {
+    let mut out = aggregate(containers.iter().flatten());
+    let limited = |cpu: &Option<LinuxCpu>| {
+        cpu.as_ref().and_then(LinuxCpu::quota).is_some_and(|quota| quota > 0)
+    };
+    if !containers.iter().all(limited) {
+        out.set_quota(Some(-1));
+    }
+    out
+}
+
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn max_as_double(a: u64, b: u64) -> u64 {
     (a as f64).max(b as f64) as u64
@@ -71,5 +87,37 @@ fn append(list: &mut String, part: Option<&String>) {
     if let Some(part) = part.filter(|part| !part.is_empty()) {
         list.push_str(part);
         list.push(',');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn containers(json: &str) -> Vec<Option<LinuxCpu>> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn aggregate_adds_a_quota_of_no_limit_as_kata_did() {
+        let all = containers(r#"[{"quota":-1},{"quota":50000}]"#);
+        assert_eq!(aggregate(all.iter().flatten()).quota(), Some(49_999));
+    }
+
+    #[test]
+    fn unlimited_container_makes_an_unlimited_sandbox() {
+        for (json, wanted) in [
+            (r#"[{"quota":-1},{"quota":50000}]"#, Some(-1)),
+            (r#"[{"quota":0},{"quota":50000}]"#, Some(-1)),
+            (r#"[{"shares":5},{"quota":50000}]"#, Some(-1)),
+            (r#"[null,{"quota":50000}]"#, Some(-1)),
+            (r#"[{"quota":20000},{"quota":50000}]"#, Some(70_000)),
+            ("[]", None),
+        ] {
+            let all = containers(json);
+            let sandbox = aggregate_unlimited(&all);
+            assert_eq!(sandbox.quota(), wanted, "{json}");
+            assert_eq!(sandbox.shares(), aggregate(all.iter().flatten()).shares(), "{json}");
+        }
     }
 }

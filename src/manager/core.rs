@@ -110,8 +110,13 @@ impl Manager {
         Log::new(self.log.load(Ordering::Relaxed)).ok()
     }
 
+    /// Fails with the first warning in strict mode.
+    pub(crate) fn check_warnings(&self, warnings: &[String]) -> Result<()> {
+        self.config.flags.resource_options().check(warnings)
+    }
+
     /// Writes warnings to the log, and returns them for callers of the crate.
-    pub(super) fn warn(&self, warnings: Vec<String>) -> Vec<String> {
+    pub(crate) fn warn(&self, warnings: Vec<String>) -> Vec<String> {
         if let Some(log) = self.log() {
             for text in &warnings {
                 log.warn(text);

@@ -19,7 +19,7 @@ impl Manager {
         if !self.host.is_live() {
             return known;
         }
-        let Needs { bandwidth, idle } = self.driver.needs(&self.placement, r);
+        let Needs { bandwidth, idle } = self.driver.needs(&self.placement, r, &known);
         if idle {
             self.refresh_idle(&mut known);
         }

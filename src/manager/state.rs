@@ -1,10 +1,10 @@
 //! A manager's state as JSON: what another process needs to go on with it.
 //!
 //! `{"version":1,"driver":"cgroupfs"|"systemd","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
-//! "skipDevices":B,"strict":B,"noRollback":B,"nowhere":B,"implicit":B,"owner":[UID,GID],
-//! "resources":{…},"bus":"system"|"user","busAddress":A,"annotations":{…}}`, where P is a string,
-//! or `{"hex":"…"}` for a path that is not UTF-8. Without `paths`, or with an empty one, the paths
-//! are derived again.
+//! "skipDevices":B,"strict":B,"noRollback":B,"clampShares":B,"nowhere":B,"implicit":B,
+//! "owner":[UID,GID],"resources":{…},"bus":"system"|"user","busAddress":A,"annotations":{…}}`,
+//! where P is a string, or `{"hex":"…"}` for a path that is not UTF-8. Without `paths`, or with an
+//! empty one, the paths are derived again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use super::core::Manager;
 use crate::config::{Config, DriverKind, Flags, SystemdConfig};
 use crate::driver::{Driver, CGROUPFS, SYSTEMD};
 use crate::error::{fail, Code, Error, Result};
+use crate::host::controllers;
 use crate::host_handle::Host;
 use crate::kata::rules;
 use crate::placement::Placement;
@@ -40,6 +41,8 @@ struct State {
     strict: bool,
     #[serde(default)]
     no_rollback: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    clamp_shares: bool,
     /// In no hierarchy at all: a rootless caller that may make none.
     #[serde(default)]
     nowhere: bool,
@@ -114,6 +117,7 @@ impl State {
                 strict: self.strict,
                 no_rollback: self.no_rollback,
                 existing: false,
+                clamp_shares: self.clamp_shares,
             },
             implicit: self.implicit,
             owner: self.owner,
@@ -181,6 +185,7 @@ impl Manager {
             skip_devices: flags.skip_devices,
             strict: flags.strict,
             no_rollback: flags.no_rollback,
+            clamp_shares: flags.clamp_shares,
             nowhere: self.placement.live().next().is_none(),
             implicit: self.config.implicit,
             owner: self.config.owner,
@@ -219,7 +224,7 @@ impl Manager {
             let text = format!("state has version {}, this library reads {VERSION}", state.version);
             return fail(Code::Unsupported, text);
         }
-        let (config, paths) = (state.config()?, state.paths()?);
+        let (config, mut paths) = (state.config()?, state.paths()?);
         let mut manager = if paths.is_empty() {
             let manager = Manager::new(host, config)?;
             if state.nowhere {
@@ -229,7 +234,16 @@ impl Manager {
         } else {
             config.check()?;
             let driver = Driver::new(&host, &config)?;
-            let placement = Placement::from_paths(Arc::clone(host.hierarchies().info()), &paths)?;
+            let info = Arc::clone(host.hierarchies().info());
+            let is_listed = !config.subsystems.is_empty();
+            let mounted =
+                |(name, _): &(String, _)| info.find(controllers::canonical(name)).is_some();
+            // Of a list, a hierarchy may have gone since.
+            if is_listed && paths.iter().any(mounted) {
+                paths.retain(mounted);
+            }
+            let mut placement = Placement::from_paths(info, &paths)?;
+            placement.is_listed = is_listed;
             driver.check_sites(&placement)?;
             Manager::assemble(host, config, driver, placement)
         };

@@ -85,6 +85,24 @@ fn single_line(old: &str) -> Option<String> {
     }
 }
 
+/// The files of the cgroup core that are limits.
+const CORE_LIMITS: &[&str] = &["cgroup.max.depth", "cgroup.max.descendants"];
+
+/// Returns whether the file can hold a resource. The other files of the cgroup core, and some of
+/// controllers, are commands: they move or kill processes, reclaim memory, register triggers.
+pub(super) fn is_resource(file: &str) -> bool {
+    match controller_of(file) {
+        "cgroup" => CORE_LIMITS.contains(&file),
+        _ => find(file).is_none_or(|row| row.restore != Restore::Never),
+    }
+}
+
+/// Returns whether the file holds one value; false: it holds lines; None: it is not in the table.
+pub(super) fn holds_one_value(file: &str) -> Option<bool> {
+    let lines = |restore| matches!(restore, Restore::Line { .. } | Restore::Weight);
+    find(file).map(|row| !lines(row.restore))
+}
+
 /// Returns whether systemd may write the file when a unit's property changes. Then the file's old
 /// value must be read before systemd is called.
 pub fn is_written_by_systemd(file: &str) -> bool {

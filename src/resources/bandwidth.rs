@@ -15,6 +15,8 @@ pub(super) const DEFAULT_PERIOD: u64 = 100_000;
 /// One percent, in microseconds per second: the unit in which systemd counts.
 const PERCENT: u64 = 10_000;
 const SECOND: u64 = 1_000_000;
+/// The kernel's smallest quota, in microseconds.
+const SMALLEST_QUOTA: i64 = 1_000;
 
 /// A quota and its period, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +85,22 @@ impl Bandwidth {
         Some(exact.div_ceil(PERCENT) * PERCENT)
     }
 
-    /// Returns the quota that systemd writes for the rounded percentage.
+    /// Returns the quota that systemd writes for the rounded percentage. systemd's division drops
+    /// what is left, and it never writes less than the kernel's smallest quota.
     pub(super) fn rounded(self) -> i64 {
         let Some(per_second) = self.per_second() else { return self.quota };
-        // Rounded up, because the kernel refuses a quota below 1 ms.
-        let quota = (u128::from(per_second) * u128::from(self.period)).div_ceil(u128::from(SECOND));
-        i64::try_from(quota).unwrap_or(self.quota)
+        let quota = u128::from(per_second) * u128::from(self.period) / u128::from(SECOND);
+        // A quota that is too small stays so, and the kernel's error is the caller's.
+        let smallest = self.quota.min(SMALLEST_QUOTA);
+        i64::try_from(quota).map_or(self.quota, |quota| quota.max(smallest))
+    }
+
+    /// Returns the bandwidth that `known` sets when it has a period and no quota.
+    ///
+    /// systemd has no period without a quota: it writes the default period then, whatever
+    /// CPUQuotaPeriodUSec says (cgroup_cpu_adjust_period in its source).
+    pub(super) fn period_alone(known: &LinuxResources) -> Option<Bandwidth> {
+        Bandwidth::known(known).filter(|b| b.quota < 1 && b.period != DEFAULT_PERIOD)
     }
 
     /// Returns the rounded bandwidth as text for `cpu.max`.

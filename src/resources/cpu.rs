@@ -17,6 +17,10 @@ use crate::host::Version;
 use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
+/// The kernel's range of shares (MIN_SHARES and MAX_SHARES in kernel/sched/core.c).
+const MIN_SHARES: u64 = 2;
+const MAX_SHARES: u64 = 1 << 18;
+
 /// Adds the writes of the CPU section.
 pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(cpu) = r.cpu() else { return Ok(()) };
@@ -98,6 +102,22 @@ fn v2(cpu: &LinuxCpu, placement: &Placement, out: &mut Plan) -> Result<()> {
         out.write(Write::limit(placement, "cpu", "cpu.max", value)?);
     }
     Ok(())
+}
+
+/// Returns the resources with shares in the kernel's range and a warning, or None when the shares
+/// are in the range. v2 has weights, which are computed from the shares.
+pub fn clamp_shares(r: &LinuxResources, placement: &Placement) -> Option<(LinuxResources, String)> {
+    let shares = set(r.cpu().as_ref()?.shares())?;
+    let taken = shares.clamp(MIN_SHARES, MAX_SHARES);
+    let is_v1 = placement.site("cpu").is_some() && !placement.is_v2("cpu", "cpu");
+    if taken == shares || !is_v1 {
+        return None;
+    }
+    let mut out = r.clone();
+    out.cpu_mut().as_mut()?.set_shares(Some(taken));
+    let text =
+        format!("cpu shares {shares} are outside {MIN_SHARES} to {MAX_SHARES}; {taken} is set");
+    Some((out, text))
 }
 
 /// Adds the properties of the CPU section.

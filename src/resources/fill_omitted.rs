@@ -47,6 +47,11 @@ pub fn is_half(cpu: &LinuxCpu) -> bool {
     set(cpu.quota()).is_some() != set(cpu.period()).is_some()
 }
 
+/// Returns whether the resources have a CPU period and no quota, which no unit has.
+pub fn has_period_alone(known: &LinuxResources) -> bool {
+    Bandwidth::period_alone(known).is_some()
+}
+
 /// Fills in the weight when the call ends idle: the kernel resets the weight to its default.
 fn weight(out: &mut Cow<'_, LinuxResources>, known: &LinuxResources) {
     let by_field = out.cpu().as_ref().and_then(LinuxCpu::idle) == Some(0);

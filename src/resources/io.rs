@@ -16,6 +16,9 @@ use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 use crate::systemd::Value;
 
+/// The smallest weight of OCI and of CFQ. BFQ also has 1 to 9.
+const SMALLEST: u16 = 10;
+
 /// Adds the writes of the block I/O section.
 pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(io) = r.block_io() else {
@@ -77,11 +80,10 @@ fn v2(io: &LinuxBlockIo, placement: &Placement, out: &mut Plan) -> Result<()> {
         out.warn("leafWeight has no file on cgroup v2; not applied");
     }
     if let Some(weight) = io.weight().filter(|&w| w != 0) {
-        if weight < 10 {
-            return fail(Code::Value, format!("blkio weight {weight} is below 10"));
-        }
+        let bfq = Write::limit(placement, "io", "io.bfq.weight", weight)?;
         let plain = Write::limit(placement, "io", "io.weight", weight_from_blkio(weight))?;
-        out.write(Write::limit(placement, "io", "io.bfq.weight", weight)?.or(plain));
+        // The scale of io.weight begins at 10. BFQ's own begins at 1.
+        out.write(if weight < SMALLEST { bfq } else { bfq.or(plain) });
     }
     for device in io.weight_device().iter().flatten() {
         if device.leaf_weight().is_some_and(|w| w != 0) {
@@ -123,7 +125,9 @@ pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
         Version::V1 => ("BlockIOWeight", "BlockIODeviceWeight"),
         Version::V2 => ("IOWeight", "IODeviceWeight"),
     };
-    let weight = io.weight().filter(|&w| w != 0);
+    // BlockIOWeight begins at 10 (CFQ's range). IOWeight begins at 1.
+    let has = |weight: &u16| *weight != 0 && (version == Version::V2 || *weight >= SMALLEST);
+    let weight = io.weight().filter(has);
     if let Some(weight) = weight {
         out.number(all, scaled(weight));
     }
@@ -131,7 +135,7 @@ pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
         .weight_device()
         .iter()
         .flatten()
-        .filter_map(|d| Some((d, d.weight().filter(|&w| w != 0)?)))
+        .filter_map(|d| Some((d, d.weight().filter(has)?)))
         .map(|(d, weight)| device_property(&format!("{}:{}", d.major(), d.minor()), scaled(weight)))
         .collect();
     if version == Version::V1 && bfq && (weight.is_some() || !devices.is_empty()) {

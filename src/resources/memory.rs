@@ -54,18 +54,21 @@ fn v1(memory: &LinuxMemory, placement: &Placement, out: &mut Plan) -> Result<()>
     let limit_write =
         |value: i64| Write::limit(placement, "memory", "memory.limit_in_bytes", value);
     let swap_write = |value: i64| Write::limit(placement, "memory", MEMSW, value);
+    // Without swap accounting the file is missing, and no limit is in force already.
+    let no_swap_limit = || swap_write(-1).map(Write::or_skip);
     // The kernel refuses (EINVAL) any write that would make limit > memsw.
     match (limit, swap) {
         (0, 0) => {}
         // The kernel refuses an unlimited limit below a finite memory+swap limit.
         (-1, 0) => {
-            out.write(swap_write(-1)?.or_skip());
+            out.write(no_swap_limit()?);
             out.write(limit_write(-1)?);
         }
         (limit, 0) => out.write(limit_write(limit)?),
+        (0, -1) => out.write(no_swap_limit()?),
         (0, swap) => out.write(swap_write(swap)?),
         (limit, -1) => {
-            out.write(swap_write(-1)?);
+            out.write(no_swap_limit()?);
             out.write(limit_write(limit)?);
         }
         // To shrink, memory is written first. To grow beyond the current memory+swap limit, the

@@ -9,6 +9,7 @@ pub mod attribute;
 mod bandwidth;
 mod cpu;
 mod cpuset;
+mod decode;
 mod devices;
 mod fill_omitted;
 mod hugetlb;
@@ -16,6 +17,7 @@ mod io;
 mod memory;
 mod merge;
 mod network;
+mod notes;
 mod oci;
 mod overlay;
 pub mod parse;
@@ -24,14 +26,14 @@ mod property_builder;
 mod property_from_file;
 mod rdma;
 mod reassert;
-mod shape;
+mod spelling;
 mod unified;
 mod unified_properties;
 
-pub use cpu::weight_from_shares;
+pub use cpu::{clamp_shares, weight_from_shares};
 pub use cpuset::file_name as cpuset_file;
 pub use devices::device_properties;
-pub use fill_omitted::{fill_omitted, is_half};
+pub use fill_omitted::{fill_omitted, has_period_alone, is_half};
 #[cfg(any(test, feature = "internals"))]
 pub use io::weight_from_blkio;
 #[cfg(any(test, feature = "internals"))]
@@ -58,32 +60,67 @@ pub struct Options {
     pub strict: bool,
 }
 
+/// Adds the writes of one OCI section.
+type Section = fn(&LinuxResources, &Placement, &mut Plan) -> Result<()>;
+
+const V1_ORDER: &[Section] = &[
+    cpuset::plan,
+    memory::plan,
+    cpu::plan,
+    pids::plan,
+    io::plan,
+    hugetlb::plan,
+    network::plan_class,
+    network::plan_priorities,
+    rdma::plan,
+    unified::plan,
+];
+
+const V2_ORDER: &[Section] = &[
+    pids::plan,
+    memory::plan,
+    io::plan,
+    cpu::plan,
+    cpuset::plan,
+    hugetlb::plan,
+    rdma::plan,
+    network::warn_on_v2,
+    unified::plan,
+];
+
+/// Adds the writes of sections, each of which is of one controller.
+///
+/// A caller that lists subsystems leaves the others out on purpose, or their hierarchies have gone
+/// since: then a limit of a missing controller is a warning, unless in strict mode.
+fn add(
+    sections: &[Section],
+    resources: &LinuxResources,
+    placement: &Placement,
+    strict: bool,
+    out: &mut Plan,
+) -> Result<()> {
+    for section in sections {
+        match section(resources, placement, out) {
+            Err(e) if e.code() == Code::Controller && placement.is_listed && !strict => {
+                out.warn(format!("{e}; not applied"));
+            }
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
 /// Returns the writes that give a cgroup these resources, in runc's order.
 ///
 /// v1 starts with cpuset, because only a cpuset with CPUs accepts a process. v2 starts with pids.
 pub fn plan(resources: &LinuxResources, placement: &Placement, options: Options) -> Result<Plan> {
     let mut out = Plan::default();
     devices(resources, options)?;
-    if placement.is_unified() {
-        pids::plan(resources, placement, &mut out)?;
-        memory::plan(resources, placement, &mut out)?;
-        io::plan(resources, placement, &mut out)?;
-        cpu::plan(resources, placement, &mut out)?;
-        cpuset::plan(resources, placement, &mut out)?;
-        hugetlb::plan(resources, placement, &mut out)?;
-        rdma::plan(resources, placement, &mut out)?;
-        network::plan(resources, placement, &mut out)?;
-    } else {
-        cpuset::plan(resources, placement, &mut out)?;
-        memory::plan(resources, placement, &mut out)?;
-        cpu::plan(resources, placement, &mut out)?;
-        pids::plan(resources, placement, &mut out)?;
-        io::plan(resources, placement, &mut out)?;
-        hugetlb::plan(resources, placement, &mut out)?;
-        network::plan(resources, placement, &mut out)?;
-        rdma::plan(resources, placement, &mut out)?;
-    }
-    unified::plan(resources, placement, &mut out)?;
+    let sections: &[Section] = match placement.is_unified() {
+        true => V2_ORDER,
+        false => V1_ORDER,
+    };
+    add(sections, resources, placement, options.strict, &mut out)?;
     out.writes().try_for_each(check_nul)?;
     // Checks come before all writes. The sort is stable, so the writes keep their order.
     out.steps.sort_by_key(|step| !matches!(step, Step::CheckMemory { .. }));
@@ -114,10 +151,14 @@ impl Options {
 
 /// Returns the writes that must precede the first process: cpuset, and realtime bandwidth, without
 /// which the kernel refuses a realtime task.
-pub fn plan_before_join(resources: &LinuxResources, placement: &Placement) -> Result<Plan> {
+pub fn plan_before_join(
+    resources: &LinuxResources,
+    placement: &Placement,
+    options: Options,
+) -> Result<Plan> {
     let mut out = Plan::default();
-    cpuset::plan(resources, placement, &mut out)?;
-    cpu::plan_realtime(resources, placement, &mut out)?;
+    let sections: &[Section] = &[cpuset::plan, cpu::plan_realtime];
+    add(sections, resources, placement, options.strict, &mut out)?;
     Ok(out)
 }
 

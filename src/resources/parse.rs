@@ -1,16 +1,47 @@
 //! Parses OCI resources from JSON.
 //!
-//! The OCI types alone accept arrays for objects and read an absent limit as 0; the module shape
-//! tells these apart. OCI: runtime-spec config-linux.md "Control groups".
+//! Each function takes one kind of document, refuses the others by name, and warns of members that
+//! set nothing. OCI: runtime-spec config-linux.md "Control groups".
 
 use std::collections::BTreeMap;
 
 use oci_spec::runtime::{LinuxCpu, LinuxResources};
+use serde::de::DeserializeOwned;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::shape::{self, Map};
+use super::decode::decode;
+use super::notes::{Notes, Refuse, Unknown};
+use super::spelling::{distance, nearest};
 use crate::error::{Code, Error, Result};
+
+/// The members of `linux.resources`, except `devices`, which `linux` has, too.
+const OF_RESOURCES: &[&str] =
+    &["memory", "cpu", "pids", "blockIO", "hugepageLimits", "network", "rdma", "unified"];
+
+/// Members of a `config.json` without which it could be a `linux` object.
+const OF_CONFIG: &[&str] = &["process", "root", "hostname", "mounts", "hooks", "domainname"];
+
+/// Members that show that a document is a `linux` object, although it says nothing of cgroups.
+const OF_LINUX: &[&str] = &[
+    "namespaces",
+    "uidMappings",
+    "gidMappings",
+    "timeOffsets",
+    "sysctl",
+    "seccomp",
+    "rootfsPropagation",
+    "maskedPaths",
+    "readonlyPaths",
+    "mountLabel",
+    "intelRdt",
+    "memoryPolicy",
+    "netDevices",
+    "personality",
+];
+
+/// The first minor version of runtime-spec 1 in which `pids.limit` 0 is a limit.
+const PIDS_LIMIT_OF_0: u32 = 3;
 
 /// The parts of an OCI `linux` object that a cgroup manager uses.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,6 +54,9 @@ pub struct Linux {
     /// `annotations` of the whole specification.
     #[serde(skip)]
     pub annotations: BTreeMap<String, String>,
+    /// What the document has and what sets nothing.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
 }
 
 /// A whole specification, or its `linux` object. A specification has a field `linux`.
@@ -33,21 +67,84 @@ struct Spec {
     annotations: Option<BTreeMap<String, String>>,
     cgroups_path: Option<String>,
     resources: Option<LinuxResources>,
+    oci_version: Option<String>,
+    /// `linux.devices`, or the rules of a `linux.resources` object.
+    devices: Option<Vec<Device>>,
 }
 
-fn read<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T> {
-    serde_json::from_slice(json).map_err(|e| {
+/// An element of `linux.devices`, which has no `allow`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Device {
+    #[serde(rename = "allow")]
+    _allow: Option<Rule>,
+}
+
+/// The value of a member that only device rules have.
+struct Rule;
+
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> std::result::Result<Self, D::Error> {
+        Err(serde::de::Error::custom(IS_RESOURCES))
+    }
+}
+
+const IS_CONFIG: &str = "this is a config.json; pass its linux.resources";
+const IS_LINUX: &str = "this is the linux object of a config.json; pass its resources";
+const IS_RESOURCES: &str = "this is a linux.resources object; pass the linux object that has it, \
+                            or the whole config.json";
+
+/// Refuses documents that are no `linux.resources`.
+fn refuse_in_resources(member: &str) -> Option<&'static str> {
+    match member {
+        "ociVersion" | "linux" => Some(IS_CONFIG),
+        "resources" | "cgroupsPath" => Some(IS_LINUX),
+        _ => None,
+    }
+}
+
+/// Refuses documents that are neither a `config.json` nor a `linux` object.
+fn refuse_in_spec(member: &str) -> Option<&'static str> {
+    OF_RESOURCES.contains(&member).then_some(IS_RESOURCES)
+}
+
+fn refuse_none(_: &str) -> Option<&'static str> {
+    None
+}
+
+/// A decoded document and what was seen in it.
+struct Read<T> {
+    value: T,
+    notes: Notes,
+}
+
+fn read<T: DeserializeOwned>(
+    what: &str,
+    json: &[u8],
+    root: &str,
+    refuse: Refuse,
+) -> Result<Read<T>> {
+    let mut notes = Notes::new(refuse);
+    let mut text = serde_json::Deserializer::from_slice(json);
+    let value = decode(&mut text, root, &mut notes);
+    match value.and_then(|value| text.end().map(|()| value)) {
+        Ok(value) => Ok(Read { value, notes }),
         // serde_json's text ends in "at line L column C".
-        Error::new(Code::Json, format!("{what}: {e}"))
-    })
+        Err(e) => Err(Error::new(Code::Json, format!("{what}: {e}"))),
+    }
 }
 
-/// Reads JSON that holds resources, and accepts three values that the OCI types refuse.
+/// Reads JSON that holds resources, and accepts two values that the OCI types refuse.
 ///
-/// A swappiness of -1 and a pids limit of null mean "unset" to some callers. A huge page limit is
-/// unsigned in Go and may exceed the signed type here.
-fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T> {
-    let error = match read(what, json) {
+/// A swappiness of -1 means "unset" to some callers. A huge page limit is unsigned in Go and may
+/// exceed the signed type here.
+fn read_relaxed<T: DeserializeOwned>(
+    what: &str,
+    json: &[u8],
+    root: &str,
+    refuse: Refuse,
+) -> Result<Read<T>> {
+    let error = match read(what, json, root, refuse) {
         Ok(found) => return Ok(found),
         Err(error) => error,
     };
@@ -57,9 +154,6 @@ fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T
         let Some(resources) = value.pointer_mut(place).and_then(Value::as_object_mut) else {
             continue;
         };
-        if resources.get("pids").is_some_and(|pids| pids.get("limit") == Some(&Value::Null)) {
-            relaxed |= resources.remove("pids").is_some();
-        }
         // A limit above i64::MAX means "no limit", and so does i64::MAX.
         let pages = resources.get_mut("hugepageLimits").and_then(Value::as_array_mut);
         for limit in pages.into_iter().flatten().filter_map(|page| page.get_mut("limit")) {
@@ -75,54 +169,137 @@ fn read_relaxed<T: for<'a> Deserialize<'a>>(what: &str, json: &[u8]) -> Result<T
         }
     }
     // The first error names the line and column, which a parsed value has lost.
-    match serde_json::from_value(value) {
-        Ok(found) if relaxed => Ok(found),
+    let mut notes = Notes::new(refuse);
+    match decode(value, root, &mut notes) {
+        Ok(value) if relaxed => Ok(Read { value, notes }),
         _ => Err(error),
     }
 }
 
+/// Returns a warning for each member of resources that no type knows: a misspelt limit is no limit.
+fn warnings(notes: &Notes, is_of_resources: impl Fn(&Unknown) -> bool) -> Vec<String> {
+    let unknown = notes.unknown.iter().filter(|unknown| is_of_resources(unknown));
+    let mut out: Vec<String> = unknown.map(unknown_member).collect();
+    let more = notes.more_unknown.iter().filter(|(kind, _)| !is_frame(kind));
+    match more.map(|(_, count)| count).sum::<usize>() {
+        0 => {}
+        more => out.push(format!("and {more} more unknown members; not applied")),
+    }
+    out
+}
+
+/// Whether a type is around the resources: it has many members that are not for cgroups.
+fn is_frame(kind: &str) -> bool {
+    matches!(kind, "Spec" | "Linux" | "Device")
+}
+
+fn unknown_member(unknown: &Unknown) -> String {
+    let Unknown { object, name, known, .. } = unknown;
+    let nearest = nearest(name, known).map(|known| format!("; the nearest known one is {known:?}"));
+    let nearest = nearest.unwrap_or_default();
+    format!("{object} has an unknown member {name:?}{nearest}; not applied")
+}
+
 /// Removes `pids` when the JSON has no limit in it: the OCI type reads that as a limit of 0.
-fn drop_absent_pids(resources: &mut LinuxResources, shape: &shape::Resources) {
-    if !shape.has_pids_limit() {
+/// `depth` is that of the resources in the document.
+fn drop_absent_pids(resources: &mut LinuxResources, notes: &Notes, depth: usize) {
+    if !notes.pids_limits.contains(&(depth + 2)) {
         resources.set_pids(None);
     }
 }
 
-/// Parses `linux.resources`. Unknown fields are accepted, as the specification requires.
+/// Parses `linux.resources`.
 pub fn resources(json: &[u8]) -> Result<LinuxResources> {
-    let mut out: LinuxResources = read_relaxed("resources JSON", json)?;
-    let Map(shape) = read("resources JSON", json)?;
-    drop_absent_pids(&mut out, &shape);
-    Ok(out)
+    resources_and_warnings(json).map(|(resources, _)| resources)
+}
+
+/// Parses `linux.resources`. Returns warnings of members that set nothing, too.
+///
+/// Errors: malformed JSON, a value of another type, or another kind of document ([`Code::Json`]).
+pub fn resources_and_warnings(json: &[u8]) -> Result<(LinuxResources, Vec<String>)> {
+    let Read { mut value, notes } =
+        read_relaxed("resources JSON", json, "linux.resources", refuse_in_resources)?;
+    drop_absent_pids(&mut value, &notes, 0);
+    Ok((value, warnings(&notes, |_| true)))
 }
 
 /// Parses `linux.resources.cpu`, or null.
 pub fn cpu(json: &[u8]) -> Result<Option<LinuxCpu>> {
-    let _: shape::Cpu = read("cpu JSON", json)?;
-    read("cpu JSON", json)
+    Ok(read("cpu JSON", json, "cpu", refuse_none)?.value)
 }
 
 /// Parses an array of `linux.resources.cpu` objects and nulls.
 pub fn cpus(json: &[u8]) -> Result<Vec<Option<LinuxCpu>>> {
-    let _: Vec<shape::Cpu> = read("cpu array JSON", json)?;
-    read("cpu array JSON", json)
+    Ok(read("cpu array JSON", json, "cpus", refuse_none)?.value)
 }
 
 /// Parses the `linux` object of a specification, or a whole `config.json` with a field `linux`.
+///
+/// Errors: as [`resources_and_warnings`].
 pub fn spec(json: &[u8]) -> Result<Linux> {
-    let spec: Spec = read_relaxed("spec JSON", json)?;
-    let Map::<shape::Spec>(shape) = read("spec JSON", json)?;
-    let (mut linux, shape) = match spec.linux {
-        Some(linux) => (linux, shape.linux.unwrap_or_default().0.resources),
-        None => {
-            let (cgroups_path, resources) = (spec.cgroups_path, spec.resources);
-            let linux = Linux { cgroups_path, resources, ..Linux::default() };
-            (linux, shape.resources)
-        }
-    };
-    linux.annotations = spec.annotations.unwrap_or_default();
+    let Read { value: spec, notes } = read_relaxed::<Spec>("spec JSON", json, "", refuse_in_spec)?;
+    let whole = spec.linux.is_some();
+    let mut warnings = misplaced(&spec, &notes);
+    let Spec { linux, annotations, cgroups_path, resources, oci_version, devices: _ } = spec;
+    let mut linux = linux.unwrap_or_else(|| Linux { cgroups_path, resources, ..Linux::default() });
+    linux.annotations = annotations.unwrap_or_default();
+    warnings.extend(self::warnings(&notes, |unknown| {
+        // Resources beside `linux` are not used.
+        !is_frame(unknown.kind) && unknown.object.starts_with("linux.") == whole
+    }));
     if let Some(resources) = linux.resources.as_mut() {
-        drop_absent_pids(resources, &shape.unwrap_or_default().0);
+        drop_absent_pids(resources, &notes, if whole { 2 } else { 1 });
+        warnings.extend(drop_old_pids(resources, oci_version.as_deref()));
     }
+    linux.warnings = warnings;
     Ok(linux)
+}
+
+/// Returns warnings of a document without resources where it seems to have some.
+fn misplaced(spec: &Spec, notes: &Notes) -> Vec<String> {
+    let mut out = Vec::new();
+    let has = |name: &&str| notes.unknown.iter().any(|u| u.kind == "Spec" && u.name == *name);
+    let is_config = spec.oci_version.is_some() || OF_CONFIG.iter().any(has);
+    if spec.linux.is_none() && is_config {
+        out.push("the config.json has no linux object, and so no limits".to_owned());
+    }
+    let empty = spec.cgroups_path.is_none() && spec.resources.is_none() && spec.devices.is_none();
+    let is_linux = || OF_LINUX.iter().any(has) || notes.unknown.is_empty();
+    if spec.linux.is_none() && !is_config && empty && !is_linux() {
+        out.push("the specification has no linux, resources or cgroupsPath".to_owned());
+    }
+    // The `linux` object itself: inside a config.json, or the document.
+    let kind = if spec.linux.is_some() { "Linux" } else { "Spec" };
+    let members =
+        notes.unknown.iter().filter(|u| u.kind == kind && (kind == "Linux" || !is_config));
+    for Unknown { name, .. } in members {
+        if OF_RESOURCES.contains(&&**name) {
+            out.push(format!(
+                "linux has {name:?}, which belongs into linux.resources; not applied"
+            ));
+            continue;
+        }
+        let used = ["linux", "resources", "cgroupsPath"];
+        if let Some(used) = used.iter().find(|used| distance(name, used) <= 2) {
+            out.push(format!("unknown member {name:?}; {used:?} is near; not applied"));
+        }
+    }
+    out
+}
+
+/// Removes a pids limit of 0 from resources of a version of runtime-spec in which 0 is no limit.
+/// Returns a warning then.
+fn drop_old_pids(resources: &mut LinuxResources, version: Option<&str>) -> Option<String> {
+    let version = version?;
+    let mut numbers = version.split(['.', '-', '+']).map_while(|part| part.parse::<u32>().ok());
+    let (major, minor) = (numbers.next()?, numbers.next()?);
+    let is_old = (major, minor) < (1, PIDS_LIMIT_OF_0);
+    if !is_old || resources.pids().is_none_or(|pids| pids.limit() != 0) {
+        return None;
+    }
+    resources.set_pids(None);
+    Some(format!(
+        "pids.limit 0 sets no limit in ociVersion {version:?}, only since 1.{PIDS_LIMIT_OF_0}; not \
+         applied"
+    ))
 }

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxResources, LinuxWeightDevice};
 
 use super::attribute::{self, Field};
-use super::bandwidth::DEFAULT_PERIOD;
-use super::oci::{set, unified};
+use super::bandwidth::{Bandwidth, DEFAULT_PERIOD};
+use super::oci::unified;
 use super::property_builder::PropertyContext;
 use crate::placement::Placement;
 
@@ -46,18 +46,21 @@ fn files(known: &LinuxResources, r: &LinuxResources) -> Option<HashMap<String, S
     (!map.is_empty()).then_some(map)
 }
 
-/// Returns quota and period for systemd before 242, which writes the default period.
+/// Returns quota and period where systemd writes the default period: a period without a quota, and
+/// any period before systemd 242.
 fn period(known: &LinuxResources, r: &LinuxResources, version: u32) -> Option<LinuxCpu> {
     let changes =
         Field::CpuQuota.is_set(r) || Field::CpuPeriod.is_set(r) || unified(r, "cpu.max").is_some();
+    let was = Bandwidth::known(known).filter(|was| was.period() != DEFAULT_PERIOD)?;
     // Version 0: systemd was not asked, because no resource depends on its version.
-    if changes || version == 0 || version >= attribute::since("CPUQuotaPeriodUSec") {
+    let has = version == 0 || version >= attribute::since("CPUQuotaPeriodUSec");
+    if changes || has && Bandwidth::period_alone(known).is_none() {
         return None;
     }
-    let cpu = known.cpu().as_ref()?;
-    let period = set(cpu.period()).filter(|&period| period != DEFAULT_PERIOD)?;
     let mut again = LinuxCpu::default();
-    again.set_period(Some(period)).set_quota(cpu.quota());
+    let limit = Some(was.rounded()).filter(|&quota| quota > 0);
+    let no_limit = || known.cpu().as_ref().and_then(LinuxCpu::quota);
+    again.set_period(Some(was.period())).set_quota(limit.or_else(no_limit));
     Some(again)
 }
 

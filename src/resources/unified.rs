@@ -4,18 +4,26 @@
 
 use oci_spec::runtime::LinuxResources;
 
+use super::attribute;
 use crate::error::{fail, Code, Result};
 use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
-/// Adds the writes, sorted by file name, one for each line of a value: `io.max` and similar files
-/// accept one device per write.
+/// Adds the writes, sorted by file name. The map is for resources: a key that is a command of the
+/// kernel's is refused.
 pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(map) = r.unified().as_ref().filter(|map| !map.is_empty()) else {
         return Ok(());
     };
-    let Some(hierarchy) = placement.site("").map(|site| site.id) else {
-        return fail(Code::Unsupported, "invalid configuration: cannot use unified on cgroup v1");
+    let hierarchy = match placement.site("") {
+        Some(site) => site.id,
+        None if placement.info().find("").is_some() => {
+            return Err(placement.missing("unified", "cgroup2"));
+        }
+        None => {
+            let text = "invalid configuration: cannot use unified on cgroup v1";
+            return fail(Code::Unsupported, text);
+        }
     };
     let mut keys: Vec<_> = map.iter().collect();
     keys.sort_by_key(|(key, _)| key.as_str());
@@ -32,16 +40,16 @@ pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) ->
                 format!("unified resource {key:?} must be in the form CONTROLLER.PARAMETER"),
             );
         }
-        // A write of zero bytes never reaches the kernel. An empty line empties a cpuset.
-        let value = match value.as_str() {
-            "" if key.starts_with("cpuset.") => "\n",
-            "" => {
-                let text = format!("unified resource {key:?} is empty, which writes nothing");
-                return fail(Code::Value, text);
-            }
-            value => value,
-        };
-        for line in value.split_inclusive('\n') {
+        if !attribute::is_resource(key) {
+            return fail(
+                Code::Value,
+                format!(
+                    "unified resource {key:?} is not a limit but a command; write the file itself \
+                     if that is meant"
+                ),
+            );
+        }
+        for line in texts(key, value)? {
             let write = Write::new(hierarchy, "unified", key.clone(), line);
             // The kernel refuses a quota below the old burst, and a burst above the old quota.
             let burst = key == "cpu.max" && map.contains_key("cpu.max.burst");
@@ -49,4 +57,35 @@ pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) ->
         }
     }
     Ok(())
+}
+
+/// Returns the texts to write, one for each write.
+///
+/// A file of one value gets its text in one write, without the blanks around it: the kernel reads a
+/// blank line as 0 in some files and as an empty list in others. A file of lines gets a write for
+/// each line that is not blank. A file that the table does not know is a file of lines if the value
+/// has several.
+fn texts<'v>(key: &str, value: &'v str) -> Result<Vec<&'v str>> {
+    // A write of zero bytes never reaches the kernel. An empty line empties a cpuset.
+    match value {
+        "" if key.starts_with("cpuset.") => return Ok(vec!["\n"]),
+        "" => {
+            let text = format!("unified resource {key:?} is empty, which writes nothing");
+            return fail(Code::Value, text);
+        }
+        _ => {}
+    }
+    let lines: Vec<&str> =
+        value.split_inclusive('\n').filter(|line| !line.trim().is_empty()).collect();
+    match (attribute::holds_one_value(key), lines.len()) {
+        (_, 0) => {
+            fail(Code::Value, format!("unified resource {key:?} is blank, which sets nothing"))
+        }
+        (Some(false), _) | (None, 2..) => Ok(lines),
+        (_, 1) => Ok(vec![value.trim()]),
+        (Some(true), _) => fail(
+            Code::Value,
+            format!("unified resource {key:?} holds one value, not several lines: {value:?}"),
+        ),
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) -> R
         match key {
             "cpu.idle" if value == "1" => cpu::idle(out),
             "cpu.idle" if !map.contains_key("cpu.weight") => cpu::busy(out),
-            "cpu.max" => match Bandwidth::parse(value, period(out.context.known)) {
+            "cpu.max" => match Bandwidth::parse(value, period(r, out.context.known)) {
                 Some(bandwidth) => bandwidth.properties(out),
                 None => return invalid(key, value),
             },
@@ -93,7 +93,7 @@ pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut PropertyBuilder<'
 
 /// Rounds `cpu.max` as systemd does, and writes the period out; see [`super::rounded`].
 pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
-    let period = period(known);
+    let period = period(r, known);
     if let Some(value) = r.unified_mut().as_mut().and_then(|map| map.get_mut("cpu.max")) {
         if let Some(bandwidth) = Bandwidth::parse(value, period) {
             *value = bandwidth.text();
@@ -101,9 +101,11 @@ pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
     }
 }
 
-/// Returns the period that `cpu.max` keeps when it is written without a period.
-fn period(known: &LinuxResources) -> u64 {
-    Bandwidth::known(known).map_or(DEFAULT_PERIOD, Bandwidth::period)
+/// Returns the period that `cpu.max` keeps when the map writes it without a period: that of the
+/// call's fields, which are written first, or else the one before the call.
+fn period(r: &LinuxResources, known: &LinuxResources) -> u64 {
+    let by_field = r.cpu().as_ref().and_then(|cpu| Bandwidth::of(cpu, known));
+    by_field.or_else(|| Bandwidth::known(known)).map_or(DEFAULT_PERIOD, Bandwidth::period)
 }
 
 fn number(key: &str, value: &str) -> Result<u64> {

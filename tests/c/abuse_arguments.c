@@ -58,6 +58,9 @@ static void path_functions_refuse_null(void) {
     REFUSED(katacg_cpu_validate("{}", 2, NULL, n, e));
     REFUSED(katacg_cpu_aggregate(NULL, 1, buf, n, e));
     REFUSED(katacg_cpu_aggregate("[]", 2, NULL, n, e));
+    REFUSED(katacg_cpu_aggregate_with(NULL, 1, 0, buf, n, e));
+    REFUSED(katacg_cpu_aggregate_with("[]", 2, KATACG_CPU_UNLIMITED, NULL, n, e));
+    REFUSED(katacg_cpu_aggregate_with("[]", 2, 2, buf, n, e));
     REFUSED(katacg_subsystems(NULL, KATACG_SUBSYSTEMS_ALL, buf, n, e));
     REFUSED(katacg_subsystems("/sys/fs/cgroup", KATACG_SUBSYSTEMS_ALL, NULL, n, e));
     /* On a host without v1 the function fails with another error. */

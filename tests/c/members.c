@@ -328,6 +328,35 @@ static void cgroup_new_and_load_work_as_kata_uses_them(void) {
     destroy(manager, cgroup);
 }
 
+/* containerd takes the shares that the kernel makes of them; runc refuses these. */
+static void clamped_shares_are_no_error_in_containerds_flows(void) {
+    static const char low[] = "{\"cpu\":{\"shares\":1}}", high[] = "{\"cpu\":{\"shares\":300000}}";
+    const char *cgroup = test_cgroup("shares");
+    struct katacg_manager *manager, *loaded, *strict;
+    char state[4096];
+
+    CHECK(katacg_cgroup_new(NULL, "cpu", cgroup, low, sizeof(low) - 1, &manager, clear(&err)) == 0,
+          "%s", err.message);
+    CHECK(strcmp(file_value("cpu", cgroup, "cpu.shares"), "2") == 0, "%s",
+          file_value("cpu", cgroup, "cpu.shares"));
+    CHECK(katacg_manager_set(manager, high, sizeof(high) - 1, clear(&err)) == 0, "%s", err.message);
+    CHECK(strcmp(file_value("cpu", cgroup, "cpu.shares"), "262144") == 0, "%s",
+          file_value("cpu", cgroup, "cpu.shares"));
+    CHECK(katacg_manager_state(manager, state, sizeof(state), clear(&err)) > 0, "%s", err.message);
+    CHECK(katacg_manager_load(NULL, state, strlen(state), &loaded, clear(&err)) == 0, "%s",
+          err.message);
+    CHECK(katacg_manager_set(loaded, low, sizeof(low) - 1, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(loaded);
+    CHECK(katacg_cgroup_load(NULL, "cpu", cgroup, &loaded, clear(&err)) == 0, "%s", err.message);
+    CHECK(katacg_manager_set(loaded, high, sizeof(high) - 1, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(loaded);
+    strict = new_manager(cgroup, "cpu", 0);
+    CHECK_ERROR(katacg_manager_set(strict, low, sizeof(low) - 1, clear(&err)), -ERANGE, &err,
+                KATACG_ERR_CLAMPED, "not 1");
+    katacg_manager_free(strict);
+    destroy(manager, cgroup);
+}
+
 int main(void) {
     const char *why = no_v1();
 
@@ -342,5 +371,6 @@ int main(void) {
     root_only_takes_processes();
     existing_flag_joins_only_existing_cgroups();
     cgroup_new_and_load_work_as_kata_uses_them();
+    clamped_shares_are_no_error_in_containerds_flows();
     return finish();
 }

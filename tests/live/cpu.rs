@@ -1,6 +1,6 @@
 //! CPU weight, bandwidth, burst, idle, realtime.
 
-use katacg::Code;
+use katacg::{Code, Flags, Manager};
 
 use crate::fixture::*;
 
@@ -74,6 +74,33 @@ fn cpu_burst_can_grow_together_with_the_quota() {
     assert_eq!(s.file(file), "90000");
     s.set(r#"{"cpu":{"burst":0}}"#).unwrap();
     assert_eq!(s.file(file), "0");
+}
+
+/// containerd's library writes the shares and does not look at what the kernel makes of them.
+#[test]
+fn clamped_shares_are_a_warning_where_the_caller_asks_for_that() {
+    let s = Sandbox::empty("{}");
+    let made = |strict: bool| {
+        let mut config = config(&s.name, "{}");
+        config.flags = Flags { clamp_shares: true, strict, ..config.flags };
+        Manager::new(shared(), config).unwrap()
+    };
+    for (shares, taken) in [(1, 2), (300_000, 262_144), (u64::MAX, 262_144), (2, 2)] {
+        let json = format!(r#"{{"cpu":{{"shares":{shares}}}}}"#);
+        let resources = katacg::resources::parse::resources(json.as_bytes()).unwrap();
+        let warnings = made(false).set(&resources).unwrap();
+        if on_v2("cpu", "cpu") {
+            assert!(warnings.is_empty(), "{warnings:?}");
+            continue;
+        }
+        assert_eq!(s.file("cpu.shares"), taken.to_string());
+        let wanted = format!("cpu shares {shares} are outside 2 to 262144; {taken} is set");
+        let wanted = if shares == taken { vec![] } else { vec![wanted] };
+        assert_eq!(warnings, wanted);
+        let strict = made(true).set(&resources);
+        assert_eq!(strict.is_err(), shares != taken, "{strict:?}");
+        assert!(strict.err().is_none_or(|e| e.code() == Code::Clamped));
+    }
 }
 
 #[test]

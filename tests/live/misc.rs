@@ -84,6 +84,15 @@ fn unified_map_writes_v2_files_and_refuses_bad_keys() {
     assert_eq!(error.code(), Code::Controller, "{error}");
     assert!(error.to_string().contains("nosuch is not available"), "{error}");
     assert!(!s.dir("").join("nosuch.max").exists());
+    let own = std::process::id().to_string();
+    for (file, value) in [("cgroup.procs", &own[..]), ("cgroup.kill", "1"), ("cgroup.freeze", "1")]
+    {
+        let error = s.set(&format!(r#"{{"unified":{{"{file}":"{value}"}}}}"#)).unwrap_err();
+        assert_eq!(error.code(), Code::Value, "{error}");
+    }
+    assert_eq!(read("cgroup.procs"), "");
+    s.set(r#"{"unified":{"cgroup.max.depth":"\n5\n\n"}}"#).unwrap();
+    assert_eq!(read("cgroup.max.depth").trim(), "5");
 }
 
 #[test]

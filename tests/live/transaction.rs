@@ -144,17 +144,24 @@ fn concurrent_sets_of_quota_and_period_both_take_effect() {
     }
 }
 
-/// The library does not know how to read and restore this file.
+/// The map is for limits: a write to these files would move processes, kill them or reclaim memory.
 #[test]
-fn error_names_values_that_could_not_be_restored() {
-    need!(unified(), "on v1 every file can be restored");
+fn commands_in_the_unified_map_are_refused_before_the_first_write() {
+    need!(unified(), "the files are those of v2");
     let s = Sandbox::empty("{}");
-    // Keys are written in order of name. The first takes a command, the second refuses its value.
-    let error = s
-        .set(r#"{"pids":{"limit":8},"unified":{"cgroup.subtree_control":"+pids","pids.max":"x"}}"#)
-        .unwrap_err();
-    let text = error.to_string();
-    let (restored, lost) = text.split_once("could not be undone: ").unwrap_or((&text, ""));
-    assert!(restored.contains("restored: pids.max"), "{text}");
-    assert!(lost.contains("cgroup.subtree_control (its old value is not known)"), "{text}");
+    let before = s.file("pids.max");
+    let own = std::process::id();
+    let procs = format!("\"cgroup.procs\":\"{own}\"");
+    let commands = [
+        "\"cgroup.kill\":\"1\"",
+        "\"cgroup.subtree_control\":\"+pids\"",
+        "\"memory.reclaim\":\"1\"",
+    ];
+    for command in commands.into_iter().chain([procs.as_str()]) {
+        let error =
+            s.set(&format!(r#"{{"pids":{{"limit":8}},"unified":{{{command}}}}}"#)).unwrap_err();
+        assert_eq!(error.code(), katacg::Code::Value, "{error}");
+    }
+    assert_eq!(s.file("pids.max"), before);
+    assert_eq!(s.file("cgroup.procs"), "");
 }

@@ -299,6 +299,31 @@ fn subsystem_systemd_means_the_named_hierarchy() {
     }
 }
 
+/// The memory hierarchy of the list has been unmounted since.
+#[test]
+fn loaded_state_warns_of_limits_whose_listed_hierarchy_has_gone() {
+    let memory = r#"{"memory":{"limit":5},"cpu":{"shares":7}}"#;
+    let load = |strict: bool, subsystems: &str| {
+        let state = format!(
+            r#"{{"version":1,"driver":"cgroupfs","path":"/x","strict":{strict},"paths":{{
+            "memory":"/cg/memory/x","cpu":"/cg/cpu/x"}},"subsystems":{subsystems}}}"#
+        );
+        let mountinfo = b"30 26 0:30 / /cg/cpu rw - cgroup none rw,cpu\n";
+        let sources = Sources { mountinfo, cgroup: b"1:cpu:/\n", ..Sources::default() };
+        Manager::load(Arc::new(Host::new(HostInfo::parse(sources).unwrap())), state.as_bytes())
+    };
+    let resources = parse::resources(memory.as_bytes()).unwrap();
+    let plan = load(false, r#"["memory","cpu"]"#).unwrap().plan(&resources).unwrap();
+    let written: Vec<&str> = plan.writes().map(|write| &*write.file).collect();
+    assert_eq!(written, ["cpu.shares"]);
+    let wanted = "cannot set memory limit: the cgroup has no memory controller; available: cpu; \
+                  not applied";
+    assert_eq!(plan.warnings, [wanted]);
+    let error = load(true, r#"["memory","cpu"]"#).unwrap().plan(&resources).unwrap_err();
+    assert_eq!(error.code(), katacg::Code::Controller, "{error}");
+    assert_eq!(load(false, "[]").unwrap_err().code(), katacg::Code::NotMounted);
+}
+
 /// Another library may have saved the state.
 #[test]
 fn loaded_state_keeps_the_meaning_of_its_resources() {

@@ -26,7 +26,11 @@ pub fn plan_apply(
         None if placement.is_unified() => Wanted::default(),
         // Only what a process needs to enter; all of it files.
         None => Wanted {
-            plan: resources::plan_before_join(context.own, placement)?,
+            plan: resources::plan_before_join(
+                context.own,
+                placement,
+                context.config.flags.resource_options(),
+            )?,
             properties: Vec::new(),
         },
     };
