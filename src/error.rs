@@ -6,7 +6,7 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-use crate::bytes::Lossless;
+use crate::bytes::{one_line, Lossless};
 
 /// What kind of failure this is. The numbers are the C ABI's `KATACG_ERR_*`: append-only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +83,13 @@ struct Inner {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error whose whole text is `text` (bytes, because paths need not be UTF-8).
+    /// An error whose whole text is `text` (bytes, because paths need not be UTF-8), on one line.
     pub fn new(code: Code, text: impl Into<Vec<u8>>) -> Self {
+        Error::original(code, one_line(&text.into()))
+    }
+
+    /// An error with the exact text of Kata's Go code, which can have a path's newlines.
+    pub(crate) fn original(code: Code, text: impl Into<Vec<u8>>) -> Self {
         Error(Box::new(Inner { code, errno: None, text: text.into(), uncertain: false }))
     }
 
@@ -115,7 +120,7 @@ impl Error {
     /// The same error with what led to it in front: `CONTEXT: TEXT`.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
-        let mut text = format!("{context}: ").into_bytes();
+        let mut text = one_line(format!("{context}: ").as_bytes()).into_owned();
         text.append(&mut self.0.text);
         self.0.text = text;
         self
@@ -124,7 +129,7 @@ impl Error {
     /// The same error with what the caller can do behind it: `TEXT; ADVICE`.
     #[must_use]
     pub fn advice(mut self, advice: impl fmt::Display) -> Self {
-        self.0.text.extend_from_slice(format!("; {advice}").as_bytes());
+        self.0.text.extend_from_slice(&one_line(format!("; {advice}").as_bytes()));
         self
     }
 

@@ -2,6 +2,7 @@
 
 use rustix::fd::{BorrowedFd, RawFd};
 
+use crate::bytes::one_line;
 use crate::error::{fail, Code, Result};
 
 /// A descriptor of the caller's that warnings are written to, a line each.
@@ -32,7 +33,7 @@ impl Log {
         // number gives EBADF, which is harmless.
         #[allow(unsafe_code)]
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
-        let line = format!("katacg: warning: {}\n", text.replace('\n', " "));
-        let _ = rustix::io::write(fd, line.as_bytes());
+        let line = [b"katacg: warning: ", &*one_line(text.as_bytes()), b"\n"].concat();
+        let _ = rustix::io::write(fd, &line);
     }
 }
