@@ -98,10 +98,19 @@ unsafe fn systemd(
         false => Some(unsafe { name(opts.bus_address, "opts.bus_address") }?.to_owned()),
     };
     let version = Some(opts.systemd_version).filter(|&v| v != 0);
-    Ok(SystemdConfig { bus, address, version, annotations })
+    let unit = match opts.unit.is_null() {
+        true => None,
+        // SAFETY: as above.
+        false => Some(unsafe { name(opts.unit, "opts.unit") }?.to_owned()),
+    };
+    Ok(SystemdConfig { bus, address, version, unit, annotations })
 }
 
-unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts) -> Result<Config> {
+pub(super) unsafe fn config(
+    shared: &Host,
+    spec: Option<&[u8]>,
+    opts: &katacg_manager_opts,
+) -> Result<Config> {
     let known = KATACG_MANAGER_SKIP_DEVICES
         | KATACG_MANAGER_STRICT
         | KATACG_MANAGER_NO_ROLLBACK
@@ -132,6 +141,7 @@ unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts)
             strict: has(KATACG_MANAGER_STRICT),
             no_rollback: has(KATACG_MANAGER_NO_ROLLBACK),
             existing: has(KATACG_MANAGER_EXISTING),
+            only_needed: false,
         },
         implicit,
         owner: has(KATACG_MANAGER_DELEGATE).then_some((opts.owner_uid, opts.owner_gid)),
@@ -215,7 +225,7 @@ pub unsafe extern "C" fn katacg_manager_new(
 ///
 ///   {"version":1, "driver":"cgroupfs" or "systemd", "path":PATH}
 ///
-/// These members are optional:
+/// These members are optional, and null stands for absent:
 ///
 ///   "paths"        {SUBSYSTEM:PATH,...} with absolute directories. Without it the library
 ///                  derives the paths as katacg_manager_new does.
@@ -225,6 +235,10 @@ pub unsafe extern "C" fn katacg_manager_new(
 ///   "strict"       true or false; see KATACG_MANAGER_STRICT
 ///   "noRollback"   true or false; see KATACG_MANAGER_NO_ROLLBACK
 ///   "owner"        [UID, GID]
+///   "unit"         the name of the unit; see opts.unit
+///
+/// libcontainer's configs.Cgroup, as Go encodes it, is accepted as well: the value alone with its
+/// Paths, or runc's whole state.json. Its device rules are ignored.
 ///
 /// The new manager is silent. Call katacg_manager_log for warnings.
 ///
