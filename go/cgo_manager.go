@@ -12,10 +12,10 @@ package katacg
 static int katacg_go_manager_new(int how, const struct katacg_host *host, const char *spec,
 				 size_t spec_len, uint64_t flags, const char *path,
 				 const char *subsystems, const char *name, int32_t log_fd,
-				 uint32_t owner_uid, uint32_t owner_gid, uint32_t driver, uint32_t bus, const char *bus_address,
+				 uint32_t owner_uid, uint32_t owner_gid, uint32_t driver,
+				 uint32_t bus, const char *bus_address,
 				 uint32_t systemd_version, const char *unit,
-				 struct katacg_manager **out,
-				 struct katacg_error *err)
+				 struct katacg_manager **out, struct katacg_error *err)
 {
 	struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
 

@@ -38,8 +38,8 @@ impl HierarchyId {
     }
 }
 
-/// A bind mount of a hierarchy that lies below the hierarchy's own mountpoint, at the place that its
-/// root names.
+/// A bind mount of a hierarchy that lies below the hierarchy's own mountpoint, at the place that
+/// its root names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Place below the hierarchy's mountpoint, without a leading slash.
@@ -47,7 +47,7 @@ pub struct Part {
     /// Id of the mount, as in mountinfo and statx(2).
     pub mount: u64,
     /// The mount shows another cgroup than the directory below it, so the cgroup is in the tree
-    /// twice. In a kind node, `/docker/ID` is mounted on the mountpoint and on `docker/ID` below it.
+    /// twice. A kind node mounts `/docker/ID` on the mountpoint, and again on `docker/ID` below.
     pub is_alias: bool,
 }
 

@@ -149,9 +149,11 @@ impl<'a> Reachable<'a> {
         parts
     }
 
-    /// Returns the rank of a mount; smaller is better. A mount that shows the caller's own cgroup is
-    /// better than one that does not; then a mount in which that cgroup is writable; then a mount at
-    /// the usual place; then one that shows more of the hierarchy. The first of equals wins.
+    /// Returns the rank of a mount; smaller is better.
+    ///
+    /// A mount that shows the caller's own cgroup is better than one that does not. Then a mount in
+    /// which that cgroup is writable is better, then one at the usual place, then one that shows
+    /// more of the hierarchy. The first of equals wins.
     fn rank(&self, mount: &Candidate, h: &Hierarchy) -> (bool, bool, bool, usize) {
         let own = h.own_below_mount();
         let writable = self.is_writable_at(mount, own.as_deref().unwrap_or_default());
