@@ -211,8 +211,8 @@ func TestNewCgroupAndLoadCgroupShareACgroup(t *testing.T) {
 }
 
 func TestCgroupsTakeOptions(t *testing.T) {
-	host, some, path := box(t)
-	options := katacg.ManagerOptions{Subsystems: some, Path: path + "/options"}
+	host, _, path := box(t)
+	options := katacg.ManagerOptions{Path: path + "/options"}
 	if _, err := katacg.LoadCgroupWithOptions(host, &options); !errors.Is(err, katacg.ErrDeleted) {
 		t.Fatal(err)
 	}
