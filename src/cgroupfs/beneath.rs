@@ -5,8 +5,8 @@
 //! component must lie on the hierarchy's own device and mount.
 //!
 //! A path may lead into a bind mount of the same hierarchy that mountinfo showed at its own place
-//! (LXC has `/` read-only and its own cgroup writable). Such a mount is opened first. Its device and
-//! mount id are checked.
+//! (LXC has `/` read-only and its own cgroup writable). Such a mount is opened first. Its device
+//! and mount id are checked.
 
 use std::ffi::{CStr, CString};
 
