@@ -113,7 +113,6 @@ impl Config {
                      'system.slice:kata:abc'; the path of a directory begins with '/'",
                 )
             }
-            DriverKind::Auto => Ok(false),
             DriverKind::AutoK0 => Ok(k0),
             DriverKind::Systemd if triple.is_some() => Ok(true),
             DriverKind::Systemd => refuse(
@@ -123,7 +122,7 @@ impl Config {
             DriverKind::Cgroupfs if form => {
                 refuse(&self.path, "it is a systemd path, and the cgroupfs driver is asked for")
             }
-            DriverKind::Cgroupfs => Ok(false),
+            DriverKind::Auto | DriverKind::Cgroupfs => Ok(false),
         }
     }
 

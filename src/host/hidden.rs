@@ -70,7 +70,9 @@ impl<'a> Tree<'a> {
                 None => break false,
             }
         };
-        chain.into_iter().for_each(|at| self.note(at, hidden));
+        for at in chain {
+            self.note(at, hidden);
+        }
         hidden
     }
 

@@ -49,11 +49,12 @@ pub(super) fn as_state(json: &[u8]) -> Option<Value> {
     let text = |name: &str| cgroup.get(name).and_then(Value::as_str).unwrap_or_default();
     let (path, parent, prefix) = (text("path"), text("parent"), text("scope_prefix"));
     let name = text("name");
+    let is_slice = |name: &str| name.strip_suffix(".slice").is_some();
     // Older versions do not save which manager made the cgroup. Only systemd's has no path.
     let systemd = cgroup.get("Systemd").and_then(Value::as_bool).unwrap_or_default()
-        || path.is_empty() && (!prefix.is_empty() || parent.ends_with(".slice"));
+        || path.is_empty() && (!prefix.is_empty() || is_slice(parent));
     // libcontainer puts the dash also after an empty prefix, which no path of ours gives.
-    let dashed = systemd && prefix.is_empty() && !name.ends_with(".slice");
+    let dashed = systemd && prefix.is_empty() && !is_slice(name);
     let path = match (systemd, path) {
         (true, _) if dashed => format!("{parent}::"),
         (true, _) => format!("{parent}:{prefix}:{name}"),
