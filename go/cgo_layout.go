@@ -27,8 +27,8 @@ func _() {
 	_ = equal[unsafe.Offsetof(err.message)-16]
 	_ = equal[unsafe.Sizeof(err.message)-496]
 
-	// 72 bytes with 8-byte pointers.
-	const _ = unsafe.Sizeof(opts) - (40 + 4*word)
+	// 80 bytes with 8-byte pointers.
+	const _ = unsafe.Sizeof(opts) - (40 + 5*word)
 	_ = equal[unsafe.Offsetof(opts.flags)-0]
 	_ = equal[unsafe.Offsetof(opts.path)-8]
 	_ = equal[unsafe.Offsetof(opts.subsystems)-(8+word)]
@@ -42,6 +42,7 @@ func _() {
 	_ = equal[unsafe.Offsetof(opts.bus_address)-(32+3*word)]
 	_ = equal[unsafe.Offsetof(opts.systemd_version)-(32+4*word)]
 	_ = equal[unsafe.Offsetof(opts.reserved)-(36+4*word)]
+	_ = equal[unsafe.Offsetof(opts.unit)-(40+4*word)]
 
 	_ = equal[unsafe.Sizeof(attach)-128]
 	_ = equal[unsafe.Offsetof(attach.count)-0]

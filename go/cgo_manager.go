@@ -8,12 +8,14 @@ package katacg
 #include <katacg.h>
 
 // C fills in the options, because a Go structure that holds Go pointers must not be passed to C.
-static int katacg_go_manager_new(const struct katacg_host *host, const char *spec, size_t spec_len,
-				 uint64_t flags, const char *path, const char *subsystems, const char *name,
-				 int32_t log_fd, uint32_t owner_uid, uint32_t owner_gid,
-				 uint32_t driver, uint32_t bus, const char *bus_address,
-				 uint32_t systemd_version, struct katacg_manager **out,
-				 struct katacg_error *err)
+// The JSON is a specification, or the resources of a new cgroup.
+static int katacg_go_manager_new(int how, const struct katacg_host *host, const char *spec,
+				 size_t spec_len, uint64_t flags, const char *path,
+				 const char *subsystems, const char *name, int32_t log_fd,
+				 uint32_t owner_uid, uint32_t owner_gid, uint32_t driver,
+				 uint32_t bus, const char *bus_address,
+				 uint32_t systemd_version, const char *unit,
+				 struct katacg_manager **out, struct katacg_error *err)
 {
 	struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
 
@@ -27,11 +29,19 @@ static int katacg_go_manager_new(const struct katacg_host *host, const char *spe
 	opts.bus = bus;
 	opts.bus_address = bus_address;
 	opts.systemd_version = systemd_version;
+	opts.unit = unit;
 	if (log_fd >= 0) {
 		opts.log_fd = log_fd;
 		opts.log_level = 1;
 	}
-	return katacg_manager_new(host, spec, spec_len, &opts, sizeof(opts), out, err);
+	switch (how) {
+	case 1:
+		return katacg_cgroup_new_opts(host, spec, spec_len, &opts, sizeof(opts), out, err);
+	case 2:
+		return katacg_cgroup_load_opts(host, &opts, sizeof(opts), out, err);
+	default:
+		return katacg_manager_new(host, spec, spec_len, &opts, sizeof(opts), out, err);
+	}
 }
 
 #cgo noescape katacg_go_manager_new
@@ -70,7 +80,7 @@ import "C"
 import "strings"
 
 func managerNew(
-	op string, host hostHandle, spec []byte, options *ManagerOptions, logFD int32,
+	op string, how howNew, host hostHandle, spec []byte, options *ManagerOptions, logFD int32,
 ) (managerHandle, error) {
 	path, err := optional(op, "options.Path", options.Path)
 	if err != nil {
@@ -88,6 +98,10 @@ func managerNew(
 	if err != nil {
 		return managerHandle{}, err
 	}
+	unit, err := optional(op, "options.Unit", options.Unit)
+	if err != nil {
+		return managerHandle{}, err
+	}
 	flags := C.uint64_t(options.Flags)
 	if options.NoRollback {
 		flags |= C.KATACG_MANAGER_NO_ROLLBACK
@@ -102,10 +116,10 @@ func managerNew(
 	}
 	var m managerHandle
 	var e C.struct_katacg_error
-	n := C.katacg_go_manager_new(host.c, chars(spec), C.size_t(len(spec)), flags, chars(path),
-		chars(subsystems), chars(name), C.int32_t(logFD), C.uint32_t(owner.UID),
+	n := C.katacg_go_manager_new(C.int(how), host.c, chars(spec), C.size_t(len(spec)), flags,
+		chars(path), chars(subsystems), chars(name), C.int32_t(logFD), C.uint32_t(owner.UID),
 		C.uint32_t(owner.GID), C.uint32_t(options.Driver), C.uint32_t(options.Bus), chars(address),
-		C.uint32_t(options.SystemdVersion), &m.c, &e)
+		C.uint32_t(options.SystemdVersion), chars(unit), &m.c, &e)
 	return m, check(op, n, &e)
 }
 

@@ -210,6 +210,34 @@ func TestNewCgroupAndLoadCgroupShareACgroup(t *testing.T) {
 	}
 }
 
+func TestCgroupsTakeOptions(t *testing.T) {
+	host, _, path := box(t)
+	options := katacg.ManagerOptions{Path: path + "/options"}
+	if _, err := katacg.LoadCgroupWithOptions(host, &options); !errors.Is(err, katacg.ErrDeleted) {
+		t.Fatal(err)
+	}
+	m, err := katacg.NewCgroupWithOptions(host, []byte(`{"pids":{"limit":17}}`), &options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	again, err := katacg.LoadCgroupWithOptions(host, &options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if value, err := again.Read("pids", "pids.max"); err != nil || value != "17\n" {
+		t.Errorf("%q, %v", value, err)
+	}
+	if err := again.Destroy(); err != nil {
+		t.Error(err)
+	}
+	options.Driver = 99
+	if _, err := katacg.LoadCgroupWithOptions(host, &options); !errors.Is(err, katacg.ErrArgument) {
+		t.Error(err)
+	}
+}
+
 func TestOwnerGetsOnlyTheV2Cgroup(t *testing.T) {
 	host, _, path := box(t)
 	m := newManager(t, host, "", katacg.ManagerOptions{

@@ -138,6 +138,9 @@ type ManagerOptions struct {
 	// 0 means to ask systemd on first use, which [Manager.Plan] does too. Set it to plan for
 	// another machine, or where no systemd runs.
 	SystemdVersion uint32
+	// Unit is the name of the systemd unit, for example "-x.scope" or "a:b.scope", which no path can
+	// give. Path then gives the slice only: "name.slice", the slice of "slice:prefix:name", or "".
+	Unit string
 	// Name is the cgroup's name when neither Path nor the specification gives a path. The cgroup is
 	// created below the caller's own cgroup (v1) or beside it (v2). A rootless caller that may not
 	// create the cgroup goes without one.
@@ -193,9 +196,18 @@ func NewManager(host *Host, spec []byte, options *ManagerOptions) (*Manager, err
 		return nil, err
 	}
 	return newManager(op, host, options.Log, func(h hostHandle) (managerHandle, error) {
-		return managerNew(op, h, spec, options, fd)
+		return managerNew(op, newAny, h, spec, options, fd)
 	})
 }
+
+// howNew selects the C function that makes a manager from options.
+type howNew int32
+
+const (
+	newAny howNew = iota
+	newCgroup
+	loadCgroup
+)
 
 // LoadManager returns a manager made from the result of [Manager.State], in this process or
 // another. The host is as for [NewManager]. The caller should close the manager.
@@ -228,6 +240,33 @@ func LoadCgroup(host *Host, subsystems []string, path string) (*Manager, error) 
 	const op = "LoadCgroup"
 	return newManager(op, host, nil, func(h hostHandle) (managerHandle, error) {
 		return cgroupLoad(op, h, subsystems, path)
+	})
+}
+
+// NewCgroupWithOptions creates a cgroup as [NewCgroup] does. The path and the subsystems are those
+// of the options.
+func NewCgroupWithOptions(host *Host, resources []byte, options *ManagerOptions) (*Manager, error) {
+	return cgroupWithOptions("NewCgroupWithOptions", newCgroup, host, resources, options)
+}
+
+// LoadCgroupWithOptions returns a manager for an existing cgroup as [LoadCgroup] does. The path and
+// the subsystems are those of the options.
+func LoadCgroupWithOptions(host *Host, options *ManagerOptions) (*Manager, error) {
+	return cgroupWithOptions("LoadCgroupWithOptions", loadCgroup, host, nil, options)
+}
+
+func cgroupWithOptions(
+	op string, how howNew, host *Host, resources []byte, options *ManagerOptions,
+) (*Manager, error) {
+	if options == nil {
+		options = &ManagerOptions{}
+	}
+	fd, err := logFd(op, options.Log)
+	if err != nil {
+		return nil, err
+	}
+	return newManager(op, host, options.Log, func(h hostHandle) (managerHandle, error) {
+		return managerNew(op, how, h, resources, options, fd)
 	})
 }
 

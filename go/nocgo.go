@@ -54,7 +54,7 @@ func hostText(op string, _ hostFunc, _ hostHandle, _ string) (string, error) {
 }
 
 func managerNew(
-	op string, _ hostHandle, _ []byte, _ *ManagerOptions, _ int32,
+	op string, _ howNew, _ hostHandle, _ []byte, _ *ManagerOptions, _ int32,
 ) (managerHandle, error) {
 	return managerHandle{}, noCgo(op)
 }

@@ -43,6 +43,9 @@ func TestEveryCallFailsWithoutCgo(t *testing.T) {
 		"LoadManager": second(katacg.LoadManager(nil, nil)),
 		"NewCgroup":   second(katacg.NewCgroup(nil, nil, "/a", nil)),
 		"LoadCgroup":  second(katacg.LoadCgroup(nil, nil, "/a")),
+		"NewCgroupWithOptions": second(katacg.NewCgroupWithOptions(nil, nil,
+			&katacg.ManagerOptions{Path: "/a", Unit: "x.scope"})),
+		"LoadCgroupWithOptions": second(katacg.LoadCgroupWithOptions(nil, nil)),
 	} {
 		var e *katacg.Error
 		if !errors.Is(err, katacg.ErrNoCgo) || !errors.As(err, &e) || e.Op != name ||

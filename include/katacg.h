@@ -501,7 +501,8 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
 
 /**
  * opts.flags: joins only hierarchies in which the cgroup already exists. If it exists in none,
- * katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED).
+ * katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED). The path "/" is allowed then: the
+ * manager is a target of katacg_manager_move_to and nothing else.
  */
 #define KATACG_MANAGER_EXISTING 8
 
@@ -519,7 +520,9 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
  * system.slice, or user.slice for a user's systemd. With KATACG_MANAGER_STRICT such a path must
  * also pass the strict rules of katacg_path_validate.
  *
- * This library creates the cgroup of any other path in the cgroup file system.
+ * A slash before such a path is passed over if its slice ends in ".slice": Kata 3 puts the slash
+ * there. Any other relative path with a colon is an error. This library creates the cgroup of any
+ * other path in the cgroup file system.
  */
 #define KATACG_DRIVER_AUTO 0
 
@@ -651,10 +654,20 @@ struct katacg_manager_opts {
    * Must be 0.
    */
   uint32_t reserved;
+  /**
+   * Name of the systemd unit, such as "-x.scope" or "a:b.scope", which no path can give. NULL:
+   * the path gives the name.
+   *
+   * With a name, the path only gives the slice: "name.slice", the slice of "slice:prefix:name",
+   * or "" for the default slice. opts.driver must be KATACG_DRIVER_AUTO or
+   * KATACG_DRIVER_SYSTEMD.
+   */
+  const char *unit;
 };
 
 /* Starts a struct katacg_manager_opts. */
-#define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0, NULL, 0, 0 }
+#define KATACG_MANAGER_OPTS_INIT \
+    { 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0, NULL, 0, 0, NULL }
 
 /* ================================================================================================
  * Manager: create, load, free
@@ -734,7 +747,7 @@ int katacg_manager_new(const struct katacg_host *host,
  *
  *   {"version":1, "driver":"cgroupfs" or "systemd", "path":PATH}
  *
- * These members are optional:
+ * These members are optional, and null stands for absent:
  *
  *   "paths"        {SUBSYSTEM:PATH,...} with absolute directories. Without it the library
  *                  derives the paths as katacg_manager_new does.
@@ -745,6 +758,10 @@ int katacg_manager_new(const struct katacg_host *host,
  *   "noRollback"   true or false; see KATACG_MANAGER_NO_ROLLBACK
  *   "clampShares"  true or false; see katacg_cgroup_new
  *   "owner"        [UID, GID]
+ *   "unit"         the name of the unit; see opts.unit
+ *
+ * libcontainer's configs.Cgroup, as Go encodes it, is accepted as well: the value alone with its
+ * Paths, or runc's whole state.json. Its device rules are ignored.
  *
  * The new manager is silent. Call katacg_manager_log for warnings.
  *
@@ -1654,6 +1671,9 @@ int katacg_manager_dirfd(const struct katacg_manager *manager,
  * Device rules are ignored. A systemd slice can be created so. A scope needs a process: use
  * katacg_manager_new and katacg_manager_apply.
  *
+ * On a unified host, only controllers that the resources need are turned on in the ancestors.
+ * Without such resources katacg_manager_move_to can move processes to the parent.
+ *
  * @param host            as for katacg_manager_new
  * @param subsystems      comma-separated, as katacg_subsystems returns them. Each must be mounted.
  *                        NULL means all that are mounted. "" is -EINVAL: katacg_subsystems returns
@@ -1685,8 +1705,12 @@ int katacg_cgroup_new(const struct katacg_host *host,
 /**
  * Creates a manager for a cgroup that exists, as containerd's cgroups.Load does.
  *
- * The manager joins those of the subsystems in which the cgroup exists. CPU shares are treated as
- * in katacg_cgroup_new.
+ * The manager joins those of the subsystems in which the cgroup exists. If the subsystems are all
+ * that katacg_subsystems returns, or NULL, that includes cgroup2 on a hybrid host. CPU shares are
+ * treated as in katacg_cgroup_new.
+ *
+ * The path "/" gives the root of the hierarchies: a target of katacg_manager_move_to and nothing
+ * else.
  *
  * @param host        as for katacg_manager_new
  * @param subsystems  as for katacg_cgroup_new
@@ -1707,6 +1731,60 @@ int katacg_cgroup_load(const struct katacg_host *host,
                        const char *path,
                        struct katacg_manager **out,
                        struct katacg_error *err);
+
+/**
+ * Creates a cgroup as katacg_cgroup_new does, with options.
+ *
+ * @param host            as for katacg_manager_new
+ * @param resources_json  an OCI linux.resources object, or NULL for none
+ * @param len             its length in bytes; 0 with NULL
+ * @param opts            the options. opts.path is the path of the cgroup, and opts.subsystems are
+ *                        the subsystems. KATACG_MANAGER_SKIP_DEVICES is always in force.
+ * @param opts_size       sizeof(struct katacg_manager_opts)
+ * @param out             receives the new manager; NULL on failure, and then nothing was created
+ * @param err             filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     opts.path or out is NULL, or an option is invalid
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the cgroup is a scope
+ * Also the errors of katacg_manager_new and katacg_manager_apply.
+ * Ownership: free the manager with katacg_manager_free.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_cgroup_new_opts(const struct katacg_host *host,
+                           const char *resources_json,
+                           size_t len,
+                           const struct katacg_manager_opts *opts,
+                           size_t opts_size,
+                           struct katacg_manager **out,
+                           struct katacg_error *err);
+
+/**
+ * Creates a manager for a cgroup that exists, as katacg_cgroup_load does, with options.
+ *
+ * @param host       as for katacg_manager_new
+ * @param opts       as for katacg_cgroup_new_opts
+ * @param opts_size  sizeof(struct katacg_manager_opts)
+ * @param out        receives the new manager; NULL on failure
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_DELETED)   the cgroup exists in none of the subsystems
+ *   -EINVAL  (KATACG_ERR_PATH)      the path is "/", with KATACG_MANAGER_STRICT
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  opts.path or out is NULL, or an option is invalid
+ * Also the errors of katacg_manager_new.
+ * Ownership: free the manager with katacg_manager_free.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_cgroup_load_opts(const struct katacg_host *host,
+                            const struct katacg_manager_opts *opts,
+                            size_t opts_size,
+                            struct katacg_manager **out,
+                            struct katacg_error *err);
 
 /* ================================================================================================
  * Kata's rules: paths

@@ -1,5 +1,6 @@
 //! Bytes that need not be UTF-8, shown without loss.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Shows bytes as Go's `%q` does: in quotes, with everything that is not printable escaped.
@@ -29,4 +30,25 @@ impl fmt::Display for Lossless<'_> {
         }
         f.write_str("\"")
     }
+}
+
+/// Returns text that stays on one line: control bytes as `\n`, `\t` or `\x1b`, all others as they
+/// are.
+pub(crate) fn one_line(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.iter().any(u8::is_ascii_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len() + 8);
+    for &byte in text {
+        match byte {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            byte if byte.is_ascii_control() => {
+                out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
+            }
+            byte => out.push(byte),
+        }
+    }
+    Cow::Owned(out)
 }

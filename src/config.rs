@@ -25,6 +25,8 @@ pub struct Flags {
     /// CPU shares outside the kernel's range are a warning, as in containerd, and not an error, as
     /// in runc.
     pub clamp_shares: bool,
+    /// Enables, in the ancestors of a v2 cgroup, only the controllers that limits need.
+    pub only_needed: bool,
 }
 
 impl Flags {
@@ -58,6 +60,9 @@ pub struct SystemdConfig {
     pub address: Option<String>,
     /// Its version; none: it is asked.
     pub version: Option<u32>,
+    /// Name of the unit, such as `-x.scope`, in place of the one that the path gives. The path then
+    /// gives the slice only.
+    pub unit: Option<String>,
     /// OCI annotations, of which `org.systemd.property.NAME` are the unit's.
     pub annotations: BTreeMap<String, String>,
 }
@@ -100,7 +105,20 @@ impl Config {
         // `/kata/a.slice:b:c` is K0's no-constraints path: a directory.
         let form = k0 || by_slice && !self.path.starts_with(b"/");
         match self.driver {
-            DriverKind::Auto => Ok(form),
+            DriverKind::Auto | DriverKind::Systemd if self.systemd.unit.is_some() => Ok(true),
+            _ if self.systemd.unit.is_some() => fail(
+                Code::Argument,
+                "a unit name is given, and the driver that is asked for makes no units",
+            ),
+            DriverKind::Auto if form || rooted_triple(&self.path).is_some() => Ok(true),
+            // Nobody means a directory by `x.slice:a:b:`: a colon is a slip in a unit's path.
+            DriverKind::Auto if self.path.contains(&b':') && !self.path.starts_with(b"/") => {
+                refuse(
+                    &self.path,
+                    "a path with colons must be of form 'slice:prefix:name', such as \
+                     'system.slice:kata:abc'; the path of a directory begins with '/'",
+                )
+            }
             DriverKind::AutoK0 => Ok(k0),
             DriverKind::Systemd if triple.is_some() => Ok(true),
             DriverKind::Systemd => refuse(
@@ -110,7 +128,7 @@ impl Config {
             DriverKind::Cgroupfs if form => {
                 refuse(&self.path, "it is a systemd path, and the cgroupfs driver is asked for")
             }
-            DriverKind::Cgroupfs => Ok(false),
+            DriverKind::Auto | DriverKind::Cgroupfs => Ok(false),
         }
     }
 
@@ -124,10 +142,16 @@ impl Config {
             return fail(Code::Argument, format!("owner {uid}:{gid} is no user and group"));
         }
         let systemd = self.is_systemd()?;
-        if self.flags.strict {
-            strict::check(&self.path, Rules { systemd, strict: true, ..Rules::default() })?;
+        if self.flags.strict && self.systemd.unit.is_none() {
+            let path = if systemd { self.unit_path() } else { &self.path };
+            strict::check(path, Rules { systemd, strict: true, ..Rules::default() })?;
         }
         if systemd {
+            return Ok(());
+        }
+        // The root is a place to move processes to: it exists, and nothing is done to it.
+        let is_root = !self.path.is_empty() && self.path.iter().all(|&b| b == b'/');
+        if is_root && self.flags.existing {
             return Ok(());
         }
         // Dropping the hierarchy's root, or the caller's own cgroup, is never what is meant.
@@ -137,14 +161,55 @@ impl Config {
         Ok(())
     }
 
+    /// Returns the path of a unit, without the slash that Kata 3 puts before `slice:prefix:name`.
+    pub(crate) fn unit_path(&self) -> &[u8] {
+        rooted_triple(&self.path).unwrap_or(&self.path)
+    }
+
+    /// Returns the slice that the path gives to a unit with a name of its own. It is empty for the
+    /// default slice.
+    pub(crate) fn slice(&self) -> Result<&[u8]> {
+        match slice::split_triple(self.unit_path()) {
+            Some([slice, _, _]) => Ok(slice),
+            None if self.path.is_empty() => Ok(b""),
+            None if self.path.ends_with(b".slice") && !self.path.contains(&b':') => Ok(&self.path),
+            None => refuse(
+                &self.path,
+                "beside a unit name it gives the slice: 'name.slice', 'slice:prefix:name' or ''",
+            ),
+        }
+    }
+
+    /// Returns a warning when `..` in the path would lead out of the hierarchy. Strict mode refuses
+    /// such a path.
+    pub(crate) fn path_warning(&self) -> Option<String> {
+        let climbs = strict::climbs_out(&self.path) && self.is_systemd() == Ok(false);
+        climbs.then(|| {
+            let [path, place] = [&self.path[..], &self.clean_path()].map(|path| {
+                String::from_utf8_lossy(path.get(..SHOWN).unwrap_or(path)).into_owned()
+            });
+            format!("cgroup path '{path}' leads out of the hierarchy; '{place}' is used")
+        })
+    }
+
     /// The path, cleaned so that `..` cannot lead out (as runc's CleanPath).
     pub fn clean_path(&self) -> Vec<u8> {
         lexical::clean_confined(&self.path)
     }
 }
 
+/// Bytes of a path that a message shows.
+const SHOWN: usize = 128;
+
+/// Returns the `slice:prefix:name` of a path `/slice:prefix:name`, as Kata 3 makes it on cgroup v2.
+/// With another slash it is a directory's path.
+fn rooted_triple(path: &[u8]) -> Option<&[u8]> {
+    let rest = path.strip_prefix(b"/")?;
+    (is_systemd_slice(rest) && !rest.contains(&b'/')).then_some(rest)
+}
+
 fn refuse<T>(path: &[u8], why: &str) -> Result<T> {
-    let shown = path.get(..128).unwrap_or(path);
+    let shown = path.get(..SHOWN).unwrap_or(path);
     let text: [&[u8]; 4] = [b"cgroup path '", shown, b"' refused: ", why.as_bytes()];
     Err(Error::new(Code::Path, text.concat()))
 }

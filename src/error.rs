@@ -5,7 +5,7 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-use crate::bytes::Lossless;
+use crate::bytes::{one_line, Lossless};
 
 /// The kind of a failure. The numbers are the C ABI's `KATACG_ERR_*`, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +82,13 @@ struct Inner {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error with this text; bytes, because paths need not be UTF-8.
+    /// An error whose whole text is `text` (bytes, because paths need not be UTF-8), on one line.
     pub fn new(code: Code, text: impl Into<Vec<u8>>) -> Self {
+        Error::original(code, one_line(&text.into()))
+    }
+
+    /// An error with the exact text of Kata's Go code, which can have a path's newlines.
+    pub(crate) fn original(code: Code, text: impl Into<Vec<u8>>) -> Self {
         Error(Box::new(Inner { code, errno: None, text: text.into(), uncertain: false }))
     }
 
@@ -114,7 +119,7 @@ impl Error {
     /// Returns the error with a context before its text: `CONTEXT: TEXT`.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
-        let mut text = format!("{context}: ").into_bytes();
+        let mut text = one_line(format!("{context}: ").as_bytes()).into_owned();
         text.append(&mut self.0.text);
         self.0.text = text;
         self
@@ -123,7 +128,7 @@ impl Error {
     /// Returns the error with advice after its text: `TEXT; ADVICE`.
     #[must_use]
     pub fn advice(mut self, advice: impl fmt::Display) -> Self {
-        self.0.text.extend_from_slice(format!("; {advice}").as_bytes());
+        self.0.text.extend_from_slice(&one_line(format!("; {advice}").as_bytes()));
         self
     }
 

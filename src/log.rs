@@ -2,6 +2,7 @@
 
 use rustix::fd::{BorrowedFd, RawFd};
 
+use crate::bytes::one_line;
 use crate::error::{fail, Code, Result};
 
 /// A descriptor of the caller's. Each warning is one line in one write.
@@ -33,7 +34,7 @@ impl Log {
         // descriptor fails with EBADF.
         #[allow(unsafe_code)]
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
-        let line = format!("katacg: warning: {}\n", text.replace('\n', " "));
-        let _ = rustix::io::write(fd, line.as_bytes());
+        let line = [b"katacg: warning: ", &*one_line(text.as_bytes()), b"\n"].concat();
+        let _ = rustix::io::write(fd, &line);
     }
 }

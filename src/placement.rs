@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use crate::error::{fail, Code, Error, Result};
-use crate::host::{controllers, Hierarchy, HierarchyId, HostInfo, Version};
+use crate::host::{controllers, is_named, Hierarchy, HierarchyId, HostInfo, Version};
 use crate::path::lexical;
 
 /// What decides where a cgroup is.
@@ -163,10 +163,7 @@ impl Placement {
     /// that no v1 hierarchy has. `""` is the cgroup2 site.
     pub fn site(&self, controller: &str) -> Option<&Site> {
         let name = if self.is_unified() { "" } else { controllers::canonical(controller) };
-        let has = |site: &&Site| {
-            let named = |n: &str| n.strip_prefix("name=").is_some_and(|n| n == name);
-            site.names.iter().any(|n| n == name || named(n))
-        };
+        let has = |site: &&Site| site.names.iter().any(|n| n == name || is_named(n, name));
         let elsewhere = || self.info.find(name).or_else(|| self.info.cgroup2_with(name));
         self.sites.iter().find(has).or_else(|| self.by_id(elsewhere()?))
     }

@@ -204,3 +204,176 @@ fn hierarchies_of_this_host_can_be_opened() {
         trees.cgroup(id, b"").unwrap();
     }
 }
+
+const LXC: &str = include_str!("mounts/lxc-mixed.mountinfo");
+const LXC_OWN: &str = include_str!("mounts/lxc-mixed.cgroup");
+
+fn directory(host: HostInfo, path: &str, subsystem: &str) -> String {
+    let flags = katacg::Flags { skip_devices: true, ..Default::default() };
+    let config = katacg::Config { path: path.as_bytes().to_vec(), flags, ..Default::default() };
+    let host = std::sync::Arc::new(katacg::Host::new(host));
+    let manager = katacg::Manager::new(host, config).unwrap();
+    String::from_utf8(manager.path(subsystem).unwrap()).unwrap()
+}
+
+#[test]
+fn cgroup_in_a_writable_part_of_a_read_only_mount_keeps_its_place() {
+    for (path, wanted) in [("/lxc/box/abs", "abs"), ("rel", "rel"), ("a/b", "a/b")] {
+        for subsystem in ["memory", "devices"] {
+            let found = directory(host(LXC, LXC_OWN), path, subsystem);
+            assert_eq!(found, format!("/sys/fs/cgroup/{subsystem}/lxc/box/{wanted}"), "{path}");
+        }
+    }
+}
+
+#[test]
+fn cgroup_in_a_writable_part_of_cgroup2_keeps_its_place() {
+    let text = "102 101 0:33 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup2 rw\n\
+                103 102 0:33 /lxc/box /sys/fs/cgroup/lxc/box rw - cgroup2 cgroup2 rw\n";
+    let at = |path| directory(host(text, "0::/lxc/box/init\n"), path, "");
+    assert_eq!(at("/lxc/box/abs"), "/sys/fs/cgroup/lxc/box/abs");
+    assert_eq!(at("rel"), "/sys/fs/cgroup/lxc/box/rel");
+}
+
+#[test]
+fn kind_nodes_part_at_its_host_path_is_the_same_hierarchy() {
+    let text = "\
+102 101 0:33 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+103 102 0:33 /docker/abc /sys/fs/cgroup/memory/docker/abc rw - cgroup cgroup rw,memory
+";
+    let own = "1:memory:/docker/abc/kubelet\n";
+    let at = |path| directory(host(text, own), path, "memory");
+    assert_eq!(at("rel"), "/sys/fs/cgroup/memory/kubelet/rel");
+    assert_eq!(at("/docker/abc/x"), "/sys/fs/cgroup/memory/docker/abc/x");
+
+    let parts = &host(text, own).hierarchies[0].parts;
+    assert_eq!((&parts[0].path[..], parts[0].mount), (&b"docker/abc"[..], 103));
+    assert!(parts[0].is_alias);
+}
+
+#[test]
+fn bind_mount_at_another_place_is_no_part() {
+    let text = |root: &str, device: &str, at: &str| {
+        format!(
+            "102 101 0:33 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+             103 102 {device} {root} {at} rw - cgroup cgroup rw,memory\n"
+        )
+    };
+    let parts = |root: &str, device: &str, at: &str| {
+        host(&text(root, device, at), "1:memory:/\n").hierarchies[0].parts.len()
+    };
+    let inside = "/sys/fs/cgroup/memory/a/b";
+    assert_eq!(parts("/a/b", "0:33", inside), 1);
+    assert_eq!(parts("/a/c", "0:33", inside), 0);
+    assert_eq!(parts("/", "0:33", inside), 0);
+    assert_eq!(parts("/a/b", "0:34", inside), 0);
+    assert_eq!(parts("/a/b", "0:33", "/sys/fs/cgroup/memory2/a/b"), 0);
+}
+
+#[test]
+fn writable_mount_is_preferred_to_a_read_only_one() {
+    let line = |id: u32, at: &str, options: &str, sb: &str| {
+        format!("{id} 30 0:32 / {at} {options} - cgroup cgroup {sb},cpu\n")
+    };
+    for (options, sb) in [("ro,nosuid", "rw"), ("rw", "ro")] {
+        let read_only = line(36, "/sys/fs/cgroup/cpu", options, sb);
+        let writable = line(37, "/mnt/a/long/way/cpu", "rw,noexec", "rw");
+        for text in [format!("{read_only}{writable}"), format!("{writable}{read_only}")] {
+            assert_eq!(mount(&host(&text, "1:cpu:/\n"), "cpu"), "/mnt/a/long/way/cpu");
+        }
+    }
+    // Where none is writable, the usual place counts, and then the order.
+    let [usual, far, near] =
+        ["/sys/fs/cgroup/cpu", "/mnt/far/cpu", "/m"].map(|at| line(38, at, "ro", "rw"));
+    assert_eq!(mount(&host(&format!("{far}{usual}"), "1:cpu:/\n"), "cpu"), "/sys/fs/cgroup/cpu");
+    assert_eq!(mount(&host(&format!("{far}{near}"), "1:cpu:/\n"), "cpu"), "/mnt/far/cpu");
+}
+
+#[test]
+fn mount_without_the_own_cgroup_is_not_preferred_for_being_writable() {
+    let text = "36 30 0:32 / /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n\
+                37 30 0:32 /other /mnt/cpu rw - cgroup cgroup rw,cpu\n";
+    assert_eq!(mount(&host(text, "1:cpu:/mine\n"), "cpu"), "/sys/fs/cgroup/cpu");
+}
+
+#[test]
+fn read_only_unified_mount_stays_unified_beside_a_writable_one() {
+    let text = "30 26 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n\
+                31 26 0:26 / /mnt/cgroup rw - cgroup2 cgroup2 rw\n\
+                40 26 0:50 / /run/net_cls rw - cgroup net_cls rw,net_cls\n";
+    let host = host(text, "0::/\n");
+    assert_eq!((host.layout, mount(&host, "")), (Layout::Unified, "/mnt/cgroup".to_owned()));
+}
+
+#[test]
+fn mount_below_a_directory_that_is_mounted_over_is_hidden() {
+    let hidden = parse(
+        include_bytes!("mounts/hidden-by-sysfs.mountinfo"),
+        include_str!("mounts/hidden-by-sysfs.cgroup"),
+        b"",
+        0,
+    );
+    assert_eq!(hidden.unwrap_err().code(), Code::NotMounted);
+}
+
+#[test]
+fn latest_of_two_trees_of_mounts_is_used() {
+    // docker-in-docker mounted its tree twice: the first tree's own cgroup is another one.
+    let tree = |id: u32, root: &str| {
+        format!(
+            "{id} 20 0:60 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
+             {} {id} 0:33 {root} /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+            id + 1
+        )
+    };
+    let text = format!("{}{}", tree(100, "/docker/a"), tree(200, "/docker/a/docker/b"));
+    let inner = host(&text, "1:memory:/docker/a/docker/b\n");
+    assert_eq!(inner.hierarchies.len(), 1);
+    assert_eq!(inner.hierarchies[0].root, b"/docker/a/docker/b");
+    assert_eq!(inner.hierarchies[0].own_below_mount().as_deref(), Some(&b""[..]));
+}
+
+#[test]
+fn mount_that_covers_its_parent_hides_the_parents_other_mounts() {
+    let text = "20 1 0:1 / / rw - ext4 root rw\n\
+                30 20 0:60 / /cg rw - tmpfs tmpfs rw\n\
+                31 30 0:33 / /cg/memory rw - cgroup cgroup rw,memory\n\
+                32 30 0:61 / /cg rw - tmpfs tmpfs rw\n\
+                33 32 0:34 / /cg/cpu rw - cgroup cgroup rw,cpu\n\
+                34 31 0:35 / /cg/memory/deep rw - cgroup cgroup rw,pids\n";
+    let host = host(text, "2:memory:/\n1:cpu:/\n3:pids:/\n");
+    assert_eq!(host.labels(), ["cpu"]);
+}
+
+#[test]
+fn mounts_with_a_circle_of_parents_are_read() {
+    let text = "30 31 0:32 / /a/cpu rw - cgroup cgroup rw,cpu\n\
+                31 30 0:32 / /a/b rw - tmpfs tmpfs rw\n\
+                32 32 0:33 / /m rw - cgroup cgroup rw,memory\n";
+    let _ = parse(text.as_bytes(), "1:cpu:/\n", b"", 0);
+}
+
+#[test]
+fn named_hierarchy_is_not_taken_for_the_controller_of_its_name() {
+    let named = "36 30 0:32 / /cg/named rw - cgroup cgroup rw,name=memory\n\
+                 37 30 0:33 / /cg/mine rw - cgroup cgroup rw,name=mine\n\
+                 38 30 0:34 / /cg/cpu rw - cgroup cgroup rw,cpu\n";
+    let real = "39 30 0:35 / /cg/memory rw - cgroup cgroup rw,memory\n";
+    let own = "3:name=memory:/\n2:name=mine:/\n1:cpu:/\n4:memory:/\n";
+    let without = host(named, own);
+    assert_eq!(without.hierarchy_of("memory").unwrap_err().code(), Code::NotMounted);
+    assert_eq!(mount(&without, "name=memory"), "/cg/named");
+    assert_eq!(mount(&without, "mine"), "/cg/mine");
+    let with = host(&format!("{named}{real}"), own);
+    assert_eq!(mount(&with, "memory"), "/cg/memory");
+    // On a hybrid host the limit goes to cgroup2, which has the controller.
+    let hybrid = format!("{named}40 30 0:36 / /cg/unified rw - cgroup2 cgroup2 rw\n");
+    let sources = Sources {
+        mountinfo: hybrid.as_bytes(),
+        cgroup: b"0::/\n3:name=memory:/\n2:name=mine:/\n1:cpu:/\n",
+        controllers: b"memory\n",
+        ..Sources::default()
+    };
+    let placed = HostInfo::parse(sources).unwrap();
+    assert_eq!(directory(placed, "/x", "memory"), "/cg/unified/x");
+}

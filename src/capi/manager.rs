@@ -98,11 +98,16 @@ unsafe fn systemd(
         false => Some(unsafe { name(opts.bus_address, "opts.bus_address") }?.to_owned()),
     };
     let version = Some(opts.systemd_version).filter(|&v| v != 0);
-    Ok(SystemdConfig { bus, address, version, annotations })
+    let unit = match opts.unit.is_null() {
+        true => None,
+        // SAFETY: as above.
+        false => Some(unsafe { name(opts.unit, "opts.unit") }?.to_owned()),
+    };
+    Ok(SystemdConfig { bus, address, version, unit, annotations })
 }
 
 /// Returns the configuration, and warnings of the specification.
-unsafe fn config(
+pub(super) unsafe fn config(
     shared: &Host,
     spec: Option<&[u8]>,
     opts: &katacg_manager_opts,
@@ -138,6 +143,7 @@ unsafe fn config(
             no_rollback: has(KATACG_MANAGER_NO_ROLLBACK),
             existing: has(KATACG_MANAGER_EXISTING),
             clamp_shares: false,
+            only_needed: false,
         },
         implicit,
         owner: has(KATACG_MANAGER_DELEGATE).then_some((opts.owner_uid, opts.owner_gid)),
@@ -230,7 +236,7 @@ pub unsafe extern "C" fn katacg_manager_new(
 ///
 ///   {"version":1, "driver":"cgroupfs" or "systemd", "path":PATH}
 ///
-/// These members are optional:
+/// These members are optional, and null stands for absent:
 ///
 ///   "paths"        {SUBSYSTEM:PATH,...} with absolute directories. Without it the library
 ///                  derives the paths as katacg_manager_new does.
@@ -241,6 +247,10 @@ pub unsafe extern "C" fn katacg_manager_new(
 ///   "noRollback"   true or false; see KATACG_MANAGER_NO_ROLLBACK
 ///   "clampShares"  true or false; see katacg_cgroup_new
 ///   "owner"        [UID, GID]
+///   "unit"         the name of the unit; see opts.unit
+///
+/// libcontainer's configs.Cgroup, as Go encodes it, is accepted as well: the value alone with its
+/// Paths, or runc's whole state.json. Its device rules are ignored.
 ///
 /// The new manager is silent. Call katacg_manager_log for warnings.
 ///

@@ -26,7 +26,8 @@ pub const KATACG_MANAGER_STRICT: u64 = 2;
 /// file. It concerns katacg_manager_set, and katacg_manager_apply to a unit that exists.
 pub const KATACG_MANAGER_NO_ROLLBACK: u64 = 4;
 /// opts.flags: joins only hierarchies in which the cgroup already exists. If it exists in none,
-/// katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED).
+/// katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED). The path "/" is allowed then: the
+/// manager is a target of katacg_manager_move_to and nothing else.
 pub const KATACG_MANAGER_EXISTING: u64 = 8;
 /// opts.flags: gives the v2 cgroup to owner_uid and owner_gid when it is applied. That changes the
 /// owner of the directory and of the files that /sys/kernel/cgroup/delegate names.
@@ -39,7 +40,9 @@ pub const KATACG_MANAGER_DELEGATE: u64 = 16;
 /// system.slice, or user.slice for a user's systemd. With KATACG_MANAGER_STRICT such a path must
 /// also pass the strict rules of katacg_path_validate.
 ///
-/// This library creates the cgroup of any other path in the cgroup file system.
+/// A slash before such a path is passed over if its slice ends in ".slice": Kata 3 puts the slash
+/// there. Any other relative path with a colon is an error. This library creates the cgroup of any
+/// other path in the cgroup file system.
 pub const KATACG_DRIVER_AUTO: u32 = 0;
 /// opts.driver: this library creates the cgroup in the cgroup file system. A systemd path is an
 /// error.
@@ -127,6 +130,13 @@ pub struct katacg_manager_opts {
     pub systemd_version: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Name of the systemd unit, such as "-x.scope" or "a:b.scope", which no path can give. NULL:
+    /// the path gives the name.
+    ///
+    /// With a name, the path only gives the slice: "name.slice", the slice of "slice:prefix:name",
+    /// or "" for the default slice. opts.driver must be KATACG_DRIVER_AUTO or
+    /// KATACG_DRIVER_SYSTEMD.
+    pub unit: *const c_char,
 }
 
 impl Default for katacg_manager_opts {
@@ -145,11 +155,13 @@ impl Default for katacg_manager_opts {
             bus_address: std::ptr::null(),
             systemd_version: 0,
             reserved: 0,
+            unit: std::ptr::null(),
         }
     }
 }
 
 // header: /* Starts a struct katacg_manager_opts. */
-// header: #define KATACG_MANAGER_OPTS_INIT { 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0, NULL, 0, 0 }
+// header: #define KATACG_MANAGER_OPTS_INIT \
+// header:     { 0, NULL, NULL, 0, 0, NULL, 0, 0, 0, 0, NULL, 0, 0, NULL }
 
-const _: () = assert!(size_of::<katacg_manager_opts>() == 72);
+const _: () = assert!(size_of::<katacg_manager_opts>() == 80);

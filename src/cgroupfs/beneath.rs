@@ -2,13 +2,20 @@
 //!
 //! openat2(2) does it in one call, and the kernel guarantees it. Kernels before 5.6 and some
 //! seccomp filters lack openat2; there the path is walked one component at a time, and each
-//! component must lie on the hierarchy's own device.
+//! component must lie on the hierarchy's own device and mount.
+//!
+//! A path may lead into a bind mount of the same hierarchy that mountinfo showed at its own place
+//! (LXC has `/` read-only and its own cgroup writable). Such a mount is opened first. Its device
+//! and mount id are checked.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
-use rustix::fd::OwnedFd;
-use rustix::fs::{fstat, openat, openat2, Mode, OFlags, ResolveFlags};
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{fstat, openat, openat2, statx, AtFlags, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
+
+use crate::host::Part;
+use crate::sys::read_file;
 
 /// Attempts of openat2, which fails with EAGAIN during a concurrent rename.
 const TRIES: usize = 64;
@@ -20,10 +27,53 @@ pub struct Root<'a> {
     pub fd: &'a OwnedFd,
     /// Device number of its file system.
     pub device: u64,
+    /// Mounts that paths may lead into, deepest first.
+    pub parts: &'a [Part],
 }
 
 /// Opens `path`, which is relative and has no `..`, below the root. Never creates a file.
 pub fn open(root: Root<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    match open_in_mount(root, path, flags) {
+        Err(Errno::XDEV) => open_through_part(root, path.to_bytes(), flags),
+        other => other,
+    }
+}
+
+/// Opens the part that a path leads into, and then the rest of the path below the part.
+fn open_through_part(root: Root<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let below = |part: &Part| {
+        let rest = path.strip_prefix(&part.path[..])?;
+        (rest.is_empty() || rest.starts_with(b"/")).then_some(rest)
+    };
+    let Some((part, rest)) = root.parts.iter().find_map(|part| Some((part, below(part)?))) else {
+        return Err(Errno::XDEV);
+    };
+    // O_PATH opens no file, and the mount id tells whether this is the mount of mountinfo.
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = openat(root.fd, &part.path[..], directory, Mode::empty())?;
+    if fstat(&fd)?.st_dev != root.device || mount_id(&fd) != Some(part.mount) {
+        return Err(Errno::XDEV);
+    }
+    let rest = rest.iter().position(|&b| b != b'/').and_then(|start| rest.get(start..));
+    let rest = CString::new(rest.unwrap_or(b".")).map_err(|_| Errno::INVAL)?;
+    open_in_mount(Root { fd: &fd, device: root.device, parts: &[] }, &rest, flags)
+}
+
+/// Returns the id of the mount that a descriptor is on: of statx(2) since Linux 5.8, of
+/// /proc/self/fdinfo before.
+fn mount_id(fd: &OwnedFd) -> Option<u64> {
+    if let Ok(stat) = statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID) {
+        if stat.stx_mask & StatxFlags::MNT_ID.bits() != 0 {
+            return Some(stat.stx_mnt_id);
+        }
+    }
+    let text = read_file(&format!("/proc/self/fdinfo/{}", fd.as_raw_fd())).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok())
+}
+
+/// Opens a path that stays on the root's mount.
+fn open_in_mount(root: Root<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH
         | ResolveFlags::NO_MAGICLINKS
         | ResolveFlags::NO_SYMLINKS
@@ -40,7 +90,8 @@ pub fn open(root: Root<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno
 }
 
 /// Does the same without openat2.
-pub fn walk(root: Root<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+fn walk(root: Root<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mount = mount_id(root.fd);
     let mut parts = path.split(|&b| b == b'/').filter(|part| !part.is_empty()).peekable();
     let mut at: Option<OwnedFd> = None;
     while let Some(part) = parts.next() {
@@ -57,7 +108,7 @@ pub fn walk(root: Root<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno
         if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink() {
             return Err(Errno::LOOP);
         }
-        if stat.st_dev != root.device {
+        if stat.st_dev != root.device || mount_id(&next) != mount {
             return Err(Errno::XDEV);
         }
         at = Some(next);
@@ -67,7 +118,6 @@ pub fn walk(root: Root<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::CString;
     use std::os::unix::fs::symlink;
     use std::path::{Path, PathBuf};
 
@@ -80,7 +130,7 @@ mod tests {
     fn both(root: &Path, path: &str, flags: OFlags) -> [Result<(), Errno>; 2] {
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, root, directory, Mode::empty()).unwrap();
-        let root = Root { fd: &fd, device: fstat(&fd).unwrap().st_dev };
+        let root = Root { fd: &fd, device: fstat(&fd).unwrap().st_dev, parts: &[] };
         let text = CString::new(path).unwrap();
         [open(root, &text, flags).map(drop), walk(root, path.as_bytes(), flags).map(drop)]
     }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::beneath::{self, Root};
 use crate::error::{fail, Code, Error, Result};
-use crate::host::{Hierarchy, Version};
+use crate::host::{Hierarchy, Part, Version};
 use crate::sys::{read_to_end, write_all};
 
 /// linux/magic.h
@@ -22,6 +22,7 @@ pub struct OpenHierarchy {
     mountpoint: Vec<u8>,
     device: u64,
     version: Version,
+    parts: Vec<Part>,
 }
 
 impl OpenHierarchy {
@@ -60,6 +61,7 @@ impl OpenHierarchy {
             mountpoint: hierarchy.mountpoint.clone(),
             device,
             version: hierarchy.version,
+            parts: hierarchy.parts.clone(),
         })
     }
 
@@ -72,6 +74,12 @@ impl OpenHierarchy {
     /// The directory descriptor (O_PATH).
     pub(super) fn fd(&self) -> &OwnedFd {
         &self.fd
+    }
+
+    /// Whether a path is a mountpoint at which a cgroup appears for the second time. Whoever goes
+    /// through a whole cgroup stops there: another cgroup's processes and children are below.
+    pub(super) fn is_alias(&self, path: &[u8]) -> bool {
+        self.parts.iter().any(|part| part.is_alias && part.path == path)
     }
 
     /// The device number of the file system.
@@ -168,7 +176,8 @@ impl<'t> Cgroup<'t> {
 
     /// Opens one of its files; its directory with `""`.
     pub fn open(&self, file: &str, flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
-        let root = Root { fd: &self.hierarchy.fd, device: self.hierarchy.device };
+        let OpenHierarchy { fd, device, parts, .. } = self.hierarchy;
+        let root = Root { fd, device: *device, parts };
         beneath::open(root, &self.file_path(file)?, flags | OFlags::CLOEXEC)
     }
 

@@ -86,7 +86,10 @@ impl Cgroup<'_> {
                 other => other.map_err(failed)?,
             };
             let name = entry.file_name().to_bytes();
-            if entry.file_type() == FileType::Directory && !matches!(name, b"." | b"..") {
+            let is_child = !matches!(name, b"." | b"..")
+                && entry.file_type() == FileType::Directory
+                && !self.hierarchy().is_alias(&self.child(name));
+            if is_child {
                 out.push(name.to_vec());
             }
         }

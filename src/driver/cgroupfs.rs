@@ -36,7 +36,7 @@ pub fn plan_apply(
         Some(_) => Cow::Borrowed(&plan),
         None => Cow::Owned(context.limits_of(&context.config.resources)),
     };
-    let mut fill = context.enable(&limits.steps, false);
+    let mut fill = context.enable(&limits.steps, context.config.flags.only_needed);
     if let Some(site) = placement.live().next().filter(|_| unified) {
         let domain = resources::needs_domain(&limits);
         fill.push(Step::SettleType { hierarchy: site.id, domain });
@@ -59,9 +59,10 @@ pub fn plan_apply(
 /// Plans a set.
 pub fn plan_set(context: Context<'_>, resources: &LinuxResources) -> Result<Plan> {
     let mut plan = context.writes_of(resources)?;
-    if !context.placement.is_unified() {
+    let only_needed = context.config.flags.only_needed;
+    if only_needed || !context.placement.is_unified() {
         // Apply left controllers disabled that no limit needed.
-        let enable = context.enable(&plan.steps, false);
+        let enable = context.enable(&plan.steps, only_needed);
         let at = plan.steps.iter().take_while(|step| step.is_check()).count();
         plan.steps.splice(at..at, enable);
     }

@@ -99,7 +99,8 @@ impl Context<'_> {
     /// Returns the steps that enable controllers in v2 hierarchies.
     ///
     /// A unified host gets them always, so that there are statistics, too. A hybrid host gets them
-    /// when a limit needs them: its owner does not expect controllers there.
+    /// when a limit needs them: its owner does not expect controllers there. With `only_needed` a
+    /// unified host gets them so as well.
     pub fn enable(&self, limits: &[Step], only_needed: bool) -> Vec<Step> {
         let unified = self.placement.is_unified();
         let v2 = self.placement.live().filter(|site| site.version == Version::V2);
@@ -110,7 +111,7 @@ impl Context<'_> {
             let names = here.map(|write| write.file_controller().to_owned());
             let needed: BTreeSet<String> = names.filter(|name| unified || has(name)).collect();
             let needed: Vec<String> = needed.into_iter().collect();
-            let any = unified || !needed.is_empty();
+            let any = unified && !only_needed || !needed.is_empty();
             any.then_some(Step::Enable { hierarchy: site.id, needed, only_needed })
         };
         v2.filter_map(step).collect()

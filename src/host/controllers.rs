@@ -72,6 +72,12 @@ pub fn canonical(name: &str) -> &str {
     }
 }
 
+/// Whether the kernel has a controller of this name, on v1 or v2.
+pub fn is_controller(name: &str) -> bool {
+    let on_v1 = V1.iter().any(|known| known.name == name && !name.is_empty());
+    on_v1 || V2.iter().any(|known| known.name == name)
+}
+
 /// Whether systemd puts a unit's processes into the hierarchy of this v1 subsystem.
 ///
 /// A unit's manager always joins these. Without them, the unit could hold processes that the

@@ -38,6 +38,19 @@ impl HierarchyId {
     }
 }
 
+/// A bind mount of a hierarchy that lies below the hierarchy's own mountpoint, at the place that
+/// its root names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Place below the hierarchy's mountpoint, without a leading slash.
+    pub path: Vec<u8>,
+    /// Id of the mount, as in mountinfo and statx(2).
+    pub mount: u64,
+    /// The mount shows another cgroup than the directory below it, so the cgroup is in the tree
+    /// twice. A kind node mounts `/docker/ID` on the mountpoint, and again on `docker/ID` below.
+    pub is_alias: bool,
+}
+
 /// A mounted hierarchy, and the mount to work through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,6 +68,8 @@ pub struct Hierarchy {
     pub own: Option<Vec<u8>>,
     /// Whether a v1 cpuset is mounted without its prefix: `cpus` instead of `cpuset.cpus`.
     pub noprefix: bool,
+    /// Bind mounts that paths may lead into, deepest first.
+    pub parts: Vec<Part>,
 }
 
 impl Hierarchy {

@@ -1,7 +1,7 @@
 //! The facts about a host, and how to look things up in them.
 
 use super::hierarchy::{Hierarchy, HierarchyId, Layout, Version};
-use super::{mounts, proc_cgroup};
+use super::{controllers, mounts, proc_cgroup};
 use crate::error::{fail, Code, Error, Result};
 use crate::sys::read_file;
 
@@ -93,14 +93,15 @@ impl HostInfo {
     }
 
     /// Finds the hierarchy of a v1 controller, or the hierarchy named `name=X`, which plain `X`
-    /// finds too when no controller is called so. `""` finds the cgroup2 hierarchy.
+    /// finds too when the kernel has no controller called `X`: a named hierarchy sets no limits.
+    /// `""` finds the cgroup2 hierarchy.
     pub fn find(&self, controller: &str) -> Option<HierarchyId> {
         let has = |h: &Hierarchy, is_it: &dyn Fn(&str) -> bool| match h.version {
             Version::V2 => controller.is_empty(),
             Version::V1 => h.controllers.iter().any(|c| is_it(c)),
         };
         let exact = |name: &str| name == controller;
-        let named = |name: &str| name.strip_prefix("name=").is_some_and(|n| n == controller);
+        let named = |name: &str| is_named(name, controller);
         let index = self.hierarchies.iter().position(|h| has(h, &exact));
         let index = index.or_else(|| self.hierarchies.iter().position(|h| has(h, &named)));
         index.map(HierarchyId::new)
@@ -146,6 +147,11 @@ impl HostInfo {
             })
             .collect()
     }
+}
+
+/// Whether `name` is `name=X`, and `X` is what is looked for and no controller.
+pub(crate) fn is_named(name: &str, wanted: &str) -> bool {
+    name.strip_prefix("name=") == Some(wanted) && !controllers::is_controller(wanted)
 }
 
 /// Whether a uid_map maps only some of the host's users: every map but "0 0 4294967295".

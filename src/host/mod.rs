@@ -5,6 +5,7 @@
 //! [`HostInfo::read`] does the I/O.
 
 pub(crate) mod controllers;
+mod hidden;
 mod hierarchy;
 mod info;
 pub mod mountinfo;
@@ -12,5 +13,6 @@ mod mounts;
 pub(crate) mod proc_cgroup;
 pub mod v1mount;
 
-pub use hierarchy::{Hierarchy, HierarchyId, Layout, Version};
+pub use hierarchy::{Hierarchy, HierarchyId, Layout, Part, Version};
+pub(crate) use info::is_named;
 pub use info::{HostInfo, Sources};

@@ -11,14 +11,27 @@ pub struct Mount<'a> {
     pub id: &'a [u8],
     /// Id of the mount that this one is mounted on.
     pub parent: &'a [u8],
+    /// Device number of the super block, `major:minor`.
+    pub device: &'a [u8],
     /// The directory of the file system that is mounted.
     pub root: &'a [u8],
     /// The directory that it is mounted on.
     pub mountpoint: &'a [u8],
+    /// Options of this mount alone.
+    pub options: &'a [u8],
     /// File system type.
     pub fs_type: &'a [u8],
     /// Options of the super block. Only they name a v1 hierarchy's controllers.
     pub super_options: &'a [u8],
+}
+
+impl Mount<'_> {
+    /// Whether files can be written through this mount: neither the mount nor its super block is
+    /// read-only.
+    pub fn is_writable(&self) -> bool {
+        let read_only = |options: &[u8]| options.split(|&b| b == b',').any(|o| o == b"ro");
+        !read_only(self.options) && !read_only(self.super_options)
+    }
 }
 
 /// Returns the lines of a mountinfo without `\n`, and without one `\r` before it.
@@ -43,13 +56,14 @@ pub fn parse(line: &[u8]) -> Option<Mount<'_>> {
     let (before, after) = (line.get(..separator)?, line.get(separator + 3..)?);
     let mut before = before.split(|&b| b == b' ');
     let (id, parent) = (before.next()?, before.next()?);
-    let _device = before.next()?;
+    let device = before.next()?;
     let (root, mountpoint) = (before.next()?, before.next()?);
+    let options = before.next().unwrap_or_default();
     let mut after = after.split(|&b| b == b' ');
     let fs_type = after.next()?;
     let _source = after.next()?;
     let super_options = after.next().unwrap_or_default();
-    Some(Mount { id, parent, root, mountpoint, fs_type, super_options })
+    Some(Mount { id, parent, device, root, mountpoint, options, fs_type, super_options })
 }
 
 /// Decodes a field. The kernel writes space, tab, newline and backslash as `\` and three octal

@@ -35,7 +35,7 @@ pub fn validate(path: &[u8], rules: Rules) -> Result<Vec<u8>> {
     if rules.systemd {
         let text: [&[u8]; 3] =
             [b"malformed systemd path '", path, b"': expected to be of form 'slice:prefix:name'"];
-        return Err(Error::new(Code::Path, text.concat()));
+        return Err(Error::original(Code::Path, text.concat()));
     }
     let mut cleaned = if path.first() == Some(&b'/') {
         lexical::clean_below(b"", path)
@@ -100,7 +100,7 @@ pub fn slice_and_unit_k3(path: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
         }
         _ => {
             let text: [&[u8]; 3] = [b"Path: ", path, b" is not valid systemd's cgroups path"];
-            Err(Error::new(Code::Path, text.concat()))
+            Err(Error::original(Code::Path, text.concat()))
         }
     }
 }

@@ -51,23 +51,26 @@ fn check_triple(path: &[u8]) -> Result<()> {
 }
 
 fn check_file_path(path: &[u8]) -> Result<()> {
-    // How deep below its start the path is; below zero it has escaped.
-    let mut depth = 0usize;
-    for part in path.split(|&b| b == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => match depth.checked_sub(1) {
-                Some(up) => depth = up,
-                None => return refuse(path, "'..' leads out of it"),
-            },
-            part if part.len() > NAME_LIMIT => {
-                return refuse(path, "a name is longer than 250 bytes")
-            }
-            _ => depth += 1,
-        }
+    if path.split(|&b| b == b'/').any(|part| part.len() > NAME_LIMIT) {
+        return refuse(path, "a name is longer than 250 bytes");
     }
-    if depth == 0 {
-        return refuse(path, "it has no name of its own, so other sandboxes would share it");
+    match depth(path) {
+        None => refuse(path, "'..' leads out of it"),
+        Some(0) => refuse(path, "it has no name of its own, so other sandboxes would share it"),
+        Some(_) => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether `..` leads above the start of the path, wherever the path ends.
+pub fn climbs_out(path: &[u8]) -> bool {
+    depth(path).is_none()
+}
+
+/// Returns how deep below its start the path ends; None when it climbs above its start.
+fn depth(path: &[u8]) -> Option<usize> {
+    path.split(|&b| b == b'/').try_fold(0usize, |depth, part| match part {
+        b"" | b"." => Some(depth),
+        b".." => depth.checked_sub(1),
+        _ => Some(depth + 1),
+    })
 }

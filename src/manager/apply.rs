@@ -35,7 +35,9 @@ impl Manager {
     /// resources; without, only what a process needs to enter.
     pub fn plan_apply(&self, pid: i32, set: Option<&LinuxResources>) -> Result<Plan> {
         let phases = self.plan_phases(pid, &self.resources(), set)?;
-        Ok(Plan { steps: phases.steps(), warnings: phases.warnings })
+        let path = self.config.path_warning().into_iter();
+        let warnings = path.chain(phases.warnings.iter().cloned()).collect();
+        Ok(Plan { steps: phases.steps(), warnings })
     }
 
     fn plan_phases(

@@ -69,6 +69,7 @@ impl Manager {
         let resources = LinuxResources::default();
         let mut config = Config { path, resources, owner: None, ..self.config.clone() };
         config.systemd.annotations.clear();
+        config.systemd.unit = None;
         let mut parent = Manager::assemble(Arc::clone(&self.host), config, driver, placement);
         parent.move_target_only = move_target_only;
         Ok(parent)
@@ -94,10 +95,11 @@ impl Manager {
         }
     }
 
-    /// Returns the manager with its warnings written to `log`.
+    /// Returns the manager with its warnings written to `log`; at once that of its path.
     #[must_use]
     pub fn with_log(self, log: Option<Log>) -> Manager {
         self.set_log(log);
+        self.warn(self.config.path_warning().into_iter().collect());
         self
     }
 

@@ -11,6 +11,7 @@ mod destroy;
 mod files;
 mod freezer;
 mod kill;
+mod libcontainer;
 mod lock;
 mod move_to;
 mod processes;

@@ -1,18 +1,20 @@
 //! A manager's state as JSON: what another process needs to go on with it.
 //!
 //! `{"version":1,"driver":"cgroupfs"|"systemd","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
-//! "skipDevices":B,"strict":B,"noRollback":B,"clampShares":B,"nowhere":B,"implicit":B,
-//! "owner":[UID,GID],"resources":{…},"bus":"system"|"user","busAddress":A,"annotations":{…}}`,
-//! where P is a string, or `{"hex":"…"}` for a path that is not UTF-8. Without `paths`, or with an
-//! empty one, the paths are derived again.
+//! "skipDevices":B,"strict":B,"noRollback":B,"clampShares":B,"onlyNeeded":B,"nowhere":B,
+//! "implicit":B,"owner":[UID,GID],"resources":{…},"bus":"system"|"user","busAddress":A,"unit":U,
+//! "annotations":{…}}`, where P is a string, or `{"hex":"…"}` for a path that is not UTF-8. Without
+//! `paths`, or with an empty one, the paths are derived again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oci_spec::runtime::LinuxResources;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::core::Manager;
+use super::libcontainer;
+use crate::bytes::Lossless;
 use crate::config::{Config, DriverKind, Flags, SystemdConfig};
 use crate::driver::{Driver, CGROUPFS, SYSTEMD};
 use crate::error::{fail, Code, Error, Result};
@@ -31,27 +33,38 @@ struct State {
     version: u32,
     driver: String,
     path: Text,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     paths: BTreeMap<String, Text>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     subsystems: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     skip_devices: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     strict: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     no_rollback: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     clamp_shares: bool,
+    /// Enables only the v2 controllers that limits need.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    only_needed: bool,
     /// In no hierarchy at all: a rootless caller that may make none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     nowhere: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     implicit: bool,
     #[serde(default)]
     owner: Option<(u32, u32)>,
     /// A directory although its path has a unit's form: [`DriverKind::AutoK0`] chose.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     literal: bool,
     /// As [`parse::resources`] reads it, which knows more than its type does.
     #[serde(default)]
@@ -60,11 +73,31 @@ struct State {
     bus: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bus_address: Option<String>,
+    /// Name of the unit, when the path does not give it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
     /// Only a place to move processes to.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     place: bool,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     annotations: BTreeMap<String, String>,
+}
+
+/// Reads null as Go does: as the value of an absent member.
+fn null_as_default<'de, D, T>(deserializer: D) -> std::result::Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl State {
@@ -95,6 +128,7 @@ impl State {
             bus,
             address: self.bus_address.clone(),
             version: None,
+            unit: self.unit.clone(),
             annotations: self.annotations.clone(),
         })
     }
@@ -118,6 +152,7 @@ impl State {
                 no_rollback: self.no_rollback,
                 existing: false,
                 clamp_shares: self.clamp_shares,
+                only_needed: self.only_needed,
             },
             implicit: self.implicit,
             owner: self.owner,
@@ -150,22 +185,28 @@ impl Text {
         }
     }
 
+    /// Returns the path. No path has a NUL byte.
     fn bytes(&self) -> Result<Vec<u8>> {
-        let hex = match self {
-            Text::Plain(text) => return Ok(text.clone().into_bytes()),
-            Text::Raw { hex } => hex,
+        let bytes = match self {
+            Text::Plain(text) => text.clone().into_bytes(),
+            Text::Raw { hex } => from_hex(hex)?,
         };
-        let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        let pair = |pair: &[u8]| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        };
-        hex.as_bytes()
-            .chunks(2)
-            .map(pair)
-            .collect::<Option<Vec<u8>>>()
-            .ok_or_else(|| Error::new(Code::Json, format!("state JSON: {hex:?} is not hex")))
+        if bytes.contains(&0) {
+            let text = format!("state JSON: the path {} has a NUL byte", Lossless(&bytes));
+            return fail(Code::Path, text);
+        }
+        Ok(bytes)
     }
+}
+
+fn from_hex(hex: &str) -> Result<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(pair).collect();
+    bytes.ok_or_else(|| Error::new(Code::Json, format!("state JSON: {hex:?} is not hex")))
 }
 
 fn hex_digit(nibble: u8) -> Option<char> {
@@ -186,6 +227,7 @@ impl Manager {
             strict: flags.strict,
             no_rollback: flags.no_rollback,
             clamp_shares: flags.clamp_shares,
+            only_needed: flags.only_needed,
             nowhere: self.placement.live().next().is_none(),
             implicit: self.config.implicit,
             owner: self.config.owner,
@@ -197,6 +239,7 @@ impl Manager {
                 if user { "user" } else { "system" }.to_owned()
             }),
             bus_address: self.config.systemd.address.clone(),
+            unit: self.config.systemd.unit.clone(),
             place: self.move_target_only,
             annotations: self.config.systemd.annotations.clone(),
         };
@@ -212,14 +255,20 @@ impl Manager {
             .map_err(|e| Error::new(Code::Json, format!("paths JSON: {e}")))
     }
 
-    /// A manager from its state.
+    /// A manager from its state, or from libcontainer's saved `configs.Cgroup`.
     ///
     /// Errors: JSON that is not a state ([`Code::Json`]); one of a newer version or of another
     /// driver ([`Code::Unsupported`]); saved paths that are not below today's mounts
     /// ([`Code::Path`], [`Code::NotMounted`]).
     pub fn load(host: Arc<Host>, json: &[u8]) -> Result<Manager> {
-        let state: State = serde_json::from_slice(json)
-            .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?;
+        let malformed = |e| Error::new(Code::Json, format!("state JSON: {e}"));
+        let state: State = match serde_json::from_slice(json) {
+            Ok(state) => state,
+            Err(e) => match libcontainer::as_state(json) {
+                Some(state) => serde_json::from_value(state).map_err(malformed)?,
+                None => return Err(malformed(e)),
+            },
+        };
         if state.version > VERSION {
             let text = format!("state has version {}, this library reads {VERSION}", state.version);
             return fail(Code::Unsupported, text);

@@ -4,7 +4,7 @@
 //! `slice:prefix:name`.
 
 use super::value::{Property, Value};
-use crate::error::{Code, Error, Result};
+use crate::error::{fail, Code, Error, Result};
 use crate::path::{lexical, slice};
 
 /// systemd's limit of a unit name, in bytes.
@@ -47,6 +47,29 @@ impl Unit {
             (b"", name) => [name, b".scope"].concat(),
             (prefix, name) => [prefix, b"-", name, b".scope"].concat(),
         };
+        Unit::checked(slice, name, user, refuse)
+    }
+
+    /// Returns the unit of a whole name, such as `-x.scope` or `a:b.scope`, which no path can give.
+    /// An empty slice means the same as for [`Unit::parse`].
+    pub fn named(name: &str, slice: &[u8], user: bool) -> Result<Unit> {
+        let refuse = |why: &str| {
+            let shown: String = name.chars().take(128).collect();
+            fail(Code::Path, format!("unit name '{shown}' refused: {why}"))
+        };
+        let stem = name.strip_suffix(".scope").or_else(|| name.strip_suffix(".slice"));
+        if stem.is_none_or(str::is_empty) {
+            return refuse("it must be NAME.scope or NAME.slice");
+        }
+        Unit::checked(slice, name.as_bytes().to_vec(), user, refuse)
+    }
+
+    fn checked(
+        slice: &[u8],
+        name: Vec<u8>,
+        user: bool,
+        refuse: impl Fn(&str) -> Result<Unit>,
+    ) -> Result<Unit> {
         let allowed = |b: &u8| b.is_ascii_alphanumeric() || b":_.-@\\".contains(b);
         let Some(name) = String::from_utf8(name).ok().filter(|n| n.bytes().all(|b| allowed(&b)))
         else {
@@ -277,6 +300,27 @@ mod tests {
         }
         let long = format!("a.slice:b:{}", "x".repeat(250));
         assert!(Unit::parse(long.as_bytes(), false).is_err());
+    }
+
+    #[test]
+    fn named_takes_names_that_no_path_gives() {
+        for (name, slice, cgroup) in [
+            ("-x.scope", "", "/system.slice/-x.scope"),
+            ("a:b:c.scope", "a-b.slice", "/a.slice/a-b.slice/a:b:c.scope"),
+            ("x.scope", "-.slice", "/x.scope"),
+            ("a-b.slice", "", "/a.slice/a-b.slice"),
+        ] {
+            let unit = Unit::named(name, slice.as_bytes(), false).unwrap();
+            assert_eq!(unit.name, name);
+            let at = unit.cgroup(|| panic!("version queried for {name}")).unwrap();
+            assert_eq!(std::str::from_utf8(&at).unwrap(), cgroup);
+        }
+        let long = format!("{}.scope", "x".repeat(250));
+        for bad in ["", ".scope", "x", "x.service", "a/b.scope", "a b.scope", "-.slice", &long] {
+            let error = Unit::named(bad, b"system.slice", false).unwrap_err();
+            assert_eq!(error.code(), Code::Path, "{bad}: {error}");
+        }
+        assert!(Unit::named("x.scope", b"system", false).is_err());
     }
 
     #[test]

@@ -94,6 +94,7 @@ static void host_functions_refuse_null(void) {
 static void manager_functions_refuse_null(void) {
     size_t n = sizeof(buf);
     const char *state = "{}";
+    const struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
 
     REFUSED(katacg_manager_new(host, NULL, 0, NULL, 0, NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_new(host, NULL, 1, NULL, 0, &out, e));
@@ -106,6 +107,14 @@ static void manager_functions_refuse_null(void) {
     REFUSED(katacg_cgroup_load(host, "cpu", "/a", NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_cgroup_load(host, "", "/a", &out, e));
     NO_HANDLE(struct katacg_manager, katacg_cgroup_load(host, "cpu", NULL, &out, e));
+    REFUSED(katacg_cgroup_new_opts(host, NULL, 0, &opts, sizeof(opts), NULL, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_new_opts(host, NULL, 0, NULL, 0, &out, e));
+    NO_HANDLE(struct katacg_manager,
+              katacg_cgroup_new_opts(host, NULL, 0, &opts, sizeof(opts), &out, e));
+    REFUSED(katacg_cgroup_load_opts(host, &opts, sizeof(opts), NULL, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_load_opts(host, NULL, 8, &out, e));
+    NO_HANDLE(struct katacg_manager,
+              katacg_cgroup_load_opts(host, &opts, sizeof(opts), &out, e));
     REFUSED(katacg_manager_load(host, state, 2, NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_load(host, NULL, 2, &out, e));
     REFUSED(katacg_manager_apply(NULL, -1, 0, e));

@@ -129,11 +129,12 @@ static void options_of_older_sizes_are_accepted(void) {
     struct katacg_error err;
     char text[4096];
 
-    CHECK(sizeof(opts) == 72 && offsetof(struct katacg_manager_opts, driver) == 48 &&
+    CHECK(sizeof(opts) == 80 && offsetof(struct katacg_manager_opts, driver) == 48 &&
               offsetof(struct katacg_manager_opts, bus) == 52 &&
               offsetof(struct katacg_manager_opts, bus_address) == 56 &&
               offsetof(struct katacg_manager_opts, systemd_version) == 64 &&
-              offsetof(struct katacg_manager_opts, reserved) == 68,
+              offsetof(struct katacg_manager_opts, reserved) == 68 &&
+              offsetof(struct katacg_manager_opts, unit) == 72,
           "%lu bytes", (unsigned long)sizeof(opts));
     memset(&opts, 0, sizeof(opts));
     opts.path = PATH;
@@ -142,6 +143,7 @@ static void options_of_older_sizes_are_accepted(void) {
     opts.bus_address = (const char *)(uintptr_t)8;
     opts.systemd_version = 257;
     opts.reserved = 77;
+    opts.unit = (const char *)(uintptr_t)8;
     katacg_manager_free(old_caller(48, &opts, 0, 0));
     (void)old_caller(56, &opts, -EINVAL, KATACG_ERR_ARGUMENT);
     opts.driver = KATACG_DRIVER_SYSTEMD;
@@ -163,6 +165,19 @@ static void options_of_older_sizes_are_accepted(void) {
               0,
           "%s", err.message);
     katacg_manager_free(manager);
+
+    opts.path = "a-b.slice";
+    opts.unit = "-x:y.scope";
+    manager = old_caller(80, &opts, 0, 0);
+    CHECK(katacg_manager_unit(manager, text, sizeof(text), clear(&err)) > 0 &&
+              strcmp(text, "-x:y.scope") == 0,
+          "%s", err.message);
+    katacg_manager_free(manager);
+    opts.unit = "x/y.scope";
+    (void)old_caller(80, &opts, -EINVAL, KATACG_ERR_PATH);
+    opts.unit = "x.scope";
+    opts.driver = KATACG_DRIVER_CGROUPFS;
+    (void)old_caller(80, &opts, -EINVAL, KATACG_ERR_ARGUMENT);
 }
 
 static double seconds(void) {

@@ -22,4 +22,5 @@ mod io;
 mod members;
 mod memory;
 mod misc;
+mod mounts;
 mod transaction;

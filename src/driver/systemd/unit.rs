@@ -14,7 +14,7 @@ use crate::systemd::{check_address, user_properties, Bus, SystemdUnit, Unit};
 /// Errors: a user's systemd on a host that is not unified ([`Code::Unsupported`]); a path, an
 /// address or an annotation that systemd does not take.
 pub fn unit(host: &Host, config: &Config) -> Result<SystemdUnit> {
-    let SystemdConfig { bus, address, version, annotations } = &config.systemd;
+    let SystemdConfig { bus, address, version, unit: name, annotations } = &config.systemd;
     let info = host.info();
     let own_systemd = || host.is_live() && has_own_systemd();
     let bus = bus.unwrap_or_else(|| match info.rootless && !own_systemd() {
@@ -27,7 +27,11 @@ pub fn unit(host: &Host, config: &Config) -> Result<SystemdUnit> {
             "a user's systemd manages no cgroups on v1: it is delegated none there",
         );
     }
-    let unit = Unit::parse(&config.path, bus == Bus::User)?;
+    let user = bus == Bus::User;
+    let unit = match name {
+        Some(name) => Unit::named(name, config.slice()?, user)?,
+        None => Unit::parse(config.unit_path(), user)?,
+    };
     address.as_deref().map_or(Ok(()), check_address)?;
     let annotations = annotations.iter().map(|(k, v)| (k.as_str(), v.as_str()));
     let user_properties = user_properties(annotations)?;
