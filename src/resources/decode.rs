@@ -37,7 +37,7 @@ struct Decoder<'n, D> {
 
 /// Decodes a member or an element.
 struct Seed<'n, S> {
-    seed: S,
+    target: S,
     at: Place<'n>,
     notes: &'n mut Notes,
 }
@@ -46,7 +46,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Seed<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<S::Value, D::Error> {
-        self.seed.deserialize(Decoder { json, at: self.at, notes: self.notes })
+        self.target.deserialize(Decoder { json, at: self.at, notes: self.notes })
     }
 }
 
@@ -248,7 +248,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for MemberAccess<'_, 'de, A> {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
         let mut at = self.at.below(Part::Name(&self.name));
         at.is_pids_limit = self.of.is_some_and(|(kind, _)| kind == "LinuxPids");
-        self.map.next_value_seed(Seed { seed, at, notes: &mut *self.notes })
+        self.map.next_value_seed(Seed { target: seed, at, notes: &mut *self.notes })
     }
 }
 
@@ -313,7 +313,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for ElementAccess<'_, A> {
     ) -> Result<Option<S::Value>, A::Error> {
         let at = self.at.below(Part::Element(self.index));
         self.index += 1;
-        self.list.next_element_seed(Seed { seed, at, notes: &mut *self.notes })
+        self.list.next_element_seed(Seed { target: seed, at, notes: &mut *self.notes })
     }
 }
 

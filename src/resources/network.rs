@@ -9,6 +9,7 @@ use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
 /// Warns that v2 has no files for the network section.
+#[allow(clippy::unnecessary_wraps)] // A section can fail.
 pub(super) fn warn_on_v2(r: &LinuxResources, _: &Placement, out: &mut Plan) -> Result<()> {
     if class(r).is_some() || !priorities(r).is_empty() {
         out.warn("network class and priorities have no files on cgroup v2; not applied");
