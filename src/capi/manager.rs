@@ -5,7 +5,9 @@ use std::os::raw::{c_char, c_int};
 use std::sync::Arc;
 
 use super::error::katacg_error;
-use super::ffi::{bytes, check_flags, check_out, free, give, guard, name, read_options, text};
+use super::ffi::{
+    bytes, check_flags, check_out, free, give, guard, handle, name, read_options, text,
+};
 use super::host::katacg_host;
 use super::manager_opts::{
     katacg_manager_opts, KATACG_BUS_AUTO, KATACG_BUS_SYSTEM, KATACG_BUS_USER, KATACG_DRIVER_AUTO,
@@ -28,11 +30,11 @@ use crate::systemd::Bus;
 pub struct katacg_manager(pub(super) Manager);
 
 pub(super) unsafe fn shared(host: *const katacg_host) -> Result<Arc<Host>> {
-    // SAFETY: the header asks for a handle of this library or NULL.
-    match unsafe { host.as_ref() } {
-        Some(host) => Ok(Arc::clone(&host.0)),
-        None => Ok(Arc::new(Host::read()?)),
+    if host.is_null() {
+        return Ok(Arc::new(Host::read()?));
     }
+    // SAFETY: the header asks for a handle of this library or NULL.
+    Ok(Arc::clone(&unsafe { handle(host, "host") }?.0))
 }
 
 /// Splits a list of subsystems. NULL means all, which is an empty result. An empty list is an

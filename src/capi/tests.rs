@@ -1,5 +1,6 @@
-//! Tests of the panic guard. A panic inside a function becomes -ENOTRECOVERABLE and a message, and
-//! the next call works.
+//! Tests of what all functions share: the panic guard, and pointers that are not aligned.
+//!
+//! A panic inside a function becomes -ENOTRECOVERABLE and a message, and the next call works.
 
 use std::ffi::CStr;
 use std::os::raw::c_int;
@@ -54,4 +55,111 @@ fn host_functions_return_an_error_on_a_panic() {
 #[test]
 fn manager_functions_return_an_error_on_a_panic() {
     panics("manager", |err| unsafe { katacg_manager_exists(null(), err) });
+}
+
+/// A value at an odd address. A debug build aborts when it reads or writes it as if it were
+/// aligned.
+#[repr(C, packed)]
+struct Odd<T> {
+    shift: u8,
+    value: T,
+}
+
+impl<T> Odd<T> {
+    fn new(value: T) -> Box<Odd<T>> {
+        let odd = Box::new(Odd { shift: 0, value });
+        assert_eq!((&raw const odd.shift) as usize % 8, 0);
+        odd
+    }
+
+    fn at(&mut self) -> *mut T {
+        &raw mut self.value
+    }
+}
+
+const HOST: &CStr = c"30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+const OWN: &CStr = c"0::/\n";
+
+/// A host that exists as text only, as a handle.
+fn text_host(out: *mut *mut katacg_host, err: *mut katacg_error) -> c_int {
+    let (mounts, own) = (HOST.to_bytes(), OWN.to_bytes());
+    unsafe {
+        katacg_host_parse(
+            mounts.as_ptr().cast(),
+            mounts.len(),
+            own.as_ptr().cast(),
+            own.len(),
+            out,
+            err,
+        )
+    }
+}
+
+#[test]
+fn misaligned_error_struct_is_filled() {
+    let mut err = Odd::new(fresh());
+    let result = unsafe { katacg_path_rename(null(), null_mut(), 0, err.at()) };
+    assert_eq!(result, -libc::EINVAL);
+    assert_eq!({ err.value.code }, KATACG_ERR_ARGUMENT);
+    let message = { err.value.message };
+    assert_eq!(unsafe { CStr::from_ptr(message.as_ptr()) }, c"path is NULL");
+}
+
+#[test]
+fn misaligned_places_for_handles_and_numbers_are_written() {
+    let mut host = Odd::new(null_mut());
+    assert_eq!(text_host(host.at(), null_mut()), 0);
+    let host = { host.value };
+    let opts = katacg_manager_opts { path: c"/x/y".as_ptr(), ..Default::default() };
+    let mut opts = Odd::new(opts);
+    let mut manager = Odd::new(null_mut());
+    let size = size_of::<katacg_manager_opts>();
+    let result =
+        unsafe { katacg_manager_new(host, null(), 0, opts.at(), size, manager.at(), null_mut()) };
+    assert_eq!(result, 0);
+    let manager = { manager.value };
+    let mut attach =
+        Odd::new(katacg_attach { count: 0, reserved: 0, fds: [-1; KATACG_ATTACH_MAX] });
+    let mut kills = Odd::new(0u64);
+    let mut pids = Odd::new([0i32; 4]);
+    let mut ids = Odd::new([1i32; 2]);
+    // The host is text, so the calls fail after the place is looked at.
+    unsafe {
+        assert!(katacg_attach_open(manager, 0, attach.at(), null_mut()) < 0);
+        assert_eq!(katacg_attach_self(attach.at()), 0);
+        katacg_attach_close(attach.at());
+        let _ = katacg_manager_oom_kills(manager, kills.at(), null_mut());
+        let _ = katacg_manager_pids(manager, pids.at().cast(), 4, null_mut());
+        let _ = katacg_manager_add(manager, ids.at().cast(), 2, 0, null(), null_mut());
+        let mut parent = Odd::new(null_mut());
+        let _ = katacg_manager_parent(manager, parent.at(), null_mut());
+        katacg_manager_free(parent.value);
+        katacg_manager_free(manager);
+        katacg_host_free(host);
+    }
+}
+
+#[test]
+fn misaligned_array_receives_the_numbers() {
+    let mut out = Odd::new([0i32; 3]);
+    let count = unsafe { super::ffi::put_ints(&[7, 8, 9, 10], out.at().cast(), 3) };
+    assert_eq!(count.unwrap(), 4);
+    assert_eq!({ out.value }, [7, 8, 9]);
+}
+
+#[test]
+fn misaligned_handle_is_an_error() {
+    let mut err = fresh();
+    let mut host = null_mut();
+    assert_eq!(text_host(&raw mut host, null_mut()), 0);
+    let odd = host.cast::<u8>().wrapping_add(1).cast::<katacg_host>();
+    assert_eq!(unsafe { katacg_host_layout(odd, &raw mut err) }, -libc::EINVAL);
+    let message = unsafe { CStr::from_ptr(err.message.as_ptr()) };
+    assert_eq!(message, c"host is not a handle of this library");
+    let mut out = null_mut();
+    let result =
+        unsafe { katacg_manager_new(odd, null(), 0, null(), 0, &raw mut out, &raw mut err) };
+    assert_eq!(result, -libc::EINVAL);
+    unsafe { katacg_host_free(odd) };
+    unsafe { katacg_host_free(host) };
 }
