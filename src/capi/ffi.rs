@@ -24,6 +24,11 @@ fn quiet() {
     // Not a Once: if fork(2) happens while another thread is in call_once, the child waits for
     // ever.
     static INSTALLED: AtomicBool = AtomicBool::new(false);
+    // A panicking thread may not change the hook: the first call may come from a destructor while a
+    // Rust caller unwinds. A later call installs the hook.
+    if std::thread::panicking() {
+        return;
+    }
     if INSTALLED.load(Ordering::Relaxed) || INSTALLED.swap(true, Ordering::Relaxed) {
         return;
     }

@@ -163,3 +163,47 @@ fn misaligned_handle_is_an_error() {
     unsafe { katacg_host_free(odd) };
     unsafe { katacg_host_free(host) };
 }
+
+/// Calls the library from a destructor, as a Rust program's clean-up does.
+struct CallsInDrop(bool);
+
+impl Drop for CallsInDrop {
+    fn drop(&mut self) {
+        INJECT.with(|inject| inject.set(self.0));
+        let result = unsafe { katacg_path_rename(c"/a".as_ptr(), null_mut(), 0, null_mut()) };
+        assert_eq!(result, if self.0 { -libc::ENOTRECOVERABLE } else { 7 });
+    }
+}
+
+/// Runs one test of this file alone, in a process that has called nothing before.
+fn alone(test: &str) {
+    let name = format!("capi::tests::{test}");
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", &name, "--test-threads=1"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+}
+
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn calls_while_unwinding() {
+    for injected in [false, true] {
+        let result = std::panic::catch_unwind(|| {
+            let _calls = CallsInDrop(injected);
+            panic!("the caller's own");
+        });
+        assert!(result.is_err());
+    }
+    // The first call outside of a panic makes the guard silent after all.
+    let before = INJECT.with(|inject| inject.replace(true));
+    assert!(!before);
+    let result = unsafe { katacg_path_rename(c"/a".as_ptr(), null_mut(), 0, null_mut()) };
+    assert_eq!(result, -libc::ENOTRECOVERABLE);
+}
+
+#[test]
+fn first_call_in_a_destructor_while_unwinding_works() {
+    alone("calls_while_unwinding");
+}
