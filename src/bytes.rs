@@ -55,11 +55,11 @@ fn distance(a: &str, b: &str) -> usize {
         let mut next = vec![i + 1];
         for (j, &y) in b.iter().enumerate() {
             let change = at(&last, j) + usize::from(x != y);
-            let mut least = change.min(at(&last, j + 1) + 1).min(at(&next, j) + 1);
+            let mut fewest = change.min(at(&last, j + 1) + 1).min(at(&next, j) + 1);
             if i > 0 && j > 0 && a.get(i - 1) == Some(&y) && b.get(j - 1) == Some(&x) {
-                least = least.min(at(&before, j - 1) + 1);
+                fewest = fewest.min(at(&before, j - 1) + 1);
             }
-            next.push(least);
+            next.push(fewest);
         }
         before = std::mem::replace(&mut last, next);
     }

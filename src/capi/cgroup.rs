@@ -7,7 +7,7 @@ use std::os::raw::{c_char, c_int};
 use super::error::katacg_error;
 use super::ffi::{bytes, check_out, give, guard, text};
 use super::host::katacg_host;
-use super::manager::{katacg_manager, list, shared};
+use super::manager::{katacg_manager, list, nameless, shared};
 use crate::config::{Config, Flags};
 use crate::error::{fail, Code, Result};
 use crate::host_handle::Host;
@@ -18,13 +18,17 @@ unsafe fn config(shared: &Host, subsystems: *const c_char, path: *const c_char) 
     // SAFETY: the header tells the caller what the pointers must be.
     let (subsystems, path) =
         unsafe { (list(subsystems, "subsystems", shared)?, text(path, "path")?) };
-    Ok(Config {
+    let config = Config {
         path: path.to_vec(),
         subsystems,
         // Kata sets no device rules through these calls. katacg_manager_new takes them.
         flags: Flags { skip_devices: true, ..Flags::default() },
         ..Config::default()
-    })
+    };
+    match config.check() {
+        Err(error) if !config.has_name() => Err(nameless(error, path, "path")),
+        _ => Ok(config),
+    }
 }
 
 /// Creates a cgroup on a set of subsystems and sets its resources, as containerd's cgroups.New

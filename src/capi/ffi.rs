@@ -204,12 +204,15 @@ pub(super) unsafe fn read_options<T: Copy + Default>(pointer: *const T, size: us
     if pointer.is_null() {
         return match size {
             0 => Ok(out),
-            _ => fail(Code::Argument, format!("opts is NULL and its size is {size}")),
+            _ => Err(Error::new(Code::Argument, format!("opts is NULL and its size is {size}"))
+                .advice("pass 0 for no options")),
         };
     }
     // Every version ends at a multiple of 8. Another size would cut a field in two.
     if size < SMALLEST || !size.is_multiple_of(SMALLEST) {
-        return fail(Code::Argument, format!("opts_size {size} is no version's size"));
+        let text = format!("opts_size {size} is no version's size");
+        return Err(Error::new(Code::Argument, text)
+            .advice("pass sizeof of the struct that opts points to"));
     }
     if size > 1 << 12 {
         return fail(Code::TooNew, format!("opts_size {size} is larger than a page"));

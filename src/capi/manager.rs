@@ -61,22 +61,45 @@ pub(super) fn log(fd: i32, level: u32) -> Result<Option<Log>> {
     }
 }
 
-/// Returns the path of the cgroup, and whether it comes from opts.name only.
-unsafe fn path(spec: Option<String>, opts: &katacg_manager_opts) -> Result<(Vec<u8>, bool)> {
+/// A path, and where the caller gave it.
+struct Given {
+    path: Vec<u8>,
+    field: &'static str,
+    /// It comes from opts.name only.
+    implicit: bool,
+}
+
+/// Returns the path of the cgroup.
+unsafe fn path(spec: Option<String>, opts: &katacg_manager_opts) -> Result<Given> {
+    let given = |path: &[u8], field| Given { path: path.to_vec(), field, implicit: false };
     if !opts.path.is_null() {
         // SAFETY: the header tells the caller what the pointers must be.
-        return Ok((unsafe { text(opts.path, "opts.path") }?.to_vec(), false));
+        return Ok(given(unsafe { text(opts.path, "opts.path") }?, "opts.path"));
     }
     match spec.filter(|path| !path.is_empty()) {
-        Some(path) => Ok((path.into_bytes(), false)),
-        None if opts.name.is_null() => Ok((Vec::new(), false)),
+        Some(path) => Ok(given(path.as_bytes(), "linux.cgroupsPath")),
+        None if opts.name.is_null() => Ok(given(b"", "")),
         None => {
             // SAFETY: as above.
             let name = unsafe { text(opts.name, "opts.name") }?;
             if name.contains(&b'/') {
                 return fail(Code::Argument, "opts.name has a slash; use opts.path");
             }
-            Ok((name.to_vec(), true))
+            Ok(Given { implicit: true, ..given(name, "opts.name") })
+        }
+    }
+}
+
+/// Adds to the error of a path without a name which field the path is from.
+pub(super) fn nameless(error: Error, path: &[u8], field: &str) -> Error {
+    match (path, field) {
+        (_, "") => error.advice(
+            "no path is given: set linux.cgroupsPath in the specification, or opts.path, \
+             or opts.name",
+        ),
+        (b"", field) => error.advice(format!("{field} is empty")),
+        (_, field) => {
+            error.advice(format!("it is from {field}, which must end in a name, as in /kata/NAME"))
         }
     }
 }
@@ -113,7 +136,7 @@ unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts)
     let has = |flag| opts.flags & flag != 0;
     let spec = spec.map_or_else(|| Ok(parse::Linux::default()), parse::spec)?;
     // SAFETY: the header tells the caller what the pointers must be.
-    let (path, implicit) = unsafe { path(spec.cgroups_path, opts) }?;
+    let Given { path, field, implicit } = unsafe { path(spec.cgroups_path, opts) }?;
     // SAFETY: as above.
     let subsystems = unsafe { list(opts.subsystems, "opts.subsystems", shared) }?;
     let driver = match opts.driver {
@@ -125,7 +148,7 @@ unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts)
     };
     // SAFETY: as above.
     let systemd = unsafe { systemd(spec.annotations, opts) }?;
-    Ok(Config {
+    let config = Config {
         path,
         subsystems,
         resources: spec.resources.unwrap_or_default(),
@@ -139,7 +162,11 @@ unsafe fn config(shared: &Host, spec: Option<&[u8]>, opts: &katacg_manager_opts)
         owner: has(KATACG_MANAGER_DELEGATE).then_some((opts.owner_uid, opts.owner_gid)),
         driver,
         systemd,
-    })
+    };
+    match config.check() {
+        Err(error) if !config.has_name() => Err(nameless(error, &config.path, field)),
+        _ => Ok(config),
+    }
 }
 
 /// Creates a manager for a cgroup. The cgroup itself is not created yet.

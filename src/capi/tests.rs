@@ -66,6 +66,8 @@ struct Odd<T> {
 }
 
 impl<T> Odd<T> {
+    /// On the heap, where the struct begins at a multiple of 8.
+    #[allow(clippy::unnecessary_box_returns)]
     fn new(value: T) -> Box<Odd<T>> {
         let odd = Box::new(Odd { shift: 0, value });
         assert_eq!((&raw const odd.shift) as usize % 8, 0);
@@ -152,7 +154,7 @@ fn misaligned_handle_is_an_error() {
     let mut err = fresh();
     let mut host = null_mut();
     assert_eq!(text_host(&raw mut host, null_mut()), 0);
-    let odd = host.cast::<u8>().wrapping_add(1).cast::<katacg_host>();
+    let odd = host.wrapping_byte_add(1);
     assert_eq!(unsafe { katacg_host_layout(odd, &raw mut err) }, -libc::EINVAL);
     let message = unsafe { CStr::from_ptr(err.message.as_ptr()) };
     assert_eq!(message, c"host is not a handle of this library");
@@ -162,6 +164,86 @@ fn misaligned_handle_is_an_error() {
     assert_eq!(result, -libc::EINVAL);
     unsafe { katacg_host_free(odd) };
     unsafe { katacg_host_free(host) };
+}
+
+/// Returns the message of katacg_manager_new on a host that is text.
+fn new_refused(spec: Option<&[u8]>, opts: &katacg_manager_opts, size: usize) -> String {
+    let (mut host, mut manager, mut err) = (null_mut(), null_mut(), fresh());
+    assert_eq!(text_host(&raw mut host, null_mut()), 0);
+    let (json, len) = spec.map_or((null(), 0), |spec| (spec.as_ptr().cast(), spec.len()));
+    let result =
+        unsafe { katacg_manager_new(host, json, len, opts, size, &raw mut manager, &raw mut err) };
+    assert_eq!(result, -libc::EINVAL);
+    unsafe { katacg_host_free(host) };
+    unsafe { CStr::from_ptr(err.message.as_ptr()) }.to_str().unwrap().to_owned()
+}
+
+const OPTS: usize = size_of::<katacg_manager_opts>();
+
+#[test]
+fn path_without_a_name_says_which_field_it_is_from() {
+    let none = katacg_manager_opts::default();
+    let path = |path: &'static CStr| katacg_manager_opts { path: path.as_ptr(), ..none };
+    let name = |name: &'static CStr| katacg_manager_opts { name: name.as_ptr(), ..none };
+    let ends = "which must end in a name, as in /kata/NAME";
+    let given = "no path is given: set linux.cgroupsPath in the specification, or opts.path, \
+                 or opts.name";
+    let cases: [(&str, katacg_manager_opts, String); 8] = [
+        ("{}", none, given.to_owned()),
+        (r#"{"cgroupsPath":""}"#, none, given.to_owned()),
+        (r#"{"cgroupsPath":"/"}"#, none, format!("it is from linux.cgroupsPath, {ends}")),
+        (r#"{"cgroupsPath":"/a/.."}"#, none, format!("it is from linux.cgroupsPath, {ends}")),
+        (r#"{"cgroupsPath":"/x"}"#, path(c""), "opts.path is empty".to_owned()),
+        ("{}", path(c"/"), format!("it is from opts.path, {ends}")),
+        ("{}", name(c""), "opts.name is empty".to_owned()),
+        ("{}", name(c".."), format!("it is from opts.name, {ends}")),
+    ];
+    for (spec, opts, advice) in cases {
+        let message = new_refused(Some(spec.as_bytes()), &opts, OPTS);
+        assert!(message.ends_with(&format!("; {advice}")), "{spec}: {message}");
+    }
+    let message = new_refused(None, &none, OPTS);
+    assert!(message.ends_with(given), "{message}");
+}
+
+#[test]
+fn size_of_options_that_is_no_versions_says_sizeof() {
+    let opts = katacg_manager_opts { path: c"/x".as_ptr(), ..Default::default() };
+    for size in [0, 1, 7, 12] {
+        let message = new_refused(None, &opts, size);
+        let advice = "is no version's size; pass sizeof of the struct that opts points to";
+        assert_eq!(message, format!("opts_size {size} {advice}"));
+    }
+}
+
+#[test]
+fn json_with_its_nul_says_how_to_count() {
+    let opts = katacg_manager_opts { path: c"/x".as_ptr(), ..Default::default() };
+    let message = new_refused(Some(b"{}\0"), &opts, OPTS);
+    assert!(message.ends_with("(in C strlen, or sizeof - 1)"), "{message}");
+    let cpu = |json: &[u8]| {
+        let mut err = fresh();
+        let (at, len) = (json.as_ptr().cast(), json.len());
+        let result = unsafe { katacg_cpu_validate(at, len, null_mut(), 0, &raw mut err) };
+        assert_eq!(result, -libc::EINVAL);
+        unsafe { CStr::from_ptr(err.message.as_ptr()) }.to_str().unwrap().to_owned()
+    };
+    assert!(cpu(b"{}\0").ends_with("(in C strlen, or sizeof - 1)"));
+    assert!(!cpu(b"{]").contains("NUL"));
+    let mut err = fresh();
+    let mut manager = null_mut();
+    let state = b"{\"version\":1}\0";
+    let (at, len) = (state.as_ptr().cast(), state.len());
+    let result = unsafe {
+        let mut host = null_mut();
+        assert_eq!(text_host(&raw mut host, null_mut()), 0);
+        let result = katacg_manager_load(host, at, len, &raw mut manager, &raw mut err);
+        katacg_host_free(host);
+        result
+    };
+    assert_eq!(result, -libc::EINVAL);
+    let message = unsafe { CStr::from_ptr(err.message.as_ptr()) }.to_str().unwrap();
+    assert!(message.ends_with("(in C strlen, or sizeof - 1)"), "{message}");
 }
 
 /// Calls the library from a destructor, as a Rust program's clean-up does.
@@ -178,12 +260,12 @@ impl Drop for CallsInDrop {
 /// Runs one test of this file alone, in a process that has called nothing before.
 fn alone(test: &str) {
     let name = format!("capi::tests::{test}");
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", &name, "--test-threads=1"])
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+    let stdout = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && stdout.contains("1 passed"), "{child:?}");
 }
 
 #[test]

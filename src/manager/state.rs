@@ -215,8 +215,8 @@ impl Manager {
     /// driver ([`Code::Unsupported`]); saved paths that are not below today's mounts
     /// ([`Code::Path`], [`Code::NotMounted`]).
     pub fn load(host: Arc<Host>, json: &[u8]) -> Result<Manager> {
-        let state: State = serde_json::from_slice(json)
-            .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?;
+        let state: State =
+            serde_json::from_slice(json).map_err(|e| parse::malformed("state JSON", json, &e))?;
         if state.version > VERSION {
             let text = format!("state has version {}, this library reads {VERSION}", state.version);
             return fail(Code::Unsupported, text);

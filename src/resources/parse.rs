@@ -36,10 +36,21 @@ struct Spec {
 }
 
 fn read<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T> {
-    serde_json::from_slice(json).map_err(|e| {
-        // serde_json's text ends in "at line L column C".
-        Error::new(Code::Json, format!("{what}: {e}"))
-    })
+    serde_json::from_slice(json).map_err(|e| malformed(what, json, &e))
+}
+
+/// Returns the error of JSON that cannot be read; serde_json's text has line and column.
+pub(crate) fn malformed(what: &str, json: &[u8], cause: &serde_json::Error) -> Error {
+    let error = Error::new(Code::Json, format!("{what}: {cause}"));
+    match json.last() {
+        // C programs pass sizeof of a string literal, or strlen + 1.
+        Some(0) => error.advice(
+            "it ends in a NUL byte, which is not JSON: pass the length without the NUL \
+             (in C strlen, or sizeof - 1)",
+        ),
+        None => error.advice("it is empty"),
+        Some(_) => error,
+    }
 }
 
 /// Reads JSON that holds resources, and accepts three values that the OCI types refuse.

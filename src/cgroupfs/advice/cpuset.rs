@@ -93,5 +93,7 @@ pub(super) fn child(refused: &Refused<'_>) -> Option<String> {
 
 /// Processes would be left without.
 pub(super) fn in_use(refused: &Refused<'_>) -> Option<String> {
-    Some(format!("a cgroup with processes cannot be left without {}", kind(refused).0))
+    let (what, _) = kind(refused);
+    let takes_away = Set::of(refused.cgroup, refused.file).is_some();
+    takes_away.then(|| format!("a cgroup with processes cannot be left without {what}"))
 }
