@@ -74,13 +74,10 @@ fn no_such_file(refused: &Refused<'_>, error: Error, v2: bool) -> Error {
         (Some(None), false) => "it is a file of cgroup v2, and this is cgroup v1".to_owned(),
         _ => "this kernel does not have the file".to_owned(),
     });
-    if let (Some(Some(since)), Some(row)) = (here, row) {
-        let version =
-            (since != attribute::ALWAYS).then(|| format!("Linux {}.{}", since.0, since.1));
-        let needs: Vec<&str> = version.as_deref().into_iter().chain(row.needs).collect();
-        return match needs.is_empty() {
-            true => error,
-            false => error.advice(format!("it needs {}", needs.join(" and "))),
+    if let (Some(Some(_)), Some(row)) = (here, row) {
+        return match attribute::needs(row, v2) {
+            Some(needs) => error.advice(format!("it needs {needs}")),
+            None => error,
         };
     }
     let files = files(refused.cgroup);

@@ -1,7 +1,7 @@
 //! The header of an incoming message.
 //!
-//! D-Bus specification, "Message Format": four bytes, the body's length, the serial, and an array of
-//! fields, each a code and a variant.
+//! Four bytes, the body's length, the serial, and an array of fields, each a code and a variant.
+//! D-Bus specification, "Message Format".
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
