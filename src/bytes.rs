@@ -52,3 +52,63 @@ pub(crate) fn one_line(text: &[u8]) -> Cow<'_, [u8]> {
     }
     Cow::Owned(out)
 }
+
+/// Returns the candidate that a misspelt word was probably meant to be: the one with the fewest
+/// letters to add, drop, change or swap, if these are few.
+pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let most = if word.len() < 6 { 1 } else { 2 };
+    let near = candidates.iter().map(|candidate| (distance(word, candidate), *candidate));
+    near.filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|n| n.1)
+}
+
+/// Counts the letters to add, drop, change or swap with their neighbour (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    // Far apart, and the caller's word may be long.
+    if a.len().abs_diff(b.len()) > 2 {
+        return a.len().max(b.len());
+    }
+    let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(a.len() + b.len());
+    let mut before = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, &x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, &y) in b.iter().enumerate() {
+            let change = at(&last, j) + usize::from(x != y);
+            let mut fewest = change.min(at(&last, j + 1) + 1).min(at(&next, j) + 1);
+            if i > 0 && j > 0 && a.get(i - 1) == Some(&y) && b.get(j - 1) == Some(&x) {
+                fewest = fewest.min(at(&before, j - 1) + 1);
+            }
+            next.push(fewest);
+        }
+        before = std::mem::replace(&mut last, next);
+    }
+    at(&last, b.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_finds_a_misspelt_word() {
+        let files = ["memory.max", "memory.low", "memory.high", "pids.max", "cpu.weight"];
+        for (word, meant) in [
+            ("memory.maxx", Some("memory.max")),
+            ("memory.mx", Some("memory.max")),
+            ("memory.amx", Some("memory.max")),
+            ("memroy.mxa", Some("memory.max")),
+            ("cpu.wieght", Some("cpu.weight")),
+            ("pid.max", Some("pids.max")),
+            ("memory.swap", None),
+            ("max", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, &files), meant, "{word}");
+        }
+        assert_eq!(nearest("cup", &["cpu", "io"]), Some("cpu"));
+        assert_eq!(nearest("oi", &["x", "io"]), Some("io"));
+    }
+}

@@ -155,7 +155,7 @@ impl Config {
             return Ok(());
         }
         // Dropping the hierarchy's root, or the caller's own cgroup, is never what is meant.
-        if matches!(self.clean_path().as_slice(), b"/" | b"." | b"") {
+        if !self.has_name() {
             return refuse(&self.path, "it has no name of its own");
         }
         Ok(())
@@ -190,6 +190,12 @@ impl Config {
             });
             format!("cgroup path '{path}' leads out of the hierarchy; '{place}' is used")
         })
+    }
+
+    /// Whether the path has a name of its own: it is neither the hierarchies' root nor the caller's
+    /// own cgroup.
+    pub(crate) fn has_name(&self) -> bool {
+        !matches!(self.clean_path().as_slice(), b"/" | b"." | b"")
     }
 
     /// The path, cleaned so that `..` cannot lead out (as runc's CleanPath).

@@ -67,7 +67,7 @@ pub unsafe extern "C" fn katacg_attach_open(
                 return fail(Code::Argument, "out is NULL");
             }
             let mut value = katacg_attach { count: 0, reserved: 0, fds: [-1; KATACG_ATTACH_MAX] };
-            out.write(value);
+            out.write_unaligned(value);
             let manager = &handle(manager, "manager")?.0;
             check_flags(flags.into(), KATACG_ATTACH_V1_ONLY.into())?;
             let fds = manager.attach_fds(flags & KATACG_ATTACH_V1_ONLY != 0)?;
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn katacg_attach_open(
                 *place = fd.into_raw_fd();
             }
             value.count = count;
-            out.write(value);
+            out.write_unaligned(value);
             Ok(c_int::try_from(count).unwrap_or(0))
         })
     }
@@ -128,8 +128,12 @@ impl Drop for Errno {
 #[must_use]
 pub unsafe extern "C" fn katacg_attach_self(attach: *const katacg_attach) -> c_int {
     // No guard, because it takes locks and allocates. Nothing here can panic.
-    // SAFETY: the header asks for a structure that katacg_attach_open filled, or NULL.
-    let Some(attach) = (unsafe { attach.as_ref() }) else { return -libc::EINVAL };
+    if attach.is_null() {
+        return -libc::EINVAL;
+    }
+    // SAFETY: not NULL, and the header asks for a structure that katacg_attach_open filled. Nothing
+    // asks for alignment.
+    let attach = unsafe { attach.read_unaligned() };
     let count = usize::try_from(attach.count).unwrap_or(0);
     let _errno = Errno::kept();
     for &raw in attach.fds.iter().take(count) {
@@ -155,16 +159,24 @@ pub unsafe extern "C" fn katacg_attach_self(attach: *const katacg_attach) -> c_i
 /// Threads: no other call on this struct at the same time. Fork: safe.
 #[no_mangle]
 pub unsafe extern "C" fn katacg_attach_close(attach: *mut katacg_attach) {
-    // SAFETY: the header asks for a structure that katacg_attach_open filled, or NULL.
-    let Some(attach) = (unsafe { attach.as_mut() }) else { return };
-    let count = usize::try_from(attach.count).unwrap_or(0);
-    attach.count = 0;
+    if attach.is_null() {
+        return;
+    }
+    // SAFETY: not NULL, and the header asks for a structure that katacg_attach_open filled. Nothing
+    // asks for alignment.
+    let mut value = unsafe { attach.read_unaligned() };
+    let count = usize::try_from(value.count).unwrap_or(0);
+    value.count = 0;
+    // SAFETY: as above. Written first: a signal handler that calls this function closes nothing.
+    unsafe { attach.write_unaligned(value) };
     let _errno = Errno::kept();
-    for raw in attach.fds.iter_mut().take(count).filter(|raw| **raw >= 0) {
+    for raw in value.fds.iter_mut().take(count).filter(|raw| **raw >= 0) {
         // SAFETY: katacg_attach_open gave this descriptor away, and nobody else closes it.
         unsafe { rustix::io::close(*raw) };
         *raw = -1;
     }
+    // SAFETY: as above.
+    unsafe { attach.write_unaligned(value) };
 }
 
 /// Opens the cgroup's cgroup2 directory.

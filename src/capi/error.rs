@@ -69,7 +69,7 @@ pub struct katacg_error {
 // header: #define KATACG_ERROR_INIT { sizeof(struct katacg_error), 0, 0, 0, {0} }
 
 const HEAD: usize = size_of::<katacg_error>() - KATACG_ERROR_MESSAGE;
-const _: () = assert!(size_of::<katacg_error>() == 512 && HEAD == 16);
+const _: () = assert!(size_of::<katacg_error>() == 512 && HEAD == 4 * size_of::<u32>());
 
 /// Returns the KATACG_ERR_* constant of a code. The numbers are equal.
 pub(super) fn code(code: Code) -> i32 {
@@ -93,14 +93,14 @@ pub(super) fn code(code: Code) -> i32 {
     }
 }
 
-/// Fills the caller's struct, up to the size that it states.
+/// Fills the caller's struct, up to the size that it states. The struct need not be aligned.
 pub(super) unsafe fn fill(err: *mut katacg_error, error: &Error) {
     if err.is_null() {
         return;
     }
     // SAFETY: the header asks for a katacg_error that can be written. `size` is the first
     // field in every version.
-    let size = unsafe { (&raw const (*err).size).read() };
+    let size = unsafe { err.cast::<u32>().read_unaligned() };
     let room = match usize::try_from(size).unwrap_or(0) {
         0 => size_of::<katacg_error>(),
         size => size.min(size_of::<katacg_error>()),
@@ -117,14 +117,17 @@ pub(super) unsafe fn fill(err: *mut katacg_error, error: &Error) {
     // A NUL would end the message early.
     message.iter_mut().filter(|b| **b == 0).for_each(|b| *b = b'?');
     message.push(0);
-    // SAFETY: the caller's size says that HEAD + room bytes can be written. `message` is at
-    // most `room` long. Raw pointers, because a short struct is not a whole katacg_error.
+    let sys_errno = error.sys_errno().map_or(0, rustix::io::Errno::raw_os_error);
+    // All fields after `size`, as bytes: a short struct is not a whole katacg_error.
+    let mut bytes = Vec::with_capacity(HEAD + message.len());
+    bytes.extend_from_slice(&code(error.code()).to_ne_bytes());
+    bytes.extend_from_slice(&sys_errno.to_ne_bytes());
+    bytes.extend_from_slice(&0u32.to_ne_bytes());
+    bytes.append(&mut message);
+    // SAFETY: the caller's size says that HEAD + room bytes can be written. `bytes` begins after
+    // `size` and ends at most `room` bytes after HEAD.
     unsafe {
-        (&raw mut (*err).code).write(code(error.code()));
-        (&raw mut (*err).sys_errno)
-            .write(error.sys_errno().map_or(0, rustix::io::Errno::raw_os_error));
-        (&raw mut (*err).reserved).write(0);
-        let to = (&raw mut (*err).message).cast::<u8>();
-        std::ptr::copy_nonoverlapping(message.as_ptr(), to, message.len());
+        let to = err.cast::<u8>().add(size_of::<u32>());
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
     }
 }

@@ -24,6 +24,11 @@ fn quiet() {
     // Not a Once: if fork(2) happens while another thread is in call_once, the child waits for
     // ever.
     static INSTALLED: AtomicBool = AtomicBool::new(false);
+    // A panicking thread may not change the hook: the first call may come from a destructor while a
+    // Rust caller unwinds. A later call installs the hook.
+    if std::thread::panicking() {
+        return;
+    }
     if INSTALLED.load(Ordering::Relaxed) || INSTALLED.swap(true, Ordering::Relaxed) {
         return;
     }
@@ -107,7 +112,10 @@ pub(super) unsafe fn bytes<'a>(
 
 /// Borrows the value behind a handle.
 pub(super) unsafe fn handle<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
-    // SAFETY: the header asks for a live handle of this library or NULL.
+    if !pointer.is_aligned() {
+        return fail(Code::Argument, format!("{name} is not a handle of this library"));
+    }
+    // SAFETY: aligned, and the header asks for a live handle of this library or NULL.
     match unsafe { pointer.as_ref() } {
         Some(handle) => Ok(handle),
         None => fail(Code::Argument, format!("{name} is NULL")),
@@ -116,8 +124,9 @@ pub(super) unsafe fn handle<'a, T>(pointer: *const T, name: &str) -> Result<&'a 
 
 /// Stores a new handle in `out`, which [`check_out`] has checked.
 pub(super) unsafe fn give<T>(out: *mut *mut T, value: T) -> c_int {
-    // SAFETY: `check_out` has refused NULL. The header asks for a place that can be written.
-    unsafe { out.write(Box::into_raw(Box::new(value))) };
+    // SAFETY: `check_out` has refused NULL. The header asks for a place that can be written. A
+    // packed struct may hold the place, so it need not be aligned.
+    unsafe { out.write_unaligned(Box::into_raw(Box::new(value))) };
     0
 }
 
@@ -127,13 +136,14 @@ pub(super) unsafe fn check_out<T>(out: *mut *mut T) -> Result<()> {
         return fail(Code::Argument, "the place for the handle is NULL");
     }
     // SAFETY: not NULL, and the header asks for a place that can be written.
-    unsafe { out.write(std::ptr::null_mut()) };
+    unsafe { out.write_unaligned(std::ptr::null_mut()) };
     Ok(())
 }
 
 /// Frees the value behind a handle. NULL does nothing.
 pub(super) unsafe fn free<T>(pointer: *mut T) {
-    if pointer.is_null() {
+    // No handle of this library is misaligned.
+    if pointer.is_null() || !pointer.is_aligned() {
         return;
     }
     // SAFETY: the header asks for a handle from `give` that is not used again.
@@ -176,9 +186,10 @@ pub(super) unsafe fn put_ints(values: &[i32], out: *mut i32, out_len: usize) -> 
     };
     let count = values.len().min(out_len);
     if count > 0 {
+        let (from, to) = (values.as_ptr().cast::<u8>(), out.cast::<u8>());
         // SAFETY: count <= out_len, and the header asks for out_len writable places. `values` is
-        // memory of this library.
-        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), out, count) };
+        // memory of this library. Bytes need no alignment, which the caller may get wrong.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, count * size_of::<i32>()) };
     }
     Ok(length)
 }
@@ -193,12 +204,15 @@ pub(super) unsafe fn read_options<T: Copy + Default>(pointer: *const T, size: us
     if pointer.is_null() {
         return match size {
             0 => Ok(out),
-            _ => fail(Code::Argument, format!("opts is NULL and its size is {size}")),
+            _ => Err(Error::new(Code::Argument, format!("opts is NULL and its size is {size}"))
+                .advice("pass 0 for no options")),
         };
     }
     // Every version ends at a multiple of 8. Another size would cut a field in two.
     if size < SMALLEST || !size.is_multiple_of(SMALLEST) {
-        return fail(Code::Argument, format!("opts_size {size} is no version's size"));
+        let text = format!("opts_size {size} is no version's size");
+        return Err(Error::new(Code::Argument, text)
+            .advice("pass sizeof of the struct that opts points to"));
     }
     if size > 1 << 12 {
         return fail(Code::TooNew, format!("opts_size {size} is larger than a page"));

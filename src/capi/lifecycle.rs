@@ -178,7 +178,7 @@ pub unsafe extern "C" fn katacg_manager_oom_kills(
             if out.is_null() {
                 return fail(Code::Argument, "out is NULL");
             }
-            out.write(manager.oom_kills()?);
+            out.write_unaligned(manager.oom_kills()?);
             Ok(0)
         })
     }

@@ -5,7 +5,9 @@ use std::os::raw::{c_char, c_int};
 use std::sync::Arc;
 
 use super::error::katacg_error;
-use super::ffi::{bytes, check_flags, check_out, free, give, guard, name, read_options, text};
+use super::ffi::{
+    bytes, check_flags, check_out, free, give, guard, handle, name, read_options, text,
+};
 use super::host::katacg_host;
 use super::manager_opts::{
     katacg_manager_opts, KATACG_BUS_AUTO, KATACG_BUS_SYSTEM, KATACG_BUS_USER, KATACG_DRIVER_AUTO,
@@ -28,11 +30,11 @@ use crate::systemd::Bus;
 pub struct katacg_manager(pub(super) Manager);
 
 pub(super) unsafe fn shared(host: *const katacg_host) -> Result<Arc<Host>> {
-    // SAFETY: the header asks for a handle of this library or NULL.
-    match unsafe { host.as_ref() } {
-        Some(host) => Ok(Arc::clone(&host.0)),
-        None => Ok(Arc::new(Host::read()?)),
+    if host.is_null() {
+        return Ok(Arc::new(Host::read()?));
     }
+    // SAFETY: the header asks for a handle of this library or NULL.
+    Ok(Arc::clone(&unsafe { handle(host, "host") }?.0))
 }
 
 /// Splits a list of subsystems. NULL means all, which is an empty result. An empty list is an
@@ -59,22 +61,45 @@ pub(super) fn log(fd: i32, level: u32) -> Result<Option<Log>> {
     }
 }
 
-/// Returns the path of the cgroup, and whether it comes from opts.name only.
-unsafe fn path(spec: Option<String>, opts: &katacg_manager_opts) -> Result<(Vec<u8>, bool)> {
+/// A path, and where the caller gave it.
+struct Given {
+    path: Vec<u8>,
+    field: &'static str,
+    /// It comes from opts.name only.
+    implicit: bool,
+}
+
+/// Returns the path of the cgroup.
+unsafe fn path(spec: Option<String>, opts: &katacg_manager_opts) -> Result<Given> {
+    let given = |path: &[u8], field| Given { path: path.to_vec(), field, implicit: false };
     if !opts.path.is_null() {
         // SAFETY: the header tells the caller what the pointers must be.
-        return Ok((unsafe { text(opts.path, "opts.path") }?.to_vec(), false));
+        return Ok(given(unsafe { text(opts.path, "opts.path") }?, "opts.path"));
     }
     match spec.filter(|path| !path.is_empty()) {
-        Some(path) => Ok((path.into_bytes(), false)),
-        None if opts.name.is_null() => Ok((Vec::new(), false)),
+        Some(path) => Ok(given(path.as_bytes(), "linux.cgroupsPath")),
+        None if opts.name.is_null() => Ok(given(b"", "")),
         None => {
             // SAFETY: as above.
             let name = unsafe { text(opts.name, "opts.name") }?;
             if name.contains(&b'/') {
                 return fail(Code::Argument, "opts.name has a slash; use opts.path");
             }
-            Ok((name.to_vec(), true))
+            Ok(Given { implicit: true, ..given(name, "opts.name") })
+        }
+    }
+}
+
+/// Adds to the error of a path without a name which field the path is from.
+pub(super) fn nameless(error: Error, path: &[u8], field: &str) -> Error {
+    match (path, field) {
+        (_, "") => error.advice(
+            "no path is given: set linux.cgroupsPath in the specification, or opts.path, \
+             or opts.name",
+        ),
+        (b"", field) => error.advice(format!("{field} is empty")),
+        (_, field) => {
+            error.advice(format!("it is from {field}, which must end in a name, as in /kata/NAME"))
         }
     }
 }
@@ -121,7 +146,7 @@ pub(super) unsafe fn config(
     let has = |flag| opts.flags & flag != 0;
     let spec = spec.map_or_else(|| Ok(parse::Linux::default()), parse::spec)?;
     // SAFETY: the header tells the caller what the pointers must be.
-    let (path, implicit) = unsafe { path(spec.cgroups_path, opts) }?;
+    let Given { path, field, implicit } = unsafe { path(spec.cgroups_path, opts) }?;
     // SAFETY: as above.
     let subsystems = unsafe { list(opts.subsystems, "opts.subsystems", shared) }?;
     let driver = match opts.driver {
@@ -151,7 +176,10 @@ pub(super) unsafe fn config(
         systemd,
     };
     config.flags.resource_options().check(&spec.warnings)?;
-    Ok((config, spec.warnings))
+    match config.check() {
+        Err(error) if !config.has_name() => Err(nameless(error, &config.path, field)),
+        _ => Ok((config, spec.warnings)),
+    }
 }
 
 /// Creates a manager for a cgroup. The cgroup itself is not created yet.

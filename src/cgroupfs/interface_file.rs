@@ -1,4 +1,4 @@
-//! One knob: writing it, and explaining why it would not take a value.
+//! One interface file: writing it, and errors of cgroups that are gone.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
@@ -87,38 +87,6 @@ fn clamped(write: &Write, took: &str) -> Result<()> {
     Err(Error::new(Code::Clamped, format!("the {which} allowed {name} is {took}, not {asked}")))
 }
 
-/// Adds to a failed write what the caller needs to know.
-pub(crate) fn explain(cgroup: Cgroup<'_>, write: &Write, error: Error) -> Error {
-    if error.is(Errno::BUSY) && write.controller == "memory" {
-        let number =
-            |file| cgroup.read(file).ok().map(|t| String::from_utf8_lossy(&t).trim().to_owned());
-        let usage = number("memory.usage_in_bytes").unwrap_or_default();
-        let peak = number("memory.max_usage_in_bytes").unwrap_or_default();
-        return error.context(format!(
-            "unable to set memory limit to {} (current usage: {usage}, peak usage: {peak})",
-            write.value
-        ));
-    }
-    if error.is(Errno::NOENT) || error.is(Errno::PERM) || error.is(Errno::ACCESS) {
-        let controller = write.file.split('.').next().unwrap_or_default();
-        if let Ok(available) = cgroup.read("cgroup.controllers") {
-            let available = String::from_utf8_lossy(&available).trim().to_owned();
-            if controller != "cgroup" && !available.split(' ').any(|c| c == controller) {
-                return error
-                    .with_code(Code::Controller)
-                    .advice(format!("controller {controller} is not available here"))
-                    .advice(format!("available: {available}"));
-            }
-        } else if error.is(Errno::NOENT) {
-            return error.advice("this kernel does not have the file");
-        }
-    }
-    if error.is(Errno::NODEV) && !cgroup.exists().unwrap_or(true) {
-        return deleted(cgroup);
-    }
-    error
-}
-
 /// The same error, unless it comes of the whole cgroup's being gone.
 pub(crate) fn deleted_or(cgroup: Cgroup<'_>, error: Error) -> Error {
     let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
@@ -131,5 +99,5 @@ pub(crate) fn deleted_or(cgroup: Cgroup<'_>, error: Error) -> Error {
 pub(crate) fn deleted(cgroup: Cgroup<'_>) -> Error {
     Error::system("open", &cgroup.absolute(""), Errno::NOENT)
         .with_code(Code::Deleted)
-        .advice("the cgroup does not exist; apply first")
+        .advice("the cgroup does not exist: it was never created, or it was removed; apply first")
 }

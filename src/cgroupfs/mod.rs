@@ -3,6 +3,7 @@
 //! Every file of a cgroup is opened below the hierarchy's descriptor in a way that cannot leave the
 //! hierarchy (see [`beneath`]). The library creates directories, never files.
 
+pub(crate) mod advice;
 mod beneath;
 mod cgroup;
 mod create;

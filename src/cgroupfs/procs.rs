@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::advice::explain_move;
 use super::cgroup::Cgroup;
 use super::parse::parse_ids;
 use crate::error::{Error, Result};
@@ -33,27 +34,13 @@ impl Cgroup<'_> {
                 std::thread::sleep(PAUSE);
                 result = write_all(&fd, value.as_bytes());
             }
-            result.map_err(|e| self.refused(file, &value, e))?;
+            result.map_err(|e| {
+                let error = Error::write(&self.absolute(file), value.as_bytes(), e);
+                explain_move(*self, &value, error)
+            })?;
             moved(id);
         }
         Ok(())
-    }
-
-    fn refused(&self, file: &str, value: &str, errno: Errno) -> Error {
-        let error = Error::write(&self.absolute(file), value.as_bytes(), errno);
-        match errno {
-            Errno::SRCH => error.advice("it is gone"),
-            Errno::NOSPC => error.advice("the cpuset has no CPUs or no memory nodes"),
-            Errno::BUSY => error.advice(
-                "a cgroup with controllers turned on for its children takes no processes; \
-                 use one of its leaves",
-            ),
-            Errno::OPNOTSUPP => error.advice(
-                "threads move within one threaded subtree, processes into domains; \
-                 see cgroup.type",
-            ),
-            _ => error,
-        }
     }
 
     /// The processes in it. A v2 threaded cgroup has none of its own to list (EOPNOTSUPP): then

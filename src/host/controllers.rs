@@ -58,6 +58,11 @@ const V1: &[V1Subsystem] = &[
     v1("", true),
 ];
 
+/// Returns the controllers of cgroup v2.
+pub fn v2_controllers() -> impl Iterator<Item = &'static str> {
+    V2.iter().map(|controller| controller.name)
+}
+
 /// Returns the subsystems that a manager can join on v1 and hybrid hosts, in runc's order.
 pub fn subsystems() -> impl Iterator<Item = &'static str> {
     V1.iter().map(|subsystem| subsystem.name)

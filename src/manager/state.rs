@@ -261,7 +261,7 @@ impl Manager {
     /// driver ([`Code::Unsupported`]); saved paths that are not below today's mounts
     /// ([`Code::Path`], [`Code::NotMounted`]).
     pub fn load(host: Arc<Host>, json: &[u8]) -> Result<Manager> {
-        let malformed = |e| Error::new(Code::Json, format!("state JSON: {e}"));
+        let malformed = |e| parse::malformed("state JSON", json, &e);
         let state: State = match serde_json::from_slice(json) {
             Ok(state) => state,
             Err(e) => match libcontainer::as_state(json) {

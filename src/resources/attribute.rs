@@ -32,6 +32,16 @@ pub fn find(file: &str) -> Option<&'static InterfaceFile> {
     exact.or_else(|| all().iter().find(|row| row.matches(file)))
 }
 
+/// Returns the kernel that introduced the file and what else it needs, in words; None when every
+/// kernel has the file.
+pub fn needs(row: &InterfaceFile, v2: bool) -> Option<String> {
+    let since = if v2 { row.v2 } else { row.v1 };
+    let since = since.filter(|&since| since != row::ALWAYS);
+    let kernel = since.map(|(major, minor)| format!("Linux {major}.{minor}"));
+    let parts: Vec<&str> = kernel.as_deref().into_iter().chain(row.needs).collect();
+    (!parts.is_empty()).then(|| parts.join(" and "))
+}
+
 /// Returns the part of a file's name before the first dot: its controller, or `cgroup`.
 pub fn controller_of(file: &str) -> &str {
     file.split('.').next().unwrap_or_default()

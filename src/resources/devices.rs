@@ -14,7 +14,8 @@ use crate::systemd::{Property, Value};
 const NUMBERS: u32 = 240;
 
 /// Advice for a rule that systemd cannot express.
-const ADVICE: &str = "or set the skip-devices flag and apply the device rules elsewhere";
+const ADVICE: &str = "or make the manager with KATACG_MANAGER_SKIP_DEVICES (Go: SkipDevices, \
+    Rust: skip_devices) and apply the device rules elsewhere";
 
 /// Adds `DeviceAllow` and `DevicePolicy` for this version of systemd to `out`, in the order in
 /// which systemd must get them. Returns warnings.

@@ -181,7 +181,8 @@ fn devices(resources: &LinuxResources, options: Options) -> Result<()> {
         Code::Unsupported,
         format!(
             "resources have {rules} device rules, which this version does not apply; \
-             set the skip-devices flag and apply them elsewhere, or leave them out"
+             make the manager with KATACG_MANAGER_SKIP_DEVICES (Go: SkipDevices, \
+             Rust: skip_devices) and apply them elsewhere, or leave them out"
         ),
     )
 }

@@ -129,8 +129,21 @@ fn read<T: DeserializeOwned>(
     let value = decode(&mut text, root, &mut notes);
     match value.and_then(|value| text.end().map(|()| value)) {
         Ok(value) => Ok(Read { value, notes }),
-        // serde_json's text ends in "at line L column C".
-        Err(e) => Err(Error::new(Code::Json, format!("{what}: {e}"))),
+        Err(e) => Err(malformed(what, json, &e)),
+    }
+}
+
+/// Returns the error of JSON that cannot be read; serde_json's text has line and column.
+pub(crate) fn malformed(what: &str, json: &[u8], cause: &serde_json::Error) -> Error {
+    let error = Error::new(Code::Json, format!("{what}: {cause}"));
+    match json.last() {
+        // C programs pass sizeof of a string literal, or strlen + 1.
+        Some(0) => error.advice(
+            "it ends in a NUL byte, which is not JSON: pass the length without the NUL \
+             (in C strlen, or sizeof - 1)",
+        ),
+        None => error.advice("it is empty"),
+        Some(_) => error,
     }
 }
 

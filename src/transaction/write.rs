@@ -6,7 +6,8 @@ use super::cpuset;
 use super::journal::Undo;
 use super::kept_files::KeptFile;
 use super::state::Transaction;
-use crate::cgroupfs::interface_file::{deleted, explain, put, put_open};
+use crate::cgroupfs::advice::explain;
+use crate::cgroupfs::interface_file::{deleted, put, put_open};
 use crate::cgroupfs::Cgroup;
 use crate::error::{Code, Result};
 use crate::host::HierarchyId;
@@ -32,16 +33,16 @@ impl Transaction<'_> {
             (Err(e), _) if e.is(Errno::ACCESS) && self.scope.is_v1_cpuset(write.hierarchy) => {
                 cpuset::fill_ancestors(cgroup, self.cpuset_files(write.hierarchy))
                     .and_then(|()| self.write_with_side_effects(cgroup, write))
-                    .map_err(|_| explain(cgroup, write, e))?;
+                    .map_err(|_| explain(cgroup, &write.file, &write.value, e))?;
             }
             (Err(e), _) if e.is(Errno::NOENT) => match &write.missing {
                 _ if !cgroup.exists()? => return Err(deleted(cgroup)),
                 Missing::Skip => {}
                 Missing::Warn => self.without_effect(write, "does not exist")?,
                 Missing::Instead(other) => return self.write(other),
-                Missing::Fail => return Err(explain(cgroup, write, e)),
+                Missing::Fail => return Err(explain(cgroup, &write.file, &write.value, e)),
             },
-            (Err(e), _) => return Err(explain(cgroup, write, e)),
+            (Err(e), _) => return Err(explain(cgroup, &write.file, &write.value, e)),
         }
         self.retry_waiting(write)
     }

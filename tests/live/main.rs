@@ -11,6 +11,7 @@
 #[macro_use]
 mod fixture;
 
+mod advice;
 mod attach;
 mod attributes;
 mod cpu;

@@ -8,13 +8,13 @@ use std::num::NonZeroU32;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use serde::Serialize;
-use zbus::message::Type;
-use zbus::zvariant::DynamicType;
+use zvariant::DynamicType;
 
 use super::address::Endpoint;
 use super::auth;
 use super::deadline::Deadline;
 use super::fault::{Fault, Outcome};
+use super::header::Kind;
 use super::incoming::{self, Incoming, FIXED};
 use super::method::{bus_daemon, Method, Reply};
 use super::outgoing;
@@ -138,7 +138,7 @@ impl Connection {
     pub fn wait_reply(&mut self, serial: u32, deadline: Deadline) -> Outcome<Incoming> {
         loop {
             let message = self.receive(deadline)?;
-            if message.kind == Type::Signal {
+            if message.kind == Kind::Signal {
                 self.keep_signal(message);
             } else if message.reply_to == Some(serial) {
                 return message.error_reply().map_or(Ok(message), |e| Err(Fault::Refused(e)));
@@ -160,7 +160,7 @@ impl Connection {
                 return Ok(None);
             }
             match self.receive(deadline) {
-                Ok(message) if message.kind == Type::Signal => self.keep_signal(message),
+                Ok(message) if message.kind == Kind::Signal => self.keep_signal(message),
                 Ok(reply) => self.note_other_reply(&reply),
                 Err(Fault::Timeout { .. }) => return Ok(None),
                 Err(fault) => return Err(fault),

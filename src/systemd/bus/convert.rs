@@ -1,14 +1,13 @@
 //! Converts [`Value`] to and from zvariant's type, which D-Bus messages are encoded from.
 
-use zbus::zvariant::{Array, ObjectPath, Signature, StructureBuilder, Value as Wire};
+use zvariant::{Array, ObjectPath, Signature, StructureBuilder, Value as Wire};
 
 use super::super::value::Value;
 use crate::error::{fail, Code, Error, Result};
 
 /// Returns the value as zvariant encodes it.
 pub(in crate::systemd) fn to_wire(value: &Value) -> Result<Wire<'_>> {
-    let invalid =
-        |e: zbus::zvariant::Error| Error::new(Code::Argument, format!("value {value}: {e}"));
+    let invalid = |e: zvariant::Error| Error::new(Code::Argument, format!("value {value}: {e}"));
     Ok(match value {
         Value::Bool(v) => Wire::Bool(*v),
         Value::Byte(v) => Wire::U8(*v),

@@ -2,11 +2,11 @@
 //!
 //! D-Bus specification, "Message Format".
 
-use zbus::message::{Header, Type};
-use zbus::zvariant::serialized::{Context, Data};
-use zbus::zvariant::{DynamicDeserialize, Endian, Signature};
+use zvariant::serialized::{Context, Data};
+use zvariant::{DynamicDeserialize, Endian, Signature};
 
 use super::fault::{ErrorReply, Fault, Outcome};
+use super::header::{Header, Kind};
 
 /// Bytes of the fixed part of a header, which ends with the length of the header's fields.
 pub(super) const FIXED: usize = 16;
@@ -18,7 +18,7 @@ const MAX_FIELDS: usize = 64 * 1024 * 1024;
 /// A message from the bus: a reply, an error reply or a signal.
 #[derive(Debug)]
 pub(in crate::systemd) struct Incoming {
-    pub kind: Type,
+    pub kind: Kind,
     /// Serial of the call that this message replies to.
     pub reply_to: Option<u32>,
     /// The message is addressed to this connection and is not a broadcast.
@@ -72,7 +72,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Outcome<Option<Incoming>> {
         return Ok(None);
     }
     let data: Data<'static, 'static> = Data::new(bytes, Context::new_dbus(endian, 0));
-    let (header, size): (Header<'_>, usize) = match data.deserialize() {
+    let (header, size): (Header, usize) = match data.deserialize() {
         Ok(parsed) => parsed,
         // Any process on the bus can send a signal, so a malformed one is no fault of the bus.
         Err(_) if kind == 4 => return Ok(None),
@@ -80,13 +80,13 @@ pub(super) fn parse(bytes: Vec<u8>) -> Outcome<Option<Incoming>> {
     };
     let body = data.slice(size.next_multiple_of(8).min(data.len())..);
     Ok(Some(Incoming {
-        kind: header.message_type(),
-        reply_to: header.reply_serial().map(u32::from),
-        is_unicast: header.destination().is_some(),
-        interface: header.interface().map(ToString::to_string),
-        member: header.member().map(ToString::to_string),
-        error: header.error_name().map(ToString::to_string),
-        signature: header.signature().clone(),
+        kind: header.kind,
+        reply_to: header.reply_to,
+        is_unicast: header.has_destination,
+        interface: header.interface,
+        member: header.member,
+        error: header.error,
+        signature: header.signature,
         body,
     }))
 }
@@ -103,7 +103,7 @@ impl Incoming {
 
     /// Returns the name and text of an error reply, or None for any other message.
     pub fn error_reply(&self) -> Option<ErrorReply> {
-        if self.kind != Type::Error {
+        if self.kind != Kind::Error {
             return None;
         }
         // An error reply may have no arguments, or a first argument that is not a string.

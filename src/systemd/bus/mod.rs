@@ -10,6 +10,7 @@ mod connection;
 mod convert;
 mod deadline;
 mod fault;
+mod header;
 mod incoming;
 mod method;
 mod outgoing;

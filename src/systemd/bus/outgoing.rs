@@ -8,8 +8,8 @@
 use std::num::NonZeroU32;
 
 use serde::Serialize;
-use zbus::zvariant::serialized::Context;
-use zbus::zvariant::{self, DynamicType, Endian};
+use zvariant::serialized::Context;
+use zvariant::{DynamicType, Endian};
 
 use super::incoming::MAX_MESSAGE;
 use super::method::{Method, Reply};

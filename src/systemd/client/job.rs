@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use zbus::zvariant::{ObjectPath, OwnedObjectPath};
+use zvariant::{ObjectPath, OwnedObjectPath};
 
 use super::error::has_name;
 use super::name;

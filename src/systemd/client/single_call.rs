@@ -3,7 +3,7 @@
 //! org.freedesktop.systemd1(5), "Manager Object"; the properties' interface is the D-Bus
 //! specification's org.freedesktop.DBus.Properties.
 
-use zbus::zvariant::Value as Wire;
+use zvariant::Value as Wire;
 
 use super::error::has_name;
 use super::name;

@@ -106,7 +106,7 @@ impl Request<'_> {
             // forwards the signal even when the job ends at once. systemd 209 and later sends
             // the signal to the client that queued the job without a Subscribe.
             connection.add_match(&rule)?;
-            let auxiliary: [(&str, Vec<(&str, zbus::zvariant::Value<'_>)>); 0] = [];
+            let auxiliary: [(&str, Vec<(&str, zvariant::Value<'_>)>); 0] = [];
             let body = (unit, "replace", &properties, &auxiliary[..]);
             match connection.call(manager("StartTransientUnit"), &body, reply_deadline) {
                 Ok(reply) => {

@@ -3,7 +3,7 @@
 //! The first pass collects what the text states about types. The second makes the values of
 //! these types. GLib: gvariant-parser.c, ast_get_pattern() and ast_get_value().
 
-use zbus::zvariant::{ObjectPath, Signature};
+use zvariant::{ObjectPath, Signature};
 
 use super::super::value::Value;
 use super::limits::MAX_SIGNATURE;
