@@ -13,6 +13,7 @@ mod parse;
 mod procs;
 mod remove;
 mod v2;
+mod walk;
 
 pub use cgroup::{Cgroup, OpenHierarchy};
 pub use create::Created;

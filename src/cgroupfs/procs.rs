@@ -92,28 +92,4 @@ impl Cgroup<'_> {
     pub fn threads(&self) -> Result<Vec<i32>> {
         parse_ids(&self.read(TaskKind::Thread.file(self.version()))?)
     }
-
-    /// What `list` gives for it and for every cgroup below. One that vanishes below is passed
-    /// over; that it vanishes itself is an error.
-    pub fn walk(&self, list: &mut dyn FnMut(Cgroup<'_>) -> Result<()>) -> Result<()> {
-        list(*self)?;
-        for name in self.children()? {
-            let path = self.child(&name);
-            match self.hierarchy().cgroup(&path).walk(list) {
-                Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
-                other => other?,
-            }
-        }
-        Ok(())
-    }
-
-    /// The path of the child with this name.
-    pub(super) fn child(&self, name: &[u8]) -> Vec<u8> {
-        let mut path = self.path().to_vec();
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(name);
-        path
-    }
 }

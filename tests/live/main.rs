@@ -16,6 +16,7 @@ mod attributes;
 mod cpu;
 mod cpuset;
 mod create;
+mod deep;
 mod destroy;
 mod freezer;
 mod io;
