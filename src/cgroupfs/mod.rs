@@ -15,7 +15,7 @@ mod remove;
 mod v2;
 mod walk;
 
-pub use cgroup::{Cgroup, OpenHierarchy};
+pub use cgroup::Cgroup;
 pub use create::Created;
 pub use freezer::{FreezerState, Thaw};
 pub use hierarchies::Hierarchies;

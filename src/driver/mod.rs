@@ -19,6 +19,11 @@ use crate::resources;
 use crate::systemd::{Bus, SystemdUnit};
 use crate::transaction::{remove_directories, Scope};
 
+/// Name of the cgroupfs driver in a manager's state.
+pub const CGROUPFS: &str = "cgroupfs";
+/// Name of the systemd driver in a manager's state.
+pub const SYSTEMD: &str = "systemd";
+
 /// Who creates the cgroup.
 #[derive(Debug)]
 pub enum Driver {
@@ -46,6 +51,14 @@ impl Driver {
             true => Driver::Systemd(systemd::unit(host, config)?),
             false => Driver::Cgroupfs,
         })
+    }
+
+    /// Returns the driver's name in a manager's state.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Driver::Cgroupfs => CGROUPFS,
+            Driver::Systemd(_) => SYSTEMD,
+        }
     }
 
     /// Returns what decides where the cgroup is.

@@ -32,23 +32,28 @@ impl Manager {
     /// Returns what [`Manager::apply`] would do; changes nothing. With `set`, the cgroup gets these
     /// resources; without, only what a process needs to enter.
     pub fn plan_apply(&self, pid: i32, set: Option<&LinuxResources>) -> Result<Plan> {
-        let phases = self.plan_phases(pid, set)?;
+        let phases = self.plan_phases(pid, &self.resources(), set)?;
         Ok(Plan { steps: phases.steps(), warnings: phases.warnings })
     }
 
-    fn plan_phases(&self, pid: i32, set: Option<&LinuxResources>) -> Result<Phases> {
+    fn plan_phases(
+        &self,
+        pid: i32,
+        own: &LinuxResources,
+        set: Option<&LinuxResources>,
+    ) -> Result<Phases> {
         self.refuse_shared()?;
         if pid != NOBODY && pid < 1 {
             return fail(Code::Argument, format!("{pid} is not a pid; -1 moves nobody"));
         }
         let pid = Some(pid).filter(|&pid| pid != NOBODY);
-        let (own, none) = (self.resources(), LinuxResources::default());
+        let none = LinuxResources::default();
         let Some(set) = set else {
-            return self.driver.plan_apply(self.context(&own, &none), pid, None);
+            return self.driver.plan_apply(self.context(own, &none), pid, None);
         };
         let known = self.refresh(set, &none);
         let set = resources::fill_omitted(set, &known, &self.placement);
-        self.driver.plan_apply(self.context(&own, &known), pid, Some(&set))
+        self.driver.plan_apply(self.context(own, &known), pid, Some(&set))
     }
 
     /// Creates the cgroup in every hierarchy and moves a process in; [`NOBODY`] only creates. With
@@ -64,10 +69,11 @@ impl Manager {
         // Also repeats for each hierarchy that a rootless caller has to go without.
         loop {
             tries += 1;
-            let phases = self.plan_phases(pid, set.then_some(&own))?;
+            let phases = self.plan_phases(pid, &own, set.then_some(&own))?;
             let mut transaction = self.transaction();
             if pid != NOBODY {
-                transaction.ensure_alive(&phases.steps(), pid)?;
+                let steps = [&phases.make, &phases.fill, &phases.enter];
+                transaction.ensure_alive(steps.into_iter().flatten(), pid)?;
             }
             match self.carry_out(&mut transaction, phases, set, &own) {
                 Ok(warnings) => {

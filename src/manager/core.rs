@@ -150,7 +150,7 @@ impl Manager {
     pub fn paths(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
         self.placement.live().flat_map(|site| {
             let path = self.placement.absolute(site);
-            site.names.iter().filter_map(move |name| Some((name.as_str(), path.clone()?)))
+            site.names.iter().filter_map(move |name| Some((&**name, path.clone()?)))
         })
     }
 
@@ -166,7 +166,7 @@ impl Manager {
 
     pub(super) fn not_joined(&self, subsystem: &str) -> Error {
         let names: Vec<&str> =
-            self.placement.live().flat_map(|site| &site.names).map(String::as_str).collect();
+            self.placement.live().flat_map(|site| &site.names).map(|name| &**name).collect();
         Error::new(Code::NotMounted, format!("the cgroup is in no hierarchy with {subsystem}"))
             .advice(format!("it is in: {}", names.join(" ")))
     }

@@ -5,6 +5,7 @@
 //! after systemd's properties, because systemd rewrites them; controllers come last, because only
 //! then are there no children.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rustix::io::Errno;
@@ -40,13 +41,10 @@ pub enum Undo {
     },
     /// Stop the unit that this transaction started.
     StopUnit,
-    /// Write a file's old value.
-    RestoreFile {
-        /// The write that changed the file.
-        write: Write,
-        /// The text that restores the file; None when its old value is not known.
-        old: Option<String>,
-    },
+    /// Write a file's old value. Boxed: a large entry would make all entries large.
+    RestoreFile(Box<Write>),
+    /// Report a file whose old value is not known.
+    ReportFile(Cow<'static, str>),
     /// Remove the directories that this transaction created.
     RemoveDirs {
         /// The hierarchy.
@@ -85,6 +83,11 @@ struct Outcome {
 }
 
 impl Journal {
+    /// Returns an empty journal with room for so many entries.
+    pub fn with_capacity(entries: usize) -> Journal {
+        Journal { entries: Vec::with_capacity(entries), ..Journal::default() }
+    }
+
     /// Adds an entry.
     pub fn push(&mut self, undo: Undo) {
         self.entries.push(undo);
@@ -144,6 +147,7 @@ impl Journal {
         if entries.contains(&Undo::StopUnit) {
             out.failed.extend(self.stop_unit(scope).err().map(|e| e.to_string()));
         }
+        out.failed.extend(lost_files(&entries));
         restore_files(scope, files(&entries), &mut out.restored, &mut out.failed);
         out.restored.extend(properties);
         remove_directories(scope, &entries, &mut out.failed);
@@ -244,10 +248,18 @@ fn restore_properties<'a>(
     restored
 }
 
-/// Returns the file entries, newest first.
-fn files(entries: &[Undo]) -> impl Iterator<Item = (&Write, Option<&str>)> {
+/// Returns the writes that restore files, newest first.
+fn files(entries: &[Undo]) -> impl Iterator<Item = &Write> {
     entries.iter().rev().filter_map(|entry| match entry {
-        Undo::RestoreFile { write, old } => Some((write, old.as_deref())),
+        Undo::RestoreFile(write) => Some(&**write),
+        _ => None,
+    })
+}
+
+/// Returns reports of files that nothing restores, newest first.
+fn lost_files(entries: &[Undo]) -> impl Iterator<Item = String> + '_ {
+    entries.iter().rev().filter_map(|entry| match entry {
+        Undo::ReportFile(file) => Some(format!("{file} (its old value is not known)")),
         _ => None,
     })
 }

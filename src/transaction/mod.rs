@@ -220,7 +220,7 @@ impl Transaction<'_> {
         cgroup.attach(kind, ids, |task| {
             journal.push(Undo::MoveTask { hierarchy: id, kind, id: task });
         })?;
-        self.progress.touched.push(id);
+        self.progress.touch(id);
         Ok(())
     }
 }

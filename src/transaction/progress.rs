@@ -19,3 +19,21 @@ pub struct Progress {
     /// What starting the unit came to.
     pub unit: Option<Started>,
 }
+
+impl Progress {
+    /// Nothing is done yet, in so many hierarchies.
+    pub fn new(hierarchies: usize) -> Progress {
+        Progress {
+            entered: Vec::with_capacity(hierarchies),
+            touched: Vec::with_capacity(hierarchies),
+            ..Progress::default()
+        }
+    }
+
+    /// Notes that a file of the cgroup was opened in a hierarchy.
+    pub fn touch(&mut self, id: HierarchyId) {
+        if !self.touched.contains(&id) {
+            self.touched.push(id);
+        }
+    }
+}

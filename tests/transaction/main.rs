@@ -259,14 +259,21 @@ fn changes_nothing_back_when_systemd_refuses() {
 
 #[test]
 fn stops_the_unit_that_it_started() {
-    let peer = Peer::healthy();
+    let peer = Peer::new(|call, out| {
+        match call.member.as_str() {
+            "Get" => {
+                let cgroup = format!("/system.slice/{UNIT}");
+                out.reply(call, &zbus::zvariant::Value::from(cgroup));
+            }
+            "GetUnitProcesses" => out.reply(call, &Vec::<(String, u32, String)>::new()),
+            _ => return Then::Usual,
+        }
+        Then::Done
+    });
     let fake = Fake::with_systemd(&peer);
-    let start = Step::Start {
-        unit: UNIT.to_owned(),
-        properties: vec![Property::new("PIDs", Value::u32s([1]))],
-        resources: Vec::new(),
-    };
-    fake.fail_after(vec![start]);
+    let start =
+        Step::Start { unit: UNIT.to_owned(), properties: Vec::new(), resources: Vec::new() };
+    fake.transaction().carry_out(&[start, fake.failing_step()]).unwrap_err();
     let members = peer.members(4);
     let stopped = members.iter().position(|member| member == "StopUnit");
     let started = members.iter().position(|member| member == "StartTransientUnit");

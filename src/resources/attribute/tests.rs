@@ -87,15 +87,6 @@ fn systemd_ignores_throttles_pressure_and_other_controllers() {
     }
 }
 
-#[test]
-fn systemd_enables_the_controllers_that_it_has_properties_for() {
-    for file in ["cpu.max", "cpuset.cpus", "io.max", "memory.max", "pids.max", "cgroup.freeze"] {
-        assert!(controller_is_turned_on_by_systemd(file), "{file}");
-    }
-    for file in ["hugetlb.2MB.max", "rdma.max", "misc.max", "blkio.weight"] {
-        assert!(!controller_is_turned_on_by_systemd(file), "{file}");
-    }
-}
 
 #[test]
 fn side_effects_name_the_values_that_the_kernel_changes() {
