@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::cgroup::Cgroup;
 use super::parse::parse_ids;
+use super::removal::removed_or;
 use crate::error::{Error, Result};
 use crate::plan::TaskKind;
 use crate::sys::write_all;
@@ -19,21 +21,39 @@ const PAUSE: Duration = Duration::from_millis(30);
 impl Cgroup<'_> {
     /// Moves processes or threads in, one write each, on one descriptor. Each that has moved is
     /// told to `moved` at once.
-    pub fn attach(&self, kind: TaskKind, ids: &[i32], mut moved: impl FnMut(i32)) -> Result<()> {
+    pub fn attach(&self, kind: TaskKind, ids: &[i32], moved: impl FnMut(i32)) -> Result<()> {
+        self.attach_to(&self.open_tasks(kind)?, kind, ids, moved)
+    }
+
+    /// Opens the file that tasks are moved in with. Without the cgroup, it takes no task.
+    pub fn open_tasks(&self, kind: TaskKind) -> Result<OwnedFd> {
         let file = kind.file(self.version());
         let failed = |e| Error::system("open", &self.absolute(file), e);
-        let fd = self.open(file, OFlags::WRONLY).map_err(failed)?;
+        let opened = self.open(file, OFlags::WRONLY).map_err(failed);
+        opened.map_err(|e| removed_or(*self, file, None, e))
+    }
+
+    /// As [`Cgroup::attach`], with the file of [`Cgroup::open_tasks`].
+    pub fn attach_to(
+        &self,
+        fd: &OwnedFd,
+        kind: TaskKind,
+        ids: &[i32],
+        mut moved: impl FnMut(i32),
+    ) -> Result<()> {
+        let file = kind.file(self.version());
         for &id in ids {
             let value = id.to_string();
-            let mut result = write_all(&fd, value.as_bytes());
+            let mut result = write_all(fd, value.as_bytes());
             for _ in 1..TRIES {
                 if result != Err(Errno::INVAL) {
                     break;
                 }
                 std::thread::sleep(PAUSE);
-                result = write_all(&fd, value.as_bytes());
+                result = write_all(fd, value.as_bytes());
             }
-            result.map_err(|e| self.refused(file, &value, e))?;
+            let result = result.map_err(|e| self.refused(file, &value, e));
+            result.map_err(|e| removed_or(*self, file, Some(fd), e))?;
             moved(id);
         }
         Ok(())

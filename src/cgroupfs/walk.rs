@@ -120,7 +120,7 @@ impl Level {
                 other => break other.map_err(failed)?,
             }
         };
-        let children = list(&fd).map_err(failed)?;
+        let children = list(&fd, FileType::Directory).map_err(failed)?;
         if children.is_empty() {
             return Ok(None);
         }
@@ -147,7 +147,7 @@ fn stat_of_parent(cgroup: Cgroup<'_>) -> Option<Option<Stat>> {
     }
 }
 
-fn list(fd: &OwnedFd) -> std::result::Result<Vec<Vec<u8>>, Errno> {
+fn list(fd: &OwnedFd, kind: FileType) -> std::result::Result<Vec<Vec<u8>>, Errno> {
     let mut out = Vec::new();
     for entry in Dir::read_from(fd)? {
         let entry = match entry {
@@ -156,7 +156,7 @@ fn list(fd: &OwnedFd) -> std::result::Result<Vec<Vec<u8>>, Errno> {
             other => other?,
         };
         let name = entry.file_name().to_bytes();
-        if entry.file_type() == FileType::Directory && !matches!(name, b"." | b"..") {
+        if entry.file_type() == kind && !matches!(name, b"." | b"..") {
             out.push(name.to_vec());
         }
     }
@@ -178,6 +178,20 @@ impl Cgroup<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Returns the path of the child with this name.
+    pub(super) fn child(&self, name: &[u8]) -> Vec<u8> {
+        let slash: &[u8] = if self.path().is_empty() { b"" } else { b"/" };
+        [self.path(), slash, name].concat()
+    }
+
+    /// Returns the names of its files.
+    pub(super) fn files(&self) -> Result<Vec<String>> {
+        let failed = |e| Error::system("list", &self.absolute(""), e);
+        let fd = self.open("", OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
+        let names = list(&fd, FileType::RegularFile).map_err(failed)?;
+        Ok(names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect())
     }
 
     /// Names of the cgroups right below; none when the cgroup does not exist.

@@ -23,4 +23,5 @@ mod io;
 mod members;
 mod memory;
 mod misc;
+mod races;
 mod transaction;

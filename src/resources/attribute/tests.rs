@@ -87,7 +87,6 @@ fn systemd_ignores_throttles_pressure_and_other_controllers() {
     }
 }
 
-
 #[test]
 fn side_effects_name_the_values_that_the_kernel_changes() {
     let files = |file, value| side_effects(file, value).map(|effect| effect.files);
