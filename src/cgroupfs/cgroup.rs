@@ -7,10 +7,8 @@ use rustix::fs::{fstatfs, Mode, OFlags, CWD};
 use rustix::io::Errno;
 
 use super::beneath::{self, Root};
-use super::removal::removed_or;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{Hierarchy, Version};
-use crate::sys::{read_to_end, write_all};
 
 /// linux/magic.h
 const CGROUP_SUPER_MAGIC: u64 = 0x0027_e0eb;
@@ -200,22 +198,5 @@ impl<'t> Cgroup<'t> {
             Err(Errno::NOENT) => Ok(false),
             Err(e) => Err(Error::system("open", &self.absolute(""), e)),
         }
-    }
-
-    /// Reads a whole file.
-    pub fn read(&self, file: &str) -> Result<Vec<u8>> {
-        let failed = |what| move |e| Error::system(what, &self.absolute(file), e);
-        let opened = self.open(file, OFlags::RDONLY).map_err(failed("open"));
-        let fd = opened.map_err(|e| removed_or(*self, file, None, e))?;
-        let text = read_to_end(&fd, 4096).map_err(failed("read"));
-        text.map_err(|e| removed_or(*self, file, Some(&fd), e))
-    }
-
-    /// Writes a value in one `write(2)`: interface files take whole values.
-    pub fn write(&self, file: &str, value: &[u8]) -> Result<()> {
-        let failed = |e| Error::write(&self.absolute(file), value, e);
-        let opened = self.open(file, OFlags::WRONLY).map_err(failed);
-        let fd = opened.map_err(|e| removed_or(*self, file, None, e))?;
-        write_all(&fd, value).map_err(failed).map_err(|e| removed_or(*self, file, Some(&fd), e))
     }
 }

@@ -6,6 +6,7 @@
 mod beneath;
 mod cgroup;
 mod create;
+mod files;
 mod freezer;
 mod hierarchies;
 pub(crate) mod interface_file;

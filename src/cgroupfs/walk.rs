@@ -200,8 +200,8 @@ impl Cgroup<'_> {
     }
 }
 
-/// Calls `list`, again when the cgroup is missing in one moment and there in the next. Returns false
-/// when the cgroup does not exist.
+/// Calls `list`, again when the cgroup is missing in one moment and there in the next. Returns
+/// false when the cgroup does not exist.
 fn visit(cgroup: Cgroup<'_>, list: &mut dyn FnMut(Cgroup<'_>) -> Result<()>) -> Result<bool> {
     for _ in 1..TRIES {
         match list(cgroup) {

@@ -8,8 +8,8 @@ pub(crate) fn has_program(id: i32) -> bool {
     readlinkat(CWD, format!("/proc/{id}/exe"), Vec::new()).is_ok()
 }
 
-/// Whether a process is a zombie, with no thread that still runs: proc_pid_stat(5). False when /proc
-/// does not tell.
+/// Whether a process is a zombie, with no thread that still runs: proc_pid_stat(5). False when
+/// /proc does not tell.
 pub(crate) fn is_zombie(id: i32) -> bool {
     crate::sys::read_file(&format!("/proc/{id}/stat")).is_ok_and(|text| is_zombie_stat(&text))
 }

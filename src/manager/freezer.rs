@@ -10,8 +10,8 @@ use crate::transaction;
 
 impl Manager {
     /// Freezes all processes of the cgroup and its descendants, and waits until they are frozen. On
-    /// failure the cgroup is thawed again. When another caller thaws the cgroup meanwhile, this call
-    /// freezes it again: the thaw counts as the earlier of the two.
+    /// failure the cgroup is thawed again. When another caller thaws the cgroup meanwhile, this
+    /// call freezes it again: the thaw counts as the earlier of the two.
     ///
     /// Errors: some process did not freeze in time ([`Code::Timeout`]); the caller is inside
     /// ([`Code::Argument`]).

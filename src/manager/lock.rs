@@ -67,7 +67,7 @@ impl Manager {
             let cgroup = self.host.hierarchies().cgroup(id, &path)?;
             match self.lock_file(cgroup, file, deadline) {
                 Ok(fd) => lock.0.push(fd),
-                Err(e) if e.is(Errno::NOENT) => continue,
+                Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => continue,
                 Err(e) if [Errno::ACCESS, Errno::PERM, Errno::ROFS].iter().any(|no| e.is(*no)) => {
                     refused = true;
                     continue;

@@ -156,5 +156,5 @@ fn attach_living(into: Cgroup<'_>, kind: TaskKind, ids: &[i32]) -> Result<usize>
 /// of a cgroup that exists are still there.
 fn is_gone(cgroup: Cgroup<'_>, error: &Error) -> Result<bool> {
     let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
-    Ok(missing && (error.code() == Code::Deleted || !cgroup.exists()?))
+    Ok(missing && !cgroup.exists()?)
 }

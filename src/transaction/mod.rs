@@ -49,10 +49,10 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Opens the files with which `steps` will move tasks into the cgroup. A task that is moved with
-    /// one of them enters the directory of this moment, or none: not a new directory without the
-    /// limits that are written in between. It costs no system call, because the files are opened
-    /// anyway.
+    /// Opens the files with which `steps` will move tasks into the cgroup. A task that is moved
+    /// with one of them enters the directory of this moment, or none: not a new directory without
+    /// the limits that are written in between. It costs no system call, because the files are
+    /// opened anyway.
     pub fn hold(&mut self, steps: &[Step]) -> Result<()> {
         for step in steps {
             let Step::Attach { hierarchy, kind, subcgroup, .. } = step else { continue };

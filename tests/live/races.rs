@@ -8,6 +8,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use katacg::cgroupfs::Hierarchies;
+use katacg::placement::{Place, Placement};
+use katacg::plan::{Step, TaskKind};
+use katacg::transaction::{Options, Scope, Transaction};
 use katacg::{Code, Config, Error, Manager, NOBODY};
 
 use crate::fixture::*;
@@ -79,8 +83,8 @@ fn competing_applies_succeed_or_report_deleted() {
     assert_eq!(wrong, 0, "{:?}", errors.first());
 }
 
-/// The other thread replaces the directory as soon as it has the limit. The first move after a quiet
-/// moment takes some milliseconds.
+/// The other thread replaces the directory as soon as it has the limit. The first move after a
+/// quiet moment takes some milliseconds.
 #[test]
 fn process_never_enters_a_new_directory_without_its_limits() {
     const ROUNDS: usize = 60;
@@ -117,6 +121,35 @@ fn process_never_enters_a_new_directory_without_its_limits() {
         errors.len() - wrong
     );
     assert_eq!((without, wrong), (0, 0), "{:?}", errors.first());
+}
+
+/// The directory is replaced between the limits and the move, in every case.
+#[test]
+fn move_into_a_replaced_directory_reports_deleted() {
+    let mut s = Sandbox::planned("", "{}");
+    let pid = s.child();
+    let hierarchies = Hierarchies::read().unwrap();
+    let subsystems = if unified() { Vec::new() } else { vec!["pids".to_owned()] };
+    let place = Place::Path(s.name.clone().into_bytes());
+    let info = hierarchies.info().clone();
+    let placement = Placement::new(info, &place, &subsystems, false).unwrap();
+    let hierarchy = placement.live().next().unwrap().id;
+    let scope = Scope {
+        hierarchies: &hierarchies,
+        placement: &placement,
+        unit: None,
+        wants_frozen: &AtomicBool::new(false),
+        log: None,
+    };
+    let (kind, ids, subcgroup) = (TaskKind::Process, vec![pid], Vec::new());
+    let enter = [Step::Attach { hierarchy, kind, ids, subcgroup }];
+    let mut transaction = Transaction::new(scope, Options::default());
+    transaction.carry_out(&[Step::Create { hierarchy }]).unwrap();
+    transaction.hold(&enter).unwrap();
+    replace(&s.dir("pids"));
+    let error = transaction.carry_out(&enter).unwrap_err();
+    assert_eq!(error.code(), Code::Deleted, "{error}");
+    assert!(!Sandbox::cgroup_of(pid, if unified() { "" } else { "pids" }).contains(&s.name));
 }
 
 #[test]
@@ -281,4 +314,46 @@ fn apply_of_a_zombie_creates_no_cgroup() {
         assert_eq!(error.sys_errno(), Some(rustix::io::Errno::SRCH), "{error}");
         assert!(!s.manager.exists().unwrap());
     }
+}
+
+/// Each open of a move fails once with ENOENT, although the cgroup exists. Then the move says so,
+/// or has moved the process in every hierarchy all the same. The first opens look for the parent.
+#[test]
+fn move_counts_no_hierarchy_whose_tasks_it_could_not_read() {
+    need!(Command::new("strace").arg("-V").output().is_ok(), "no strace");
+    need!(!unified(), "one hierarchy");
+    let exe = std::env::current_exe().unwrap();
+    let mut s = Sandbox::empty("{}");
+    let pid = s.child();
+    let (mut refused, mut wrong) = (0, Vec::new());
+    let parents = shared().info().hierarchies.len();
+    for call in parents + 1..parents + 36 {
+        s.manager.apply(pid, false).unwrap();
+        let output = Command::new("strace")
+            .args(["-f", "-o", "/dev/null", "-e", "trace=openat2", "-e"])
+            .arg(format!("inject=openat2:error=ENOENT:when={call}"))
+            .arg(&exe)
+            .args(["--exact", "races::moves_out", "--nocapture", "--test-threads=1"])
+            .env("KATACG_TEST_MOVE", &s.name)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        need!(text.contains("moves: "), "strace cannot trace here");
+        refused += usize::from(text.contains("moves: Err"));
+        let left = ["cpu", "pids", "devices", "freezer"].map(|c| Sandbox::cgroup_of(pid, c));
+        if text.contains("moves: Ok") && left.iter().any(|path| path.contains(&s.name)) {
+            wrong.push(call);
+        }
+    }
+    println!("{refused} of 35 refused; a count without a move at {wrong:?}");
+    assert!(wrong.is_empty() && refused > 0);
+}
+
+/// Moves all tasks of a cgroup to its parent; does nothing in a normal run.
+#[test]
+fn moves_out() {
+    let Ok(name) = std::env::var("KATACG_TEST_MOVE") else { return };
+    let from = manager(&name, "{}");
+    let moved = from.parent().and_then(|parent| from.move_to(&parent));
+    println!("moves: {moved:?}");
 }
