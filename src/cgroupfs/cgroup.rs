@@ -126,7 +126,7 @@ impl<'t> Cgroup<'t> {
     }
 
     /// Returns the directory that the kernel starts from, and the path from there.
-    pub(super) fn from_base(&self) -> (&'t OwnedFd, &'t [u8]) {
+    pub(super) fn base_and_path(&self) -> (&'t OwnedFd, &'t [u8]) {
         (self.base, self.path.get(self.skip..).unwrap_or_default())
     }
 
@@ -153,9 +153,9 @@ impl<'t> Cgroup<'t> {
         rest.is_some_and(|rest| rest.is_empty() || other.path.is_empty() || rest.starts_with(b"/"))
     }
 
-    /// Returns the path of a file from [`Cgroup::from_base`], for the kernel.
+    /// Returns the path of a file from [`Cgroup::base_and_path`], for the kernel.
     fn file_path(&self, file: &str) -> std::result::Result<CString, Errno> {
-        let (_, path) = self.from_base();
+        let (_, path) = self.base_and_path();
         let slash = !path.is_empty() && !file.is_empty();
         // Room for the zero byte, too: every file that is opened costs one allocation here.
         let length = path.len() + usize::from(slash) + file.len();

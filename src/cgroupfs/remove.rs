@@ -84,7 +84,7 @@ impl Cgroup<'_> {
             // The mount: nobody means that.
             return Err(Errno::BUSY);
         }
-        let (base, path) = self.from_base();
+        let (base, path) = self.base_and_path();
         rustix::io::retry_on_intr(|| unlinkat(base, path, AtFlags::REMOVEDIR))
     }
 

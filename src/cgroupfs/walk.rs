@@ -109,7 +109,12 @@ impl Level {
     /// Opens a cgroup's directory and lists its children. Returns None when there is no child, or
     /// no such cgroup.
     fn open(cgroup: Cgroup<'_>) -> Result<Option<Level>> {
-        let Some(stat) = stat_of_parent(cgroup) else { return Ok(None) };
+        let stat = stat(cgroup);
+        // kernfs counts a directory's directories among its links: one with the two links of its
+        // own has no children.
+        if stat.is_some_and(|stat| stat.st_nlink == 2) {
+            return Ok(None);
+        }
         let failed = |e| Error::system("list", &cgroup.absolute(""), e);
         let mut tries = 0;
         let fd = loop {
@@ -133,18 +138,11 @@ impl Level {
     }
 }
 
-/// Returns what is known of a cgroup that may have children; None when it has none.
-///
-/// kernfs counts a directory's directories among its links, so a directory with the two links of
-/// its own has none.
-fn stat_of_parent(cgroup: Cgroup<'_>) -> Option<Option<Stat>> {
-    let (base, path) = cgroup.from_base();
+/// Returns what statat(2) says of a cgroup's directory; None when something is mounted over it.
+fn stat(cgroup: Cgroup<'_>) -> Option<Stat> {
+    let (base, path) = cgroup.base_and_path();
     let stat = statat(base, path, AtFlags::SYMLINK_NOFOLLOW).ok();
-    let stat = stat.filter(|stat| stat.st_dev == cgroup.hierarchy().device());
-    match stat {
-        Some(stat) if stat.st_nlink == 2 => None,
-        other => Some(other),
-    }
+    stat.filter(|stat| stat.st_dev == cgroup.hierarchy().device())
 }
 
 fn list(fd: &OwnedFd, kind: FileType) -> std::result::Result<Vec<Vec<u8>>, Errno> {

@@ -51,10 +51,9 @@ pub(crate) fn text_of_task(id: i32) -> Result<Vec<u8>> {
 /// Whether the text can be that of a zombie: v1 hierarchies show a process that has ended in their
 /// root. On a host without v1 hierarchies the text does not tell.
 pub(crate) fn may_be_zombie(text: &[u8]) -> bool {
-    let mut v1 = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-    let of_v2 = |line: &&[u8]| line.starts_with(b"0::");
-    text.iter().filter(|&&b| b == b'\n').count() > 1
-        && v1.all(|line| of_v2(&line) || line.ends_with(b":/"))
+    let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+    let mut v1 = lines.filter(|line| !line.starts_with(b"0::")).peekable();
+    v1.peek().is_some() && v1.all(|line| line.ends_with(b":/"))
 }
 
 /// Returns the threads of a process that are in other cgroups than `text`, the /proc/PID/cgroup of

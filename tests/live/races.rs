@@ -235,13 +235,13 @@ fn lock_of_another_user_delays_no_set() {
     let hostile = hostile.uid(65534).gid(65534).stdin(std::process::Stdio::piped());
     let mut hostile = hostile.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let output = std::io::BufReader::new(hostile.stdout.take().unwrap());
-    let locked = std::io::BufRead::lines(output)
-        .map_while(Result::ok)
-        .find_map(|line| line.split_once("locked ")?.1.parse::<usize>().ok());
+    let mut lines = std::io::BufRead::lines(output).map_while(Result::ok);
+    let locked = lines.find_map(|line| line.split_once("locked ")?.1.parse::<usize>().ok());
     let start = Instant::now();
     let result = s.set(r#"{"pids":{"limit":5}}"#);
     let took = start.elapsed();
     drop(hostile.stdin.take());
+    lines.for_each(drop);
     hostile.wait().unwrap();
     assert!(locked.is_some_and(|locked| locked > 10), "{locked:?}");
     result.unwrap();
