@@ -845,7 +845,8 @@ void katacg_manager_free(struct katacg_manager *manager);
  * hierarchies in which the cgroup could not be created and that are left out.
  * Errors:
  *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
- *   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist; nothing was done
+ *   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist or is a zombie; nothing was done
+ *   -ENOENT  (KATACG_ERR_DELETED)   another process keeps removing the cgroup
  *   -EACCES  (KATACG_ERR_ROOTLESS)  a rootless caller without a path asks for limits
  *   -EPERM   (KATACG_ERR_ROOTLESS)  the same
  *   -EROFS   (KATACG_ERR_ROOTLESS)  the same
@@ -890,9 +891,11 @@ int katacg_manager_apply(const struct katacg_manager *manager,
  *
  * If all resources were set, they become part of the manager's own (see katacg_manager_state).
  *
- * Managers with the same subsystems for one cgroup take turns, across processes. The lock is
- * flock(2) on the directory of the cgroup. After 2 s a call continues without the lock, with a
- * warning.
+ * Managers for one cgroup take turns, across processes and whatever subsystems they have joined.
+ * The lock is flock(2) on a file that only the cgroup's owner can open: devices.deny,
+ * memory.force_empty, blkio.reset_stats or cgroup.kill. Only a cgroup in none of these hierarchies
+ * is locked by its cgroup.procs, which everybody can open. After 2 s a call continues without the
+ * lock, with a warning.
  *
  * With systemd, the unit's properties come first, all or none. They last until the next boot. The
  * files come next, for limits without a property. On v1 the processes are frozen while device
@@ -1374,7 +1377,8 @@ int katacg_manager_parent(const struct katacg_manager *manager,
 /**
  * Freezes every process in the cgroup and its descendants.
  *
- * Waits until all are frozen. On failure the cgroup is thawed again.
+ * Waits until all are frozen. On failure the cgroup is thawed again. If another caller thaws the
+ * cgroup during the call, it is frozen again: the thaw counts as the earlier of the two.
  *
  * @param manager     the manager
  * @param timeout_ms  how long to wait, in milliseconds
@@ -1382,7 +1386,8 @@ int katacg_manager_parent(const struct katacg_manager *manager,
  *
  * Return: 0 on success.
  * Errors:
- *   -ETIMEDOUT   (KATACG_ERR_TIMEOUT)     some process did not freeze in time
+ *   -ETIMEDOUT   (KATACG_ERR_TIMEOUT)     some process did not freeze in time, or other callers
+ *                                         kept thawing the cgroup
  *   -EINVAL      (KATACG_ERR_ARGUMENT)    manager is NULL, or the caller is in the cgroup and
  *                                         could not thaw itself
  *   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist

@@ -3,6 +3,8 @@
 //! [`Placement::site`] is the only answer to "where is this controller". v1 has a hierarchy per set
 //! of controllers; a unified host has one for all; on a hybrid host cgroup2 has what v1 lacks.
 
+mod anywhere;
+
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub struct Site {
 #[derive(Debug)]
 pub struct Placement {
     info: Arc<HostInfo>,
+    /// What the sites were derived from, if it is known.
+    place: Option<Place>,
     /// One per hierarchy, in the order in which runc walks its subsystems.
     sites: Vec<Site>,
     /// One flag per site: whether a rootless caller could not create it.
@@ -62,7 +66,7 @@ impl Placement {
     ) -> Result<Placement> {
         if info.is_unified() {
             let home = home(&info, place)?;
-            return Ok(Placement::of(info, vec![home]));
+            return Ok(Placement::of(info, vec![home], Some(place.clone())));
         }
         let asked = |name: &str| subsystems.iter().any(|s| controllers::canonical(s) == name);
         let unit = matches!(place, Place::Unit(_));
@@ -86,7 +90,8 @@ impl Placement {
             return Err(Error::new(Code::NotMounted, "none of the subsystems is mounted")
                 .advice(format!("mounted: {}", info.labels().join(" "))));
         }
-        Ok(Placement { is_listed: !subsystems.is_empty(), ..Placement::of(info, sites) })
+        let placement = Placement::of(info, sites, Some(place.clone()));
+        Ok(Placement { is_listed: !subsystems.is_empty(), ..placement })
     }
 
     /// Takes the sites from a saved map of subsystem to absolute directory.
@@ -117,12 +122,13 @@ impl Placement {
             };
             add(&mut sites, id, hierarchy, name.to_owned().into(), below.to_vec())?;
         }
-        Ok(Placement::of(info, sites))
+        Ok(Placement::of(info, sites, None))
     }
 
-    fn of(info: Arc<HostInfo>, sites: Vec<Site>) -> Placement {
+    fn of(info: Arc<HostInfo>, sites: Vec<Site>, place: Option<Place>) -> Placement {
         let dropped = sites.iter().map(|_| AtomicBool::new(false)).collect();
-        Placement { info, sites, dropped, is_listed: false, verified: AtomicBool::new(false) }
+        let verified = AtomicBool::new(false);
+        Placement { info, place, sites, dropped, is_listed: false, verified }
     }
 
     /// Returns the placement with those sites that `keep` returns true for.
@@ -133,7 +139,8 @@ impl Placement {
                 kept.push(site);
             }
         }
-        Ok(Placement { is_listed: self.is_listed, ..Placement::of(self.info, kept) })
+        let is_listed = self.is_listed;
+        Ok(Placement { is_listed, ..Placement::of(self.info, kept, self.place) })
     }
 
     /// Returns the placement of the parent cgroup.
@@ -144,7 +151,7 @@ impl Placement {
             path.get(..end).unwrap_or_default().to_vec()
         };
         let sites = self.sites.iter().map(|site| Site { path: up(&site.path), ..site.clone() });
-        Placement::of(Arc::clone(&self.info), sites.collect())
+        Placement::of(Arc::clone(&self.info), sites.collect(), None)
     }
 
     /// The host's facts.

@@ -23,7 +23,8 @@ pub const KATACG_FREEZER_FROZEN: i32 = 3;
 
 /// Freezes every process in the cgroup and its descendants.
 ///
-/// Waits until all are frozen. On failure the cgroup is thawed again.
+/// Waits until all are frozen. On failure the cgroup is thawed again. If another caller thaws the
+/// cgroup during the call, it is frozen again: the thaw counts as the earlier of the two.
 ///
 /// @param manager     the manager
 /// @param timeout_ms  how long to wait, in milliseconds
@@ -31,7 +32,8 @@ pub const KATACG_FREEZER_FROZEN: i32 = 3;
 ///
 /// Return: 0 on success.
 /// Errors:
-///   -ETIMEDOUT   (KATACG_ERR_TIMEOUT)     some process did not freeze in time
+///   -ETIMEDOUT   (KATACG_ERR_TIMEOUT)     some process did not freeze in time, or other callers
+///                                         kept thawing the cgroup
 ///   -EINVAL      (KATACG_ERR_ARGUMENT)    manager is NULL, or the caller is in the cgroup and
 ///                                         could not thaw itself
 ///   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist

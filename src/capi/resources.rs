@@ -59,7 +59,8 @@ unsafe fn resources(
 /// hierarchies in which the cgroup could not be created and that are left out.
 /// Errors:
 ///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
-///   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist; nothing was done
+///   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist or is a zombie; nothing was done
+///   -ENOENT  (KATACG_ERR_DELETED)   another process keeps removing the cgroup
 ///   -EACCES  (KATACG_ERR_ROOTLESS)  a rootless caller without a path asks for limits
 ///   -EPERM   (KATACG_ERR_ROOTLESS)  the same
 ///   -EROFS   (KATACG_ERR_ROOTLESS)  the same
@@ -115,9 +116,11 @@ pub unsafe extern "C" fn katacg_manager_apply(
 ///
 /// If all resources were set, they become part of the manager's own (see katacg_manager_state).
 ///
-/// Managers with the same subsystems for one cgroup take turns, across processes. The lock is
-/// flock(2) on the directory of the cgroup. After 2 s a call continues without the lock, with a
-/// warning.
+/// Managers for one cgroup take turns, across processes and whatever subsystems they have joined.
+/// The lock is flock(2) on a file that only the cgroup's owner can open: devices.deny,
+/// memory.force_empty, blkio.reset_stats or cgroup.kill. Only a cgroup in none of these hierarchies
+/// is locked by its cgroup.procs, which everybody can open. After 2 s a call continues without the
+/// lock, with a warning.
 ///
 /// With systemd, the unit's properties come first, all or none. They last until the next boot. The
 /// files come next, for limits without a property. On v1 the processes are frozen while device

@@ -9,7 +9,6 @@ use rustix::io::Errno;
 use super::beneath::{self, Root};
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{Hierarchy, Part, Version};
-use crate::sys::{read_to_end, write_all};
 
 /// linux/magic.h
 const CGROUP_SUPER_MAGIC: u64 = 0x0027_e0eb;
@@ -68,7 +67,7 @@ impl OpenHierarchy {
     /// Returns the cgroup at a path below the mountpoint. The path is clean, without a leading
     /// slash.
     pub fn cgroup<'t>(&'t self, path: &'t [u8]) -> Cgroup<'t> {
-        Cgroup { hierarchy: self, path }
+        Cgroup { hierarchy: self, path, base: &self.fd, skip: 0 }
     }
 
     /// The directory descriptor (O_PATH).
@@ -91,11 +90,16 @@ impl OpenHierarchy {
 /// One cgroup of a hierarchy, by its path. It need not exist.
 ///
 /// A cgroup has no descriptor of its own: a path below the hierarchy's descriptor costs no system
-/// call to keep.
+/// call to keep. A walk reaches its cgroups through an ancestor's descriptor, because the kernel
+/// takes no path of more than 4096 bytes, and a tree can be deeper.
 #[derive(Clone, Copy, Debug)]
 pub struct Cgroup<'t> {
     hierarchy: &'t OpenHierarchy,
     path: &'t [u8],
+    /// The directory that the kernel starts from: the hierarchy's root, or an ancestor.
+    base: &'t OwnedFd,
+    /// Length of the path of `base`, with the slash behind it.
+    skip: usize,
 }
 
 impl<'t> Cgroup<'t> {
@@ -117,7 +121,21 @@ impl<'t> Cgroup<'t> {
     /// Returns the ancestor whose path is the first `end` bytes of this cgroup's path.
     #[must_use]
     pub fn prefix(&self, end: usize) -> Cgroup<'t> {
-        Cgroup { hierarchy: self.hierarchy, path: self.path.get(..end).unwrap_or(self.path) }
+        self.hierarchy.cgroup(self.path.get(..end).unwrap_or(self.path))
+    }
+
+    /// Returns the cgroup at a path, reached through an ancestor's directory, whose path with the
+    /// slash behind it has `skip` bytes.
+    pub(super) fn below<'n>(&self, base: &'n OwnedFd, skip: usize, path: &'n [u8]) -> Cgroup<'n>
+    where
+        't: 'n,
+    {
+        Cgroup { hierarchy: self.hierarchy, path, base, skip }
+    }
+
+    /// Returns the directory that the kernel starts from, and the path from there.
+    pub(super) fn base_and_path(&self) -> (&'t OwnedFd, &'t [u8]) {
+        (self.base, self.path.get(self.skip..).unwrap_or_default())
     }
 
     /// Returns the parent; None for the hierarchy's root.
@@ -143,13 +161,14 @@ impl<'t> Cgroup<'t> {
         rest.is_some_and(|rest| rest.is_empty() || other.path.is_empty() || rest.starts_with(b"/"))
     }
 
-    /// Returns the path of a file from the hierarchy's root, for the kernel.
+    /// Returns the path of a file from [`Cgroup::base_and_path`], for the kernel.
     fn file_path(&self, file: &str) -> std::result::Result<CString, Errno> {
-        let slash = !self.path.is_empty() && !file.is_empty();
+        let (_, path) = self.base_and_path();
+        let slash = !path.is_empty() && !file.is_empty();
         // Room for the zero byte, too: every file that is opened costs one allocation here.
-        let length = self.path.len() + usize::from(slash) + file.len();
+        let length = path.len() + usize::from(slash) + file.len();
         let mut out = Vec::with_capacity(length.max(1) + 1);
-        out.extend_from_slice(self.path);
+        out.extend_from_slice(path);
         if slash {
             out.push(b'/');
         }
@@ -176,8 +195,10 @@ impl<'t> Cgroup<'t> {
 
     /// Opens one of its files; its directory with `""`.
     pub fn open(&self, file: &str, flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
-        let OpenHierarchy { fd, device, parts, .. } = self.hierarchy;
-        let root = Root { fd, device: *device, parts };
+        let OpenHierarchy { device, parts, .. } = self.hierarchy;
+        // Parts have paths from the hierarchy's root.
+        let parts = if self.skip == 0 { &parts[..] } else { &[] };
+        let root = Root { fd: self.base, device: *device, parts };
         beneath::open(root, &self.file_path(file)?, flags | OFlags::CLOEXEC)
     }
 
@@ -188,20 +209,5 @@ impl<'t> Cgroup<'t> {
             Err(Errno::NOENT) => Ok(false),
             Err(e) => Err(Error::system("open", &self.absolute(""), e)),
         }
-    }
-
-    /// Reads a whole file.
-    pub fn read(&self, file: &str) -> Result<Vec<u8>> {
-        let fd = self
-            .open(file, OFlags::RDONLY)
-            .map_err(|e| Error::system("open", &self.absolute(file), e))?;
-        read_to_end(&fd, 4096).map_err(|e| Error::system("read", &self.absolute(file), e))
-    }
-
-    /// Writes a value in one `write(2)`: interface files take whole values.
-    pub fn write(&self, file: &str, value: &[u8]) -> Result<()> {
-        let failed = |e| Error::write(&self.absolute(file), value, e);
-        let fd = self.open(file, OFlags::WRONLY).map_err(failed)?;
-        write_all(&fd, value).map_err(failed)
     }
 }

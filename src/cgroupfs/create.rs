@@ -4,7 +4,7 @@ use rustix::fs::{mkdirat, Mode};
 use rustix::io::Errno;
 
 use super::cgroup::Cgroup;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Attempts to create the levels while another process removes them.
 const TRIES: u32 = 5;
@@ -34,7 +34,13 @@ impl Cgroup<'_> {
                 // Another process removed a level that existed a moment ago.
                 Err((_, Errno::NOENT)) if tries < TRIES => {}
                 Err((end, e)) => {
-                    return Err(Error::system("mkdir", &self.prefix(end).absolute(""), e))
+                    let error = Error::system("mkdir", &self.prefix(end).absolute(""), e);
+                    return Err(match e {
+                        Errno::NOENT => error
+                            .with_code(Code::Deleted)
+                            .advice("another process keeps removing the cgroup above it"),
+                        _ => error,
+                    });
                 }
                 Ok(()) => return Ok(()),
             }

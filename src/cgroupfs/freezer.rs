@@ -8,7 +8,8 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::cgroup::Cgroup;
-use crate::error::{fail, Code, Error, Result};
+use super::removal::removed_or;
+use crate::error::{Code, Error, Result};
 use crate::host::Version;
 use crate::sys::write_all;
 
@@ -30,6 +31,9 @@ const V1_THAW_EVERY: u64 = 50;
 const V1_FIRST: Duration = Duration::from_micros(25);
 const V1_LATER: Duration = Duration::from_millis(5);
 
+/// v2 notifies of frozen tasks, and not of a caller who thaws tasks before they have frozen.
+const V2_LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// The way to thaw what was frozen, open already: it works when no more files can be opened.
 #[derive(Debug)]
 pub struct Thaw {
@@ -50,7 +54,8 @@ impl Thaw {
 
 impl Cgroup<'_> {
     /// Freezes all tasks of the cgroup and below. After the deadline, or when it fails, the
-    /// cgroup is thawed again.
+    /// cgroup is thawed again. When another caller thaws the cgroup meanwhile, it is frozen again:
+    /// the thaw counts as the earlier of the two.
     pub fn freeze(&self, timeout: Duration) -> Result<Thaw> {
         let version = self.version();
         let now = Instant::now();
@@ -58,10 +63,11 @@ impl Cgroup<'_> {
         let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
         let (file, flags) = match version {
             Version::V1 => ("freezer.state", OFlags::RDWR),
-            Version::V2 => ("cgroup.freeze", OFlags::WRONLY),
+            Version::V2 => ("cgroup.freeze", OFlags::RDWR),
         };
         let control = self.open(file, flags).map_err(|e| {
             let error = Error::system("open", &self.absolute(file), e);
+            let error = removed_or(*self, file, None, error);
             match e == Errno::NOENT && version == Version::V2 {
                 true => error.advice("kernels before 5.2 have no v2 freezer"),
                 false => error,
@@ -115,6 +121,7 @@ impl Cgroup<'_> {
             let failed = |e| Error::write(&self.absolute("freezer.state"), word, e);
             write_all(&thaw.control, word).map_err(failed)
         };
+        let mut thaws = 0;
         for attempt in 1u64.. {
             write(b"FROZEN")?;
             // Each read makes the kernel look again.
@@ -125,13 +132,14 @@ impl Cgroup<'_> {
             if state.starts_with(b"FROZEN") {
                 return Ok(());
             }
-            if !state.starts_with(b"FREEZING") {
-                let text = format!("freezer.state is {:?}", String::from_utf8_lossy(state));
-                return fail(Code::System, text);
-            }
+            let thawed = state.starts_with(b"THAWED");
+            thaws += u64::from(thawed);
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
+            }
+            if thawed {
+                continue;
             }
             if attempt % V1_THAW_EVERY == 0 {
                 write(b"THAWED")?;
@@ -141,15 +149,19 @@ impl Cgroup<'_> {
                 std::thread::sleep(pause.min(left));
             }
         }
-        Err(self.not_frozen())
+        Err(self.not_frozen(thaws))
     }
 
     fn freeze_v2(&self, thaw: &Thaw, deadline: Instant) -> Result<()> {
         // Opened before the request: the notification cannot be missed.
         let failed = |e: Errno| Error::system("open", &self.absolute("cgroup.events"), e);
         let events = self.open("cgroup.events", OFlags::RDONLY).map_err(failed)?;
-        write_all(&thaw.control, b"1")
-            .map_err(|e| Error::write(&self.absolute("cgroup.freeze"), b"1", e))?;
+        let write = || {
+            write_all(&thaw.control, b"1")
+                .map_err(|e| Error::write(&self.absolute("cgroup.freeze"), b"1", e))
+        };
+        write()?;
+        let mut thaws = 0;
         loop {
             let mut buffer = [0u8; 256];
             let length = rustix::io::pread(&events, &mut buffer, 0)
@@ -160,8 +172,9 @@ impl Cgroup<'_> {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(self.not_frozen());
+                return Err(self.not_frozen(thaws));
             }
+            let left = left.min(V2_LOOK_EVERY);
             let wait = Timespec {
                 tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: left.subsec_nanos().into(),
@@ -170,12 +183,20 @@ impl Cgroup<'_> {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(e) => return Err(Error::system("poll", &self.absolute("cgroup.events"), e)),
             }
+            let mut asked = [0u8; 8];
+            if rustix::io::pread(&thaw.control, &mut asked, 0).is_ok() && asked[0] == b'0' {
+                thaws += 1;
+                write()?;
+            }
         }
     }
 
-    fn not_frozen(&self) -> Error {
+    fn not_frozen(&self, thaws: u64) -> Error {
         let path = self.absolute("");
-        Error::new(Code::Timeout, [b"unable to freeze ", &path[..]].concat())
-            .advice("a task did not stop in time; the cgroup was thawed")
+        let error = Error::new(Code::Timeout, [b"unable to freeze ", &path[..]].concat());
+        match thaws {
+            0 => error.advice("a task did not stop in time; the cgroup was thawed"),
+            _ => error.advice("other callers kept thawing the cgroup; it was thawed"),
+        }
     }
 }

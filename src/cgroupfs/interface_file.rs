@@ -5,8 +5,10 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::cgroup::Cgroup;
+use super::removal::removed_or;
 use crate::error::{Code, Error, Result};
 use crate::plan::Write;
+use crate::resources::attribute;
 use crate::sys::write_all;
 
 /// Writes; reads first when the old value is wanted, and afterwards where the kernel is known to
@@ -26,7 +28,7 @@ pub(crate) fn put(
         }
         other => other,
     };
-    let fd = opened.map_err(failed)?;
+    let fd = opened.map_err(failed).map_err(|e| removed_or(cgroup, &write.file, None, e))?;
     if let Some(old) = old {
         *old = read(&fd).ok();
     }
@@ -36,7 +38,8 @@ pub(crate) fn put(
 /// Writes to a knob that is open.
 pub(crate) fn put_open(cgroup: Cgroup<'_>, write: &Write, fd: &OwnedFd) -> Result<()> {
     write_all(fd, write.value.as_bytes())
-        .map_err(|e| Error::write(&cgroup.absolute(&write.file), write.value.as_bytes(), e))?;
+        .map_err(|e| Error::write(&cgroup.absolute(&write.file), write.value.as_bytes(), e))
+        .map_err(|e| removed_or(cgroup, &write.file, Some(fd), e))?;
     if write.exact {
         clamped(write, String::from_utf8_lossy(&read(fd).unwrap_or_default()).trim())?;
     }
@@ -73,11 +76,15 @@ fn read(fd: &OwnedFd) -> std::result::Result<Vec<u8>, Errno> {
     }
 }
 
-/// runc's words for a value that the kernel clamped.
+/// runc's words for a value that the kernel clamped. Another value that is found instead of one
+/// that the kernel takes is another process's, written since.
 fn clamped(write: &Write, took: &str) -> Result<()> {
     let (Ok(asked), Ok(took)) = (write.value.parse::<u64>(), took.parse::<u64>()) else {
         return Ok(());
     };
+    if attribute::is_in_range(&write.file, asked) {
+        return Ok(());
+    }
     let which = match asked.cmp(&took) {
         std::cmp::Ordering::Equal => return Ok(()),
         std::cmp::Ordering::Greater => "maximum",

@@ -3,6 +3,7 @@
 use rustix::fs::OFlags;
 
 use super::cgroup::Cgroup;
+use super::removal::removed_or;
 use crate::error::{fail, Code, Error, Result};
 use crate::sys::read_at_once;
 
@@ -10,8 +11,10 @@ impl Cgroup<'_> {
     /// Reads a file of words between white space.
     pub fn words(&self, file: &str) -> Result<Vec<String>> {
         let failed = |what| move |e| Error::system(what, &self.absolute(file), e);
-        let fd = self.open(file, OFlags::RDONLY).map_err(failed("open"))?;
-        let text = read_at_once(&fd).map_err(failed("read"))?;
+        let opened = self.open(file, OFlags::RDONLY).map_err(failed("open"));
+        let fd = opened.map_err(|e| removed_or(*self, file, None, e))?;
+        let text = read_at_once(&fd).map_err(failed("read"));
+        let text = text.map_err(|e| removed_or(*self, file, Some(&fd), e))?;
         Ok(String::from_utf8_lossy(&text).split_whitespace().map(str::to_owned).collect())
     }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::advice::explain_move;
 use super::cgroup::Cgroup;
 use super::parse::parse_ids;
+use super::removal::removed_or;
 use crate::error::{Error, Result};
 use crate::plan::TaskKind;
 use crate::sys::write_all;
@@ -20,23 +22,40 @@ const PAUSE: Duration = Duration::from_millis(30);
 impl Cgroup<'_> {
     /// Moves processes or threads in, one write each, on one descriptor. Each that has moved is
     /// told to `moved` at once.
-    pub fn attach(&self, kind: TaskKind, ids: &[i32], mut moved: impl FnMut(i32)) -> Result<()> {
+    pub fn attach(&self, kind: TaskKind, ids: &[i32], moved: impl FnMut(i32)) -> Result<()> {
+        self.attach_to(&self.open_tasks(kind)?, kind, ids, moved)
+    }
+
+    /// Opens the file that tasks are moved in with. Without the cgroup, it takes no task.
+    pub fn open_tasks(&self, kind: TaskKind) -> Result<OwnedFd> {
         let file = kind.file(self.version());
         let failed = |e| Error::system("open", &self.absolute(file), e);
-        let fd = self.open(file, OFlags::WRONLY).map_err(failed)?;
+        let opened = self.open(file, OFlags::WRONLY).map_err(failed);
+        opened.map_err(|e| removed_or(*self, file, None, e))
+    }
+
+    /// As [`Cgroup::attach`], with the file of [`Cgroup::open_tasks`].
+    pub fn attach_to(
+        &self,
+        fd: &OwnedFd,
+        kind: TaskKind,
+        ids: &[i32],
+        mut moved: impl FnMut(i32),
+    ) -> Result<()> {
+        let file = kind.file(self.version());
         for &id in ids {
             let value = id.to_string();
-            let mut result = write_all(&fd, value.as_bytes());
+            let mut result = write_all(fd, value.as_bytes());
             for _ in 1..TRIES {
                 if result != Err(Errno::INVAL) {
                     break;
                 }
                 std::thread::sleep(PAUSE);
-                result = write_all(&fd, value.as_bytes());
+                result = write_all(fd, value.as_bytes());
             }
             result.map_err(|e| {
                 let error = Error::write(&self.absolute(file), value.as_bytes(), e);
-                explain_move(*self, &value, error)
+                removed_or(*self, file, Some(fd), explain_move(*self, &value, error))
             })?;
             moved(id);
         }
@@ -78,29 +97,5 @@ impl Cgroup<'_> {
     /// The threads in it.
     pub fn threads(&self) -> Result<Vec<i32>> {
         parse_ids(&self.read(TaskKind::Thread.file(self.version()))?)
-    }
-
-    /// What `list` gives for it and for every cgroup below. One that vanishes below is passed
-    /// over; that it vanishes itself is an error.
-    pub fn walk(&self, list: &mut dyn FnMut(Cgroup<'_>) -> Result<()>) -> Result<()> {
-        list(*self)?;
-        for name in self.children()? {
-            let path = self.child(&name);
-            match self.hierarchy().cgroup(&path).walk(list) {
-                Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
-                other => other?,
-            }
-        }
-        Ok(())
-    }
-
-    /// The path of the child with this name.
-    pub(super) fn child(&self, name: &[u8]) -> Vec<u8> {
-        let mut path = self.path().to_vec();
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(name);
-        path
     }
 }

@@ -2,14 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::fs::{statat, unlinkat, AtFlags, Dir, FileType, OFlags};
+use rustix::fs::{unlinkat, AtFlags};
 use rustix::io::Errno;
 
 use super::cgroup::Cgroup;
+use super::walk::Descent;
+use crate::bytes::{list_some, shorten};
 use crate::error::{Code, Error, Result};
 
 /// A process that was killed leaves its cgroup a moment later: how long a whole removal waits.
 pub const REMOVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Longest list of processes in a message.
+const SHOWN_PIDS: usize = 60;
 
 impl Cgroup<'_> {
     /// Removes the cgroup with its children, deepest first. One that is gone already counts as
@@ -29,14 +34,8 @@ impl Cgroup<'_> {
         }
         let mut pause = Duration::from_millis(1);
         loop {
-            // Again each time: a process on its way out can still make a child. One that stays is
-            // no reason to leave its siblings.
-            let mut left = Ok(());
-            for child in self.children()? {
-                let path = self.child(&child);
-                left = left.and(self.hierarchy().cgroup(&path).remove(deadline));
-            }
-            left?;
+            // Again each time: a process on its way out can still make a child.
+            let below = self.remove_below()?;
             let errno = match self.rmdir() {
                 Ok(()) | Err(Errno::NOENT) => return Ok(()),
                 Err(errno) => errno,
@@ -44,16 +43,38 @@ impl Cgroup<'_> {
             if errno == Errno::ROFS && !self.exists()? {
                 return Ok(());
             }
-            let error = || Error::system("rmdir", &self.absolute(""), errno);
             if errno != Errno::BUSY {
-                return Err(error());
+                return Err(self.not_removed(errno));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(error().with_code(Code::Busy).advice(self.what_is_left()));
+                return Err(below.unwrap_or_else(|| self.not_removed(errno)));
             }
             std::thread::sleep(pause.min(left));
             pause *= 2;
+        }
+    }
+
+    /// Removes the cgroups below, once each. Returns the error of the first that is in use. One
+    /// that stays is no reason to leave its siblings.
+    ///
+    /// Errors: one could not be removed for another reason than being in use.
+    fn remove_below(&self) -> Result<Option<Error>> {
+        let mut left = Left::default();
+        let mut descent = Descent::new(*self)?;
+        loop {
+            if descent.next_child() {
+                let Err(errno) = descent.current()?.rmdir() else { continue };
+                match descent.enter() {
+                    Ok(true) => {}
+                    Ok(false) => left.note(descent.current()?, errno),
+                    Err(e) => left.refused = left.refused.and(Err(e)),
+                }
+            } else if !descent.leave()? {
+                return left.refused.map(|()| left.busy);
+            } else if let Err(errno) = descent.current()?.rmdir() {
+                left.note(descent.current()?, errno);
+            }
         }
     }
 
@@ -63,57 +84,52 @@ impl Cgroup<'_> {
             // The mount: nobody means that.
             return Err(Errno::BUSY);
         }
-        rustix::io::retry_on_intr(|| {
-            unlinkat(self.hierarchy().fd(), self.path(), AtFlags::REMOVEDIR)
-        })
+        let (base, path) = self.base_and_path();
+        rustix::io::retry_on_intr(|| unlinkat(base, path, AtFlags::REMOVEDIR))
     }
 
-    /// Names of the cgroups right below; none when the cgroup does not exist.
-    pub fn children(&self) -> Result<Vec<Vec<u8>>> {
-        let failed = |e| Error::system("list", &self.absolute(""), e);
-        if self.is_leaf() {
-            return Ok(Vec::new());
+    fn not_removed(&self, errno: Errno) -> Error {
+        let error = Error::system("rmdir", &shorten(&self.absolute("")), errno);
+        match errno {
+            Errno::BUSY => error.with_code(Code::Busy).advice(self.what_is_left()),
+            _ => error,
         }
-        let fd = match self.open("", OFlags::RDONLY | OFlags::DIRECTORY) {
-            Err(Errno::NOENT) => return Ok(Vec::new()),
-            other => other.map_err(failed)?,
-        };
-        let mut out = Vec::new();
-        for entry in Dir::new(fd).map_err(failed)? {
-            let entry = match entry {
-                // Removed under our eyes.
-                Err(Errno::NOENT | Errno::NODEV) => break,
-                other => other.map_err(failed)?,
-            };
-            let name = entry.file_name().to_bytes();
-            let is_child = !matches!(name, b"." | b"..")
-                && entry.file_type() == FileType::Directory
-                && !self.hierarchy().is_alias(&self.child(name));
-            if is_child {
-                out.push(name.to_vec());
-            }
-        }
-        Ok(out)
-    }
-
-    /// Without a look at its files: kernfs counts a directory's directories among its links, so
-    /// that one with the two of its own has none.
-    fn is_leaf(&self) -> bool {
-        let stat = statat(self.hierarchy().fd(), self.path(), AtFlags::SYMLINK_NOFOLLOW);
-        stat.is_ok_and(|s| s.st_nlink == 2 && s.st_dev == self.hierarchy().device())
     }
 
     fn what_is_left(&self) -> String {
         match self.read("cgroup.procs") {
             Ok(text) if !text.is_empty() => {
-                let pids = String::from_utf8_lossy(&text)
-                    .split_whitespace()
-                    .take(8)
-                    .collect::<Vec<_>>()
-                    .join(" ");
+                let text = String::from_utf8_lossy(&text);
+                let pids = list_some(text.split_whitespace(), SHOWN_PIDS);
                 format!("processes are still inside: {pids}")
             }
             _ => "it still has children, or processes that are ending".to_owned(),
+        }
+    }
+}
+
+/// Cgroups that could not be removed.
+struct Left {
+    /// The error of the first that is in use.
+    busy: Option<Error>,
+    /// The first other error.
+    refused: Result<()>,
+}
+
+impl Default for Left {
+    fn default() -> Self {
+        Left { busy: None, refused: Ok(()) }
+    }
+}
+
+impl Left {
+    fn note(&mut self, cgroup: Cgroup<'_>, errno: Errno) {
+        match errno {
+            Errno::NOENT => {}
+            Errno::BUSY if self.busy.is_some() => {}
+            Errno::BUSY => self.busy = Some(cgroup.not_removed(errno)),
+            _ if self.refused.is_err() => {}
+            _ => self.refused = Err(cgroup.not_removed(errno)),
         }
     }
 }

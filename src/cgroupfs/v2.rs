@@ -8,10 +8,24 @@ use rustix::io::Errno;
 use super::cgroup::Cgroup;
 use crate::error::{Code, Error, Result};
 use crate::host::controllers;
+use crate::resources::attribute;
+use crate::sys::read_at_once;
 
 /// Files that a delegated cgroup's owner gets on kernels without /sys/kernel/cgroup/delegate
 /// (4.15).
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
+
+/// Controllers that were turned on for the children of an ancestor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enabled {
+    /// Length of the ancestor's path.
+    pub level: usize,
+    /// The controllers.
+    pub names: Vec<String>,
+    /// The ancestor has processes, so it has become the root of a threaded subtree. Its owner can
+    /// turn on no other controllers until these are off.
+    pub beside_processes: bool,
+}
 
 impl Cgroup<'_> {
     /// Enables the `wanted` controllers in all ancestors; limits need those in `needed`.
@@ -20,13 +34,13 @@ impl Cgroup<'_> {
     /// tasks are below it (EINVAL), or it is not delegated to the caller. The write of a limit
     /// reports it.
     ///
-    /// Adds to `done` the length of each ancestor's path and the controllers that were enabled
-    /// there. Returns whether the controllers prove that the cgroup is a domain.
+    /// Adds to `done` what was enabled in each ancestor. Returns whether the controllers prove that
+    /// the cgroup is a domain.
     pub fn enable_controllers(
         &self,
         needed: &[String],
         wanted: &[String],
-        done: &mut Vec<(usize, Vec<String>)>,
+        done: &mut Vec<Enabled>,
     ) -> Result<bool> {
         let missing = |cgroup: Cgroup<'_>| -> Result<Vec<String>> {
             let on = cgroup.words("cgroup.subtree_control")?;
@@ -40,23 +54,29 @@ impl Cgroup<'_> {
         }
         for level in self.ancestors() {
             let mut wanted = missing(level)?;
+            let mut beside_processes = false;
+            let at = level.path().len();
             // All in one write, or else one by one.
             match level.control('+', &wanted) {
                 Ok(()) => {
-                    done.push((level.path().len(), wanted));
+                    done.push(Enabled { level: at, names: wanted, beside_processes });
                     continue;
                 }
                 // The level has processes. Enabling a threaded controller would make it the root
                 // of a threaded subtree, without domain controllers from then on. So only needed
                 // controllers are tried.
-                Err(e) if e.is(Errno::BUSY) => wanted.retain(|c| needed.contains(c)),
+                Err(e) if e.is(Errno::BUSY) => {
+                    wanted.retain(|c| needed.contains(c));
+                    beside_processes = true;
+                }
                 Err(_) => {}
             }
             // Another process may have created it below a threaded cgroup and left it "domain
             // invalid".
             level.settle_between();
             let on = |c: &String| level.control('+', std::slice::from_ref(c)).is_ok();
-            done.push((level.path().len(), wanted.into_iter().filter(on).collect()));
+            let names = wanted.into_iter().filter(on).collect();
+            done.push(Enabled { level: at, names, beside_processes });
         }
         Ok(false)
     }
@@ -68,6 +88,35 @@ impl Cgroup<'_> {
         }
         let words: Vec<String> = controllers.iter().map(|c| format!("{sign}{c}")).collect();
         self.write("cgroup.subtree_control", words.join(" ").as_bytes())
+    }
+
+    /// Disables controllers that were enabled for the cgroup's children, if no child but `own` has
+    /// come to use them. Disabling removes the child's limits.
+    pub fn turn_off(&self, controllers: &[String], own: &[u8]) -> Result<()> {
+        for name in self.children()?.into_iter().filter(|name| name != own) {
+            let path = self.child(&name);
+            if !self.hierarchy().cgroup(&path).has_defaults(controllers)? {
+                return Ok(());
+            }
+        }
+        self.control('-', controllers)
+    }
+
+    /// Whether all values of these controllers are as in a new cgroup.
+    fn has_defaults(&self, controllers: &[String]) -> Result<bool> {
+        for file in self.files()? {
+            if !controllers.iter().any(|name| name == attribute::controller_of(&file)) {
+                continue;
+            }
+            // kernfs refuses to open a file for writing that has no such operation.
+            let Ok(fd) = self.open(&file, OFlags::RDWR) else { continue };
+            let failed = |e| Error::system("read", &self.absolute(&file), e);
+            let text = read_at_once(&fd).map_err(failed)?;
+            if !attribute::is_default(&file, &String::from_utf8_lossy(&text)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Brings a new cgroup into a type that takes processes.

@@ -11,6 +11,7 @@ mod info;
 pub mod mountinfo;
 mod mounts;
 pub(crate) mod proc_cgroup;
+pub(crate) mod proc_state;
 pub mod v1mount;
 
 pub use hierarchy::{Hierarchy, HierarchyId, Layout, Part, Version};

@@ -48,6 +48,14 @@ pub(crate) fn text_of_task(id: i32) -> Result<Vec<u8>> {
     crate::sys::read_at_once(&fd).map_err(|e| failed("read", e))
 }
 
+/// Whether the text can be that of a zombie: v1 hierarchies show a process that has ended in their
+/// root. On a host without v1 hierarchies the text does not tell.
+pub(crate) fn may_be_zombie(text: &[u8]) -> bool {
+    let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+    let mut v1 = lines.filter(|line| !line.starts_with(b"0::")).peekable();
+    v1.peek().is_some() && v1.all(|line| line.ends_with(b":/"))
+}
+
 /// Returns the threads of a process that are in other cgroups than `text`, the /proc/PID/cgroup of
 /// the process; each with its own text.
 pub(crate) fn threads_elsewhere(id: i32, text: &[u8]) -> Vec<(i32, Vec<u8>)> {

@@ -70,6 +70,10 @@ impl Manager {
         let _busy = self.one_at_a_time();
         let own = self.resources();
         let mut tries = 0;
+        // A unit that has ended under the caller is not started again.
+        let again = |transaction: &Transaction<'_>| {
+            transaction.progress().made || self.driver.unit().is_none()
+        };
         // Repeats after another process removed the cgroup, and after each dropped hierarchy.
         loop {
             tries += 1;
@@ -86,10 +90,7 @@ impl Manager {
                 // What is left behind would be taken for a cgroup that existed before.
                 Err(e) if !transaction.is_unwound() => return Err(e),
                 // Another process removes empty cgroups. systemd does on v1, of unknown cgroups.
-                Err(e)
-                    if tries < TRIES
-                        && transaction.progress().made
-                        && e.code() == Code::Deleted => {}
+                Err(e) if tries < TRIES && e.code() == Code::Deleted && again(&transaction) => {}
                 Err(e) => self.drop_or_fail(e, transaction.progress().failed_in, &own)?,
             }
         }
@@ -105,6 +106,7 @@ impl Manager {
     ) -> Result<Vec<String>> {
         let Phases { make, fill, enter, mut warnings } = phases;
         transaction.carry_out(&make)?;
+        transaction.hold(&enter)?;
         if set && transaction.progress().unit == Some(Started::Existed) {
             return self.set_on_existing(transaction, fill, &enter, own);
         }
@@ -112,7 +114,10 @@ impl Manager {
         let shared = writes(&fill).next().is_some() && !transaction.has_made_all();
         transaction.set_keep_old(shared && !self.config.flags.no_rollback);
         let lock = match shared {
-            true => self.lock().map_err(|e| transaction.unwind(e))?,
+            true => {
+                let made = |id| transaction.has_made_in(id);
+                self.lock(&made).map_err(|e| transaction.unwind(e))?
+            }
             false => None,
         };
         let done = transaction.carry_out(&fill).and_then(|()| transaction.carry_out(&enter));
@@ -120,6 +125,7 @@ impl Manager {
         // Unwinding comes before unlocking.
         drop(lock);
         done?;
+        self.note_enabled(transaction);
         warnings.append(&mut transaction.take_warnings());
         Ok(self.warn(warnings))
     }

@@ -9,6 +9,7 @@ use rustix::fs::OFlags;
 
 use super::core::Manager;
 use crate::cgroupfs::interface_file::deleted_or;
+use crate::cgroupfs::removal::removed_or;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::Version;
 use crate::plan::TaskKind;
@@ -25,10 +26,9 @@ impl Manager {
                 Version::V2 if v1_only => continue,
                 Version::V2 => TaskKind::Process,
             };
-            let file = kind.file(site.version);
             let cgroup = self.cgroup_at(site)?;
-            let failed = |e| deleted_or(cgroup, Error::system("open", &cgroup.absolute(file), e));
-            out.push(cgroup.open(file, OFlags::WRONLY).map_err(failed)?);
+            let opened = cgroup.open_tasks(kind).map_err(|e| deleted_or(cgroup, e));
+            out.push(opened?);
         }
         Ok(out)
     }
@@ -44,7 +44,10 @@ impl Manager {
             );
         };
         let cgroup = self.cgroup_at(site)?;
-        let failed = |e| deleted_or(cgroup, Error::system("open", &cgroup.absolute(""), e));
+        let failed = |e| {
+            let error = Error::system("open", &cgroup.absolute(""), e);
+            deleted_or(cgroup, removed_or(cgroup, "", None, error))
+        };
         cgroup.open("", OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)
     }
 }

@@ -9,7 +9,7 @@ use crate::cgroupfs::Cgroup;
 use crate::config::Config;
 use crate::driver::{Context, Driver};
 use crate::error::{fail, Code, Error, Result};
-use crate::host::HostInfo;
+use crate::host::{HierarchyId, HostInfo};
 use crate::host_handle::Host;
 use crate::log::{Log, NO_LOG};
 use crate::placement::{Placement, Site};
@@ -27,6 +27,8 @@ pub struct Manager {
     resources: Mutex<LinuxResources>,
     /// Held while the cgroup is changed.
     busy: Mutex<()>,
+    /// Controllers to disable with the cgroup's end: see [`Manager::note_enabled`].
+    pub(super) enabled: Mutex<Vec<(HierarchyId, usize, Vec<String>)>>,
     /// The caller wants the cgroup frozen. A freeze in passing must not thaw it then.
     pub(super) wants_frozen: AtomicBool,
     /// Processes can be moved to the cgroup, and nothing else: it is a unit's slice.
@@ -89,6 +91,7 @@ impl Manager {
             placement,
             resources,
             busy: Mutex::default(),
+            enabled: Mutex::default(),
             wants_frozen: AtomicBool::new(false),
             move_target_only: false,
             log: AtomicI32::new(NO_LOG),

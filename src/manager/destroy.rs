@@ -1,11 +1,14 @@
 //! Removing the cgroup, and what is left of it.
 
+use std::sync::PoisonError;
+
 use rustix::io::Errno;
 
 use super::core::Manager;
 use crate::cgroupfs::interface_file::deleted_or;
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
+use crate::transaction::Transaction;
 
 impl Manager {
     /// Whether the cgroup exists in any hierarchy.
@@ -25,7 +28,32 @@ impl Manager {
     /// ([`Code::Busy`]), which names the directories that are left.
     pub fn destroy(&self) -> Result<()> {
         self.require_own_cgroup()?;
-        self.driver.destroy(self.scope())
+        self.driver.destroy(self.scope())?;
+        self.disable_controllers();
+        Ok(())
+    }
+
+    /// Notes controllers that a transaction has enabled in an ancestor with processes, such as the
+    /// root of a container's cgroup namespace. They make it the root of a threaded subtree, which
+    /// the last child's removal does not undo.
+    pub(super) fn note_enabled(&self, transaction: &Transaction<'_>) {
+        let noted = &transaction.progress().beside_processes;
+        if !noted.is_empty() {
+            let mut enabled = self.enabled.lock().unwrap_or_else(PoisonError::into_inner);
+            enabled.extend(noted.iter().cloned());
+        }
+    }
+
+    /// Disables the noted controllers, unless another child has come to use them.
+    fn disable_controllers(&self) {
+        let mut enabled = self.enabled.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, level, names) in std::mem::take(&mut *enabled).into_iter().rev() {
+            let Ok(site) = self.placement.at(id) else { continue };
+            if let Ok(cgroup) = self.cgroup_at(site) {
+                // What stays on is no reason for the destroy to fail.
+                let _ = cgroup.prefix(level).turn_off(&names, b"");
+            }
+        }
     }
 
     /// Returns how many processes the OOM killer has killed in this cgroup: `oom_kill` of v1's

@@ -10,7 +10,8 @@ use crate::transaction;
 
 impl Manager {
     /// Freezes all processes of the cgroup and its descendants, and waits until they are frozen. On
-    /// failure the cgroup is thawed again.
+    /// failure the cgroup is thawed again. When another caller thaws the cgroup meanwhile, this
+    /// call freezes it again: the thaw counts as the earlier of the two.
     ///
     /// Errors: some process did not freeze in time ([`Code::Timeout`]); the caller is inside
     /// ([`Code::Argument`]).
@@ -20,11 +21,13 @@ impl Manager {
             .require_own_cgroup()
             .and_then(|()| transaction::freeze(self.scope(), timeout))
             .map(drop);
-        if let Err(e) = &done {
+        let wanted = match &done {
+            // Another caller's thaw meanwhile counts as earlier.
+            Ok(()) => true,
             // A refused call changes nothing; a call that failed later has thawed the cgroup.
-            let still = before && e.code() == Code::Argument;
-            self.wants_frozen.store(still, Ordering::SeqCst);
-        }
+            Err(e) => before && e.code() == Code::Argument,
+        };
+        self.wants_frozen.store(wanted, Ordering::SeqCst);
         done
     }
 

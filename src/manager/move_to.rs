@@ -42,8 +42,9 @@ impl Manager {
         let mut processes: BTreeSet<i32> = BTreeSet::new();
         let more_in_target = to.placement.live().any(|target| own(target).is_none());
         for site in self.placement.live().filter(|_| more_in_target) {
-            match self.cgroup_at(site)?.all_pids() {
-                Err(e) if is_gone(&e) => {}
+            let cgroup = self.cgroup_at(site)?;
+            match cgroup.all_pids() {
+                Err(e) if is_gone(cgroup, &e)? => {}
                 other => processes.extend(other?),
             }
         }
@@ -89,7 +90,7 @@ fn move_all(from: Cgroup<'_>, into: Cgroup<'_>, begun: bool) -> Result<usize> {
         }
         match walked {
             // A unit's cgroup goes away when it is empty.
-            Err(e) if (begun || pass > 0) && is_gone(&e) => return Ok(count),
+            Err(e) if (begun || pass > 0) && is_gone(from, &e)? => return Ok(count),
             other => other.map_err(|e| deleted_or(from, e))?,
         }
         if found == 0 {
@@ -97,7 +98,7 @@ fn move_all(from: Cgroup<'_>, into: Cgroup<'_>, begun: bool) -> Result<usize> {
         }
     }
     match has_tasks(from, &is_target) {
-        Err(e) if is_gone(&e) => Ok(count),
+        Err(e) if is_gone(from, &e)? => Ok(count),
         Err(e) => Err(e),
         Ok(false) => Ok(count),
         // Tasks of another PID namespace have no id here, or new tasks kept coming.
@@ -153,7 +154,9 @@ fn attach_living(into: Cgroup<'_>, kind: TaskKind, ids: &[i32]) -> Result<usize>
     Ok(moved)
 }
 
-/// Whether the cgroup does not exist, or was removed while its file was open.
-fn is_gone(error: &Error) -> bool {
-    error.is(Errno::NOENT) || error.is(Errno::NODEV)
+/// Whether an error comes from the removal of the cgroup. One file's error is not enough: the tasks
+/// of a cgroup that exists are still there.
+fn is_gone(cgroup: Cgroup<'_>, error: &Error) -> Result<bool> {
+    let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
+    Ok(missing && !cgroup.exists()?)
 }

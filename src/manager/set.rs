@@ -41,7 +41,7 @@ impl Manager {
         then: &[Step],
     ) -> Result<Vec<String>> {
         // Locked before anything is read that another call may be about to write.
-        let lock = self.lock();
+        let lock = self.lock(&|_| false);
         if !matches!(lock, Ok(Some(_))) {
             // An error in the resources comes before an error of the cgroup.
             self.driver.plan_set(self.context(own, own), resources)?;
@@ -53,6 +53,7 @@ impl Manager {
         transaction.set_keep_old(!self.config.flags.no_rollback);
         transaction.carry_out(&plan.steps)?;
         transaction.carry_out(then)?;
+        self.note_enabled(transaction);
         drop(lock);
         self.set_resources(resources::merge(&known, &resources, &self.placement));
         plan.warnings.append(&mut transaction.take_warnings());

@@ -72,8 +72,34 @@ pub fn restore_value(file: &str, written: &str, old: &str) -> Option<String> {
         }
         Restore::Weight => line("default").or_else(|| single_line(old)),
         Restore::Field(field) => line(field)?.split_whitespace().nth(1).map(str::to_owned),
+        Restore::Word => single_line(old)?.split(' ').next().map(str::to_owned),
         Restore::Never => None,
     }
+}
+
+/// Returns whether the kernel has taken the word in a file, and says that it cannot be in force.
+pub fn is_invalid(file: &str, text: &str) -> bool {
+    may_be_invalid(file) && text.split_whitespace().nth(1) == Some("invalid")
+}
+
+/// Returns whether the kernel takes values of a file that are not in force, and says so in it.
+pub fn may_be_invalid(file: &str) -> bool {
+    find(file).is_some_and(|row| row.restore == Restore::Word)
+}
+
+/// Returns whether a v2 file that can be written is as in a new cgroup. A text that is not known
+/// counts as a value that was set.
+pub fn is_default(file: &str, text: &str) -> bool {
+    const DEFAULTS: [&str; 8] = ["max", "0", "0.00", "1", "100", "100000", "default", "member"];
+    let restore = find(file).map_or_else(|| default_restore(file), |row| row.restore);
+    // The keys of lines are devices and resources.
+    let keys = usize::from(matches!(restore, Restore::Line { .. }));
+    // hugetlb's "max" is a number in a new cgroup.
+    let huge = |word: &str| word.parse::<u64>().is_ok_and(|number| number >= 1 << 62);
+    let default = |word: &str| DEFAULTS.contains(&word) || huge(word);
+    let value = |word: &str| word.rsplit('=').next().is_some_and(default);
+    restore == Restore::Never
+        || text.lines().all(|line| line.split_whitespace().skip(keys).all(value))
 }
 
 /// Files of the cgroup core are commands (`cgroup.kill`, `cgroup.procs`); files of controllers are
@@ -120,6 +146,12 @@ pub fn is_written_by_systemd(file: &str) -> bool {
         Some(row) => row.systemd != Systemd::Ignores,
         None => WRITTEN_BY_SYSTEMD.contains(&controller_of(file)),
     }
+}
+
+/// Returns whether the kernel takes the value as it is. Files that it clamps without an error:
+/// `cpu.shares` (MIN_SHARES and MAX_SHARES of kernel/sched/sched.h).
+pub fn is_in_range(file: &str, value: u64) -> bool {
+    file == "cpu.shares" && (2..=1 << 18).contains(&value)
 }
 
 /// Returns the other values that the kernel changes when `value` is written to `file`.

@@ -295,14 +295,16 @@ fn remove_directories(scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<Strin
     }
 }
 
-/// Disables controllers where no child has come to use them: disabling removes the child's limits.
+/// Disables controllers where no other child has come to use them. The transaction's own cgroup has
+/// used none before: they were off.
 fn disable_controllers(scope: Scope<'_>, entries: &[Undo]) {
     for entry in entries.iter().rev() {
         let Undo::DisableControllers { hierarchy, level, names } = entry else { continue };
         let Ok(cgroup) = scope.cgroup(*hierarchy) else { continue };
         let ancestor = cgroup.prefix(*level);
-        if ancestor.children().is_ok_and(|children| children.is_empty()) {
-            let _ = ancestor.control('-', names);
-        }
+        let rest = cgroup.path().get(*level..).unwrap_or_default();
+        let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+        let own = rest.split(|&b| b == b'/').next().unwrap_or_default();
+        let _ = ancestor.turn_off(names, own);
     }
 }

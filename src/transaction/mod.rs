@@ -5,6 +5,7 @@
 
 mod cpuset;
 mod freeze_guard;
+mod held_files;
 mod journal;
 mod kept_files;
 mod look_ahead;
@@ -25,9 +26,11 @@ pub use state::{Options, Transaction};
 pub use teardown::{home, remove_directories, stop_empty};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::cgroupfs::interface_file::deleted_or;
-use crate::cgroupfs::{Cgroup, Created};
+use crate::cgroupfs::removal::removed_or;
+use crate::cgroupfs::{Cgroup, Created, Enabled};
 use crate::error::{Code, Error, Result};
 use crate::host::HierarchyId;
 use crate::plan::{Step, TaskKind};
@@ -41,6 +44,31 @@ impl Transaction<'_> {
                 self.progress.failed_in = step.hierarchy();
                 let e = self.or_deleted(step, e);
                 return Err(self.unwind(e));
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the files with which `steps` will move tasks into the cgroup. A task that is moved
+    /// with one of them enters the directory of this moment, or none: not a new directory without
+    /// the limits that are written in between. It costs no system call, because the files are
+    /// opened anyway.
+    pub fn hold(&mut self, steps: &[Step]) -> Result<()> {
+        for step in steps {
+            let Step::Attach { hierarchy, kind, subcgroup, .. } = step else { continue };
+            if !subcgroup.is_empty() {
+                continue;
+            }
+            let opened = self.scope.cgroup(*hierarchy).and_then(|cgroup| cgroup.open_tasks(*kind));
+            match opened {
+                Ok(fd) => self.held.push(*hierarchy, *kind, fd),
+                // Without descriptors to spare, each file is opened when it is written.
+                Err(e) if e.is(Errno::MFILE) || e.is(Errno::NFILE) => return Ok(()),
+                Err(e) => {
+                    self.progress.failed_in = Some(*hierarchy);
+                    let e = self.or_deleted(step, e);
+                    return Err(self.unwind(e));
+                }
             }
         }
         Ok(())
@@ -66,9 +94,10 @@ impl Transaction<'_> {
             entered.filter(|id| !self.progress.touched.contains(id)).collect();
         for id in unproven {
             let checked = self.scope.cgroup(id).and_then(|cgroup| {
-                cgroup
-                    .open("", OFlags::PATH | OFlags::DIRECTORY)
-                    .map_err(|e| Error::system("open", &cgroup.absolute(""), e))
+                cgroup.open("", OFlags::PATH | OFlags::DIRECTORY).map_err(|e| {
+                    let error = Error::system("open", &cgroup.absolute(""), e);
+                    deleted_or(cgroup, removed_or(cgroup, "", None, error))
+                })
             });
             if let Err(e) = checked {
                 return Err(self.unwind(e));
@@ -196,7 +225,10 @@ impl Transaction<'_> {
         wanted.retain(|c| !only_needed || needed.contains(c));
         let mut enabled = Vec::new();
         let result = cgroup.enable_controllers(needed, &wanted, &mut enabled);
-        for (level, names) in enabled {
+        for Enabled { level, names, beside_processes } in enabled {
+            if beside_processes {
+                self.progress.beside_processes.push((id, level, names.clone()));
+            }
             self.journal.push(Undo::DisableControllers { hierarchy: id, level, names });
         }
         self.progress.is_domain = result?;
@@ -219,9 +251,11 @@ impl Transaction<'_> {
         let path = self.scope.subcgroup_path(id, subcgroup)?;
         let cgroup = self.scope.hierarchies.cgroup(id, &path)?;
         let journal = &mut self.journal;
-        cgroup.attach(kind, ids, |task| {
-            journal.push(Undo::MoveTask { hierarchy: id, kind, id: task });
-        })?;
+        let moved = |task| journal.push(Undo::MoveTask { hierarchy: id, kind, id: task });
+        match self.held.find(id, kind).filter(|_| subcgroup.is_empty()) {
+            Some(fd) => cgroup.attach_to(fd, kind, ids, moved)?,
+            None => cgroup.attach(kind, ids, moved)?,
+        }
         self.progress.touch(id);
         Ok(())
     }

@@ -16,6 +16,9 @@ pub struct Progress {
     pub made: bool,
     /// The cgroup2 cgroup can only be a domain.
     pub is_domain: bool,
+    /// Controllers that were enabled in ancestors that have processes: the hierarchy, the length of
+    /// the ancestor's path, the controllers.
+    pub beside_processes: Vec<(HierarchyId, usize, Vec<String>)>,
     /// What starting the unit came to.
     pub unit: Option<Started>,
 }

@@ -25,17 +25,34 @@ pub fn restore_files<'w>(
             continue;
         }
         match write_back(scope, write) {
-            Ok(()) => restored.push(write.file.to_string()),
             Err(e) if e.is(Errno::INVAL) || e.is(Errno::BUSY) => again.push(write),
-            Err(e) => failed.push(e.to_string()),
+            other => note(write, other, restored, failed),
         }
     }
     for write in again {
-        match write_back(scope, write) {
-            Ok(()) => restored.push(write.file.to_string()),
-            Err(e) => failed.push(e.to_string()),
-        }
+        note(write, write_back(scope, write), restored, failed);
     }
+}
+
+/// Adds what became of one file.
+fn note(write: &Write, result: Result<Back>, restored: &mut Vec<String>, failed: &mut Vec<String>) {
+    match result {
+        Ok(Back::Old) => restored.push(write.file.to_string()),
+        Ok(Back::Instead(now)) => failed.push(format!(
+            "{} is now {now:?}, as in the parent (it was empty, and the kernel empties no cpuset \
+             with processes inside)",
+            write.file
+        )),
+        Err(e) => failed.push(e.to_string()),
+    }
+}
+
+/// What a file holds after a restore.
+enum Back {
+    /// Its old value.
+    Old,
+    /// The text that has the same effect.
+    Instead(String),
 }
 
 /// Whether a file has its old value: it was never written, or systemd has restored it.
@@ -47,17 +64,18 @@ fn holds(scope: Scope<'_>, write: &Write) -> bool {
     })
 }
 
-fn write_back(scope: Scope<'_>, write: &Write) -> Result<()> {
+fn write_back(scope: Scope<'_>, write: &Write) -> Result<Back> {
     let cgroup = scope.cgroup(write.hierarchy)?;
     match put(cgroup, write, None) {
         // The kernel does not empty a cpuset that has processes (ENOSPC). The parent's whole set
         // has the same effect.
-        Err(e) if e.is(Errno::NOSPC) && write.controller == "cpuset" => {
+        Err(e) if e.is(Errno::NOSPC) && write.file_controller() == "cpuset" => {
             let file = format!("{}.effective", write.file);
             let all = cgroup.parent().and_then(|parent| parent.read(&file).ok()).ok_or(e)?;
             let value = String::from_utf8_lossy(&all).trim().to_owned();
-            put(cgroup, &Write { value, ..write.clone() }, None)
+            put(cgroup, &Write { value: value.clone(), ..write.clone() }, None)?;
+            Ok(Back::Instead(value))
         }
-        other => other,
+        other => other.map(|()| Back::Old),
     }
 }

@@ -6,12 +6,13 @@ use rustix::io::Errno;
 use rustix::process::{test_kill_process, Pid};
 
 use super::freeze_guard::Freeze;
+use super::held_files::HeldFiles;
 use super::journal::Journal;
 use super::look_ahead::LookAhead;
 use super::progress::Progress;
 use super::scope::Scope;
 use crate::error::{fail, Code, Error, Result};
-use crate::host::{controllers, proc_cgroup};
+use crate::host::{controllers, proc_cgroup, proc_state, HierarchyId};
 use crate::placement::Site;
 use crate::plan::{Step, TaskKind, Write};
 use crate::systemd::Started;
@@ -33,6 +34,8 @@ pub struct Transaction<'a> {
     /// What was read before systemd changed the unit.
     pub(super) ahead: LookAhead,
     pub(super) freeze: Freeze<'a>,
+    /// What tasks will be moved in with.
+    pub(super) held: HeldFiles,
     /// Writes that wait until the named file has been written.
     pub(super) waiting: Vec<(&'static str, Write)>,
     pub(super) progress: Progress,
@@ -50,6 +53,7 @@ impl<'a> Transaction<'a> {
             journal: Journal::with_capacity(2 * hierarchies),
             ahead: LookAhead::default(),
             freeze: Freeze::default(),
+            held: HeldFiles::default(),
             waiting: Vec::new(),
             progress: Progress::new(hierarchies),
             warnings: Vec::new(),
@@ -81,6 +85,11 @@ impl<'a> Transaction<'a> {
         self.scope.placement.live().all(|site| self.has_made(site))
     }
 
+    /// Whether the cgroup's directory in a hierarchy is this transaction's own.
+    pub fn has_made_in(&self, id: HierarchyId) -> bool {
+        self.scope.placement.at(id).is_ok_and(|site| self.has_made(site))
+    }
+
     /// Whether this transaction created the directory, or systemd did for a scope that this
     /// transaction started. The rollback removes both, so the old values of their files are not
     /// needed. A rollback leaves a slice.
@@ -100,19 +109,23 @@ impl<'a> Transaction<'a> {
         steps: impl Iterator<Item = &'s Step>,
         id: i32,
     ) -> Result<()> {
-        let (mut moves, mut last_moves) = (0, false);
+        let (mut moves, mut last_moves, mut starts) = (0, false, false);
         for step in steps {
             last_moves = matches!(step, Step::Attach { .. });
+            starts |= matches!(step, Step::Start { .. });
             moves += usize::from(last_moves || matches!(step, Step::Start { .. }));
+        }
+        if starts && !proc_state::has_program(id) {
+            check_alive(id)?;
         }
         if moves != 1 || !last_moves {
             return self.note_origins(TaskKind::Process, &[id]);
         }
-        let Some(pid) = Pid::from_raw(id) else { return Ok(()) };
-        match test_kill_process(pid) {
-            Err(Errno::SRCH) => Err(no_such_process(id)),
-            // EPERM: the process is another user's.
-            _ => Ok(()),
+        // A live process has a program: one call says so. Zombies, kernel threads and processes of
+        // other users do not show one.
+        match proc_state::has_program(id) {
+            true => Ok(()),
+            false => check_alive(id),
         }
     }
 
@@ -122,7 +135,12 @@ impl<'a> Transaction<'a> {
     pub fn note_origins(&mut self, kind: TaskKind, ids: &[i32]) -> Result<()> {
         for &id in ids {
             match proc_cgroup::text_of_task(id) {
-                Ok(text) => self.journal.note_origin(kind, id, text),
+                Ok(text) => {
+                    if proc_cgroup::may_be_zombie(&text) && !proc_state::has_program(id) {
+                        check_alive(id)?;
+                    }
+                    self.journal.note_origin(kind, id, text);
+                }
                 Err(e) if e.is(Errno::NOENT) || e.is(Errno::SRCH) => {
                     return Err(no_such_process(id));
                 }
@@ -147,6 +165,17 @@ impl<'a> Transaction<'a> {
         self.warnings.push(text);
         Ok(())
     }
+}
+
+/// Checks that a process exists and has not ended. The kernel takes the number of a zombie without
+/// an error, and moves nothing.
+fn check_alive(id: i32) -> Result<()> {
+    let missing = |pid| test_kill_process(pid) == Err(Errno::SRCH);
+    if proc_state::is_zombie(id) || Pid::from_raw(id).is_some_and(missing) {
+        return Err(no_such_process(id));
+    }
+    // EPERM: the process is another user's.
+    Ok(())
 }
 
 fn no_such_process(id: i32) -> Error {

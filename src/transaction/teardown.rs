@@ -6,10 +6,14 @@
 use std::time::Instant;
 
 use super::scope::Scope;
+use crate::bytes::{list_some, shorten};
 use crate::cgroupfs::REMOVE_TIMEOUT;
 use crate::error::{Code, Error, Result};
 use crate::placement::Site;
 use crate::systemd::{SystemdUnit, Value};
+
+/// Length of a message that C callers have room for, with the number of what it leaves out.
+const SHOWN_MESSAGE: usize = 460;
 
 /// Returns the unit's site in the hierarchy in which systemd has its units.
 pub fn home(scope: Scope<'_>, unit: &SystemdUnit) -> Result<Site> {
@@ -35,13 +39,16 @@ pub fn remove_directories(scope: Scope<'_>) -> Result<()> {
         });
         if let Err(e) = removed {
             let path = scope.cgroup_at(site).map_or_else(|_| site.path.clone(), |c| c.absolute(""));
-            left.push(String::from_utf8_lossy(&path).into_owned());
+            left.push(String::from_utf8_lossy(&shorten(&path)).into_owned());
             first.get_or_insert(e);
         }
     }
     match first {
         None => Ok(()),
-        Some(e) if left.len() > 1 => Err(e.advice(format!("left: {}", left.join(" ")))),
+        Some(e) if left.len() > 1 => {
+            let rest = SHOWN_MESSAGE.saturating_sub(e.text().len());
+            Err(e.advice(format!("left: {}", list_some(left.iter(), rest))))
+        }
         Some(e) => Err(e),
     }
 }

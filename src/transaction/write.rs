@@ -9,7 +9,7 @@ use super::state::Transaction;
 use crate::cgroupfs::advice::explain;
 use crate::cgroupfs::interface_file::{deleted, put, put_open};
 use crate::cgroupfs::Cgroup;
-use crate::error::{Code, Result};
+use crate::error::{fail, Code, Error, Result};
 use crate::host::HierarchyId;
 use crate::plan::{Missing, Write};
 use crate::resources::attribute::{self, SideEffect};
@@ -20,7 +20,10 @@ impl Transaction<'_> {
     pub(super) fn write(&mut self, write: &Write) -> Result<()> {
         let cgroup = self.scope.cgroup(write.hierarchy)?;
         match (self.write_with_side_effects(cgroup, write), write.retry_after) {
-            (Ok(()), _) => self.progress.touch(write.hierarchy),
+            (Ok(()), _) => {
+                self.progress.touch(write.hierarchy);
+                self.check_valid(cgroup, write)?;
+            }
             (Err(e), Some(other)) if e.is(Errno::INVAL) => {
                 self.waiting.push((other, Write { retry_after: None, ..write.clone() }));
                 return Ok(());
@@ -35,6 +38,7 @@ impl Transaction<'_> {
                     .and_then(|()| self.write_with_side_effects(cgroup, write))
                     .map_err(|_| explain(cgroup, &write.file, &write.value, e))?;
             }
+            (Err(e), _) if e.code() == Code::Deleted => return Err(e),
             (Err(e), _) if e.is(Errno::NOENT) => match &write.missing {
                 _ if !cgroup.exists()? => return Err(deleted(cgroup)),
                 Missing::Skip => {}
@@ -45,6 +49,28 @@ impl Transaction<'_> {
             (Err(e), _) => return Err(explain(cgroup, &write.file, &write.value, e)),
         }
         self.retry_waiting(write)
+    }
+
+    /// Warns when the kernel has taken a value that cannot be in force now; an error when strict.
+    fn check_valid(&mut self, cgroup: Cgroup<'_>, write: &Write) -> Result<()> {
+        if !attribute::may_be_invalid(&write.file) {
+            return Ok(());
+        }
+        let now = String::from_utf8_lossy(&cgroup.read(&write.file)?).trim().to_owned();
+        if !attribute::is_invalid(&write.file, &now) {
+            return Ok(());
+        }
+        let text = format!(
+            "{} is {now:?} after {:?} was written; the kernel makes it valid when the reason ends",
+            write.file, write.value
+        );
+        match self.options.strict {
+            true => fail(Code::Clamped, text),
+            false => {
+                self.warnings.push(text);
+                Ok(())
+            }
+        }
     }
 
     /// Writes again what the kernel refused before this file was written.
@@ -95,8 +121,9 @@ impl Transaction<'_> {
         }
         let mut old = None;
         let result = put(cgroup, write, Some(&mut old));
-        // The kernel took the value, also when it changed the value.
-        if result.as_ref().map_or_else(|e| e.code() == Code::Clamped, |()| true) {
+        // The kernel took the value, also when it changed the value or took a part of it.
+        let taken = |e: &Error| e.code() == Code::Clamped || e.is(Errno::IO);
+        if result.as_ref().map_or_else(taken, |()| true) {
             let old = old.as_deref().map(String::from_utf8_lossy);
             let value = |old: &str| attribute::restore_value(&write.file, &write.value, old);
             self.journal_file(write, old.as_deref().and_then(value), others);

@@ -53,3 +53,49 @@ fn missing_cpus_are_refused_and_the_old_ones_restored() {
     assert_eq!(result.is_err(), !unified(), "{result:?}");
     assert_eq!((s.file("cpuset.cpus"), s.file("cpuset.mems")), ("0".into(), "0".into()));
 }
+
+/// The kernel refuses to empty a v2 cpuset that has processes.
+#[test]
+fn undo_of_a_v2_cpuset_says_what_it_is_now() {
+    need!(on_v2("cpuset", "cpuset"), "v1 cpusets with processes are never empty");
+    for json in [
+        r#"{"cpu":{"cpus":"0"},"unified":{"pids.max":"x"}}"#,
+        r#"{"unified":{"cpuset.cpus":"0","pids.max":"x"}}"#,
+    ] {
+        let s = Sandbox::new("{}");
+        let all = s.file("cpuset.cpus.effective");
+        let text = s.set(json).unwrap_err().to_string();
+        assert_eq!(s.file("cpuset.cpus"), all, "{text}");
+        let (_, failed) = text.split_once("could not be undone: ").unwrap_or_default();
+        assert!(failed.starts_with(&format!("cpuset.cpus is now {all:?}")), "{text}");
+    }
+}
+
+/// The kernel takes the word, and adds that it is not valid, when the parent is no partition.
+#[test]
+fn partition_that_is_not_valid_is_a_warning_and_can_be_restored() {
+    need!(on_v2("cpuset", "cpuset"), "partitions are v2's");
+    let s = Sandbox::empty("{}");
+    let child = manager(&format!("{}/child", s.name), "{}");
+    child.apply(katacg::NOBODY, true).unwrap();
+    let set = |manager: &katacg::Manager, json: &str| {
+        manager.set(&katacg::resources::parse::resources(json.as_bytes()).unwrap())
+    };
+    let file = dir(&child, "cpuset").join("cpuset.cpus.partition");
+    need!(file.exists(), "no cpuset partitions");
+    let root = r#"{"unified":{"cpuset.cpus":"0","cpuset.cpus.partition":"root"}}"#;
+    let warnings = set(&child, root).unwrap();
+    let now = std::fs::read_to_string(&file).unwrap();
+    need!(now.contains("invalid"), "this kernel makes it {now:?}");
+    assert!(warnings.iter().any(|w| w.contains(now.trim())), "{warnings:?}");
+    // A later failure restores the word, and does not write the reason.
+    let failing = r#"{"unified":{"cpuset.cpus.partition":"member","pids.max":"x"}}"#;
+    let text = set(&child, failing).unwrap_err().to_string();
+    assert!(text.contains("restored: cpuset.cpus.partition"), "{text}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), now);
+    let mut strict = config(&format!("{}/child", s.name), "{}");
+    strict.flags.strict = true;
+    let strict = katacg::Manager::new(shared(), strict).unwrap();
+    let error = set(&strict, root).unwrap_err();
+    assert_eq!(error.code(), katacg::Code::Clamped, "{error}");
+}

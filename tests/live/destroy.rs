@@ -170,3 +170,19 @@ fn busy_destroy_removes_empty_child_cgroups() {
     let left: Vec<bool> = all.iter().map(|child| child.exists().unwrap()).collect();
     assert_eq!(left, [false, true, false]);
 }
+
+/// A container's processes are in the root of its cgroup namespace, where only controllers that
+/// threads can share can be enabled. They make it the root of a threaded subtree.
+#[test]
+fn destroy_disables_controllers_of_a_parent_with_processes() {
+    need!(unified(), "pids is a v1 hierarchy");
+    let s = Sandbox::new("{}");
+    let parent = s.dir("pids");
+    let file = |file: &str| fs::read_to_string(parent.join(file)).unwrap();
+    let (enabled, kind) = (file("cgroup.subtree_control"), file("cgroup.type"));
+    let child = manager(&format!("{}/child", s.name), r#"{"pids":{"limit":5}}"#);
+    child.apply(NOBODY, true).unwrap();
+    assert_eq!(file("cgroup.subtree_control").trim(), "pids");
+    child.destroy().unwrap();
+    assert_eq!((file("cgroup.subtree_control"), file("cgroup.type")), (enabled, kind));
+}

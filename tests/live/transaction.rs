@@ -165,3 +165,30 @@ fn commands_in_the_unified_map_are_refused_before_the_first_write() {
     assert_eq!(s.file("pids.max"), before);
     assert_eq!(s.file("cgroup.procs"), "");
 }
+
+/// On a hybrid host, a limit of cgroup2 enables its controller in the ancestors.
+#[test]
+fn refused_limit_disables_the_controller_that_it_enabled() {
+    let host = shared();
+    let v2 = host.info().cgroup2_with("hugetlb").filter(|_| !unified());
+    need!(v2.is_some() && !has_v1("hugetlb"), "hugetlb is not in a hybrid host's cgroup2");
+    let s = Sandbox::planned("/own", "{}");
+    s.manager.apply(katacg::NOBODY, true).unwrap();
+    manager(&format!("{}/neighbour", s.name), "{}").apply(katacg::NOBODY, true).unwrap();
+    let file = s.dir("").parent().unwrap().join("cgroup.subtree_control");
+    let enabled = || std::fs::read_to_string(&file).unwrap();
+    assert_eq!(enabled(), "");
+    let error = s
+        .set(
+            r#"{"hugepageLimits":[{"pageSize":"2MB","limit":2097152}],
+                "unified":{"hugetlb.2MB.max":"nonsense"}}"#,
+        )
+        .unwrap_err();
+    assert_eq!(enabled(), "", "{error}");
+    s.set(r#"{"hugepageLimits":[{"pageSize":"2MB","limit":2097152}]}"#).unwrap();
+    assert_eq!(enabled().trim(), "hugetlb");
+}
+
+fn has_v1(controller: &str) -> bool {
+    shared().info().find(controller).is_some()
+}

@@ -317,3 +317,28 @@ fn is_not_unwound_when_something_is_left_behind() {
     transaction.carry_out(&steps).unwrap_err();
     assert!(!transaction.is_unwound());
 }
+
+/// Runs in a process of its own, whose files cannot grow beyond four bytes: a write is cut short.
+#[test]
+fn restores_a_file_after_a_short_write() {
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "write_cut_short", "--nocapture", "--test-threads=1"]);
+    let output = child.env("KATACG_TEST_SHORT", "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("left 7000"), "{text}");
+}
+
+/// The other process; does nothing in a normal run.
+#[test]
+fn write_cut_short() {
+    if std::env::var_os("KATACG_TEST_SHORT").is_none() {
+        return;
+    }
+    let fake = Fake::new();
+    fake.put("box/pids.max", "7000\n");
+    let limit = rustix::process::Rlimit { current: Some(4), maximum: Some(4) };
+    rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
+    let error = fake.transaction().carry_out(&[fake.write("pids.max", "123456")]).unwrap_err();
+    assert!(error.to_string().contains("restored: pids.max"), "{error}");
+    println!("left {}", fake.read("box/pids.max"));
+}

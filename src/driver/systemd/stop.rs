@@ -46,7 +46,7 @@ fn processes(scope: Scope<'_>, unit: &SystemdUnit) -> Result<Vec<i32>> {
         };
         match cgroup.walk(&mut list) {
             // systemd removes the cgroup as well.
-            Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {}
+            Err(e) if (e.is(Errno::NOENT) || e.is(Errno::NODEV)) && !cgroup.exists()? => {}
             other => other?,
         }
     }

@@ -53,6 +53,9 @@ pub enum Restore {
     Weight,
     /// The file has several fields and a write changes this one.
     Field(&'static str),
+    /// The file takes one word. The kernel adds `invalid` and the reason while the word cannot be
+    /// in force.
+    Word,
     /// The file takes commands or resets a counter; it holds no value to write back.
     Never,
 }

@@ -100,7 +100,7 @@ pub(super) static FILES: &[InterfaceFile] = &[
         .systemd_writes()
         .property(&[("AllowedMemoryNodes", Form::Mask)]),
     file("cpuset.cpus.exclusive").v2((6, 7)).systemd_writes(),
-    file("cpuset.cpus.partition").v2((5, 0)).systemd_writes(),
+    file("cpuset.cpus.partition").v2((5, 0)).restore(Restore::Word).systemd_writes(),
     file("cpuset.cpu_exclusive").v1(ALWAYS).systemd_writes(),
     file("cpuset.mem_exclusive").v1(ALWAYS).systemd_writes(),
     file("cpuset.mem_hardwall").v1(ALWAYS).systemd_writes(),

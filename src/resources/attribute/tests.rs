@@ -122,3 +122,36 @@ fn every_name_is_in_the_table_once_and_on_some_layout() {
         assert!(all().iter().skip(i + 1).all(|other| other.name != row.name), "{}", row.name);
     }
 }
+
+#[test]
+fn invalid_partition_is_restored_by_its_word() {
+    let file = "cpuset.cpus.partition";
+    let old = "root invalid (Cpu list in cpuset.cpus not exclusive)\n";
+    assert_eq!(restore_value(file, "member", old).as_deref(), Some("root"));
+    assert!(is_invalid(file, old));
+    assert!(!is_invalid(file, "root\n"));
+    assert!(!is_invalid("cpuset.cpus", "root invalid"));
+}
+
+#[test]
+fn values_of_a_new_cgroup_are_told_from_limits() {
+    for (file, text) in [
+        ("pids.max", "max\n"),
+        ("cpu.max", "max 100000\n"),
+        ("cpu.weight", "100\n"),
+        ("hugetlb.2MB.max", "9223372036854771712\n"),
+        ("rdma.max", "mlx5_0 hca_handle=max hca_object=max\n"),
+        ("io.max", ""),
+    ] {
+        assert!(is_default(file, text), "{file}");
+    }
+    for (file, text) in [
+        ("pids.max", "5\n"),
+        ("cpu.max", "20000 100000\n"),
+        ("hugetlb.2MB.max", "2097152\n"),
+        ("rdma.max", "mlx5_0 hca_handle=2 hca_object=max\n"),
+        ("io.max", "8:0 rbps=1048576 wbps=max riops=max wiops=max\n"),
+    ] {
+        assert!(!is_default(file, text), "{file}");
+    }
+}
