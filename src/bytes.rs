@@ -30,3 +30,26 @@ impl fmt::Display for Lossless<'_> {
         f.write_str("\"")
     }
 }
+
+/// Returns the text, cut after `limit` bytes at the end of a character.
+pub fn cut(text: &str, limit: usize) -> String {
+    let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    match text.get(..end) {
+        Some(start) if text.len() > limit => format!("{start}…"),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cut_keeps_whole_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "abc…");
+        assert_eq!(cut("aé", 2), "a…");
+        assert_eq!(cut("", 0), "");
+        assert_eq!(cut("é", 0), "…");
+    }
+}
