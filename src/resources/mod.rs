@@ -31,13 +31,13 @@ mod unified_properties;
 pub use attribute::unset;
 pub use cpu::weight_from_shares;
 pub use cpuset::file_name as cpuset_file;
-pub use devices::device_properties;
+pub use devices::{device_properties, restoring_devices};
 pub use fill_omitted::{fill_omitted, is_half};
 pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
 pub use property_builder::{Properties, PropertyContext};
-pub use property_from_file::property_from_file;
+pub use property_from_file::{is_told_by_file, property_from_file};
 pub use reassert::reassert;
 
 use oci_spec::runtime::LinuxResources;

@@ -33,8 +33,8 @@ pub enum Undo {
     },
     /// Set a unit's properties to their old values.
     RestoreProperties {
-        /// The old values.
-        before: Vec<Property>,
+        /// The old values, one list for each call.
+        before: Vec<Vec<Property>>,
         /// Names of properties whose old value is not known.
         lost: Vec<String>,
     },
@@ -230,15 +230,14 @@ fn restore_properties<'a>(
         let Ok(unit) = scope.require_unit() else { continue };
         let name = &unit.unit.name;
         out.failed.extend(lost.iter().map(|property| format!("{property} of {name}")));
-        if before.is_empty() {
-            continue;
-        }
-        if let Err(e) = freeze.prepare_undo(scope) {
-            out.failed.push(e.to_string());
-        }
-        match unit.client.set(name, before, freeze.time_left()) {
-            Ok(()) => restored = Some(format!("{name}'s properties")),
-            Err(e) => out.failed.push(e.to_string()),
+        for properties in before.iter().filter(|properties| !properties.is_empty()) {
+            if let Err(e) = freeze.prepare_undo(scope) {
+                out.failed.push(e.to_string());
+            }
+            match unit.client.set(name, properties, freeze.time_left()) {
+                Ok(()) => restored = Some(format!("{name}'s properties")),
+                Err(e) => out.failed.push(e.to_string()),
+            }
         }
     }
     restored
