@@ -15,6 +15,6 @@ mod state;
 mod tests;
 
 pub use access::Access;
-pub use defaults::{append_runtime_defaults, runtime_defaults};
+pub use defaults::append_runtime_defaults;
 pub use rule::{Devices, Kind, Number, Rule};
 pub use state::{Mode, State};

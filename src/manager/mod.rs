@@ -14,6 +14,7 @@ mod kill;
 mod lock;
 mod move_to;
 mod processes;
+mod release;
 mod set;
 mod state;
 

@@ -170,3 +170,23 @@ fn busy_destroy_removes_empty_child_cgroups() {
     let left: Vec<bool> = all.iter().map(|child| child.exists().unwrap()).collect();
     assert_eq!(left, [false, true, false]);
 }
+
+/// A shim may be in the cgroup itself.
+#[test]
+fn release_leaves_processes_and_removes_what_is_empty() {
+    let mut s = Sandbox::new("{}");
+    let pids = s.manager.pids().unwrap();
+    manager(&format!("{}/a/b", s.name), "{}").apply(NOBODY, false).unwrap();
+    assert!(s.manager.release().unwrap());
+    assert_eq!(s.manager.pids().unwrap(), pids);
+    assert_eq!(s.manager.all_pids().unwrap(), pids);
+    assert!(!manager(&format!("{}/a", s.name), "{}").exists().unwrap());
+    s.end_children();
+    // The kernel needs a moment to remove an ended process.
+    let end = Instant::now() + std::time::Duration::from_secs(5);
+    while s.manager.release().unwrap() {
+        assert!(Instant::now() < end);
+    }
+    assert!(!s.manager.exists().unwrap());
+    assert!(!s.manager.release().unwrap());
+}
