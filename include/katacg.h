@@ -685,7 +685,11 @@ struct katacg_manager;
  *
  * For a systemd unit the library also uses the annotations "org.systemd.property.NAME". The value
  * is GVariant text, such as "uint64 5". NAMESec is in seconds. A property that puts processes into
- * the unit, moves the unit, or ties other units to it, is an error.
+ * the unit, moves the unit, ties other units to it or acts on the host is an error, and so is a
+ * property that systemd 252 and 257 do not take for a transient unit.
+ *
+ * A specification with device rules gets the runtime's default devices behind them; see
+ * KATACG_MANAGER_NO_DEFAULT_DEVICES.
  *
  * This call asks nothing of the system's systemd. It asks a user's systemd where its units are.
  *
@@ -706,7 +710,8 @@ struct katacg_manager;
  *   -EINVAL      (KATACG_ERR_PATH)         there is no path, the path has no name of its own, or
  *                                          it does not have the form that opts.driver needs
  *   -EINVAL      (KATACG_ERR_ARGUMENT)     out is NULL, or an option is invalid
- *   -ERANGE      (KATACG_ERR_VALUE)        an annotation is not a valid property
+ *   -ERANGE      (KATACG_ERR_VALUE)        an annotation is not a property that may be set, or has
+ *                                          no valid value
  *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  a user's systemd on a host that is not unified; no
  *                                          address is known for the user's bus; or
  *                                          opts.bus_address has only other transports
