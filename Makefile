@@ -164,6 +164,7 @@ rust-test:
 	@scripts/need cc cargo
 	$(call CARGO_LOCKED,test) --features internals --lib --test gopath --test header --test host \
 		--test parse --test plans --test systemd_peer --test transaction --test vectors
+	$(call CARGO_LOCKED,test) --doc
 	tests/live-native
 
 c-test: all

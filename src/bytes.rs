@@ -1,8 +1,8 @@
-//! Bytes that need not be UTF-8, shown and stored without loss.
+//! Bytes that need not be UTF-8, shown without loss.
 
 use std::fmt;
 
-/// Shows bytes as Go's `%q` would: quoted, printable text as it is, the rest escaped.
+/// Shows bytes as Go's `%q` does: in quotes, with everything that is not printable escaped.
 pub struct Lossless<'a>(pub &'a [u8]);
 
 impl fmt::Display for Lossless<'_> {

@@ -11,7 +11,7 @@ use crate::path::{lexical, slice};
 use crate::resources::Options;
 use crate::systemd::Bus;
 
-/// Switches.
+/// Switches. Later versions add some: make one with `..Flags::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     /// Leave device rules alone; a v1 host without the devices controller is no error then.
@@ -32,6 +32,7 @@ impl Flags {
 
 /// Who makes the cgroup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DriverKind {
     /// systemd for `slice:prefix:name` by any generation's rule (an empty slice is the default
     /// one), else this library.
@@ -59,6 +60,8 @@ pub struct SystemdConfig {
 }
 
 /// A manager's configuration.
+///
+/// Later versions add fields: make one with `..Config::default()`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// The cgroup, from the hierarchies' roots when it starts with `/`, else below (v1) or

@@ -1,5 +1,4 @@
-//! One error type: what was attempted, on which file, with which value, why it failed, and
-//! what the caller can do about it.
+//! The error type: the operation, the file, the value, the cause, and what the caller can do.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +7,7 @@ use rustix::io::Errno;
 
 use crate::bytes::Lossless;
 
-/// What kind of failure this is. The numbers are the C ABI's `KATACG_ERR_*`: append-only.
+/// The kind of a failure. The numbers are the C ABI's `KATACG_ERR_*`, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 #[non_exhaustive]
@@ -17,38 +16,38 @@ pub enum Code {
     Argument = 1,
     /// A path or unit name breaks the rule that it was checked against.
     Path = 2,
-    /// JSON that cannot be read (the message has line and column), or is not what it should be.
+    /// The JSON cannot be parsed (the message has line and column), or is not of the expected form.
     Json = 3,
-    /// A value that is out of range or contradicts another one.
+    /// A value is out of range or contradicts another one.
     Value = 4,
-    /// No cgroup mount, or none with the controller that is needed.
+    /// No cgroup is mounted, or none with the controller that is needed.
     NotMounted = 5,
-    /// The controller is not available in this cgroup; the message lists those that are.
+    /// The controller is not available in this cgroup; the message lists the available ones.
     Controller = 6,
     /// A system call failed; see `errno`.
     System = 7,
-    /// What was asked for cannot be done on this layout or by this version.
+    /// This layout, this kernel or this version of the library cannot do it.
     Unsupported = 8,
-    /// The cgroup does not exist (any more).
+    /// The cgroup does not exist, or no longer exists.
     Deleted = 9,
-    /// The kernel took a value and changed it.
+    /// The kernel took the value and changed it.
     Clamped = 10,
-    /// Without root: limits were asked for, but no cgroup could be made to hold them.
+    /// A rootless caller asked for limits, and may not create a cgroup to hold them.
     Rootless = 11,
-    /// Still in use after the deadline; the message names what is left.
+    /// Something is still in use; the message names what is left.
     Busy = 12,
-    /// A deadline passed.
+    /// Something did not happen in time.
     Timeout = 13,
-    /// A bug in this library; it was caught, and nothing is known about the operation.
+    /// A bug in this library, which caught it. What the call did is not known.
     Panic = 14,
-    /// An options structure has fields set that this version does not know.
+    /// An options struct sets fields that this version does not know.
     TooNew = 15,
     /// systemd cannot be reached: no bus, or no systemd on it.
     Bus = 16,
 }
 
 impl Code {
-    /// The errno that stands for this kind when no system call gave one.
+    /// Returns the errno that stands for this kind when no system call failed.
     fn errno(self) -> Errno {
         match self {
             Code::Argument | Code::Path | Code::Json => Errno::INVAL,
@@ -66,7 +65,7 @@ impl Code {
     }
 }
 
-/// An error. `Display` is one line: operation, file, value, cause, advice.
+/// An error. `Display` prints one line: operation, file, value, cause, advice.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Inner>);
 
@@ -75,15 +74,15 @@ struct Inner {
     code: Code,
     errno: Option<Errno>,
     text: Vec<u8>,
-    /// What was asked for may have been done all the same.
+    /// The request may have been carried out all the same.
     uncertain: bool,
 }
 
-/// The result of everything in this crate that can fail.
+/// The result of every function of this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error whose whole text is `text` (bytes, because paths need not be UTF-8).
+    /// An error with this text; bytes, because paths need not be UTF-8.
     pub fn new(code: Code, text: impl Into<Vec<u8>>) -> Self {
         Error(Box::new(Inner { code, errno: None, text: text.into(), uncertain: false }))
     }
@@ -105,14 +104,14 @@ impl Error {
         self
     }
 
-    /// The same error under another code (the text and errno stay).
+    /// Returns the error with another code. Text and errno stay.
     #[must_use]
     pub fn with_code(mut self, code: Code) -> Self {
         self.0.code = code;
         self
     }
 
-    /// The same error with what led to it in front: `CONTEXT: TEXT`.
+    /// Returns the error with a context before its text: `CONTEXT: TEXT`.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         let mut text = format!("{context}: ").into_bytes();
@@ -121,46 +120,45 @@ impl Error {
         self
     }
 
-    /// The same error with what the caller can do behind it: `TEXT; ADVICE`.
+    /// Returns the error with advice after its text: `TEXT; ADVICE`.
     #[must_use]
     pub fn advice(mut self, advice: impl fmt::Display) -> Self {
         self.0.text.extend_from_slice(format!("; {advice}").as_bytes());
         self
     }
 
-    /// The same error of a request that may have been carried out, or may still be.
+    /// Returns the error as one of a request that may have been carried out, or still may be.
     pub(crate) fn or_done(mut self) -> Self {
         self.0.uncertain = true;
         self
     }
 
-    /// Whether it is such an error.
+    /// Whether the request may have been carried out all the same.
     pub(crate) fn is_uncertain(&self) -> bool {
         self.0.uncertain
     }
 
-    /// What kind of failure this is.
+    /// The kind of the failure.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// The errno of the system call that failed, when one did.
+    /// The errno of the system call that failed, if one failed.
     pub fn sys_errno(&self) -> Option<Errno> {
         self.0.errno
     }
 
-    /// The errno for a C caller: the system call's, or the one that stands for the kind.
+    /// The errno for a C caller: the system call's, or the one that stands for the kind of failure.
     pub fn errno(&self) -> Errno {
         match self.0.code {
-            // The kernel says ENODEV of a file of a cgroup that went away while it was open.
-            // A missing controller's file, or bus's socket, does not exist; that is not what is
-            // missing.
+            // Some other errno failed here: ENODEV for an open file of a removed cgroup, ENOENT
+            // for the file of a missing controller or the socket of a missing bus.
             code @ (Code::Deleted | Code::Controller | Code::Bus) => code.errno(),
             code => self.0.errno.unwrap_or_else(|| code.errno()),
         }
     }
 
-    /// The text as bytes, paths as they were given.
+    /// The text as bytes. Paths are as the caller gave them.
     pub fn text(&self) -> &[u8] {
         &self.0.text
     }
@@ -185,7 +183,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// The errno's words, without std's " (os error N)" tail.
+/// Returns the errno's text without std's " (os error N)".
 fn describe(errno: Errno) -> Cow<'static, str> {
     let whole = std::io::Error::from(errno).to_string();
     match whole.rsplit_once(" (os error") {
@@ -194,7 +192,7 @@ fn describe(errno: Errno) -> Cow<'static, str> {
     }
 }
 
-/// `Err` with a text that is built from UTF-8 parts.
+/// Returns `Err` with this text.
 pub(crate) fn fail<T>(code: Code, text: impl Into<String>) -> Result<T> {
     Err(Error::new(code, text.into().into_bytes()))
 }

@@ -4,6 +4,47 @@
 //! header (`include/katacg.h`) and this crate. It decides first and then does: pure functions make
 //! a plan, a transaction carries the plan out, and undoes it when a step fails.
 //!
+//! A plan can be had without root, and for any host:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use katacg::{parse, Config, Host, HostInfo, Manager, Sources};
+//!
+//! # fn main() -> katacg::Result<()> {
+//! let info = HostInfo::parse(Sources {
+//!     mountinfo: b"30 20 0:30 / /sys/fs/cgroup rw - cgroup2 none rw\n",
+//!     cgroup: b"0::/\n",
+//!     ..Sources::default()
+//! })?;
+//! let config = Config { path: b"/my-sandbox".to_vec(), ..Config::default() };
+//! let manager = Manager::new(Arc::new(Host::new(info)), config)?;
+//! let plan = manager.plan(&parse::resources(br#"{"pids": {"limit": 64}}"#)?)?;
+//! assert_eq!(plan.to_text(manager.host().info()), "write\tpids\tpids.max\t64\n");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! On this host, as root, the life of a sandbox is:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use katacg::{parse, Config, Host, Manager, NOBODY};
+//!
+//! # fn main() -> katacg::Result<()> {
+//! let config = Config {
+//!     path: b"/my-sandbox".to_vec(),
+//!     resources: parse::resources(br#"{"pids": {"limit": 64}}"#)?,
+//!     ..Config::default()
+//! };
+//! let manager = Manager::new(Arc::new(Host::read()?), config)?;
+//! manager.apply(NOBODY, true)?;
+//! manager.destroy()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The library starts no thread, installs no signal handler and keeps no global state. It reads the
 //! environment only for the address of a bus.
 
@@ -85,7 +126,7 @@ pub mod transaction;
 pub use cgroupfs::FreezerState;
 pub use config::{Config, DriverKind, Flags, SystemdConfig};
 pub use error::{Code, Error, Result};
-pub use host::{HostInfo, Layout};
+pub use host::{HostInfo, Layout, Sources};
 pub use host_handle::Host;
 pub use log::Log;
 pub use manager::{Add, ApplyOutcome, Manager, NOBODY};

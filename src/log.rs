@@ -1,10 +1,10 @@
-//! Where warnings go: nowhere, unless the caller gives a descriptor.
+//! The log: a descriptor of the caller's that takes warnings.
 
 use rustix::fd::{BorrowedFd, RawFd};
 
 use crate::error::{fail, Code, Result};
 
-/// A descriptor of the caller's that warnings are written to, a line each.
+/// A descriptor of the caller's. Each warning is one line in one write.
 #[derive(Clone, Copy, Debug)]
 pub struct Log {
     fd: RawFd,
@@ -18,7 +18,8 @@ impl Log {
         log.map_or(NO_LOG, |log| log.fd)
     }
 
-    /// The descriptor stays the caller's; it must be open whenever the manager is used.
+    /// Writes warnings to this descriptor. It stays the caller's, and must stay open while the
+    /// manager is used.
     pub fn new(fd: RawFd) -> Result<Log> {
         if fd < 0 {
             return fail(Code::Argument, format!("log descriptor {fd} is not one"));
@@ -26,10 +27,10 @@ impl Log {
         Ok(Log { fd })
     }
 
-    /// One line, one write; what the descriptor does with it is the caller's affair.
+    /// Writes one warning. A failed write is ignored.
     pub(crate) fn warn(self, text: &str) {
-        // SAFETY: not negative (checked), and used for the length of one write only. A closed
-        // number gives EBADF, which is harmless.
+        // SAFETY: the number is not negative, and is borrowed for one write only. A closed
+        // descriptor fails with EBADF.
         #[allow(unsafe_code)]
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
         let line = format!("katacg: warning: {}\n", text.replace('\n', " "));

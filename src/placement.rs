@@ -3,6 +3,7 @@
 //! [`Placement::site`] is the only answer to "where is this controller". v1 has a hierarchy per set
 //! of controllers; a unified host has one for all; on a hybrid host cgroup2 has what v1 lacks.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub struct Site {
     /// The hierarchy's version.
     pub version: Version,
     /// v1: the subsystems that are joined, controllers or `name=X`. cgroup2: `""`.
-    pub names: Vec<String>,
+    pub names: Vec<Cow<'static, str>>,
     /// The cgroup below the mountpoint: clean, without a leading slash.
     pub path: Vec<u8>,
 }
@@ -38,7 +39,7 @@ pub struct Placement {
     info: Arc<HostInfo>,
     /// One per hierarchy, in the order in which runc walks its subsystems.
     sites: Vec<Site>,
-    /// Sites that a rootless caller could not create.
+    /// One flag per site: whether a rootless caller could not create it.
     dropped: Vec<AtomicBool>,
     /// The directories are known to be the hierarchies' own, with nothing mounted on the way.
     verified: AtomicBool,
@@ -67,7 +68,7 @@ impl Placement {
         let wanted = |name: &&str| {
             subsystems.is_empty() || asked(name) || unit && controllers::systemd_attaches(name)
         };
-        let mut sites = Vec::new();
+        let mut sites = Vec::with_capacity(info.hierarchies.len());
         for name in controllers::subsystems().filter(wanted) {
             let found = info.find(name);
             let Some((id, hierarchy)) = found.and_then(|id| Some((id, info.hierarchy(id)?))) else {
@@ -77,7 +78,7 @@ impl Placement {
                 }
                 continue;
             };
-            add(&mut sites, id, hierarchy, name, below_mount(hierarchy, place, false)?)?;
+            add(&mut sites, id, hierarchy, name.into(), below_mount(hierarchy, place, false)?)?;
         }
         if sites.is_empty() {
             return Err(Error::new(Code::NotMounted, "none of the subsystems is mounted")
@@ -112,7 +113,7 @@ impl Placement {
                     ),
                 );
             };
-            add(&mut sites, id, hierarchy, name, below.to_vec())?;
+            add(&mut sites, id, hierarchy, name.to_owned().into(), below.to_vec())?;
         }
         Ok(Placement::of(info, sites))
     }
@@ -161,7 +162,7 @@ impl Placement {
     pub fn site(&self, controller: &str) -> Option<&Site> {
         let name = if self.is_unified() { "" } else { controllers::canonical(controller) };
         let has = |site: &&Site| {
-            let named = |n: &String| n.strip_prefix("name=").is_some_and(|n| n == name);
+            let named = |n: &str| n.strip_prefix("name=").is_some_and(|n| n == name);
             site.names.iter().any(|n| n == name || named(n))
         };
         let elsewhere = || self.info.find(name).or_else(|| self.info.cgroup2_with(name));
@@ -206,8 +207,12 @@ impl Placement {
     /// Whether a resource goes to v2 files. On a hybrid host it does if no v1 hierarchy has it and
     /// cgroup2 has.
     pub fn is_v2(&self, v1_name: &str, v2_name: &str) -> bool {
-        let v1_has = || self.info.find(v1_name).is_some();
-        self.is_unified() || !v1_has() && self.info.cgroup2_with(v2_name).is_some()
+        self.is_unified() || !self.is_v1(v1_name) && self.info.cgroup2_with(v2_name).is_some()
+    }
+
+    /// Whether the host has a v1 hierarchy of a controller, joined or not.
+    pub fn is_v1(&self, name: &str) -> bool {
+        !self.is_unified() && self.info.find(name).is_some()
     }
 
     /// Whether a hybrid host's cgroup2 hierarchy has the site.
@@ -288,7 +293,7 @@ fn home(info: &HostInfo, place: &Place) -> Result<Site> {
     let name = home_name(info);
     let (id, hierarchy) = find(info, name)?;
     let path = below_mount(hierarchy, place, info.is_unified())?;
-    Ok(Site { id, version: hierarchy.version, names: vec![name.to_owned()], path })
+    Ok(Site { id, version: hierarchy.version, names: vec![name.into()], path })
 }
 
 /// Adds a subsystem to the site of its hierarchy: cpu and cpuacct can share a mount.
@@ -296,10 +301,9 @@ fn add(
     sites: &mut Vec<Site>,
     id: HierarchyId,
     hierarchy: &Hierarchy,
-    name: &str,
+    name: Cow<'static, str>,
     path: Vec<u8>,
 ) -> Result<()> {
-    let name = name.to_owned();
     match sites.iter_mut().find(|site| site.id == id) {
         None => {
             sites.push(Site { id, version: hierarchy.version, names: vec![name], path });

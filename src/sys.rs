@@ -1,4 +1,4 @@
-//! The few system calls that more than one layer makes in the same way.
+//! Thin wrappers of system calls that several rooms use.
 
 use rustix::fd::AsFd;
 use rustix::fs::{Mode, OFlags};
@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
-/// One write of everything; a knob that takes less than all has not understood it.
+/// Writes everything in one write(2). A file that takes less than all fails with EIO.
 pub(crate) fn write_all(fd: impl AsFd, value: &[u8]) -> std::result::Result<(), Errno> {
     let written = rustix::io::retry_on_intr(|| rustix::io::write(&fd, value))?;
     if written == value.len() {
@@ -16,7 +16,7 @@ pub(crate) fn write_all(fd: impl AsFd, value: &[u8]) -> std::result::Result<(), 
     }
 }
 
-/// Everything that can be read from where the descriptor is.
+/// Reads from the descriptor's position to the end of the file.
 pub(crate) fn read_to_end(fd: impl AsFd, start: usize) -> std::result::Result<Vec<u8>, Errno> {
     let mut out = Vec::with_capacity(start);
     loop {
@@ -32,8 +32,8 @@ pub(crate) fn read_to_end(fd: impl AsFd, start: usize) -> std::result::Result<Ve
     }
 }
 
-/// The whole of a file that the kernel makes at the first read: less than there is room for is its
-/// end, which need not be asked for.
+/// Reads a whole file whose text the kernel generates at the first read. A read that does not fill
+/// the buffer has reached the end, so no further read is needed.
 pub(crate) fn read_at_once(fd: impl AsFd) -> std::result::Result<Vec<u8>, Errno> {
     let mut text = Vec::new();
     let mut buffer = [0u8; 2048];
@@ -46,7 +46,7 @@ pub(crate) fn read_at_once(fd: impl AsFd) -> std::result::Result<Vec<u8>, Errno>
     }
 }
 
-/// A file of /proc or /sys that is no cgroup's, to its end.
+/// Reads a whole file of /proc or /sys by its absolute path. Not for files of cgroups.
 pub(crate) fn read_file(path: &str) -> Result<Vec<u8>> {
     let failed = |what| move |e| Error::system(what, path.as_bytes(), e);
     let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
@@ -54,24 +54,23 @@ pub(crate) fn read_file(path: &str) -> Result<Vec<u8>> {
     read_to_end(&fd, 64 * 1024).map_err(failed("read"))
 }
 
-/// Whether the process has more rights than who started it (AT_SECURE), whose environment says
-/// nothing then.
+/// Whether the process has more rights than its caller (AT_SECURE). Its environment must not be
+/// trusted then.
 #[allow(unsafe_code)]
 pub(crate) fn is_privileged_for_another() -> bool {
-    // SAFETY: it only looks at what the kernel gave the process at its start.
+    // SAFETY: getauxval only reads what the kernel gave the process at its start.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Whether the process that listens at the other end of a unix socket is of no PID namespace that
-/// the caller sees into: the kernel gives it the number 0 then. Numbers of processes mean others
-/// to it.
+/// Whether the process that listens at the other end of a unix socket is in a PID namespace that
+/// the caller cannot see: the kernel reports its pid as 0. Pids mean other processes to it.
 #[allow(unsafe_code)]
 pub(crate) fn is_peer_elsewhere(fd: impl AsFd) -> bool {
     use std::os::fd::AsRawFd;
     let mut peer = libc::ucred { pid: -1, uid: 0, gid: 0 };
     let Ok(mut size) = libc::socklen_t::try_from(size_of::<libc::ucred>()) else { return false };
-    // SAFETY: an open socket, and a place of that size for what the option gives. rustix's type for
-    // it has no way to say 0.
+    // SAFETY: the socket is open, and `peer` has the size that `size` says. rustix's type cannot
+    // hold a pid of 0.
     let done = unsafe {
         libc::getsockopt(
             fd.as_fd().as_raw_fd(),
@@ -84,13 +83,14 @@ pub(crate) fn is_peer_elsewhere(fd: impl AsFd) -> bool {
     done == 0 && peer.pid == 0
 }
 
-/// CLOCK_MONOTONIC, which `Instant` is of but does not tell; systemd's timestamps are of it.
+/// Returns CLOCK_MONOTONIC in microseconds, as in systemd's timestamps. `Instant` does not tell its
+/// value.
 ///
-/// Through libc: rustix reads the vDSO by itself, in which valgrind sees invalid reads.
+/// Goes through libc: valgrind reports invalid reads in rustix's own vDSO parser.
 #[allow(unsafe_code)]
 pub(crate) fn monotonic_microseconds() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a timespec that can be written. The clock always exists.
+    // SAFETY: `now` is a writable timespec. The clock always exists.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     let part = |n: i64| u64::try_from(n).unwrap_or(0);
     part(now.tv_sec) * 1_000_000 + part(now.tv_nsec) / 1000

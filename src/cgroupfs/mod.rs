@@ -14,7 +14,7 @@ mod procs;
 mod remove;
 mod v2;
 
-pub use cgroup::{Cgroup, OpenHierarchy};
+pub use cgroup::Cgroup;
 pub use create::Created;
 pub use freezer::{FreezerState, Thaw};
 pub use hierarchies::Hierarchies;

@@ -1,4 +1,4 @@
-//! What a cgroup2 directory needs besides being made: controllers, a type, an owner.
+//! What a cgroup2 directory needs besides being created: controllers, a type, an owner.
 //!
 //! Kernel: admin-guide/cgroup-v2.rst, "Enabling and Disabling", "Threads", "Delegation".
 
@@ -9,17 +9,19 @@ use super::cgroup::Cgroup;
 use crate::error::{Code, Error, Result};
 use crate::host::controllers;
 
-/// Files that go to the owner of a delegated cgroup, where the kernel has no list of them.
+/// Files that a delegated cgroup's owner gets on kernels without /sys/kernel/cgroup/delegate
+/// (4.15).
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
 impl Cgroup<'_> {
-    /// Turns on, in all the cgroup's ancestors, the `wanted` controllers; `needed` are those of
-    /// them that limits need. One that cannot be turned on (processes inside an ancestor: EBUSY;
-    /// realtime tasks below: EINVAL; not delegated to us) is left: the write of a limit that needs
-    /// it says so.
+    /// Enables the `wanted` controllers in all ancestors; limits need those in `needed`.
     ///
-    /// What was turned on is told to `done`: the length of the ancestor's path, the controllers.
-    /// Returns whether the cgroup is known to be a domain by that.
+    /// Skips a controller that cannot be enabled: an ancestor has processes (EBUSY), realtime
+    /// tasks are below it (EINVAL), or it is not delegated to the caller. The write of a limit
+    /// reports it.
+    ///
+    /// Adds to `done` the length of each ancestor's path and the controllers that were enabled
+    /// there. Returns whether the controllers prove that the cgroup is a domain.
     pub fn enable_controllers(
         &self,
         needed: &[String],
@@ -30,27 +32,28 @@ impl Cgroup<'_> {
             let on = cgroup.words("cgroup.subtree_control")?;
             Ok(wanted.iter().filter(|c| !on.contains(c)).cloned().collect())
         };
-        // Usually the ancestors have long been prepared; the nearest one tells.
+        // Usually an earlier call has prepared all ancestors. The nearest one tells.
         let Some(parent) = self.parent() else { return Ok(true) };
         if missing(parent)?.is_empty() {
-            // With one of these on, the kernel lets nothing below be threaded.
+            // Below an enabled domain controller the kernel allows no threaded cgroup.
             return Ok(controllers::domain_only().any(|name| wanted.iter().any(|c| c == name)));
         }
         for level in self.ancestors() {
             let mut wanted = missing(level)?;
-            // Together, or else one by one; who needs what stays off will say so.
+            // All in one write, or else one by one.
             match level.control('+', &wanted) {
                 Ok(()) => {
                     done.push((level.path().len(), wanted));
                     continue;
                 }
-                // Processes inside. Those that threads can share could be turned on all the same,
-                // which makes it a threaded subtree, and whose it is could use no others any more:
-                // only for who cannot do without.
+                // The level has processes. Enabling a threaded controller would make it the root
+                // of a threaded subtree, without domain controllers from then on. So only needed
+                // controllers are tried.
                 Err(e) if e.is(Errno::BUSY) => wanted.retain(|c| needed.contains(c)),
                 Err(_) => {}
             }
-            // Somebody may have made it below a threaded cgroup and left it "domain invalid".
+            // Another process may have created it below a threaded cgroup and left it "domain
+            // invalid".
             level.settle_between();
             let on = |c: &String| level.control('+', std::slice::from_ref(c)).is_ok();
             done.push((level.path().len(), wanted.into_iter().filter(on).collect()));
@@ -58,7 +61,7 @@ impl Cgroup<'_> {
         Ok(false)
     }
 
-    /// Turns controllers on (`+`) or off (`-`) for the children.
+    /// Enables (`+`) or disables (`-`) controllers for the children.
     pub fn control(&self, sign: char, controllers: &[String]) -> Result<()> {
         if controllers.is_empty() {
             return Ok(());
@@ -67,19 +70,21 @@ impl Cgroup<'_> {
         self.write("cgroup.subtree_control", words.join(" ").as_bytes())
     }
 
-    /// Brings a new cgroup into a type that takes processes. `domain` says which of the limits
-    /// to come belong to controllers that no threaded cgroup has.
+    /// Brings a new cgroup into a type that takes processes.
     ///
-    /// "domain invalid": made below a threaded cgroup; it can only become threaded.
+    /// A cgroup below a threaded one is "domain invalid", and can only become threaded. `domain`
+    /// is a controller of a limit that no threaded cgroup can have.
+    ///
+    /// Errors: the cgroup would have to be threaded, and has such a limit ([`Code::Unsupported`]).
     pub fn settle_type(&self, domain: Option<&str>) -> Result<()> {
         let found = match self.read("cgroup.type") {
-            // The root has none, nor have kernels before 4.14.
+            // The root cgroup and kernels before 4.14 have no cgroup.type.
             Err(e) if e.is(Errno::NOENT) => return Ok(()),
             other => other?,
         };
         let found = String::from_utf8_lossy(&found).trim().to_owned();
         match (found.as_str(), domain) {
-            // The root of a threaded subtree is a domain itself, with every controller.
+            // The root of a threaded subtree is a domain with every controller.
             ("domain" | "domain threaded", _) | ("threaded", None) => Ok(()),
             ("domain invalid", None) => self.write("cgroup.type", b"threaded"),
             (kind, domain) => {
@@ -96,16 +101,16 @@ impl Cgroup<'_> {
         }
     }
 
-    /// The same for a level between, which only has to become threaded where it must.
+    /// Makes an ancestor threaded if it is "domain invalid".
     pub fn settle_between(&self) {
         if self.words("cgroup.type").is_ok_and(|kind| kind == ["domain", "invalid"]) {
-            // What does not work here shows at the cgroup itself.
+            // A failure shows again when the cgroup itself is used.
             let _ = self.write("cgroup.type", b"threaded");
         }
     }
 
-    /// Gives the cgroup to a user: the directory and the files that the kernel's delegation
-    /// contract names.
+    /// Gives the cgroup to a user: the directory, and the files that
+    /// /sys/kernel/cgroup/delegate names.
     pub fn delegate(&self, uid: u32, gid: u32) -> Result<()> {
         let list = crate::sys::read_file("/sys/kernel/cgroup/delegate").unwrap_or_default();
         let list = String::from_utf8_lossy(&list).into_owned();
@@ -116,7 +121,7 @@ impl Cgroup<'_> {
         for file in std::iter::once("").chain(files) {
             let failed = |e| Error::system("chown", &self.absolute(file), e);
             let fd = match self.open(file, OFlags::PATH) {
-                // The list is the kernel's for all cgroups; this one may lack a file.
+                // The list is for all cgroups; this cgroup may lack a file.
                 Err(Errno::NOENT) if !file.is_empty() => continue,
                 other => other.map_err(failed)?,
             };

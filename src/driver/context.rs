@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use oci_spec::runtime::LinuxResources;
 
 use crate::config::Config;
+use crate::error::Result;
 use crate::host::{HierarchyId, Version};
 use crate::host_handle::Host;
 use crate::placement::{Placement, Site};
 use crate::plan::{writes, Plan, Step, TaskKind};
-use crate::resources;
+use crate::resources::{self, Options};
 
 /// What a plan depends on besides the resources.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +49,14 @@ impl Phases {
 
 impl Context<'_> {
     /// Returns the writes of these resources, and nothing else.
-    pub fn writes_of(&self, resources: &LinuxResources) -> crate::error::Result<Plan> {
+    pub fn writes_of(&self, resources: &LinuxResources) -> Result<Plan> {
         resources::plan(resources, self.placement, self.config.flags.resource_options())
+    }
+
+    /// Returns the writes of these resources without device rules.
+    pub fn files_of(&self, resources: &LinuxResources) -> Result<Plan> {
+        let strict = self.config.flags.strict;
+        resources::plan(resources, self.placement, Options { skip_devices: true, strict })
     }
 
     /// Returns the limits that these resources come to on v2. What is wrong with the resources is
@@ -59,7 +66,7 @@ impl Context<'_> {
             // Only v2 has controllers to enable and types to settle.
             return Plan::default();
         }
-        let options = resources::Options { skip_devices: true, strict: false };
+        let options = Options { skip_devices: true, strict: false };
         resources::plan(resources, self.placement, options).unwrap_or_default()
     }
 
@@ -118,6 +125,9 @@ impl Context<'_> {
     /// Returns a warning when the cgroup has an owner and no hierarchy that can be delegated.
     pub fn no_delegation_warning(&self) -> Option<String> {
         let nowhere = self.config.owner.is_some() && self.delegate().is_empty();
-        nowhere.then(|| "a cgroup of v1 is not given to an owner; not applied".to_owned())
+        nowhere.then(|| {
+            "the owner is ignored, because v1 cgroups cannot be delegated safely; not applied"
+                .to_owned()
+        })
     }
 }

@@ -19,6 +19,11 @@ use crate::resources;
 use crate::systemd::{Bus, SystemdUnit};
 use crate::transaction::{remove_directories, remove_empty_directories, Scope};
 
+/// Name of the cgroupfs driver in a manager's state.
+pub const CGROUPFS: &str = "cgroupfs";
+/// Name of the systemd driver in a manager's state.
+pub const SYSTEMD: &str = "systemd";
+
 /// Who creates the cgroup.
 #[derive(Debug)]
 pub enum Driver {
@@ -48,6 +53,14 @@ impl Driver {
         })
     }
 
+    /// Returns the driver's name in a manager's state.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Driver::Cgroupfs => CGROUPFS,
+            Driver::Systemd(_) => SYSTEMD,
+        }
+    }
+
     /// Returns what decides where the cgroup is.
     pub fn place(&self, config: &Config) -> Result<Place> {
         Ok(match self {
@@ -70,7 +83,7 @@ impl Driver {
     pub fn parent(&self, config: &Config) -> (Driver, Vec<u8>, bool) {
         match self {
             Driver::Cgroupfs => (Driver::Cgroupfs, crate::kata::path::parent(&config.path), false),
-            // The root slice has no unit to tell anything.
+            // systemd does not change the root slice, so its manager works on files.
             Driver::Systemd(unit) => {
                 let parent = unit.parent().map_or(Driver::Cgroupfs, Driver::Systemd);
                 (parent, unit.parent_path(), true)

@@ -91,3 +91,25 @@ pub fn systemd_enables(controller: &str) -> bool {
 pub fn domain_only() -> impl Iterator<Item = &'static str> {
     V2.iter().filter(|known| known.domain_only).map(|known| known.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systemd_enables_the_controllers_that_it_has_properties_for() {
+        for controller in ["cpu", "cpuset", "io", "memory", "pids", "cgroup"] {
+            assert!(systemd_enables(controller), "{controller}");
+        }
+        for controller in ["hugetlb", "rdma", "misc", "blkio"] {
+            assert!(!systemd_enables(controller), "{controller}");
+        }
+    }
+
+    #[test]
+    fn a_set_may_call_the_named_hierarchy_systemd() {
+        assert_eq!(canonical("systemd"), "name=systemd");
+        assert!(systemd_attaches(canonical("systemd")));
+        assert_eq!(canonical("cpu"), "cpu");
+    }
+}

@@ -40,6 +40,7 @@ impl HierarchyId {
 
 /// A mounted hierarchy, and the mount to work through.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hierarchy {
     /// v1 or v2.
     pub version: Version,

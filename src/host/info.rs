@@ -7,6 +7,7 @@ use crate::sys::read_file;
 
 /// The facts about a host. Immutable: a mount that is made later is not seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HostInfo {
     /// How the hierarchies are laid out.
     pub layout: Layout,

@@ -1,27 +1,27 @@
-//! proc_pid_mountinfo(5), one line at a time, without copying.
+//! Parsing mountinfo, one line at a time and without copying: proc_pid_mountinfo(5).
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
-/// One mount. Fields are as in the file, still escaped.
+/// One mount. The fields are as in the file, still escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mount<'a> {
     /// Mount id.
     pub id: &'a [u8],
     /// Id of the mount that this one is mounted on.
     pub parent: &'a [u8],
-    /// Which directory of the file system is mounted.
+    /// The directory of the file system that is mounted.
     pub root: &'a [u8],
-    /// Where.
+    /// The directory that it is mounted on.
     pub mountpoint: &'a [u8],
     /// File system type.
     pub fs_type: &'a [u8],
-    /// Per-superblock options: a v1 hierarchy's controllers are here and nowhere else.
+    /// Options of the super block. Only they name a v1 hierarchy's controllers.
     pub super_options: &'a [u8],
 }
 
-/// The lines of a mountinfo, `\n` (and one `\r` before it) taken off; of any length.
+/// Returns the lines of a mountinfo without `\n`, and without one `\r` before it.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text).filter(|text| !text.is_empty());
     std::iter::from_fn(move || {
@@ -37,7 +37,7 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// A line's fields; none when it is not a mountinfo line. Optional fields are passed over.
+/// Parses a line; None when it is not a mountinfo line. Skips the optional fields.
 pub fn parse(line: &[u8]) -> Option<Mount<'_>> {
     let separator = memmem::find(line, b" - ")?;
     let (before, after) = (line.get(..separator)?, line.get(separator + 3..)?);
@@ -52,7 +52,8 @@ pub fn parse(line: &[u8]) -> Option<Mount<'_>> {
     Some(Mount { id, parent, root, mountpoint, fs_type, super_options })
 }
 
-/// The kernel writes space, tab, newline and backslash as `\` and three octal digits.
+/// Decodes a field. The kernel writes space, tab, newline and backslash as `\` and three octal
+/// digits.
 pub fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
     if memchr(b'\\', field).is_none() {
         return Cow::Borrowed(field);

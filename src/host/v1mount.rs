@@ -1,9 +1,9 @@
 //! K0's lookup of the directory that holds the v1 hierarchies.
 //!
-//! It differs from reading mountinfo properly (see [`super::HostInfo`]) in ways that callers may
-//! depend on: the first line of type `cgroup` decides, wherever it is mounted, and a line
-//! without the ` - ` separator is read from its third byte on. Unlike the original, no line
-//! ends the process, none is too long, and escapes are decoded.
+//! Callers may depend on how it differs from [`super::HostInfo`]: the first line of type `cgroup`
+//! decides, wherever it is mounted, and a line without the ` - ` separator is read from its third
+//! byte on. Unlike the original, this takes lines of any length, survives malformed lines, and
+//! decodes escapes.
 
 use memchr::memmem;
 
@@ -12,12 +12,13 @@ use crate::bytes::Lossless;
 use crate::error::{fail, Code, Error, Result};
 use crate::path::lexical;
 
-/// The parent directory of the first v1 mount in a mountinfo.
+/// Returns the parent directory of the first v1 mount in a mountinfo.
 pub fn find(mountinfo: &[u8]) -> Result<Vec<u8>> {
     first(mountinfo, &[b"cgroup"])
 }
 
-/// runc's older look-up by the same rule, for which a cgroup2 mount counts too.
+#[cfg(any(test, feature = "internals"))]
+/// As [`find`], but a cgroup2 mount counts, too: runc's older lookup.
 pub fn find_any(mountinfo: &[u8]) -> Result<Vec<u8>> {
     first(mountinfo, &[b"cgroup", b"cgroup2"])
 }
@@ -25,7 +26,7 @@ pub fn find_any(mountinfo: &[u8]) -> Result<Vec<u8>> {
 fn first(mountinfo: &[u8], types: &[&[u8]]) -> Result<Vec<u8>> {
     let separator = memmem::Finder::new(b" - ");
     for line in lines(mountinfo) {
-        // Where the original finds no separator it goes on from index -1, plus three.
+        // Without a separator the original's index is -1, and it goes on three bytes later.
         let start = separator.find(line).map_or(2, |at| at + 3);
         let mut fields = fields(line.get(start..).unwrap_or_default());
         let Some(fs_type) = fields.next() else {
@@ -49,13 +50,13 @@ fn first(mountinfo: &[u8], types: &[&[u8]]) -> Result<Vec<u8>> {
     Err(Error::new(Code::NotMounted, "cgroups: cgroup mountpoint does not exist"))
 }
 
-/// Fields between white space, as Go's `strings.Fields` has them for ASCII.
+/// Splits at ASCII white space, as Go's `strings.Fields` does.
 fn fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let space = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
     text.split(space).filter(|field| !field.is_empty())
 }
 
-/// [`find`] in this process's own mountinfo.
+/// As [`find`], in this process's own mountinfo.
 pub fn find_own() -> Result<Vec<u8>> {
     find(&crate::sys::read_file("/proc/self/mountinfo")?)
 }

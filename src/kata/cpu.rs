@@ -2,8 +2,8 @@
 
 use oci_spec::runtime::LinuxCpu;
 
-/// Each of shares, quota, period, realtime runtime and realtime period that is below 1 becomes
-/// unset. A quota of -1 ("no limit") is dropped with them: that is K0's rule.
+/// Unsets each of shares, quota, period, realtime runtime and realtime period that is below 1. That
+/// includes a quota of -1, "no limit": K0's rule.
 pub fn validate(cpu: &LinuxCpu) -> LinuxCpu {
     let mut out = cpu.clone();
     if out.shares().is_some_and(|v| v < 1) {
@@ -24,11 +24,11 @@ pub fn validate(cpu: &LinuxCpu) -> LinuxCpu {
     out
 }
 
-/// The sandbox's CPU resources from its containers': the largest shares and period, the sums of
-/// quotas and realtime values, the lists of CPUs and memory nodes one after the other.
+/// Returns a sandbox's CPU resources from those of its containers: the largest shares and period,
+/// the sums of quotas and realtime values, and all lists of CPUs and memory nodes in a row.
 ///
-/// As K0 has it: shares and period pass through a double (above 2^53 they are rounded), sums
-/// wrap, a quota of -1 counts as -1, and the memory nodes keep a comma at their end.
+/// As in K0, shares and period pass through a double, which rounds them above 2^53; sums wrap; a
+/// quota of -1 counts as -1; and the memory nodes end in a comma.
 pub fn aggregate<'a>(containers: impl IntoIterator<Item = &'a LinuxCpu>) -> LinuxCpu {
     let mut shares = 0u64;
     let mut period = 0u64;

@@ -1,5 +1,12 @@
 //! Kata's own rules: path names, subsystem sets, CPU sanity.
 //!
+//! ```
+//! use katacg::kata::path::validate;
+//! use katacg::kata::rules::Rules;
+//!
+//! assert_eq!(validate(b"/pods/box", Rules::default()).unwrap(), b"/pods/kata_box");
+//! ```
+//!
 //! Pure, except for one `lstat` per subsystem in [`subsystems`].
 //! Source: kata-containers/runtime, virtcontainers/cgroups.go and its successors.
 

@@ -1,8 +1,8 @@
-//! The rules that Kata's Go code applies to a cgroup path, as its generations had them.
+//! The rules of Kata's Go code for cgroup paths, by generation.
 //!
-//! K0 (January 2020) is the default; K1 and K3 are the later generations. Each function gives
-//! the Go function's exact answer, error text included; [`super::strict`] is the mode that
-//! refuses what those rules let through.
+//! K0 (January 2020) is the default; K1 and K3 came later. Each function returns exactly what the
+//! Go function returns, error texts included. [`super::strict`] refuses paths that these rules
+//! accept by mistake.
 
 use super::rules::{is_systemd, is_systemd_slice, Generation, Rules};
 use super::strict;
@@ -10,14 +10,14 @@ use crate::error::{Code, Error, Result};
 use crate::path::lexical;
 use crate::path::slice::split_triple;
 
-/// Where a relative path ends up, and the default cgroup.
+/// Parent of a relative path, and the default cgroup.
 pub const DEFAULT_PATH: &[u8] = b"/vc";
-/// The no-constraints cgroups live below this one.
+/// Parent of the no-constraints cgroups.
 pub const KATA_PATH: &[u8] = b"/kata/";
-/// Put before the last element, so that cAdvisor does not take the sandbox for a container.
+/// Prefix of the last element. Without it, cAdvisor would take the sandbox for a container.
 pub const KATA_PREFIX: &[u8] = b"kata_";
 
-/// The path that Kata uses for the sandbox's cgroup.
+/// Returns the path that Kata uses for the sandbox's cgroup.
 pub fn validate(path: &[u8], rules: Rules) -> Result<Vec<u8>> {
     if rules.strict {
         strict::check(path, rules)?;
@@ -40,18 +40,18 @@ pub fn validate(path: &[u8], rules: Rules) -> Result<Vec<u8>> {
     let mut cleaned = if path.first() == Some(&b'/') {
         lexical::clean_below(b"", path)
     } else {
-        // Cleaned from the root first, so that it cannot climb out of the default.
+        // A relative path cannot climb out of the default.
         lexical::clean_below(DEFAULT_PATH, path)
     };
     if matches!(rules.generation, Generation::K0 | Generation::K1) {
-        // [`rename`] of a path that is absolute and clean.
+        // The same as [`rename`], for a path that is absolute and clean.
         let name = cleaned.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
         cleaned.splice(name..name, KATA_PREFIX.iter().copied());
     }
     Ok(cleaned)
 }
 
-/// K0's and K1's rename: `kata_` before the last element. The empty path is an error.
+/// Puts `kata_` before the last element, as K0 and K1 do. The empty path is an error.
 pub fn rename(path: &[u8]) -> Result<Vec<u8>> {
     if path.is_empty() {
         return Err(Error::new(Code::Path, "Cgroup path is empty"));
@@ -60,7 +60,7 @@ pub fn rename(path: &[u8]) -> Result<Vec<u8>> {
     Ok(lexical::join(&[&lexical::dir(path), &name]))
 }
 
-/// K3's rename: as [`rename`], but `""` and `"."` stand for the default path.
+/// As [`rename`], but `""` and `"."` stand for the default path, as in K3.
 pub fn rename_k3(path: &[u8]) -> Result<Vec<u8>> {
     match path {
         b"" | b"." => rename(DEFAULT_PATH),
@@ -68,17 +68,18 @@ pub fn rename_k3(path: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
-/// Where the unconstrained part of a sandbox goes: the path below `/kata`, cleanly joined.
+/// Returns the path of a sandbox's unconstrained part: the path below `/kata`, cleaned.
 pub fn no_constraints(path: &[u8]) -> Vec<u8> {
     lexical::join(&[KATA_PATH, path])
 }
 
-/// The parent of a path, which is taken from the root whether it starts with `/` or not.
+/// Returns the parent of a path. A path without a leading `/` counts from the root, too.
 pub fn parent(path: &[u8]) -> Vec<u8> {
     lexical::dir(&[b"/", path].concat())
 }
 
-/// The path to use inside the guest: `/prefix/name` of a systemd triple, else unchanged.
+/// Returns the path to use inside the guest: `/prefix/name` of a systemd triple, else the path
+/// itself.
 pub fn guest(path: &[u8]) -> Vec<u8> {
     match split_triple(path) {
         Some([_, prefix, name]) if is_systemd(path) => lexical::join(&[b"/", prefix, name]),
@@ -86,7 +87,7 @@ pub fn guest(path: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The cgroup's directory in a subsystem's hierarchy, as containerd's library joins it.
+/// Returns the cgroup's directory in a subsystem's hierarchy, joined as containerd's library does.
 pub fn subsystem_path(root: &[u8], subsystem: &[u8], path: &[u8]) -> Vec<u8> {
     lexical::join(&[root, subsystem, path])
 }

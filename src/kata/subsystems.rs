@@ -7,16 +7,16 @@ use super::path::subsystem_path;
 /// A set of v1 subsystems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Set {
-    /// Those that may limit a hypervisor: cpuset, cpu, cpuacct.
+    /// The subsystems that may limit a hypervisor: cpuset, cpu, cpuacct.
     Constraints,
-    /// Those that must not: memory (a pod's limit is too small to hold a hypervisor).
+    /// The subsystem that must not: memory. A pod's limit is too small for a hypervisor.
     NoConstraints,
     /// Every v1 subsystem.
     All,
 }
 
-/// Every v1 subsystem, in the order in which containerd's library walks them. `systemd` is the
-/// named hierarchy that holds no controller.
+/// Every v1 subsystem, in containerd's order. `systemd` is the named hierarchy, which has no
+/// controller.
 const ALL: &[&str] = &[
     "systemd",
     "freezer",
@@ -35,7 +35,7 @@ const ALL: &[&str] = &[
 ];
 
 impl Set {
-    /// The names in the set, whether this host has them or not.
+    /// Returns the names in the set, also of subsystems that this host lacks.
     pub fn names(self) -> &'static [&'static str] {
         match self {
             Set::Constraints => &["cpuset", "cpu", "cpuacct"],
@@ -44,7 +44,7 @@ impl Set {
         }
     }
 
-    /// The names for which `lstat(root/name)` succeeds.
+    /// Returns the names for which `lstat(root/name)` succeeds.
     pub fn present(self, root: &[u8]) -> Vec<&'static str> {
         let here = |name: &&&str| lstat(subsystem_path(root, name.as_bytes(), b"/")).is_ok();
         self.names().iter().filter(here).copied().collect()

@@ -1,12 +1,14 @@
 //! Creating the cgroup and moving a process in.
 
+use std::borrow::Cow;
+
 use oci_spec::runtime::LinuxResources;
 use rustix::io::Errno;
 
 use super::core::Manager;
 use crate::driver::Phases;
 use crate::error::{fail, Code, Error, Result};
-use crate::host::HierarchyId;
+use crate::host::{controllers, HierarchyId};
 use crate::plan::{writes, Plan, Step, TaskKind};
 use crate::resources;
 use crate::systemd::Started;
@@ -32,23 +34,28 @@ impl Manager {
     /// Returns what [`Manager::apply`] would do; changes nothing. With `set`, the cgroup gets these
     /// resources; without, only what a process needs to enter.
     pub fn plan_apply(&self, pid: i32, set: Option<&LinuxResources>) -> Result<Plan> {
-        let phases = self.plan_phases(pid, set)?;
+        let phases = self.plan_phases(pid, &self.resources(), set)?;
         Ok(Plan { steps: phases.steps(), warnings: phases.warnings })
     }
 
-    fn plan_phases(&self, pid: i32, set: Option<&LinuxResources>) -> Result<Phases> {
-        self.refuse_shared()?;
+    fn plan_phases(
+        &self,
+        pid: i32,
+        own: &LinuxResources,
+        set: Option<&LinuxResources>,
+    ) -> Result<Phases> {
+        self.require_own_cgroup()?;
         if pid != NOBODY && pid < 1 {
-            return fail(Code::Argument, format!("{pid} is not a pid; -1 moves nobody"));
+            return fail(Code::Argument, format!("{pid} is not a pid; use -1 to move no process"));
         }
         let pid = Some(pid).filter(|&pid| pid != NOBODY);
-        let (own, none) = (self.resources(), LinuxResources::default());
+        let none = LinuxResources::default();
         let Some(set) = set else {
-            return self.driver.plan_apply(self.context(&own, &none), pid, None);
+            return self.driver.plan_apply(self.context(own, &none), pid, None);
         };
         let known = self.refresh(set, &none);
         let set = resources::fill_omitted(set, &known, &self.placement);
-        self.driver.plan_apply(self.context(&own, &known), pid, Some(&set))
+        self.driver.plan_apply(self.context(own, &known), pid, Some(&set))
     }
 
     /// Creates the cgroup in every hierarchy and moves a process in; [`NOBODY`] only creates. With
@@ -69,19 +76,20 @@ impl Manager {
     }
 
     fn apply_how(&self, pid: i32, set: bool, exclusive: bool) -> Result<ApplyOutcome> {
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         let _busy = self.one_at_a_time();
         let own = self.resources();
         let mut tries = 0;
-        // Also repeats for each hierarchy that a rootless caller has to go without.
+        // Repeats after another process removed the cgroup, and after each dropped hierarchy.
         loop {
             tries += 1;
-            let phases = self.plan_phases(pid, set.then_some(&own))?;
+            let phases = self.plan_phases(pid, &own, set.then_some(&own))?;
             let mut transaction = self.transaction();
             // A unit is one thing: the directories that systemd does not manage need not be new.
             transaction.set_exclusive(exclusive && self.driver.unit().is_none());
             if pid != NOBODY {
-                transaction.ensure_alive(&phases.steps(), pid)?;
+                let steps = [&phases.make, &phases.fill, &phases.enter];
+                transaction.ensure_alive(steps.into_iter().flatten(), pid)?;
             }
             let done = self
                 .make(&mut transaction, phases, pid, exclusive)
@@ -90,6 +98,8 @@ impl Manager {
                 Ok(warnings) => {
                     return Ok(ApplyOutcome { warnings, dropped: self.placement.dropped() })
                 }
+                // What is left behind would be taken for a cgroup that existed before.
+                Err(e) if !transaction.is_unwound() => return Err(e),
                 // Another process removes empty cgroups. systemd does on v1, of unknown cgroups. An
                 // existing unit ends with its last process.
                 Err(e)
@@ -176,6 +186,14 @@ impl Manager {
         Ok(warnings)
     }
 
+    /// Whether systemd keeps the unit's processes in a hierarchy. A manager without it would
+    /// neither see them nor be able to move them out before the unit is stopped.
+    fn is_unit_home(&self, id: HierarchyId) -> bool {
+        let attaches = |name: &Cow<'static, str>| controllers::systemd_attaches(name);
+        let site = self.placement.at(id);
+        self.driver.unit().is_some() && site.is_ok_and(|site| site.names.iter().any(attaches))
+    }
+
     /// Goes on without the hierarchy that failed, when a rootless caller named no path and sets no
     /// limits there; else returns the error.
     fn drop_or_fail(
@@ -186,17 +204,18 @@ impl Manager {
     ) -> Result<()> {
         let permission = [Errno::ACCESS, Errno::PERM, Errno::ROFS].into_iter().any(|e| error.is(e));
         let rootless = self.info().rootless && self.config.implicit;
-        let Some(id) = failed_in.filter(|_| permission && rootless) else {
+        let Some(id) = failed_in.filter(|id| permission && rootless && !self.is_unit_home(*id))
+        else {
             return Err(error);
         };
-        let limits = self.context(wanted, wanted).writes_of(wanted)?;
+        let limits = self.context(wanted, wanted).files_of(wanted)?;
         if limits.writes().any(|write| write.hierarchy == id) {
             return Err(error.with_code(Code::Rootless).advice(
                 "limits need a cgroup: give a path in a cgroup that is delegated to you, \
                  or ask for no limits",
             ));
         }
-        self.warn(vec![format!("going without a cgroup: {error}")]);
+        self.warn(vec![format!("continuing without this cgroup: {error}")]);
         self.placement.drop_out(id);
         Ok(())
     }

@@ -38,7 +38,10 @@ impl Manager {
     /// Errors: the cgroup is in v1 hierarchies only ([`Code::Unsupported`]).
     pub fn directory(&self) -> Result<OwnedFd> {
         let Some(site) = self.placement.live().find(|site| site.version == Version::V2) else {
-            return fail(Code::Unsupported, "a v1 cgroup has no one directory; see attach-self");
+            return fail(
+                Code::Unsupported,
+                "a v1 cgroup has one directory per hierarchy; see katacg_attach_open",
+            );
         };
         let cgroup = self.cgroup_at(site)?;
         let failed = |e| deleted_or(cgroup, Error::system("open", &cgroup.absolute(""), e));

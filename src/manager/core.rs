@@ -150,7 +150,7 @@ impl Manager {
     pub fn paths(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
         self.placement.live().flat_map(|site| {
             let path = self.placement.absolute(site);
-            site.names.iter().filter_map(move |name| Some((name.as_str(), path.clone()?)))
+            site.names.iter().filter_map(move |name| Some((&**name, path.clone()?)))
         })
     }
 
@@ -166,26 +166,26 @@ impl Manager {
 
     pub(super) fn not_joined(&self, subsystem: &str) -> Error {
         let names: Vec<&str> =
-            self.placement.live().flat_map(|site| &site.names).map(String::as_str).collect();
+            self.placement.live().flat_map(|site| &site.names).map(|name| &**name).collect();
         Error::new(Code::NotMounted, format!("the cgroup is in no hierarchy with {subsystem}"))
             .advice(format!("it is in: {}", names.join(" ")))
     }
 
     /// Refuses the root of a hierarchy, which all processes share, and a unit's slice, which other
     /// units share. Processes can be moved there, and nothing else.
-    pub(super) fn refuse_shared(&self) -> Result<()> {
+    pub(super) fn require_own_cgroup(&self) -> Result<()> {
         if self.move_target_only {
             return fail(
                 Code::Path,
-                "this is a unit's slice, which systemd has for others as well; processes can be \
-                 moved to it, and nothing else",
+                "this is a unit's slice, which other units share: only moving processes to it is \
+                 allowed",
             );
         }
         if self.placement.has_root() {
             return fail(
                 Code::Path,
-                "this is the hierarchies' root, shared by all; processes can be moved to it, \
-                 and nothing else",
+                "this is the hierarchies' root, which all processes share: only moving processes \
+                 to it is allowed",
             );
         }
         Ok(())
@@ -247,7 +247,7 @@ impl Manager {
         let devices = self.placement.site("devices").filter(|site| self.placement.is_live(site));
         match devices.or_else(|| self.placement.live().next()) {
             Some(site) => Ok(site),
-            None => fail(Code::Rootless, "the cgroup could not be made in any hierarchy"),
+            None => fail(Code::Rootless, "this rootless caller has no cgroup in any hierarchy"),
         }
     }
 

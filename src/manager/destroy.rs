@@ -24,7 +24,7 @@ impl Manager {
     /// Goes on in the other hierarchies when one fails. Processes inside are an error
     /// ([`Code::Busy`]), which names the directories that are left.
     pub fn destroy(&self) -> Result<()> {
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         self.driver.destroy(self.scope())
     }
 

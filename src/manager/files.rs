@@ -8,7 +8,7 @@ use crate::error::{fail, Code, Result};
 impl Manager {
     /// Writes one file of the cgroup as it is.
     pub fn write(&self, subsystem: &str, file: &str, value: &[u8]) -> Result<()> {
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         let cgroup = self.cgroup_of_file(subsystem, file)?;
         cgroup.write(file, value).map_err(|e| deleted_or(cgroup, e))
     }

@@ -17,7 +17,7 @@ impl Manager {
     pub fn freeze(&self, timeout: Duration) -> Result<()> {
         let before = self.wants_frozen.swap(true, Ordering::SeqCst);
         let done = self
-            .refuse_shared()
+            .require_own_cgroup()
             .and_then(|()| transaction::freeze(self.scope(), timeout))
             .map(drop);
         if let Err(e) = &done {
@@ -30,7 +30,7 @@ impl Manager {
 
     /// Thaws the cgroup. Processes stay frozen that a frozen ancestor holds.
     pub fn thaw(&self) -> Result<()> {
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         self.wants_frozen.store(false, Ordering::SeqCst);
         transaction::thaw(self.scope())
     }

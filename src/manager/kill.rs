@@ -22,7 +22,7 @@ impl Manager {
     /// A cgroup that was frozen before stays frozen, except after SIGKILL: a frozen v1 process does
     /// not receive it.
     pub fn kill(&self, signal: Signal) -> Result<()> {
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         if signal == Signal::KILL && self.kill_by_file()? {
             return Ok(());
         }

@@ -46,7 +46,10 @@ impl Manager {
                 }
                 Err(Errno::WOULDBLOCK) => {
                     let path = String::from_utf8_lossy(&cgroup.absolute("")).into_owned();
-                    self.warn(vec![format!("{path} stays locked by somebody; set out of turn")]);
+                    self.warn(vec![format!(
+                        "{path} is still locked by another process after 2 s; setting without the \
+                         lock"
+                    )]);
                     return Ok(Some(CgroupLock(fd)));
                 }
                 Err(e) => return Err(Error::system("lock", &cgroup.absolute(""), e)),

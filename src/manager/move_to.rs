@@ -25,7 +25,7 @@ impl Manager {
     /// hierarchies. Tasks that end in the meantime are skipped.
     pub fn move_to(&self, to: &Manager) -> Result<usize> {
         // The processes of the root are the host's.
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         if to.placement.live().any(|site| site.path.is_empty()) && self.config.flags.strict {
             return fail(Code::Path, "the hierarchies' root is no place to move processes to");
         }
@@ -103,7 +103,9 @@ fn move_all(from: Cgroup<'_>, into: Cgroup<'_>, begun: bool) -> Result<usize> {
         // Tasks of another PID namespace have no id here, or new tasks kept coming.
         Ok(true) => {
             let path = String::from_utf8_lossy(&from.absolute("")).into_owned();
-            let text = format!("some tasks of {path} could not be moved, and are there");
+            let text = format!(
+                "some tasks are still in {path}: they are in another PID namespace, or keep forking"
+            );
             fail(Code::Busy, text)
         }
     }

@@ -27,7 +27,7 @@ impl Manager {
         }
         let subcgroup = check_subcgroup(how.subcgroup)?;
         if !subcgroup.is_empty() {
-            self.refuse_shared()?;
+            self.require_own_cgroup()?;
         }
         // A rootless caller's cgroup may exist in no hierarchy.
         self.main_site()?;

@@ -11,7 +11,7 @@ impl Manager {
     /// Returns whether something is left. On v1 systemd leaves directories in hierarchies that it
     /// does not manage; [`Manager::destroy`] removes them once the processes have ended.
     pub fn release(&self) -> Result<bool> {
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         let _busy = self.one_at_a_time();
         self.driver.release(self.scope())
     }

@@ -12,7 +12,7 @@ use crate::transaction::Transaction;
 impl Manager {
     /// Returns what [`Manager::set`] would do; changes nothing.
     pub fn plan(&self, resources: &LinuxResources) -> Result<Plan> {
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         let own = self.resources();
         let known = self.refresh(resources, &own);
         let resources = resources::fill_omitted(resources, &known, &self.placement);
@@ -25,7 +25,7 @@ impl Manager {
     /// error says which could not be (unless [`crate::config::Flags::no_rollback`]). Calls for one
     /// cgroup take turns, also those of other processes.
     pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
-        self.refuse_shared()?;
+        self.require_own_cgroup()?;
         let _busy = self.one_at_a_time();
         let own = self.resources();
         self.set_in(&mut self.transaction(), resources, &own, &[])

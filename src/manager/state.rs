@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::core::Manager;
 use crate::config::{Config, DriverKind, Flags, SystemdConfig};
-use crate::driver::Driver;
+use crate::driver::{Driver, CGROUPFS, SYSTEMD};
 use crate::error::{fail, Code, Error, Result};
 use crate::host_handle::Host;
 use crate::kata::rules;
@@ -23,8 +23,6 @@ use crate::resources::parse;
 use crate::systemd::Bus;
 
 const VERSION: u32 = 1;
-const CGROUPFS: &str = "cgroupfs";
-const SYSTEMD: &str = "systemd";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -176,7 +174,7 @@ impl Manager {
         let flags = self.config.flags;
         let state = State {
             version: VERSION,
-            driver: if self.driver.unit().is_some() { SYSTEMD } else { CGROUPFS }.to_owned(),
+            driver: self.driver.name().to_owned(),
             path: Text::new(&self.config.path),
             paths: self.paths().map(|(key, path)| (key.to_owned(), Text::new(&path))).collect(),
             subsystems: self.config.subsystems.clone(),
@@ -186,7 +184,7 @@ impl Manager {
             nowhere: self.placement.live().next().is_none(),
             implicit: self.config.implicit,
             owner: self.config.owner,
-            literal: self.driver.unit().is_none() && self.config.driver == DriverKind::AutoK0,
+            literal: self.driver.name() == CGROUPFS && self.config.driver == DriverKind::AutoK0,
             resources: serde_json::to_value(self.resources())
                 .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))?,
             bus: self.driver.unit().map(|unit| {

@@ -1,11 +1,11 @@
-//! Go's lexical `path/filepath` on bytes, for Unix: `Clean`, `Dir`, `Base`, `Join`.
+//! Go's `path/filepath` on bytes, for Unix: `Clean`, `Dir`, `Base`, `Join`.
 //!
 //! Kata's path rules are defined by these functions, down to their corner cases. Golden data and
 //! an independent model test them. Every function is linear in the length of its input.
 
 use memchr::memchr;
 
-/// `filepath.Clean`: the shortest equivalent path; `""` becomes `"."`.
+/// Returns the shortest equivalent path, as `filepath.Clean`; `""` becomes `"."`.
 pub fn clean(path: &[u8]) -> Vec<u8> {
     let rooted = path.first() == Some(&b'/');
     let mut out: Vec<u8> = Vec::with_capacity(path.len().max(1));
@@ -19,10 +19,10 @@ pub fn clean(path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// `Join(prefix, Clean("/" + path))` for a prefix that is clean and absolute, or empty: the
-/// path cannot climb above the prefix.
+/// Returns `Join(prefix, Clean("/" + path))`: the path cannot climb above the prefix. The prefix is
+/// clean and absolute, or empty.
 pub fn clean_below(prefix: &[u8], path: &[u8]) -> Vec<u8> {
-    // Room for a slash, and for the few bytes that a caller puts before the name.
+    // Room for a slash, and for a prefix of the name that a caller inserts.
     let mut out = Vec::with_capacity(prefix.len() + path.len() + 8);
     out.extend_from_slice(prefix);
     out.push(b'/');
@@ -33,8 +33,8 @@ pub fn clean_below(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Appends the cleaned elements of `path` to what `out` has, which ends in a slash or is empty.
-/// A `..` removes none of that; `rooted` drops those that would have to, else they stay.
+/// Appends the cleaned elements of `path` to `out`, which is empty or ends in a slash. A `..`
+/// removes nothing that `out` had before: with `rooted` it is dropped, else it stays.
 fn clean_onto(out: &mut Vec<u8>, path: &[u8], rooted: bool) {
     let start = out.len();
     // Bytes of `out` that a later ".." must not remove.
@@ -69,7 +69,7 @@ fn clean_onto(out: &mut Vec<u8>, path: &[u8], rooted: bool) {
     }
 }
 
-/// `filepath.Dir`: everything before the last slash, cleaned.
+/// Returns everything before the last slash, cleaned, as `filepath.Dir`.
 pub fn dir(path: &[u8]) -> Vec<u8> {
     match path.iter().rposition(|&b| b == b'/') {
         Some(slash) => clean(path.get(..=slash).unwrap_or(path)),
@@ -77,7 +77,7 @@ pub fn dir(path: &[u8]) -> Vec<u8> {
     }
 }
 
-/// `filepath.Base`: the last element; `"."` of nothing and `"/"` of slashes alone.
+/// Returns the last element, as `filepath.Base`: `"."` for an empty path, `"/"` for slashes only.
 pub fn base(path: &[u8]) -> &[u8] {
     if path.is_empty() {
         return b".";
@@ -92,7 +92,7 @@ pub fn base(path: &[u8]) -> &[u8] {
     }
 }
 
-/// `filepath.Join`: the non-empty elements joined and cleaned; `""` when all are empty.
+/// Returns the non-empty elements joined and cleaned, as `filepath.Join`; `""` when all are empty.
 pub fn join(elements: &[&[u8]]) -> Vec<u8> {
     let mut joined: Vec<u8> = Vec::new();
     for element in elements.iter().filter(|e| !e.is_empty()) {
@@ -108,8 +108,8 @@ pub fn join(elements: &[&[u8]]) -> Vec<u8> {
     }
 }
 
-/// `path` below `root` when `root` is an ancestor of it or the same (both already clean):
-/// the remainder without a leading slash.
+/// Returns `path` relative to `root`, without a leading slash; None when `path` is not `root` or
+/// below it. Both are clean.
 pub fn strip_root<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
     if root == b"/" {
         return path.strip_prefix(b"/");
@@ -121,8 +121,8 @@ pub fn strip_root<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
     rest.strip_prefix(b"/")
 }
 
-/// runc's `CleanPath`: [`clean`], and a relative path cannot climb above where it starts.
-/// The empty path stays empty.
+/// As [`clean`], but a relative path cannot climb above its start: runc's `CleanPath`. The empty
+/// path stays empty.
 pub fn clean_confined(path: &[u8]) -> Vec<u8> {
     if path.is_empty() {
         return Vec::new();

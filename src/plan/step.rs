@@ -7,6 +7,7 @@ use crate::systemd::Property;
 
 /// One step.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Step {
     /// Create the manager's cgroup in this hierarchy, and its missing ancestors.
     Create {

@@ -12,16 +12,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use row::{
-    Field, Form, InterfaceFile, Kernel, Restore, SideEffect, Systemd, UnitProperty, Unset, ALWAYS,
-};
+pub use row::{Field, Form, InterfaceFile, Restore, SideEffect, Systemd, UnitProperty, Unset};
+#[cfg(any(test, feature = "internals"))]
+pub use row::{Kernel, ALWAYS};
 
 use crate::systemd::Value;
 
 /// Controllers whose attributes systemd writes.
 const WRITTEN_BY_SYSTEMD: &[&str] = &["cpu", "cpuset", "memory", "pids", "io", "blkio"];
-/// Controllers of cgroup2 that systemd enables where a unit needs them.
-const ENABLED_BY_SYSTEMD: &[&str] = &["cpu", "cpuset", "io", "memory", "pids"];
 
 /// Returns the rows of the table.
 pub fn all() -> &'static [InterfaceFile] {
@@ -94,13 +92,6 @@ pub fn is_written_by_systemd(file: &str) -> bool {
         Some(row) => row.systemd != Systemd::Ignores,
         None => WRITTEN_BY_SYSTEMD.contains(&controller_of(file)),
     }
-}
-
-/// Returns whether systemd enables the controller that the file needs in `cgroup.subtree_control`.
-/// Files of the cgroup core need none.
-pub fn controller_is_turned_on_by_systemd(file: &str) -> bool {
-    let controller = controller_of(file);
-    controller == "cgroup" || ENABLED_BY_SYSTEMD.contains(&controller)
 }
 
 /// Returns the other values that the kernel changes when `value` is written to `file`.

@@ -28,12 +28,13 @@ mod shape;
 mod unified;
 mod unified_properties;
 
-pub use attribute::unset;
 pub use cpu::weight_from_shares;
 pub use cpuset::file_name as cpuset_file;
 pub use devices::{device_properties, restoring_devices};
 pub use fill_omitted::{fill_omitted, is_half};
+#[cfg(any(test, feature = "internals"))]
 pub use io::weight_from_blkio;
+#[cfg(any(test, feature = "internals"))]
 pub use memory::swap_max;
 pub use merge::merge;
 pub use property_builder::{Properties, PropertyContext};

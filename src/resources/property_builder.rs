@@ -46,10 +46,9 @@ impl<'a> PropertyBuilder<'a> {
     /// Returns whether the v1 or the v2 properties of a controller apply. None on a hybrid host
     /// whose v1 lacks the controller: there systemd does not manage cgroup2's controllers.
     pub(super) fn side(&self, v1_name: &str) -> Option<Version> {
-        let host = self.placement.info();
-        match host.is_unified() {
+        match self.placement.is_unified() {
             true => Some(Version::V2),
-            false => host.find(v1_name).map(|_| Version::V1),
+            false => self.placement.is_v1(v1_name).then_some(Version::V1),
         }
     }
 

@@ -30,7 +30,8 @@ pub fn property_from_file(property: &str, read: Read<'_>) -> Option<Value> {
 pub fn is_told_by_file(property: &str, value: &Value, unified: bool) -> bool {
     match (property, value) {
         ("AllowedCPUs" | "AllowedMemoryNodes", _) => unified,
-        ("CPUWeight" | "IOWeight", Value::U64(weight)) => *weight != 100,
+        // systemd before 252 does not know 0, which is idle.
+        ("CPUWeight" | "IOWeight", Value::U64(weight)) => !matches!(weight, 0 | 100),
         ("CPUShares", Value::U64(shares)) => *shares != 1024,
         // CFQ's default and BFQ's.
         ("BlockIOWeight", Value::U64(weight)) => !matches!(weight, 500 | 100),
@@ -109,6 +110,7 @@ mod tests {
     fn a_default_and_a_rounded_limit_do_not_tell_the_property() {
         for (name, value, told) in [
             ("CPUWeight", 100, false),
+            ("CPUWeight", 0, false),
             ("CPUWeight", 170, true),
             ("CPUShares", 1024, false),
             ("IOWeight", 100, false),

@@ -1,11 +1,14 @@
-//! v1 cpusets start empty, and an empty one takes no process: fill them from above.
+//! Filling v1 cpusets from their ancestors. A v1 cpuset starts empty, and an empty one takes no
+//! process.
+//!
+//! Kernel: admin-guide/cgroup-v1/cpusets.rst.
 
 use crate::cgroupfs::{Cgroup, Created};
 use crate::error::Result;
 
-/// Fills the directories that were made, from the nearest ancestor that has a value; of the
-/// cgroup itself only the files that `own` names (CPUs, memory nodes): the others are about to
-/// be written.
+/// Fills the directories that were created, from the nearest ancestor with a value. In the cgroup
+/// itself, fills only the files that `own` selects (CPUs, memory nodes); a later step writes the
+/// others.
 pub fn inherit(
     cgroup: Cgroup<'_>,
     created: &Created,
@@ -19,7 +22,7 @@ pub fn inherit(
         }
     }
     for (file, own) in files.into_iter().zip(own) {
-        // One that was there before may have its own value.
+        // A cgroup that existed before may have a value of its own.
         if own && (made_here || is_empty(&cgroup.read(file)?)) {
             fill(cgroup, file)?;
         }
@@ -45,7 +48,7 @@ fn fill(cgroup: Cgroup<'_>, file: &str) -> Result<()> {
     }
 }
 
-/// The value of a cgroup, filled from above first when it is empty.
+/// Returns the value of a cgroup, after filling an empty one from its parent.
 fn value(cgroup: Cgroup<'_>, file: &str) -> Result<Vec<u8>> {
     let found = cgroup.read(file)?;
     match cgroup.parent() {

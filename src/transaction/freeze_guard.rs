@@ -1,7 +1,6 @@
 //! Freezing the cgroup while something else happens, and thawing it on every way out.
 //!
-//! The caller can ask for a freeze of its own at any moment. What this module froze stays frozen
-//! then.
+//! When the caller freezes the cgroup in the meantime, the thaw at the end is skipped.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,7 +15,8 @@ use crate::host::Version;
 const FREEZE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for all of systemd's replies while the cgroup is frozen.
 const FROZEN_CALL_TIMEOUT: Duration = Duration::from_secs(3);
-/// Time to freeze again, when the caller asked for a freeze while one in passing ended.
+/// Timeout of the freeze that follows when the caller's freeze meets our thaw; also of a freeze
+/// before a kill.
 pub const REFREEZE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A cgroup that is frozen until this is released or dropped.
@@ -66,12 +66,12 @@ impl Drop for FreezeGuard<'_> {
 /// Whether a transaction has frozen the cgroup.
 #[derive(Debug, Default)]
 pub enum Freeze<'a> {
-    /// It has not.
+    /// Not frozen by this transaction.
     #[default]
     Never,
-    /// It is frozen now.
+    /// Frozen by this transaction.
     Now(FreezeGuard<'a>),
-    /// It was frozen and is thawed again.
+    /// Frozen by this transaction earlier, and thawed since.
     Before,
 }
 
@@ -161,8 +161,8 @@ pub fn thaw(scope: Scope<'_>) -> Result<()> {
     cgroup.thaw().map_err(|e| deleted_or(cgroup, e))
 }
 
-/// Thaws the cgroup, unless the caller has asked for a freeze since; also when the caller asks at
-/// the moment of thawing, and then finds the cgroup frozen with nothing left to do.
+/// Thaws the cgroup, unless the caller has frozen it since. The caller's freeze may come between
+/// the check and the thaw, and find the cgroup frozen already; so the wish is checked again.
 pub fn thaw_unless_wanted(scope: Scope<'_>) -> Result<()> {
     let wanted = || scope.wants_frozen.load(Ordering::SeqCst);
     if wanted() {

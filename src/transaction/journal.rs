@@ -5,6 +5,7 @@
 //! after systemd's properties, because systemd rewrites them; controllers come last, because only
 //! then are there no children.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rustix::io::Errno;
@@ -12,7 +13,7 @@ use rustix::io::Errno;
 use super::freeze_guard::Freeze;
 use super::restore::restore_files;
 use super::scope::Scope;
-use super::teardown::stop_empty;
+use super::teardown::{home, stop_empty};
 use crate::cgroupfs::Created;
 use crate::error::{Code, Error, Result};
 use crate::host::{proc_cgroup, HierarchyId};
@@ -40,13 +41,10 @@ pub enum Undo {
     },
     /// Stop the unit that this transaction started.
     StopUnit,
-    /// Write a file's old value.
-    RestoreFile {
-        /// The write that changed the file.
-        write: Write,
-        /// The text that restores the file; None when its old value is not known.
-        old: Option<String>,
-    },
+    /// Write a file's old value. Boxed: a large entry would make all entries large.
+    RestoreFile(Box<Write>),
+    /// Report a file whose old value is not known.
+    ReportFile(Cow<'static, str>),
     /// Remove the directories that this transaction created.
     RemoveDirs {
         /// The hierarchy.
@@ -67,7 +65,7 @@ pub enum Undo {
     },
 }
 
-/// The entries of one transaction.
+/// The actions of one transaction in order, and where each task was before.
 #[derive(Debug, Default)]
 pub struct Journal {
     entries: Vec<Undo>,
@@ -75,9 +73,11 @@ pub struct Journal {
     origins: BTreeMap<i32, Vec<u8>>,
     /// Threads that were in other cgroups than their process: process, thread, /proc/TID/cgroup.
     apart: Vec<(i32, i32, Vec<u8>)>,
+    /// The last unwinding undid everything.
+    is_unwound: bool,
 }
 
-/// What unwinding came to, for the error's message.
+/// Results of unwinding, for the error's message.
 #[derive(Debug, Default)]
 struct Outcome {
     restored: Vec<String>,
@@ -85,6 +85,11 @@ struct Outcome {
 }
 
 impl Journal {
+    /// Returns an empty journal with room for so many entries.
+    pub fn with_capacity(entries: usize) -> Journal {
+        Journal { entries: Vec::with_capacity(entries), ..Journal::default() }
+    }
+
     /// Adds an entry.
     pub fn push(&mut self, undo: Undo) {
         self.entries.push(undo);
@@ -117,6 +122,11 @@ impl Journal {
             .any(|(made_path, made)| made_path == path && made.0.last() == Some(&path.len()))
     }
 
+    /// Whether everything was undone, so that the call can be tried again.
+    pub fn is_unwound(&self) -> bool {
+        self.is_unwound
+    }
+
     /// Notes where a task is.
     pub fn note_origin(&mut self, kind: TaskKind, id: i32, text: Vec<u8>) {
         // A process takes all its threads along, also vCPU threads out of a cgroup of their own.
@@ -139,11 +149,12 @@ impl Journal {
         self.move_tasks(scope, &entries, &mut out.failed);
         let properties = restore_properties(scope, freeze, &entries, &mut out);
         if let Err(e) = freeze.release() {
-            out.failed.push(format!("it stays frozen: {e}"));
+            out.failed.push(format!("the cgroup stays frozen: {e}"));
         }
         if entries.contains(&Undo::StopUnit) {
             out.failed.extend(self.stop_unit(scope).err().map(|e| e.to_string()));
         }
+        out.failed.extend(lost_files(&entries));
         restore_files(scope, files(&entries), &mut out.restored, &mut out.failed);
         out.restored.extend(properties);
         remove_directories(scope, &entries, &mut out.failed);
@@ -152,6 +163,7 @@ impl Journal {
             [] => error,
             files => error.advice(format!("restored: {}", files.join(" "))),
         };
+        self.is_unwound = out.failed.is_empty();
         match out.failed.as_slice() {
             [] => error,
             failed => error.advice(format!("could not be undone: {}", failed.join(", "))),
@@ -179,7 +191,7 @@ impl Journal {
         };
         let Some(home) = self.origins.get(&task).and_then(|text| place(text)) else {
             let label = hierarchy.label();
-            let text = format!("the cgroup of task {task} before, in {label}, is not known");
+            let text = format!("the original {label} cgroup of task {task} is not known");
             return Err(Error::new(Code::System, text));
         };
         let attach = |path: &[u8], kind, task| {
@@ -200,11 +212,16 @@ impl Journal {
     /// An empty slice does no harm, and other units may use it by now.
     fn stop_unit(&self, scope: Scope<'_>) -> Result<()> {
         let unit = scope.require_unit()?;
+        let home = home(scope, unit)?;
+        let dropped = Some(&home).filter(|home| scope.placement.live().all(|s| s.id != home.id));
         for &id in self.origins.keys() {
-            for site in scope.placement.live() {
+            for site in scope.placement.live().chain(dropped) {
                 match self.put_back(scope, site.id, TaskKind::Process, id) {
                     Err(e) if !e.is(Errno::SRCH) => {
-                        let text = format!("process {id} stays in {}", unit.unit.name);
+                        let text = format!(
+                            "process {id} could not be moved out of {}, which was not stopped",
+                            unit.unit.name
+                        );
                         return Err(e.context(text));
                     }
                     _ => {}
@@ -243,10 +260,18 @@ fn restore_properties<'a>(
     restored
 }
 
-/// Returns the file entries, newest first.
-fn files(entries: &[Undo]) -> impl Iterator<Item = (&Write, Option<&str>)> {
+/// Returns the writes that restore files, newest first.
+fn files(entries: &[Undo]) -> impl Iterator<Item = &Write> {
     entries.iter().rev().filter_map(|entry| match entry {
-        Undo::RestoreFile { write, old } => Some((write, old.as_deref())),
+        Undo::RestoreFile(write) => Some(&**write),
+        _ => None,
+    })
+}
+
+/// Returns reports of files that nothing restores, newest first.
+fn lost_files(entries: &[Undo]) -> impl Iterator<Item = String> + '_ {
+    entries.iter().rev().filter_map(|entry| match entry {
+        Undo::ReportFile(file) => Some(format!("{file} (its old value is not known)")),
         _ => None,
     })
 }

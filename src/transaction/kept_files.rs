@@ -7,7 +7,7 @@ use crate::plan::Write;
 
 /// A file before systemd changed the unit.
 pub enum KeptFile<'a> {
-    /// It was not looked at.
+    /// It was not read before the change.
     Unseen,
     /// It did not exist. What it holds now is systemd's.
     Absent,
@@ -29,8 +29,8 @@ impl KeptFiles {
 
     /// Returns what the file of a write was.
     pub fn find(&self, write: &Write) -> KeptFile<'_> {
-        let is_it = |name: &FileName| name.0 == write.hierarchy && name.1 == write.file;
-        match self.files.iter().find(|(name, _)| is_it(name)) {
+        let is_same_file = |name: &FileName| name.0 == write.hierarchy && name.1 == write.file;
+        match self.files.iter().find(|(name, _)| is_same_file(name)) {
             Some((_, Some(fd))) => KeptFile::Open(fd),
             Some((_, None)) => KeptFile::Absent,
             None => KeptFile::Unseen,

@@ -15,10 +15,10 @@ pub struct OldProperties {
 /// What a look ahead found.
 #[derive(Debug, Default)]
 pub struct LookAhead {
-    /// The journal's mark before the look; None when there was no look.
+    /// The journal's mark before old values were noted; None before the look ahead.
     pub mark: Option<usize>,
     /// The unit's properties.
     pub properties: OldProperties,
-    /// The files that systemd may write, too.
+    /// Files that both systemd and later steps write.
     pub files: KeptFiles,
 }

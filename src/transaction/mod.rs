@@ -173,7 +173,8 @@ impl Transaction<'_> {
     }
 
     /// Makes a cgroup threaded that this transaction created. Threaded cgroups never become domains
-    /// again, so a cgroup of somebody else's is left alone.
+    /// again, so a cgroup that existed before is never
+    /// converted.
     fn make_threaded(&self, id: HierarchyId, cgroup: Cgroup<'_>) -> Result<()> {
         if self.journal.made(id).any(|(_, made)| made.0.contains(&cgroup.path().len())) {
             return cgroup.write("cgroup.type", b"threaded");
@@ -182,7 +183,8 @@ impl Transaction<'_> {
         if found == "threaded" {
             return Ok(());
         }
-        let text = [&cgroup.absolute("")[..], b" is there and is ", found.as_bytes()].concat();
+        let text =
+            [&cgroup.absolute("")[..], b" already exists with type ", found.as_bytes()].concat();
         Err(Error::new(Code::Unsupported, text).advice("threads alone need a threaded cgroup"))
     }
 
@@ -231,14 +233,14 @@ impl Transaction<'_> {
         cgroup.attach(kind, ids, |task| {
             journal.push(Undo::MoveTask { hierarchy: id, kind, id: task });
         })?;
-        self.progress.touched.push(id);
+        self.progress.touch(id);
         Ok(())
     }
 }
 
 /// Refuses v2 limits at or below the current usage, as runc does: the kernel kills for them.
 fn check_memory(cgroup: Cgroup<'_>, limit: Option<u64>, swap: Option<u64>) -> Result<()> {
-    // A cgroup without the file has no process that could be killed.
+    // memory.current cannot be read: the cgroup is new, and has no process that could be killed.
     let Ok(text) = cgroup.read("memory.current") else {
         return Ok(());
     };

@@ -1,9 +1,9 @@
-//! How far a transaction has come.
+//! What the steps of a transaction have done so far.
 
 use crate::host::HierarchyId;
 use crate::systemd::Started;
 
-/// What the steps so far came to. The steps' executor writes it, the caller reads it.
+/// What the steps have done so far. The transaction writes it, the caller reads it.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Hierarchies in which the cgroup was created or found.
@@ -18,4 +18,22 @@ pub struct Progress {
     pub is_domain: bool,
     /// What starting the unit came to.
     pub unit: Option<Started>,
+}
+
+impl Progress {
+    /// Returns empty progress with room for this many hierarchies.
+    pub fn new(hierarchies: usize) -> Progress {
+        Progress {
+            entered: Vec::with_capacity(hierarchies),
+            touched: Vec::with_capacity(hierarchies),
+            ..Progress::default()
+        }
+    }
+
+    /// Notes that a file of the cgroup was opened in a hierarchy.
+    pub fn touch(&mut self, id: HierarchyId) {
+        if !self.touched.contains(&id) {
+            self.touched.push(id);
+        }
+    }
 }

@@ -8,48 +8,42 @@ use crate::error::Result;
 use crate::plan::Write;
 use crate::resources::attribute;
 
-/// Restores files, newest first. Each entry has the write that changed the file, and the text that
-/// restores it; None when the old value is not known.
+/// Restores files with writes of their old values, newest first.
 ///
 /// A file that is refused while another one still has its new value (EINVAL, EBUSY) is tried again
 /// after the others.
 pub fn restore_files<'w>(
     scope: Scope<'_>,
-    files: impl Iterator<Item = (&'w Write, Option<&'w str>)>,
+    files: impl Iterator<Item = &'w Write>,
     restored: &mut Vec<String>,
     failed: &mut Vec<String>,
 ) {
-    let mut again: Vec<Write> = Vec::new();
-    for (write, old) in files {
-        let Some(value) = old else {
-            failed.push(format!("{} (its old value is not known)", write.file));
-            continue;
-        };
-        if holds(scope, write, value) {
+    let mut again: Vec<&Write> = Vec::new();
+    for write in files {
+        if holds(scope, write) {
             restored.push(write.file.to_string());
             continue;
         }
-        let write = Write { value: value.to_owned(), exact: false, ..write.clone() };
-        match write_back(scope, &write) {
-            Ok(()) => restored.push(write.file.into_owned()),
+        match write_back(scope, write) {
+            Ok(()) => restored.push(write.file.to_string()),
             Err(e) if e.is(Errno::INVAL) || e.is(Errno::BUSY) => again.push(write),
             Err(e) => failed.push(e.to_string()),
         }
     }
     for write in again {
-        match write_back(scope, &write) {
-            Ok(()) => restored.push(write.file.into_owned()),
+        match write_back(scope, write) {
+            Ok(()) => restored.push(write.file.to_string()),
             Err(e) => failed.push(e.to_string()),
         }
     }
 }
 
 /// Whether a file has its old value: it was never written, or systemd has restored it.
-fn holds(scope: Scope<'_>, write: &Write, value: &str) -> bool {
+fn holds(scope: Scope<'_>, write: &Write) -> bool {
     let now = scope.cgroup(write.hierarchy).and_then(|cgroup| cgroup.read(&write.file));
     let now = now.map(|now| String::from_utf8_lossy(&now).into_owned());
     now.is_ok_and(|now| {
-        attribute::restore_value(&write.file, &write.value, &now).as_deref() == Some(value)
+        attribute::restore_value(&write.file, &write.value, &now).as_ref() == Some(&write.value)
     })
 }
 

@@ -47,8 +47,8 @@ impl<'a> Scope<'a> {
         Ok(match subcgroup {
             b"" => Cow::Borrowed(path),
             // A leading slash would make it absolute, and mkdirat would leave the hierarchy.
-            below if path.is_empty() => Cow::Owned(below.to_vec()),
-            below => Cow::Owned([path, b"/", below].concat()),
+            subcgroup if path.is_empty() => Cow::Owned(subcgroup.to_vec()),
+            subcgroup => Cow::Owned([path, b"/", subcgroup].concat()),
         })
     }
 

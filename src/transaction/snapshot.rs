@@ -44,7 +44,8 @@ impl<'a> Snapshot<'a> {
         Snapshot { scope, files: RefCell::default(), failed: Cell::default() }
     }
 
-    /// Reads a file the first time, and passes its state to `take`, which must not look itself.
+    /// Reads a file the first time, and passes its state to `take`. `take` must not call
+    /// this method again.
     pub fn look<T>(
         &self,
         id: HierarchyId,
@@ -54,8 +55,8 @@ impl<'a> Snapshot<'a> {
         let Ok(mut files) = self.files.try_borrow_mut() else {
             return take(&FileState::Unreadable);
         };
-        let is_it = |file: &&SeenFile| file.name.0 == id && file.name.1 == name;
-        if let Some(file) = files.iter().find(is_it) {
+        let is_same_file = |file: &&SeenFile| file.name.0 == id && file.name.1 == name;
+        if let Some(file) = files.iter().find(is_same_file) {
             return take(&file.state);
         }
         let (state, fd) = self.open(id, &name);
@@ -71,7 +72,7 @@ impl<'a> Snapshot<'a> {
             Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => (FileState::Absent, None),
             Err(e) => {
                 // Without descriptors or memory, nothing is known about the file.
-                if [Errno::MFILE, Errno::NFILE, Errno::NOMEM].into_iter().any(|no| e.is(no)) {
+                if [Errno::MFILE, Errno::NFILE, Errno::NOMEM].into_iter().any(|errno| e.is(errno)) {
                     self.failed.set(Some(e));
                 }
                 (FileState::Unreadable, None)

@@ -1,5 +1,7 @@
 //! A transaction's state.
 
+use std::borrow::Cow;
+
 use rustix::io::Errno;
 use rustix::process::{test_kill_process, Pid};
 
@@ -40,16 +42,18 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Does nothing yet.
+    /// Returns a transaction that has done nothing yet.
     pub fn new(scope: Scope<'a>, options: Options) -> Self {
+        let hierarchies = scope.placement.live().count();
         Transaction {
             scope,
             options,
-            journal: Journal::default(),
+            // Every directory that is created, and every process that moves, is an entry.
+            journal: Journal::with_capacity(2 * hierarchies),
             ahead: LookAhead::default(),
             freeze: Freeze::default(),
             waiting: Vec::new(),
-            progress: Progress::default(),
+            progress: Progress::new(hierarchies),
             warnings: Vec::new(),
         }
     }
@@ -69,6 +73,11 @@ impl<'a> Transaction<'a> {
         &self.progress
     }
 
+    /// Whether a failed transaction was undone completely, so that the call can be tried again.
+    pub fn is_unwound(&self) -> bool {
+        self.journal.is_unwound()
+    }
+
     /// Takes the warnings of the steps so far.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
@@ -79,11 +88,13 @@ impl<'a> Transaction<'a> {
         self.scope.placement.live().all(|site| self.has_made(site))
     }
 
-    /// Whether this transaction created a directory, by itself or as a new unit's. The rollback
-    /// removes it, so the old values of its files are not needed.
+    /// Whether this transaction created the directory, or systemd did for a scope that this
+    /// transaction started. The rollback removes both, so the old values of their files are not
+    /// needed. A rollback leaves a slice.
     pub(super) fn has_made(&self, site: &Site) -> bool {
-        let attaches = |name: &String| controllers::systemd_attaches(name);
-        let by_systemd = self.progress.unit == Some(Started::Created);
+        let attaches = |name: &Cow<'static, str>| controllers::systemd_attaches(name);
+        let is_scope = self.scope.unit.is_some_and(|unit| !unit.unit.is_slice());
+        let by_systemd = is_scope && self.progress.unit == Some(Started::Created);
         by_systemd && site.names.iter().any(attaches) || self.journal.has_made(site.id, &site.path)
     }
 
@@ -91,11 +102,17 @@ impl<'a> Transaction<'a> {
     /// can fail after the process has moved: then it never has to be moved back.
     ///
     /// Errors: no such process (ESRCH).
-    pub fn ensure_alive(&mut self, steps: &[Step], id: i32) -> Result<()> {
-        let is_attach = |step: &Step| matches!(step, Step::Attach { .. });
-        let starts = steps.iter().any(|step| matches!(step, Step::Start { .. }));
-        let attaches = steps.iter().filter(|step| is_attach(step)).count();
-        if starts || attaches != 1 || !steps.last().is_some_and(is_attach) {
+    pub fn ensure_alive<'s>(
+        &mut self,
+        steps: impl Iterator<Item = &'s Step>,
+        id: i32,
+    ) -> Result<()> {
+        let (mut moves, mut last_moves) = (0, false);
+        for step in steps {
+            last_moves = matches!(step, Step::Attach { .. });
+            moves += usize::from(last_moves || matches!(step, Step::Start { .. }));
+        }
+        if moves != 1 || !last_moves {
             return self.note_origins(TaskKind::Process, &[id]);
         }
         let Some(pid) = Pid::from_raw(id) else { return Ok(()) };

@@ -75,6 +75,7 @@ pub fn stop_empty(scope: Scope<'_>) -> Result<()> {
     let unit = scope.require_unit()?;
     let name = &unit.unit.name;
     let home = home(scope, unit)?;
+    let joined = scope.placement.live().any(|site| site.id == home.id);
     let home = scope.hierarchies.cgroup(home.id, &home.path)?;
     if unit.unit.is_slice() {
         if let Some(child) = home.children()?.first() {
@@ -84,6 +85,9 @@ pub fn stop_empty(scope: Scope<'_>) -> Result<()> {
         }
     }
     let existed = home.exists()?;
+    if !joined {
+        home.remove(Instant::now() + REMOVE_TIMEOUT)?;
+    }
     remove_directories(scope)?;
     if !existed {
         if !unit.client.is_loaded(name)? {
@@ -126,5 +130,5 @@ fn check_no_unseen_process(unit: &SystemdUnit) -> Result<()> {
         "cannot stop {name}: systemd has {count} processes in it, which cannot be seen from here"
     );
     Err(Error::new(Code::Busy, text)
-        .advice("call from the cgroup namespace and with the cgroup mounts that systemd has"))
+        .advice("call from systemd's cgroup namespace and mount namespace"))
 }

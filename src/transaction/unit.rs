@@ -25,7 +25,8 @@ impl Transaction<'_> {
     ) -> Result<()> {
         let unit = self.scope.require_unit()?;
         let all: Vec<Property> = properties.iter().chain(limits).cloned().collect();
-        // A caller without a process only wants the unit to exist. Many callers share a slice.
+        // Without a process an existing unit is fine: slices are shared, and systemd creates no
+        // scope without a process.
         let no_process = !properties.iter().any(|p| p.name == "PIDs");
         match unit.client.start(name, &all, no_process) {
             Ok(started) => {
@@ -38,7 +39,7 @@ impl Transaction<'_> {
                 }
             }
             Err(e) if no_process && !unit.unit.is_slice() => {
-                return Err(e.advice("a scope is made with a process; give one"))
+                return Err(e.advice("systemd creates a scope only with a process: pass a pid"))
             }
             Err(e) => {
                 // The process tells whether the unit was created all the same, unless the process
@@ -63,7 +64,7 @@ impl Transaction<'_> {
         let below = match std::str::from_utf8(subcgroup) {
             Ok("") => String::new(),
             Ok(below) => format!("/{below}"),
-            Err(_) => return fail(Code::Path, "a subcgroup of a unit has a name of UTF-8"),
+            Err(_) => return fail(Code::Path, "the name of a subcgroup of a unit must be UTF-8"),
         };
         let mark = self.journal.mark();
         // When systemd fails, it may have moved some of them.
@@ -86,7 +87,8 @@ impl Transaction<'_> {
             .inspect_err(|_| self.journal.truncate(mark))
     }
 
-    /// Checks that systemd has moved the processes that were meant, as far as /proc tells.
+    /// Checks that the requested processes, and not others of the same numbers, are in the unit. A
+    /// process that /proc does not show counts as arrived.
     fn check_arrived(&self, method: &str, subcgroup: &[u8]) -> Result<()> {
         if self.are_in_unit(subcgroup) != Some(false) {
             return Ok(());
@@ -95,8 +97,8 @@ impl Transaction<'_> {
         fail(
             Code::System,
             format!(
-                "{method} of {name}: the process is not in it; systemd takes its number for that \
-                 of a process in its own PID namespace"
+                "{method} of {name}: the process is not in it; systemd is in another PID namespace \
+                 and took the number for another process"
             ),
         )
     }

@@ -11,7 +11,7 @@ use crate::cgroupfs::Cgroup;
 use crate::error::{Code, Result};
 use crate::host::HierarchyId;
 use crate::plan::{Missing, Write};
-use crate::resources::attribute;
+use crate::resources::attribute::{self, SideEffect};
 use crate::resources::cpuset_file;
 
 impl Transaction<'_> {
@@ -19,14 +19,14 @@ impl Transaction<'_> {
     pub(super) fn write(&mut self, write: &Write) -> Result<()> {
         let cgroup = self.scope.cgroup(write.hierarchy)?;
         match (self.write_with_side_effects(cgroup, write), write.retry_after) {
-            (Ok(()), _) => self.progress.touched.push(write.hierarchy),
+            (Ok(()), _) => self.progress.touch(write.hierarchy),
             (Err(e), Some(other)) if e.is(Errno::INVAL) => {
                 self.waiting.push((other, Write { retry_after: None, ..write.clone() }));
                 return Ok(());
             }
             // BFQ before Linux 5.4 has one weight for all devices.
             (Err(e), _) if e.is(Errno::INVAL) && takes_one_number(cgroup, write) => {
-                self.without_effect(write, "takes no devices here")?;
+                self.without_effect(write, "has one weight for all devices on this kernel")?;
             }
             // v1: an empty ancestor that existed before has no CPUs to give.
             (Err(e), _) if e.is(Errno::ACCESS) && self.scope.is_v1_cpuset(write.hierarchy) => {
@@ -37,7 +37,7 @@ impl Transaction<'_> {
             (Err(e), _) if e.is(Errno::NOENT) => match &write.missing {
                 _ if !cgroup.exists()? => return Err(deleted(cgroup)),
                 Missing::Skip => {}
-                Missing::Warn => self.without_effect(write, "is not there")?,
+                Missing::Warn => self.without_effect(write, "does not exist")?,
                 Missing::Instead(other) => return self.write(other),
                 Missing::Fail => return Err(explain(cgroup, write, e)),
             },
@@ -58,10 +58,12 @@ impl Transaction<'_> {
     /// Writes one file, then restores other files that the kernel changed as a side effect and that
     /// the caller did not ask to change.
     fn write_with_side_effects(&mut self, cgroup: Cgroup<'_>, write: &Write) -> Result<()> {
-        let others = values_changed_with(cgroup, write);
+        let Some(effect) = attribute::side_effects(&write.file, &write.value) else {
+            return self.write_journaled(cgroup, write, &[]);
+        };
+        let others = values_changed_with(cgroup, write, effect);
         self.write_journaled(cgroup, write, &others)?;
-        let effect = attribute::side_effects(&write.file, &write.value);
-        match effect.is_some_and(|effect| effect.device_lines) {
+        match effect.device_lines {
             true => others.iter().try_for_each(|device| put(cgroup, device, None)),
             false => Ok(()),
         }
@@ -94,14 +96,9 @@ impl Transaction<'_> {
         let result = put(cgroup, write, Some(&mut old));
         // The kernel took the value, also when it changed the value.
         if result.as_ref().map_or_else(|e| e.code() == Code::Clamped, |()| true) {
-            let old = old.map(|old| String::from_utf8_lossy(&old).into_owned());
-            match old {
-                Some(old) => {
-                    let old = attribute::restore_value(&write.file, &write.value, &old);
-                    self.journal_file(write, old, others);
-                }
-                None => self.journal.push(Undo::RestoreFile { write: write.clone(), old: None }),
-            }
+            let old = old.as_deref().map(String::from_utf8_lossy);
+            let value = |old: &str| attribute::restore_value(&write.file, &write.value, old);
+            self.journal_file(write, old.as_deref().and_then(value), others);
         }
         result
     }
@@ -113,17 +110,26 @@ impl Transaction<'_> {
         write: &Write,
         old: Option<String>,
     ) {
-        self.journal_file(write, old, &values_changed_with(cgroup, write));
+        let effect = attribute::side_effects(&write.file, &write.value);
+        let others = effect.map(|effect| values_changed_with(cgroup, write, effect));
+        self.journal_file(write, old, &others.unwrap_or_default());
     }
 
     /// Notes an old value. Unwinding goes backwards: other files that the kernel changes with this
     /// one are restored after it.
     fn journal_file(&mut self, write: &Write, old: Option<String>, others: &[Write]) {
         for other in others {
-            let old = Some(other.value.clone());
-            self.journal.push(Undo::RestoreFile { write: other.clone(), old });
+            self.journal.push(Undo::RestoreFile(Box::new(other.clone())));
         }
-        self.journal.push(Undo::RestoreFile { write: write.clone(), old });
+        self.journal.push(match old {
+            Some(old) => Undo::RestoreFile(Box::new(Write::new(
+                write.hierarchy,
+                write.controller,
+                write.file.clone(),
+                old,
+            ))),
+            None => Undo::ReportFile(write.file.clone()),
+        });
     }
 
     /// The names of the two cpuset files in a hierarchy.
@@ -143,10 +149,7 @@ fn takes_one_number(cgroup: Cgroup<'_>, write: &Write) -> bool {
 }
 
 /// Returns the writes that restore what the kernel changes together with this file.
-fn values_changed_with(cgroup: Cgroup<'_>, write: &Write) -> Vec<Write> {
-    let Some(effect) = attribute::side_effects(&write.file, &write.value) else {
-        return Vec::new();
-    };
+fn values_changed_with(cgroup: Cgroup<'_>, write: &Write, effect: &SideEffect) -> Vec<Write> {
     let text = |file: &str| {
         let text = cgroup.read(file).ok()?;
         Some(String::from_utf8_lossy(&text).trim().to_owned())

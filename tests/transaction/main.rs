@@ -165,14 +165,33 @@ fn names_a_file_whose_old_value_is_not_known() {
     assert!(error.to_string().contains(wanted), "{error}");
 }
 
+/// Returns the file that lists this process's own cgroup, relative to a hierarchy.
+fn own_procs() -> String {
+    let origin = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = origin.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    format!("{own}/cgroup.procs").trim_start_matches('/').to_owned()
+}
+
+/// A systemd that knows the unit's cgroup, and has no process in it.
+fn systemd_with_an_empty_unit() -> Peer {
+    Peer::new(|call, out| {
+        match call.member.as_str() {
+            "Get" => {
+                let cgroup = format!("/system.slice/{UNIT}");
+                out.reply(call, &zbus::zvariant::Value::from(cgroup));
+            }
+            "GetUnitProcesses" => out.reply(call, &Vec::<(String, u32, String)>::new()),
+            _ => return Then::Usual,
+        }
+        Then::Done
+    })
+}
+
 #[test]
 fn moves_tasks_back_to_where_they_were() {
     let fake = Fake::new();
     let own = std::process::id();
-    let origin = std::fs::read_to_string("/proc/self/cgroup").unwrap();
-    let home = origin.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
-    let home = format!("{home}/cgroup.procs");
-    let home = home.trim_start_matches('/');
+    let home = &own_procs();
     fake.put(home, "");
     fake.put("box/cgroup.procs", "");
     let pid = i32::try_from(own).unwrap();
@@ -259,16 +278,42 @@ fn changes_nothing_back_when_systemd_refuses() {
 
 #[test]
 fn stops_the_unit_that_it_started() {
-    let peer = Peer::healthy();
+    let peer = systemd_with_an_empty_unit();
     let fake = Fake::with_systemd(&peer);
-    let start = Step::Start {
-        unit: UNIT.to_owned(),
-        properties: vec![Property::new("PIDs", Value::u32s([1]))],
-        resources: Vec::new(),
-    };
-    fake.fail_after(vec![start]);
+    let start =
+        Step::Start { unit: UNIT.to_owned(), properties: Vec::new(), resources: Vec::new() };
+    let mut transaction = fake.transaction();
+    transaction.carry_out(&[start, fake.failing_step()]).unwrap_err();
+    assert!(transaction.is_unwound());
     let members = peer.members(4);
     let stopped = members.iter().position(|member| member == "StopUnit");
     let started = members.iter().position(|member| member == "StartTransientUnit");
     assert!(started.is_some() && started < stopped, "{members:?}");
+}
+
+/// Stopping the unit would kill the process.
+#[test]
+fn moves_the_process_out_of_systemd_s_hierarchy_also_when_it_was_dropped() {
+    let peer = systemd_with_an_empty_unit();
+    let fake = Fake::with_systemd(&peer);
+    let home = &own_procs();
+    fake.put(home, "");
+    fake.placement.drop_all();
+    let pid = i32::try_from(std::process::id()).unwrap();
+    let start =
+        Step::Start { unit: UNIT.to_owned(), properties: Vec::new(), resources: Vec::new() };
+    let mut transaction = fake.transaction();
+    transaction.note_origins(TaskKind::Process, &[pid]).unwrap();
+    transaction.carry_out(&[start, fake.failing_step()]).unwrap_err();
+    assert_eq!(fake.read(home), pid.to_string());
+}
+
+#[test]
+fn is_not_unwound_when_something_is_left_behind() {
+    let fake = Fake::new();
+    fake.put("box/memory.reclaim", "");
+    let mut transaction = fake.transaction();
+    let steps = [fake.write("memory.reclaim", "4096"), fake.failing_step()];
+    transaction.carry_out(&steps).unwrap_err();
+    assert!(!transaction.is_unwound());
 }

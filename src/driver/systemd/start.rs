@@ -50,8 +50,7 @@ pub fn plan_apply(
     fill.extend(files);
     let mut enter = Vec::new();
     if let Some(pid) = pid {
-        // systemd moves no process into a slice. A scope's process is in systemd's own hierarchies
-        // already.
+        // systemd moves no process into a slice, and a scope's process only in its own hierarchies.
         let takes = |site: &&Site| unit.unit.is_slice() || is_ours(context, site);
         enter.extend(placement.live().filter(takes).map(|site| Context::attach(site, pid)));
     }

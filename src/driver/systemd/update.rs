@@ -20,7 +20,7 @@ pub fn plan_set(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) ->
     let (mut steps, mut files): (Vec<Step>, Vec<Step>) =
         plan.steps.into_iter().partition(Step::is_check);
     if !properties.is_empty() {
-        files.extend(written_again(context, unit, r)?);
+        files.extend(rewrites_after_change(context, unit, r)?);
         let freezes = freezes(context, unit, r);
         steps.extend(freezes.then_some(Step::Freeze));
         steps.push(Step::SetProperties { unit: unit.unit.name.clone(), properties });
@@ -32,7 +32,7 @@ pub fn plan_set(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) ->
 }
 
 /// Returns writes of files that systemd resets at any change of the unit.
-fn written_again(
+fn rewrites_after_change(
     context: Context<'_>,
     unit: &SystemdUnit,
     r: &LinuxResources,

@@ -10,9 +10,10 @@ use crate::plan::Plan;
 use crate::resources::{self, device_properties, Options, PropertyContext};
 use crate::systemd::{Bus, Property, SystemdUnit};
 
-const NO_DEVICES: &str = "a user's systemd has no way to";
+const NO_DEVICES: &str = "a user's systemd cannot apply them";
 const DEVICES_PERHAPS: &str =
-    "device rules are perhaps not in force: a systemd in a user namespace may load no BPF program";
+    "device rules may have no effect: systemd in a user namespace may not be allowed to load BPF \
+     programs";
 
 /// What a unit is told, and what is written beside it.
 #[derive(Debug, Default)]

@@ -239,11 +239,12 @@ pub(super) static FILES: &[InterfaceFile] = &[
         .systemd_resets()
         .property(&[("IOWeight", Form::Weight), ("IODeviceWeight", Form::DeviceWeights)]),
     file("io.max").v2((4, 5)).needs(THROTTLE).fields(&[Field::BlockIoThrottle]).lines(MAX),
-    // A placement of 0 is no placement, and its device may have no line.
+    // `target=0` removes the target; a device without one may have no line, and its device may
+    // have no line.
     file("io.latency")
         .v2((4, 19))
         .needs("CONFIG_BLK_CGROUP_IOLATENCY")
-        .lines("placement=0")
+        .lines("target=0")
         .systemd_writes(),
     file("io.prio.class").v2((5, 14)).needs(IOPRIO).systemd_writes(),
     // Counters and tags.

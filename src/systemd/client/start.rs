@@ -155,8 +155,8 @@ impl Request<'_> {
         done.map_err(|fault| self.error(fault))
     }
 
-    /// Pauses, so that an existing unit in this state can go away, and resets it if it failed. Fails
-    /// with [`Code::Busy`] after the deadline.
+    /// Pauses, so that an existing unit in this state can go away, and resets it if it failed.
+    /// Fails with [`Code::Busy`] after the deadline.
     ///
     /// A unit whose last process has exited stays active until systemd notices, and loaded until
     /// systemd has sent the unit's last change.

@@ -67,6 +67,7 @@ impl Systemd {
     }
 
     /// Returns the client with other timeouts: `job` for a whole job, `call` for each reply.
+    #[cfg(any(test, feature = "internals"))]
     #[must_use]
     pub fn with_timeouts(mut self, job: Duration, call: Duration) -> Systemd {
         (self.job_timeout, self.call_timeout) = (job, call);
