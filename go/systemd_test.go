@@ -35,8 +35,8 @@ func TestPlanOfAUnitDependsOnLayoutAndVersion(t *testing.T) {
 		// The specification's rule, and the runtime's default devices.
 		devices = "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=[('block-*', 'm'), " +
 			"('char-*', 'm'), ('/dev/char/1:3', 'rwm'), ('/dev/char/1:5', 'rwm'), "
-		stop    = " TimeoutStopUSec=uint64 7000000 "
-		tasks   = "TasksMax=uint64 64"
+		stop  = " TimeoutStopUSec=uint64 7000000 "
+		tasks = "TasksMax=uint64 64"
 		// Byte 0 has the bits of CPUs 0 to 7.
 		cpus   = " AllowedCPUs=[byte 0x0f, byte 0x02]"
 		period = "CPUQuotaPeriodUSec=uint64 100000 "

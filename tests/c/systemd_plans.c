@@ -180,8 +180,8 @@ static void plan_depends_on_the_systemd_version(void) {
     opts.flags = KATACG_MANAGER_NO_DEFAULT_DEVICES;
     opts.systemd_version = 257;
     manager = make(UNIFIED, major, &opts, &err);
-    CHECK(katacg_manager_plan(manager, NULL, 0, KATACG_PLAN_TEXT, own, sizeof(own), clear(&err)) > 0,
-          "%s", err.message);
+    CHECK(katacg_manager_plan(manager, NULL, 0, KATACG_PLAN_TEXT, own, sizeof(own), &err) > 0, "%s",
+          err.message);
     has(own, "DeviceAllow=[('char-226', 'rw')]\n");
     katacg_manager_free(manager);
     opts.systemd_version = 239;
