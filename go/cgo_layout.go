@@ -81,6 +81,7 @@ func _() {
 	_ = equal[LayoutUnified-C.KATACG_LAYOUT_UNIFIED]
 	_ = equal[SkipDevices-C.KATACG_MANAGER_SKIP_DEVICES]
 	_ = equal[Strict-C.KATACG_MANAGER_STRICT]
+	_ = equal[NoDefaultDevices-C.KATACG_MANAGER_NO_DEFAULT_DEVICES]
 	_ = equal[DriverAuto-C.KATACG_DRIVER_AUTO]
 	_ = equal[DriverCgroupfs-C.KATACG_DRIVER_CGROUPFS]
 	_ = equal[DriverSystemd-C.KATACG_DRIVER_SYSTEMD]
@@ -93,6 +94,7 @@ func _() {
 	_ = equal[FreezerFreezing-C.KATACG_FREEZER_FREEZING]
 	_ = equal[FreezerFrozen-C.KATACG_FREEZER_FROZEN]
 	_ = equal[ApplySet-C.KATACG_APPLY_SET]
+	_ = equal[ApplyExclusive-C.KATACG_APPLY_EXCLUSIVE]
 	_ = equal[PlanText-C.KATACG_PLAN_TEXT]
 	_ = equal[PlanApply-C.KATACG_PLAN_APPLY]
 }

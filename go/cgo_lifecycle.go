@@ -19,6 +19,8 @@ package katacg
 // #cgo nocallback katacg_manager_exists
 // #cgo noescape katacg_manager_destroy
 // #cgo nocallback katacg_manager_destroy
+// #cgo noescape katacg_manager_release
+// #cgo nocallback katacg_manager_release
 // #cgo noescape katacg_attach_open
 // #cgo nocallback katacg_attach_open
 // #cgo noescape katacg_attach_self
@@ -69,6 +71,12 @@ func managerExists(op string, m managerHandle) (bool, error) {
 func managerDestroy(op string, m managerHandle) error {
 	var e C.struct_katacg_error
 	return check(op, C.katacg_manager_destroy(m.c, &e), &e)
+}
+
+func managerRelease(op string, m managerHandle) (bool, error) {
+	var e C.struct_katacg_error
+	n := C.katacg_manager_release(m.c, &e)
+	return n == 1, check(op, n, &e)
 }
 
 func attachOpen(op string, m managerHandle, flags AttachFlags) (attachHandle, error) {

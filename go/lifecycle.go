@@ -132,3 +132,16 @@ func (m *Manager) Destroy() error {
 	defer m.guarded.release()
 	return managerDestroy("Manager.Destroy", handle)
 }
+
+// Release lets go of the cgroup without ending the processes in it. It kills, moves and waits for
+// nobody, so the caller may be in the cgroup itself. It removes what is empty, and abandons a
+// systemd scope, which then goes with its last process. left says whether something is left;
+// [Manager.Destroy] removes directories that stay.
+func (m *Manager) Release() (left bool, err error) {
+	handle, err := m.own().acquire("Manager.Release")
+	if err != nil {
+		return false, err
+	}
+	defer m.guarded.release()
+	return managerRelease("Manager.Release", handle)
+}

@@ -23,6 +23,9 @@ const (
 	// has no property for. It also refuses a systemd path that [PathStrict] refuses, and the root
 	// cgroup as a parent or as a place to move processes to.
 	Strict ManagerFlags = 2
+	// NoDefaultDevices takes the device rules of the specification as they are. Without it the
+	// runtime's default devices come after the rules of a specification that has some.
+	NoDefaultDevices ManagerFlags = 32
 )
 
 // Driver selects who creates the cgroup; see [ManagerOptions].
@@ -88,8 +91,13 @@ func (b Bus) String() string {
 // ApplyFlags are options of [Manager.Apply].
 type ApplyFlags uint32
 
-// ApplySet sets the manager's resources before the process enters the cgroup.
-const ApplySet ApplyFlags = 1
+const (
+	// ApplySet sets the manager's resources before the process enters the cgroup.
+	ApplySet ApplyFlags = 1
+	// ApplyExclusive makes Apply fail with syscall.EEXIST when the cgroup is there already. Without
+	// it Apply joins what is there.
+	ApplyExclusive ApplyFlags = 2
+)
 
 // PlanFlags are options of [Manager.Plan].
 type PlanFlags uint32

@@ -125,6 +125,8 @@ func managerExists(op string, _ managerHandle) (bool, error) { return false, noC
 
 func managerDestroy(op string, _ managerHandle) error { return noCgo(op) }
 
+func managerRelease(op string, _ managerHandle) (bool, error) { return false, noCgo(op) }
+
 func managerRead(op string, _ managerHandle, _, _ string) (string, error) { return "", noCgo(op) }
 
 func managerWrite(op string, _ managerHandle, _, _, _ string) error { return noCgo(op) }

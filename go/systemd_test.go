@@ -32,9 +32,11 @@ func TestPlanOfAUnitDependsOnLayoutAndVersion(t *testing.T) {
 	const (
 		start = "start\tsystemd\tkata-box.scope\tDescription='katacg kata-box.scope' " +
 			"Slice='my-pods.slice' Delegate=true MemoryAccounting=true CPUAccounting=true "
-		devices = "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=[('/dev/char/1:3', 'rw')] "
-		stop    = " TimeoutStopUSec=uint64 7000000 "
-		tasks   = "TasksMax=uint64 64"
+		// The specification's rule, and the runtime's default devices.
+		devices = "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=[('block-*', 'm'), " +
+			"('char-*', 'm'), ('/dev/char/1:3', 'rwm'), ('/dev/char/1:5', 'rwm'), "
+		stop  = " TimeoutStopUSec=uint64 7000000 "
+		tasks = "TasksMax=uint64 64"
 		// Byte 0 has the bits of CPUs 0 to 7.
 		cpus   = " AllowedCPUs=[byte 0x0f, byte 0x02]"
 		period = "CPUQuotaPeriodUSec=uint64 100000 "
@@ -50,6 +52,7 @@ func TestPlanOfAUnitDependsOnLayoutAndVersion(t *testing.T) {
 	}{
 		{"unified 257", unifiedMountinfo, unifiedCgroup, 257, 0, []string{
 			start + "IOAccounting=true ", stop, devices,
+			"('char-136', 'rwm')] ",
 			"MemoryMax=uint64 67108864 CPUWeight=uint64 170 " + period + quota + tasks + cpus + "\n",
 			"write\tcpu\tcpu.max\t51000 100000\n", "write\tcpuset\tcpuset.cpus\t0-3,9\n",
 		}, "CPUShares"},

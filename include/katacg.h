@@ -513,6 +513,15 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
 #define KATACG_MANAGER_DELEGATE 16
 
 /**
+ * opts.flags: takes the device rules of the specification as they are.
+ *
+ * Without this flag katacg_manager_new puts the runtime's default devices after the rules of a
+ * specification that has some, as runc does: mknod of any device, and access to null, zero, full,
+ * random, urandom, tty, ptmx, the pseudo-terminals and net/tun. katacg_manager_set adds nothing.
+ */
+#define KATACG_MANAGER_NO_DEFAULT_DEVICES 32
+
+/**
  * opts.driver: chooses by the path.
  *
  * systemd creates the cgroup of a path "slice:prefix:name". katacg_path_is_systemd or
@@ -694,7 +703,11 @@ struct katacg_manager;
  *
  * For a systemd unit the library also uses the annotations "org.systemd.property.NAME". The value
  * is GVariant text, such as "uint64 5". NAMESec is in seconds. A property that puts processes into
- * the unit, moves the unit, or ties other units to it, is an error.
+ * the unit, moves the unit, ties other units to it or acts on the host is an error, and so is a
+ * property that systemd 252 and 257 do not take for a transient unit.
+ *
+ * A specification with device rules gets the runtime's default devices behind them; see
+ * KATACG_MANAGER_NO_DEFAULT_DEVICES.
  *
  * This call asks nothing of the system's systemd. It asks a user's systemd where its units are.
  *
@@ -715,7 +728,8 @@ struct katacg_manager;
  *   -EINVAL      (KATACG_ERR_PATH)         there is no path, the path has no name of its own, or
  *                                          it does not have the form that opts.driver needs
  *   -EINVAL      (KATACG_ERR_ARGUMENT)     out is NULL, or an option is invalid
- *   -ERANGE      (KATACG_ERR_VALUE)        an annotation is not a valid property
+ *   -ERANGE      (KATACG_ERR_VALUE)        an annotation is not a property that may be set, or has
+ *                                          no valid value
  *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  a user's systemd on a host that is not unified; no
  *                                          address is known for the user's bus; or
  *                                          opts.bus_address has only other transports
@@ -810,6 +824,12 @@ void katacg_manager_free(struct katacg_manager *manager);
 #define KATACG_APPLY_SET 1
 
 /**
+ * Flag of katacg_manager_apply: fails with -EEXIST if the cgroup is there already. Without it the
+ * call joins what is there.
+ */
+#define KATACG_APPLY_EXCLUSIVE 2
+
+/**
  * Flag of katacg_manager_plan: prints lines of tab-separated fields instead of JSON.
  */
 #define KATACG_PLAN_TEXT 1
@@ -823,9 +843,13 @@ void katacg_manager_free(struct katacg_manager *manager);
 /**
  * Creates the cgroup in every hierarchy and moves a process in.
  *
- * Directories that exist are used. On v1 the manager's own cpuset and realtime values are written
- * even without KATACG_APPLY_SET, because no process could enter otherwise. On failure the
- * directories that this call created are removed and the process is back where it was.
+ * A cgroup that is there is joined: its directories are used, and the process is moved into an
+ * active unit that has processes. With KATACG_APPLY_SET it gets the manager's resources, as by
+ * katacg_manager_set. KATACG_APPLY_EXCLUSIVE makes both an error.
+ *
+ * On v1 the manager's own cpuset and realtime values are written even without KATACG_APPLY_SET,
+ * because no process could enter otherwise. On failure the directories that this call created are
+ * removed and the process is back where it was.
  *
  * With systemd, one call creates the unit with the process in it and, with KATACG_APPLY_SET, with
  * its limits. The library waits until systemd has finished. It then handles the hierarchies that
@@ -838,7 +862,7 @@ void katacg_manager_free(struct katacg_manager *manager);
  *
  * @param manager  the manager
  * @param pid      the process; -1 moves none
- * @param flags    KATACG_APPLY_SET or 0
+ * @param flags    KATACG_APPLY_* combined with |, or 0
  * @param err      filled in on failure; may be NULL
  *
  * Return: 0 on success. A rootless caller that gave opts.name but no path gets the number of
@@ -846,6 +870,7 @@ void katacg_manager_free(struct katacg_manager *manager);
  * Errors:
  *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
  *   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist or is a zombie; nothing was done
+ *   -EEXIST  (KATACG_ERR_SYSTEM)    with KATACG_APPLY_EXCLUSIVE: a directory or the unit exists
  *   -ENOENT  (KATACG_ERR_DELETED)   another process keeps removing the cgroup
  *   -EACCES  (KATACG_ERR_ROOTLESS)  a rootless caller without a path asks for limits
  *   -EPERM   (KATACG_ERR_ROOTLESS)  the same
@@ -853,8 +878,9 @@ void katacg_manager_free(struct katacg_manager *manager);
  *   -errno   (KATACG_ERR_SYSTEM)    mkdir(2), open(2) or write(2) failed
  * With KATACG_APPLY_SET also the errors of katacg_manager_set.
  * Errors from systemd:
- *   -EBUSY         (KATACG_ERR_BUSY)         a unit of this name is active; a failed unit does not
- *                                            count
+ *   -EBUSY         (KATACG_ERR_BUSY)         a unit of this name is there without a process, and
+ *                                            did not go away within a second; a failed unit does
+ *                                            not count
  *   -ENOENT        (KATACG_ERR_SYSTEM)       pid is -1 and the scope does not exist
  *   -ETIMEDOUT     (KATACG_ERR_TIMEOUT)      no answer within 25 s, or the job did not end within
  *                                            30 s
@@ -1529,6 +1555,33 @@ int katacg_manager_exists(const struct katacg_manager *manager,
  */
 KATACG_MUST_USE
 int katacg_manager_destroy(const struct katacg_manager *manager,
+                           struct katacg_error *err);
+
+/**
+ * Lets go of the cgroup without ending the processes in it.
+ *
+ * Nobody is killed, moved or waited for, so the caller may be in the cgroup itself, as Kata's shim
+ * is. What is empty is removed now. A systemd scope with processes is abandoned (AbandonScope): it
+ * goes with its last process. A slice with something inside stays as it is.
+ *
+ * A directory with processes stays until somebody removes it: katacg_manager_destroy does, also in
+ * another process that has loaded the state. On v1 that includes the directories of a scope in
+ * hierarchies that systemd does not manage.
+ *
+ * @param manager  the manager
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 if nothing is left; 1 if something is left.
+ * Errors:
+ *   -EBUSY   (KATACG_ERR_BUSY)      a unit of this name has its cgroup elsewhere
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+ *   -errno   (KATACG_ERR_SYSTEM)    rmdir(2) failed with another error than EBUSY
+ * Also KATACG_ERR_TIMEOUT, KATACG_ERR_BUS and KATACG_ERR_SYSTEM from systemd, as for
+ * katacg_manager_apply.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_release(const struct katacg_manager *manager,
                            struct katacg_error *err);
 
 /* ================================================================================================

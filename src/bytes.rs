@@ -120,6 +120,15 @@ pub fn shorten(path: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// Returns the text, cut after `limit` bytes at the end of a character.
+pub fn cut(text: &str, limit: usize) -> String {
+    let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    match text.get(..end) {
+        Some(start) if text.len() > limit => format!("{start}…"),
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,5 +164,14 @@ mod tests {
         assert_eq!(list_some([10, 20].iter(), 5), "10 20");
         assert_eq!(list_some([10, 20, 30, 4].iter(), 5), "10 20 … and 2 more");
         assert_eq!(list_some(["longer than that", "a"].iter(), 5), "longer than that … and 1 more");
+    }
+
+    #[test]
+    fn cut_keeps_whole_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "abc…");
+        assert_eq!(cut("aé", 2), "a…");
+        assert_eq!(cut("", 0), "");
+        assert_eq!(cut("é", 0), "…");
     }
 }

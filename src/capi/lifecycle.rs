@@ -248,3 +248,34 @@ pub unsafe extern "C" fn katacg_manager_destroy(
         })
     }
 }
+
+/// Lets go of the cgroup without ending the processes in it.
+///
+/// Nobody is killed, moved or waited for, so the caller may be in the cgroup itself, as Kata's shim
+/// is. What is empty is removed now. A systemd scope with processes is abandoned (AbandonScope): it
+/// goes with its last process. A slice with something inside stays as it is.
+///
+/// A directory with processes stays until somebody removes it: katacg_manager_destroy does, also in
+/// another process that has loaded the state. On v1 that includes the directories of a scope in
+/// hierarchies that systemd does not manage.
+///
+/// @param manager  the manager
+/// @param err      filled in on failure; may be NULL
+///
+/// Return: 0 if nothing is left; 1 if something is left.
+/// Errors:
+///   -EBUSY   (KATACG_ERR_BUSY)      a unit of this name has its cgroup elsewhere
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL
+///   -errno   (KATACG_ERR_SYSTEM)    rmdir(2) failed with another error than EBUSY
+/// Also KATACG_ERR_TIMEOUT, KATACG_ERR_BUS and KATACG_ERR_SYSTEM from systemd, as for
+/// katacg_manager_apply.
+/// Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_release(
+    manager: *const katacg_manager,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    unsafe { guard(err, || Ok(c_int::from(handle(manager, "manager")?.0.release()?))) }
+}

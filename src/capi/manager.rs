@@ -12,10 +12,11 @@ use super::host::katacg_host;
 use super::manager_opts::{
     katacg_manager_opts, KATACG_BUS_AUTO, KATACG_BUS_SYSTEM, KATACG_BUS_USER, KATACG_DRIVER_AUTO,
     KATACG_DRIVER_AUTO_K0, KATACG_DRIVER_CGROUPFS, KATACG_DRIVER_SYSTEMD, KATACG_MANAGER_DELEGATE,
-    KATACG_MANAGER_EXISTING, KATACG_MANAGER_NO_ROLLBACK, KATACG_MANAGER_SKIP_DEVICES,
-    KATACG_MANAGER_STRICT,
+    KATACG_MANAGER_EXISTING, KATACG_MANAGER_NO_DEFAULT_DEVICES, KATACG_MANAGER_NO_ROLLBACK,
+    KATACG_MANAGER_SKIP_DEVICES, KATACG_MANAGER_STRICT,
 };
 use crate::config::{Config, DriverKind, Flags, SystemdConfig};
+use crate::devices::append_runtime_defaults;
 use crate::error::{fail, Code, Error, Result};
 use crate::host_handle::Host;
 use crate::log::Log;
@@ -141,7 +142,8 @@ pub(super) unsafe fn config(
         | KATACG_MANAGER_STRICT
         | KATACG_MANAGER_NO_ROLLBACK
         | KATACG_MANAGER_EXISTING
-        | KATACG_MANAGER_DELEGATE;
+        | KATACG_MANAGER_DELEGATE
+        | KATACG_MANAGER_NO_DEFAULT_DEVICES;
     check_flags(opts.flags, known)?;
     let has = |flag| opts.flags & flag != 0;
     let spec = spec.map_or_else(|| Ok(parse::Linux::default()), parse::spec)?;
@@ -158,10 +160,14 @@ pub(super) unsafe fn config(
     };
     // SAFETY: as above.
     let systemd = unsafe { systemd(spec.annotations, opts) }?;
+    let mut resources = spec.resources.unwrap_or_default();
+    if !has(KATACG_MANAGER_NO_DEFAULT_DEVICES) {
+        append_runtime_defaults(&mut resources);
+    }
     let config = Config {
         path,
         subsystems,
-        resources: spec.resources.unwrap_or_default(),
+        resources,
         flags: Flags {
             skip_devices: has(KATACG_MANAGER_SKIP_DEVICES),
             strict: has(KATACG_MANAGER_STRICT),
@@ -194,7 +200,11 @@ pub(super) unsafe fn config(
 ///
 /// For a systemd unit the library also uses the annotations "org.systemd.property.NAME". The value
 /// is GVariant text, such as "uint64 5". NAMESec is in seconds. A property that puts processes into
-/// the unit, moves the unit, or ties other units to it, is an error.
+/// the unit, moves the unit, ties other units to it or acts on the host is an error, and so is a
+/// property that systemd 252 and 257 do not take for a transient unit.
+///
+/// A specification with device rules gets the runtime's default devices behind them; see
+/// KATACG_MANAGER_NO_DEFAULT_DEVICES.
 ///
 /// This call asks nothing of the system's systemd. It asks a user's systemd where its units are.
 ///
@@ -215,7 +225,8 @@ pub(super) unsafe fn config(
 ///   -EINVAL      (KATACG_ERR_PATH)         there is no path, the path has no name of its own, or
 ///                                          it does not have the form that opts.driver needs
 ///   -EINVAL      (KATACG_ERR_ARGUMENT)     out is NULL, or an option is invalid
-///   -ERANGE      (KATACG_ERR_VALUE)        an annotation is not a valid property
+///   -ERANGE      (KATACG_ERR_VALUE)        an annotation is not a property that may be set, or has
+///                                          no valid value
 ///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  a user's systemd on a host that is not unified; no
 ///                                          address is known for the user's bus; or
 ///                                          opts.bus_address has only other transports

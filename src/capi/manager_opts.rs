@@ -32,6 +32,12 @@ pub const KATACG_MANAGER_EXISTING: u64 = 8;
 /// opts.flags: gives the v2 cgroup to owner_uid and owner_gid when it is applied. That changes the
 /// owner of the directory and of the files that /sys/kernel/cgroup/delegate names.
 pub const KATACG_MANAGER_DELEGATE: u64 = 16;
+/// opts.flags: takes the device rules of the specification as they are.
+///
+/// Without this flag katacg_manager_new puts the runtime's default devices after the rules of a
+/// specification that has some, as runc does: mknod of any device, and access to null, zero, full,
+/// random, urandom, tty, ptmx, the pseudo-terminals and net/tun. katacg_manager_set adds nothing.
+pub const KATACG_MANAGER_NO_DEFAULT_DEVICES: u64 = 32;
 
 /// opts.driver: chooses by the path.
 ///

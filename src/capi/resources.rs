@@ -13,6 +13,9 @@ use crate::resources::parse;
 
 /// Flag of katacg_manager_apply: sets the manager's own resources before the process enters.
 pub const KATACG_APPLY_SET: u32 = 1;
+/// Flag of katacg_manager_apply: fails with -EEXIST if the cgroup is there already. Without it the
+/// call joins what is there.
+pub const KATACG_APPLY_EXCLUSIVE: u32 = 2;
 /// Flag of katacg_manager_plan: prints lines of tab-separated fields instead of JSON.
 pub const KATACG_PLAN_TEXT: u32 = 1;
 /// Flag of katacg_manager_plan: plans katacg_manager_apply with KATACG_APPLY_SET and no process,
@@ -37,9 +40,13 @@ unsafe fn resources(
 
 /// Creates the cgroup in every hierarchy and moves a process in.
 ///
-/// Directories that exist are used. On v1 the manager's own cpuset and realtime values are written
-/// even without KATACG_APPLY_SET, because no process could enter otherwise. On failure the
-/// directories that this call created are removed and the process is back where it was.
+/// A cgroup that is there is joined: its directories are used, and the process is moved into an
+/// active unit that has processes. With KATACG_APPLY_SET it gets the manager's resources, as by
+/// katacg_manager_set. KATACG_APPLY_EXCLUSIVE makes both an error.
+///
+/// On v1 the manager's own cpuset and realtime values are written even without KATACG_APPLY_SET,
+/// because no process could enter otherwise. On failure the directories that this call created are
+/// removed and the process is back where it was.
 ///
 /// With systemd, one call creates the unit with the process in it and, with KATACG_APPLY_SET, with
 /// its limits. The library waits until systemd has finished. It then handles the hierarchies that
@@ -52,7 +59,7 @@ unsafe fn resources(
 ///
 /// @param manager  the manager
 /// @param pid      the process; -1 moves none
-/// @param flags    KATACG_APPLY_SET or 0
+/// @param flags    KATACG_APPLY_* combined with |, or 0
 /// @param err      filled in on failure; may be NULL
 ///
 /// Return: 0 on success. A rootless caller that gave opts.name but no path gets the number of
@@ -60,6 +67,7 @@ unsafe fn resources(
 /// Errors:
 ///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager is NULL, or a flag is unknown
 ///   -ESRCH   (KATACG_ERR_SYSTEM)    the process does not exist or is a zombie; nothing was done
+///   -EEXIST  (KATACG_ERR_SYSTEM)    with KATACG_APPLY_EXCLUSIVE: a directory or the unit exists
 ///   -ENOENT  (KATACG_ERR_DELETED)   another process keeps removing the cgroup
 ///   -EACCES  (KATACG_ERR_ROOTLESS)  a rootless caller without a path asks for limits
 ///   -EPERM   (KATACG_ERR_ROOTLESS)  the same
@@ -67,8 +75,9 @@ unsafe fn resources(
 ///   -errno   (KATACG_ERR_SYSTEM)    mkdir(2), open(2) or write(2) failed
 /// With KATACG_APPLY_SET also the errors of katacg_manager_set.
 /// Errors from systemd:
-///   -EBUSY         (KATACG_ERR_BUSY)         a unit of this name is active; a failed unit does not
-///                                            count
+///   -EBUSY         (KATACG_ERR_BUSY)         a unit of this name is there without a process, and
+///                                            did not go away within a second; a failed unit does
+///                                            not count
 ///   -ENOENT        (KATACG_ERR_SYSTEM)       pid is -1 and the scope does not exist
 ///   -ETIMEDOUT     (KATACG_ERR_TIMEOUT)      no answer within 25 s, or the job did not end within
 ///                                            30 s
@@ -101,8 +110,12 @@ pub unsafe extern "C" fn katacg_manager_apply(
     unsafe {
         guard(err, || {
             let manager = handle(manager, "manager")?;
-            check_flags(flags.into(), KATACG_APPLY_SET.into())?;
-            let applied = manager.0.apply(pid, flags & KATACG_APPLY_SET != 0)?;
+            check_flags(flags.into(), (KATACG_APPLY_SET | KATACG_APPLY_EXCLUSIVE).into())?;
+            let set = flags & KATACG_APPLY_SET != 0;
+            let applied = match flags & KATACG_APPLY_EXCLUSIVE != 0 {
+                true => manager.0.apply_exclusively(pid, set)?,
+                false => manager.0.apply(pid, set)?,
+            };
             Ok(c_int::try_from(applied.dropped).unwrap_or(c_int::MAX))
         })
     }

@@ -8,11 +8,13 @@
 //! Kernel: admin-guide/cgroup-v1/devices.rst, admin-guide/cgroup-v2.rst "Device controller".
 
 mod access;
+mod defaults;
 mod rule;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use access::Access;
+pub use defaults::append_runtime_defaults;
 pub use rule::{Devices, Kind, Number, Rule};
 pub use state::{Mode, State};

@@ -17,7 +17,7 @@ use crate::placement::{Place, Placement};
 use crate::plan::{Plan, Step, TaskKind};
 use crate::resources;
 use crate::systemd::{Bus, SystemdUnit};
-use crate::transaction::{remove_directories, Scope};
+use crate::transaction::{remove_directories, remove_empty_directories, Scope};
 
 /// Name of the cgroupfs driver in a manager's state.
 pub const CGROUPFS: &str = "cgroupfs";
@@ -169,6 +169,15 @@ impl Driver {
         match self {
             Driver::Cgroupfs => remove_directories(scope),
             Driver::Systemd(unit) => systemd::stop(scope, unit),
+        }
+    }
+
+    /// Removes what of the cgroup is empty, and abandons its unit. Returns whether something is
+    /// left.
+    pub fn release(&self, scope: Scope<'_>) -> Result<bool> {
+        match self {
+            Driver::Cgroupfs => remove_empty_directories(scope),
+            Driver::Systemd(unit) => systemd::release(scope, unit),
         }
     }
 

@@ -9,7 +9,7 @@ use super::core::Manager;
 use crate::driver::Phases;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{controllers, HierarchyId};
-use crate::plan::{writes, Plan, Step};
+use crate::plan::{writes, Plan, Step, TaskKind};
 use crate::resources;
 use crate::systemd::Started;
 use crate::transaction::Transaction;
@@ -63,40 +63,86 @@ impl Manager {
     /// Creates the cgroup in every hierarchy and moves a process in; [`NOBODY`] only creates. With
     /// `set`, the manager's resources are set before the process enters.
     ///
-    /// On failure, directories that this call created are removed, and the process is where it was.
-    /// A unit is stopped after its process has left, because stopping kills.
+    /// Joins a cgroup that is there, also an active unit. On failure, directories that this call
+    /// created are removed, and the process is where it was. A unit is stopped after its process
+    /// has left, because stopping kills.
     pub fn apply(&self, pid: i32, set: bool) -> Result<ApplyOutcome> {
+        self.apply_how(pid, set, false)
+    }
+
+    /// As [`Manager::apply`], but the cgroup must not be there yet.
+    ///
+    /// Errors: the cgroup's directory or unit exists (EEXIST). It stays as it is.
+    pub fn apply_exclusively(&self, pid: i32, set: bool) -> Result<ApplyOutcome> {
+        self.apply_how(pid, set, true)
+    }
+
+    fn apply_how(&self, pid: i32, set: bool, exclusive: bool) -> Result<ApplyOutcome> {
         self.require_own_cgroup()?;
         let _busy = self.one_at_a_time();
         let own = self.resources();
         let mut tries = 0;
-        // A unit that has ended under the caller is not started again.
+        // A unit that this call started and that has ended is not started again.
         let again = |transaction: &Transaction<'_>| {
-            transaction.progress().made || self.driver.unit().is_none()
+            transaction.progress().made
+                || has_existed(transaction)
+                || self.driver.unit().is_none()
         };
         // Repeats after another process removed the cgroup, and after each dropped hierarchy.
         loop {
             tries += 1;
             let phases = self.plan_phases(pid, &own, set.then_some(&own))?;
             let mut transaction = self.transaction();
+            // A unit is one thing: the directories that systemd does not manage need not be new.
+            transaction.set_exclusive(exclusive && self.driver.unit().is_none());
             if pid != NOBODY {
                 let steps = [&phases.make, &phases.fill, &phases.enter];
                 transaction.ensure_alive(steps.into_iter().flatten(), pid)?;
             }
-            match self.carry_out(&mut transaction, phases, set, &own) {
+            let done = self
+                .make(&mut transaction, phases, pid, exclusive)
+                .and_then(|phases| self.carry_out(&mut transaction, phases, set, &own));
+            match done {
                 Ok(warnings) => {
                     return Ok(ApplyOutcome { warnings, dropped: self.placement.dropped() })
                 }
                 // What is left behind would be taken for a cgroup that existed before.
                 Err(e) if !transaction.is_unwound() => return Err(e),
-                // Another process removes empty cgroups. systemd does on v1, of unknown cgroups.
+                // Another process removes empty cgroups. systemd does on v1, of unknown cgroups. An
+                // existing unit ends with its last process.
                 Err(e) if tries < TRIES && e.code() == Code::Deleted && again(&transaction) => {}
                 Err(e) => self.drop_or_fail(e, transaction.progress().failed_in, &own)?,
             }
         }
     }
 
-    /// Carries out the phases of an apply. Returns the warnings, which are logged.
+    /// Carries out the first phase of an apply, and returns the other two.
+    fn make(
+        &self,
+        transaction: &mut Transaction<'_>,
+        phases: Phases,
+        pid: i32,
+        exclusive: bool,
+    ) -> Result<Phases> {
+        let Phases { make, fill, mut enter, warnings } = phases;
+        transaction.carry_out(&make)?;
+        if has_existed(transaction) {
+            let name = self.unit().unwrap_or_default();
+            if exclusive {
+                let error = Error::system("StartTransientUnit of", name.as_bytes(), Errno::EXIST);
+                return Err(transaction.unwind(error));
+            }
+            // systemd moves a process into a scope only when it creates the scope.
+            if pid != NOBODY {
+                enter.retain(|step| !matches!(step, Step::Attach { .. }));
+                let add = self.driver.plan_add(&self.placement, TaskKind::Process, &[pid], b"");
+                enter = [add, enter].concat();
+            }
+        }
+        Ok(Phases { make: Vec::new(), fill, enter, warnings })
+    }
+
+    /// Carries out the rest of an apply. Returns the warnings, which are logged.
     fn carry_out(
         &self,
         transaction: &mut Transaction<'_>,
@@ -104,10 +150,9 @@ impl Manager {
         set: bool,
         own: &LinuxResources,
     ) -> Result<Vec<String>> {
-        let Phases { make, fill, enter, mut warnings } = phases;
-        transaction.carry_out(&make)?;
+        let Phases { fill, enter, mut warnings, .. } = phases;
         transaction.hold(&enter)?;
-        if set && transaction.progress().unit == Some(Started::Existed) {
+        if set && has_existed(transaction) {
             return self.set_on_existing(transaction, fill, &enter, own);
         }
         // Others may be setting a cgroup that was there before: take turns, and keep old values.
@@ -184,4 +229,9 @@ impl Manager {
         self.placement.drop_out(id);
         Ok(())
     }
+}
+
+/// Whether the unit was there before the transaction.
+fn has_existed(transaction: &Transaction<'_>) -> bool {
+    transaction.progress().unit == Some(Started::Existed)
 }

@@ -233,7 +233,7 @@ impl Manager {
 
     /// Begins a transaction that keeps no old values yet.
     pub(super) fn transaction(&self) -> Transaction<'_> {
-        let options = Options { keep_old: false, strict: self.config.flags.strict };
+        let options = Options { strict: self.config.flags.strict, ..Options::default() };
         Transaction::new(self.scope(), options)
     }
 

@@ -15,6 +15,7 @@ mod libcontainer;
 mod lock;
 mod move_to;
 mod processes;
+mod release;
 mod set;
 mod state;
 

@@ -13,6 +13,13 @@ use crate::systemd::{Property, Value};
 /// `/dev/char/1:3`.
 const NUMBERS: u32 = 240;
 
+/// The most entries that systemd enforces. The kernel refuses the program of a longer list, and
+/// systemd reports success all the same (seen with 252 and 257: 425 entries are in force, 450 not).
+const MAX_ENTRIES: usize = 400;
+
+/// The major number of pseudo-terminals, and its name in /proc/devices.
+const PTS: (u32, &str) = (136, "pts");
+
 /// Advice for a rule that systemd cannot express.
 const ADVICE: &str = "or make the manager with KATACG_MANAGER_SKIP_DEVICES (Go: SkipDevices, \
     Rust: skip_devices) and apply the device rules elsewhere";
@@ -24,6 +31,9 @@ const ADVICE: &str = "or make the manager with KATACG_MANAGER_SKIP_DEVICES (Go: 
 /// `DevicePolicy` comes between the two lists. If it came first, systemd would find every unit's
 /// files changed and require a reload (opencontainers/runc#4568), and containers lose their GPUs at
 /// a reload (runc#3708).
+///
+/// All devices are a list, too. With the policy `auto` and an empty list systemd leaves the last
+/// list in force, unless another unit of the slice has rules (seen with 252 and 257).
 ///
 /// An empty list of rules denies all devices, as in [`crate::devices`]. A caller without device
 /// rules must not call this function.
@@ -41,7 +51,7 @@ pub fn device_properties(
     let mut warnings = Vec::new();
     let state = State::from_rules(rules, &mut warnings)?;
     let list = match state.mode() {
-        Mode::Deny => Some(allow_list(&state, version)?),
+        Mode::Deny => allow_list(&state, version)?,
         Mode::Allow => {
             if let Some((devices, access)) = state.exceptions().next() {
                 let rule = state.rule(devices, access);
@@ -53,23 +63,56 @@ pub fn device_properties(
                     ),
                 );
             }
-            None
+            everything()
         }
     };
-    if version < NUMBERS && list.as_ref().is_some_and(|list| !list.is_empty()) {
+    if list.len() > MAX_ENTRIES {
+        return fail(
+            Code::Unsupported,
+            format!(
+                "systemd enforces at most {MAX_ENTRIES} device rules, and these are {}; allow \
+                 whole major numbers, {ADVICE}",
+                list.len()
+            ),
+        );
+    }
+    if version < NUMBERS && list.iter().any(|(path, _)| !path.ends_with('*')) {
         warnings.push(format!(
             "systemd {version} looks device rules up on the host when it gets them: it leaves out \
              devices without a node in /dev/char or /dev/block, and drivers that are not loaded; \
              since {NUMBERS} it does not"
         ));
     }
-    out.push(Property::new("DeviceAllow", Value::pairs([])));
-    let policy = if list.is_some() { "strict" } else { "auto" };
-    out.push(Property::new("DevicePolicy", Value::str(policy)));
-    if let Some(list) = list {
-        out.push(Property::new("DeviceAllow", Value::pairs(list)));
-    }
+    out.extend(strict(Value::pairs(list)));
     Ok(warnings)
+}
+
+/// Returns the properties that allow the listed devices and no others.
+fn strict(list: Value) -> [Property; 3] {
+    [
+        Property::new("DeviceAllow", Value::pairs([])),
+        Property::new("DevicePolicy", Value::str("strict")),
+        Property::new("DeviceAllow", list),
+    ]
+}
+
+/// Returns the entries that allow all devices.
+fn everything() -> Vec<(String, String)> {
+    ["char-*", "block-*"].map(|group| (group.to_owned(), "rwm".to_owned())).to_vec()
+}
+
+/// Returns what sets a unit's device rules back to what systemd said of them: property lists, to be
+/// sent in this order, each in a call of its own.
+///
+/// No rules at all take two calls: systemd would leave the present list in force otherwise.
+pub fn restoring_devices(policy: Value, rules: Value) -> Vec<Vec<Property>> {
+    let none =
+        policy == Value::str("auto") && matches!(&rules, Value::Array(_, all) if all.is_empty());
+    let all = none.then(|| strict(Value::pairs(everything())).to_vec());
+    let cleared = Property::new("DeviceAllow", Value::pairs([]));
+    let before =
+        vec![cleared, Property::new("DevicePolicy", policy), Property::new("DeviceAllow", rules)];
+    all.into_iter().chain([before]).collect()
 }
 
 /// Returns the entries of `DeviceAllow`.
@@ -96,10 +139,13 @@ fn path(devices: Devices, version: u32) -> std::result::Result<String, String> {
         (Number::Any, Number::Is(_)) => Err("it has no word for one minor number of every major \
              number; give the major numbers one by one"
             .to_owned()),
-        (Number::Is(major), Number::Any) if version < NUMBERS => Err(format!(
-            "{group}-{major} is known since version {NUMBERS} and this is {version}; give the \
-             minor numbers one by one"
-        )),
+        (Number::Is(major), Number::Any) if version < NUMBERS => match (devices.kind, major) {
+            (Kind::Char, major) if major == PTS.0 => Ok(format!("{group}-{}", PTS.1)),
+            _ => Err(format!(
+                "{group}-{major} is known since version {NUMBERS} and this is {version}; give the \
+                 minor numbers one by one"
+            )),
+        },
         (Number::Is(major), Number::Any) => Ok(format!("{group}-{major}")),
         (Number::Is(major), Number::Is(minor)) => Ok(format!("{folder}/{major}:{minor}")),
     }

@@ -32,7 +32,7 @@ mod unified_properties;
 
 pub use cpu::{clamp_shares, weight_from_shares};
 pub use cpuset::file_name as cpuset_file;
-pub use devices::device_properties;
+pub use devices::{device_properties, restoring_devices};
 pub use fill_omitted::{fill_omitted, has_period_alone, is_half};
 #[cfg(any(test, feature = "internals"))]
 pub use io::weight_from_blkio;
@@ -40,7 +40,7 @@ pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
 pub use property_builder::{Properties, PropertyContext};
-pub use property_from_file::property_from_file;
+pub use property_from_file::{is_told_by_file, property_from_file};
 pub use reassert::reassert;
 
 use oci_spec::runtime::LinuxResources;

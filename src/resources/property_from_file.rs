@@ -24,6 +24,23 @@ pub fn property_from_file(property: &str, read: Read<'_>) -> Option<Value> {
     }
 }
 
+/// Whether a property must have this value if its file says so. The file of a property that is not
+/// set has a value, too: the kernel's default, or on v1 all CPUs. A limit of memory is rounded to
+/// pages in its file.
+pub fn is_told_by_file(property: &str, value: &Value, unified: bool) -> bool {
+    match (property, value) {
+        ("AllowedCPUs" | "AllowedMemoryNodes", _) => unified,
+        // systemd before 252 does not know 0, which is idle.
+        ("CPUWeight" | "IOWeight", Value::U64(weight)) => !matches!(weight, 0 | 100),
+        ("CPUShares", Value::U64(shares)) => *shares != 1024,
+        // CFQ's default and BFQ's.
+        ("BlockIOWeight", Value::U64(weight)) => !matches!(weight, 500 | 100),
+        ("CPUQuotaPeriodUSec", Value::U64(period)) => *period != DEFAULT_PERIOD,
+        (name, Value::U64(limit)) if name.starts_with("Memory") => matches!(*limit, 0 | INFINITY),
+        _ => true,
+    }
+}
+
 fn parse(text: &str, form: Form) -> Option<Value> {
     let value = match form {
         Form::Number | Form::Bytes => number(text)?,
@@ -88,6 +105,28 @@ fn bandwidth(read: Read<'_>) -> Option<Bandwidth> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_default_and_a_rounded_limit_do_not_tell_the_property() {
+        for (name, value, told) in [
+            ("CPUWeight", 100, false),
+            ("CPUWeight", 0, false),
+            ("CPUWeight", 170, true),
+            ("CPUShares", 1024, false),
+            ("IOWeight", 100, false),
+            ("CPUQuotaPeriodUSec", 100_000, false),
+            ("CPUQuotaPeriodUSec", 50_000, true),
+            ("MemoryMax", 99_999_744, false),
+            ("MemoryMax", INFINITY, true),
+            ("MemoryLow", 0, true),
+            ("TasksMax", 20, true),
+        ] {
+            assert_eq!(is_told_by_file(name, &Value::U64(value), true), told, "{name} {value}");
+        }
+        let mask = Value::bytes(&[3]);
+        assert!(is_told_by_file("AllowedCPUs", &mask, true));
+        assert!(!is_told_by_file("AllowedCPUs", &mask, false));
+    }
 
     #[test]
     fn reads_properties_from_their_files() {

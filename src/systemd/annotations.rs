@@ -2,6 +2,8 @@
 //!
 //! runc's docs/systemd.md, "Auxiliary properties"; names and types: org.freedesktop.systemd1(5).
 
+mod table;
+
 use std::collections::BTreeMap;
 
 use super::value::{Property, Value};
@@ -19,8 +21,8 @@ const PREFIX: &str = "org.systemd.property.";
 ///
 /// # Errors
 /// [`Code::Value`], with the annotation's name: the property name is not 3 or more ASCII letters;
-/// the property is reserved for the runtime; the text is not a value; a `…Sec` is not a number of
-/// seconds; two annotations set one property.
+/// the property is not one that an annotation may set; the text is not a value; a `…Sec` is not a
+/// number of seconds; two annotations set one property.
 pub fn user_properties<'a>(
     annotations: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Vec<Property>> {
@@ -40,64 +42,39 @@ pub fn user_properties<'a>(
     Ok(out.into_iter().map(|(name, (value, _))| Property::new(name, value)).collect())
 }
 
-/// Properties that a container may not set. They decide which processes are in the unit, where its
-/// cgroup is and who owns it, which other units start and stop with it, and what happens to the
-/// host when it ends. Old names that systemd still accepts are included. `PIDs` would add
-/// processes to the caller's, and `Slice` would override the caller's slice.
-const RESERVED: &[&str] = &[
-    "PIDs",
-    "PIDFDs",
-    "Slice",
-    "Controller",
-    "Delegate",
-    "DelegateControllers",
-    "DelegateSubgroup",
-    "User",
-    "Group",
-    "AddRef",
-    "RefuseManualStart",
-    "RefuseManualStop",
-    "SuccessAction",
-    "FailureAction",
-    "JobTimeoutAction",
-    "StartLimitAction",
-    "RebootArgument",
-    "JobTimeoutRebootArgument",
-    "RequiresOverridable",
-    "RequisiteOverridable",
-    "BindTo",
-    "PropagatesReloadTo",
-    "PropagateReloadTo",
-    "ReloadPropagatedFrom",
-    "PropagateReloadFrom",
-    "Wants",
-    "Requires",
-    "Requisite",
-    "BindsTo",
-    "PartOf",
-    "Upholds",
-    "Conflicts",
-    "OnFailure",
-    "OnSuccess",
-    "PropagatesStopTo",
-    "StopPropagatedFrom",
-    "JoinsNamespaceOf",
-];
-
 /// Returns the bus name and value of one property.
 fn property(name: &str, text: &str) -> Result<(String, Value)> {
-    if RESERVED.contains(&name) {
-        return fail(Code::Value, "only the runtime may set this property, not the container");
-    }
     if name.len() < 3 || !name.bytes().all(|b| b.is_ascii_alphabetic()) {
         return fail(Code::Value, "a property name must be 3 or more ASCII letters");
     }
+    let (name, in_seconds) = bus_name(name);
+    match table::find(&name) {
+        Some(row) if row.allowed => {}
+        Some(row) => {
+            let text = format!("only the runtime may set {name}: {}", row.reason);
+            return fail(Code::Value, text);
+        }
+        None => {
+            let text = format!("{name} is not a property that an annotation can set");
+            return Err(
+                Error::new(Code::Value, text).advice("systemd.resource-control(5) has them")
+            );
+        }
+    }
     let value: Value = text.parse()?;
+    match in_seconds {
+        true => Ok((name, Value::U64(microseconds(&value)?))),
+        false => Ok((name, value)),
+    }
+}
+
+/// Returns a property's name on the bus, and whether the annotation's value is in seconds.
+fn bus_name(name: &str) -> (String, bool) {
     match name.strip_suffix("Sec") {
         Some(stem) if stem.ends_with(|c: char| c.is_ascii_lowercase()) => {
-            Ok((format!("{stem}USec"), Value::U64(microseconds(&value)?)))
+            (format!("{stem}USec"), true)
         }
-        _ => Ok((name.to_owned(), value)),
+        _ => (name.to_owned(), false),
     }
 }
 

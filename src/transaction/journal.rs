@@ -34,8 +34,8 @@ pub enum Undo {
     },
     /// Set a unit's properties to their old values.
     RestoreProperties {
-        /// The old values.
-        before: Vec<Property>,
+        /// The old values, one list for each call.
+        before: Vec<Vec<Property>>,
         /// Names of properties whose old value is not known.
         lost: Vec<String>,
     },
@@ -247,15 +247,18 @@ fn restore_properties<'a>(
         let Ok(unit) = scope.require_unit() else { continue };
         let name = &unit.unit.name;
         out.failed.extend(lost.iter().map(|property| format!("{property} of {name}")));
-        if before.is_empty() {
-            continue;
-        }
-        if let Err(e) = freeze.prepare_undo(scope) {
-            out.failed.push(e.to_string());
-        }
-        match unit.client.set(name, before, freeze.time_left()) {
-            Ok(()) => restored = Some(format!("{name}'s properties")),
-            Err(e) => out.failed.push(e.to_string()),
+        for (n, properties) in before.iter().filter(|list| !list.is_empty()).enumerate() {
+            // Only the first call takes devices away for a moment.
+            let ready = match n {
+                0 => freeze.prepare_undo(scope),
+                _ => freeze.release(),
+            };
+            out.failed.extend(ready.err().map(|e| e.to_string()));
+            if let Err(e) = unit.client.set(name, properties, freeze.time_left()) {
+                out.failed.push(e.to_string());
+                break;
+            }
+            restored = Some(format!("{name}'s properties"));
         }
     }
     restored

@@ -6,8 +6,8 @@ use crate::systemd::Property;
 /// The unit's properties before they are changed.
 #[derive(Debug, Default)]
 pub struct OldProperties {
-    /// The old values, in the order in which systemd must get them.
-    pub before: Vec<Property>,
+    /// The old values, in the order in which systemd must get them: one list for each call.
+    pub before: Vec<Vec<Property>>,
     /// Names of properties whose old value is not known.
     pub lost: Vec<String>,
 }

@@ -23,7 +23,7 @@ pub use freeze_guard::{
 };
 pub use scope::Scope;
 pub use state::{Options, Transaction};
-pub use teardown::{home, remove_directories, stop_empty};
+pub use teardown::{abandon, home, remove_directories, remove_empty_directories, stop_empty};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -111,7 +111,8 @@ impl Transaction<'_> {
         match step {
             Step::Create { hierarchy } => {
                 self.progress.entered.push(*hierarchy);
-                self.create(*hierarchy, b"")
+                self.create(*hierarchy, b"")?;
+                self.refuse_existing(*hierarchy)
             }
             Step::Enable { hierarchy, needed, only_needed } => {
                 self.enable(*hierarchy, needed, *only_needed)
@@ -166,6 +167,15 @@ impl Transaction<'_> {
             self.journal.push(Undo::RemoveDirs { hierarchy: id, path, made });
         }
         result
+    }
+
+    /// Refuses a directory that another call made, if this one must make it itself.
+    fn refuse_existing(&self, id: HierarchyId) -> Result<()> {
+        let cgroup = self.scope.cgroup(id)?;
+        match self.options.exclusive && !self.journal.has_made(id, cgroup.path()) {
+            true => Err(Error::system("mkdir", &cgroup.absolute(""), Errno::EXIST)),
+            false => Ok(()),
+        }
     }
 
     fn create_subcgroup(

@@ -24,6 +24,8 @@ pub struct Options {
     pub keep_old: bool,
     /// Fail where a value has no effect, instead of warning.
     pub strict: bool,
+    /// Fail where a directory of the cgroup is there already, instead of using it.
+    pub exclusive: bool,
 }
 
 /// One call's work on one cgroup: the steps that are done, and how to undo them.
@@ -63,6 +65,11 @@ impl<'a> Transaction<'a> {
     /// Reads each value before it is overwritten from now on, or no longer.
     pub fn set_keep_old(&mut self, keep_old: bool) {
         self.options.keep_old = keep_old;
+    }
+
+    /// Fails from now on where a directory of the cgroup is there already.
+    pub fn set_exclusive(&mut self, exclusive: bool) {
+        self.options.exclusive = exclusive;
     }
 
     /// Returns how far the transaction has come.

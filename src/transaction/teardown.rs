@@ -53,6 +53,30 @@ pub fn remove_directories(scope: Scope<'_>) -> Result<()> {
     }
 }
 
+/// Removes what of the cgroup is empty now. Returns whether something is left.
+pub fn remove_empty_directories(scope: Scope<'_>) -> Result<bool> {
+    let now = Instant::now();
+    let (mut left, mut done) = (false, Ok(()));
+    for site in scope.placement.live() {
+        let cgroup = scope.cgroup_at(site)?;
+        let removed = cgroup.exists().and_then(|exists| match exists {
+            true => cgroup.remove(now),
+            false => Ok(()),
+        });
+        match removed {
+            Err(e) if e.code() == Code::Busy => left = true,
+            other => done = done.and(other),
+        }
+    }
+    done.map(|()| left)
+}
+
+/// Abandons the unit: it ends with its last process, and systemd no longer waits for a manager.
+pub fn abandon(unit: &SystemdUnit) -> Result<()> {
+    check_same_cgroup(unit)?;
+    unit.client.abandon(&unit.unit.name)
+}
+
 /// Removes the directories of a unit that has no process, and stops the unit.
 pub fn stop_empty(scope: Scope<'_>) -> Result<()> {
     let unit = scope.require_unit()?;
@@ -97,7 +121,7 @@ fn check_same_cgroup(unit: &SystemdUnit) -> Result<()> {
     if at.is_empty() || at.as_bytes() == unit.cgroup()? {
         return Ok(());
     }
-    let text = format!("cannot stop {name}: its cgroup is {at}, not this manager's");
+    let text = format!("cannot end {name}: its cgroup is {at}, not this manager's");
     Err(Error::new(Code::Busy, text).advice("the unit is another one of the same name"))
 }
 

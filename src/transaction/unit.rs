@@ -12,7 +12,7 @@ use crate::error::{fail, Code, Error, Result};
 use crate::host::proc_cgroup::{self, ProcCgroup};
 use crate::path::lexical;
 use crate::plan::{writes, Missing, Step, TaskKind, Write};
-use crate::resources::{self, attribute};
+use crate::resources::{self, attribute, restoring_devices};
 use crate::systemd::{Property, Started, Value};
 
 impl Transaction<'_> {
@@ -33,6 +33,9 @@ impl Transaction<'_> {
                 self.progress.unit = Some(started);
                 if started == Started::Created {
                     self.journal.push(Undo::StopUnit);
+                    if !no_process {
+                        self.check_arrived("StartTransientUnit", b"")?;
+                    }
                 }
             }
             Err(e) if no_process && !unit.unit.is_slice() => {
@@ -49,9 +52,6 @@ impl Transaction<'_> {
                 let late = e.is_uncertain() && !created;
                 return Err(if late { e.advice("it may still be started, later") } else { e });
             }
-        }
-        if !no_process {
-            self.check_arrived("StartTransientUnit", b"")?;
         }
         self.progress.entered.extend(self.scope.placement.live().map(|site| site.id));
         Ok(())
@@ -196,12 +196,67 @@ impl Transaction<'_> {
         }
     }
 
-    /// Returns the old values of properties, from the files that the properties stand for.
+    /// Returns the old values of properties, from the files that the properties stand for, or from
+    /// systemd where the files do not tell.
     fn old_properties(
         &self,
         snapshot: &Snapshot<'_>,
         properties: &[Property],
     ) -> Result<OldProperties> {
+        let mut old = OldProperties::default();
+        let mut seen: Vec<(&str, Option<Value>)> = Vec::new();
+        for Property { name, .. } in properties {
+            if !seen.iter().any(|(other, _)| other == name) {
+                seen.push((name, self.property_in_file(snapshot, name)));
+            }
+        }
+        let (mut rules, mut policy, mut limits) = (None, None, Vec::new());
+        let asked = self.ask_systemd(&seen)?;
+        for (name, in_file) in seen {
+            let said = asked.iter().find(|(other, _)| *other == name);
+            let value = said.and_then(|(_, value)| value.clone()).or(in_file);
+            match name {
+                "DeviceAllow" => rules = Some(value),
+                "DevicePolicy" => policy = value,
+                name => old_limit(name, value, &mut limits, &mut old.lost),
+            }
+        }
+        match (policy, rules) {
+            (Some(policy), Some(Some(rules))) => old.before = restoring_devices(policy, rules),
+            (_, Some(_)) => old.lost.push("DeviceAllow".to_owned()),
+            _ => {}
+        }
+        match old.before.first_mut() {
+            Some(first) => first.append(&mut limits),
+            None => old.before.push(limits),
+        }
+        Ok(old)
+    }
+
+    /// Asks systemd for the properties whose files do not tell: no file has device rules, a file
+    /// has a value also where its property is not set, and the kernel rounds.
+    fn ask_systemd<'n>(
+        &self,
+        seen: &[(&'n str, Option<Value>)],
+    ) -> Result<Vec<(&'n str, Option<Value>)>> {
+        let unified = self.scope.placement.is_unified();
+        let is_asked = |(name, value): &&(&str, Option<Value>)| match value {
+            Some(value) => !resources::is_told_by_file(name, value, unified),
+            None => matches!(*name, "DeviceAllow" | "DevicePolicy"),
+        };
+        let names: Vec<&str> = seen.iter().filter(is_asked).map(|(name, _)| *name).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let unit = self.scope.require_unit()?;
+        let (name, interface) = (&unit.unit.name, unit.interface());
+        let timeout = self.freeze.time_left();
+        let values = unit.client.properties(name, &interface, &names, timeout)?;
+        Ok(names.into_iter().zip(values).collect())
+    }
+
+    /// Returns a property's value by the files that it stands for.
+    fn property_in_file(&self, snapshot: &Snapshot<'_>, name: &str) -> Option<Value> {
         let placement = self.scope.placement;
         let read = |file: &'static str| {
             // v1 kernels do not have it.
@@ -214,58 +269,24 @@ impl Transaction<'_> {
                 FileState::Absent | FileState::Unreadable => None,
             })
         };
-        let mut old = OldProperties::default();
-        let mut devices = false;
-        for property in properties {
-            let name = property.name.clone();
-            if old.before.iter().any(|p| p.name == name) {
-                continue;
-            }
-            match resources::property_from_file(&name, &read) {
-                // systemd before 252 refuses CPUWeight=0, which means idle.
-                Some(Value::U64(0)) if name == "CPUWeight" && !self.knows_idle() => {
-                    old.before.extend(unset(&name));
-                }
-                Some(value) => {
-                    // systemd adds entries to those that the unit has, so the list is cleared
-                    // first.
-                    let adds = matches!(value, Value::Array(ref of, _) if of == "(st)");
-                    old.before.extend(unset(&name).filter(|_| adds));
-                    old.before.push(Property::new(name, value));
-                }
-                None if name == "DeviceAllow" => devices = true,
-                None if name == "DevicePolicy" => {}
-                // A property without its file was not in force, and cannot have been set.
-                None => match unset(&name) {
-                    Some(property) => old.before.push(property),
-                    None => old.lost.push(name.to_string()),
-                },
-            }
-        }
-        if devices {
-            old.before.extend(self.old_devices()?);
-        }
-        Ok(old)
+        resources::property_from_file(name, &read)
     }
+}
 
-    fn knows_idle(&self) -> bool {
-        let version = self.scope.require_unit().and_then(|unit| unit.client.version());
-        version.is_ok_and(|version| version >= 252)
-    }
-
-    /// Asks systemd for the unit's device rules: no file has them, and others may have set them.
-    fn old_devices(&self) -> Result<[Property; 3]> {
-        let unit = self.scope.require_unit()?;
-        let (name, interface) = (&unit.unit.name, unit.interface());
-        let read =
-            |property| unit.client.property(name, &interface, property, self.freeze.time_left());
-        let (policy, rules) = (read("DevicePolicy")?, read("DeviceAllow")?);
-        // systemd adds entries to those that the unit has, so the list is cleared first.
-        Ok([
-            Property::new("DeviceAllow", Value::pairs([])),
-            Property::new("DevicePolicy", policy),
-            Property::new("DeviceAllow", rules),
-        ])
+/// Adds what sets a property back to its old value.
+fn old_limit(name: &str, value: Option<Value>, before: &mut Vec<Property>, lost: &mut Vec<String>) {
+    match value {
+        Some(value) => {
+            // systemd adds entries to those that the unit has, so the list is cleared first.
+            let adds = matches!(value, Value::Array(ref of, _) if of == "(st)");
+            before.extend(unset(name).filter(|_| adds));
+            before.push(Property::new(name.to_owned(), value));
+        }
+        // A property without its file was not in force, and cannot have been set.
+        None => match unset(name) {
+            Some(property) => before.push(property),
+            None => lost.push(name.to_owned()),
+        },
     }
 }
 

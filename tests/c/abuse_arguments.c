@@ -138,6 +138,7 @@ static void manager_functions_refuse_null(void) {
     REFUSED(katacg_manager_pids(NULL, NULL, 0, e));
     REFUSED(katacg_manager_exists(NULL, e));
     REFUSED(katacg_manager_destroy(NULL, e));
+    REFUSED(katacg_manager_release(NULL, e));
     REFUSED(katacg_manager_read(NULL, "cpu", "tasks", buf, n, e));
     REFUSED(katacg_manager_read(manager, NULL, "tasks", buf, n, e));
     REFUSED(katacg_manager_read(manager, "cpu", NULL, buf, n, e));

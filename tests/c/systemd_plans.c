@@ -71,7 +71,13 @@ static const char spec[] =
     "MemoryAccounting=true CPUAccounting=true " io "Accounting=true TasksAccounting=true "         \
     "DefaultDependencies=false TimeoutStopUSec=uint64 7000000 "
 #define SET "property\tsystemd\t" UNIT "\t"
-#define DEVICES "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=[('/dev/char/1:3', 'rw')] "
+/* The specification's rule, and the runtime's default devices. */
+#define ALLOWED                                                                                    \
+    "[('block-*', 'm'), ('char-*', 'm'), ('/dev/char/1:3', 'rwm'), ('/dev/char/1:5', 'rwm'), "     \
+    "('/dev/char/1:7', 'rwm'), ('/dev/char/1:8', 'rwm'), ('/dev/char/1:9', 'rwm'), "               \
+    "('/dev/char/5:0', 'rwm'), ('/dev/char/5:2', 'rwm'), ('/dev/char/10:200', 'rwm'), "            \
+    "('char-136', 'rwm')]"
+#define DEVICES "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=" ALLOWED " "
 #define LIMITS_V1 "MemoryLimit=uint64 67108864 CPUShares=uint64 2000 "
 #define LIMITS_V2 "MemoryMax=uint64 67108864 CPUWeight=uint64 170 "
 /* 50001 of 100000 microseconds is no whole percentage. The plan rounds it up, also for the file. */
@@ -128,7 +134,7 @@ static void json_plans_have_the_same_steps(void) {
               "[\"Slice\",\"'my-pods.slice'\"],[\"Delegate\",\"true\"],");
     has(text, ",[\"TimeoutStopUSec\",\"uint64 7000000\"]],\"resources\":[[\"DeviceAllow\","
               "\"@a(ss) []\"],[\"DevicePolicy\",\"'strict'\"],"
-              "[\"DeviceAllow\",\"[('/dev/char/1:3', 'rw')]\"],");
+              "[\"DeviceAllow\",\"" ALLOWED "\"],");
     has(text, "[\"CPUQuotaPerSecUSec\",\"uint64 510000\"],[\"TasksMax\",\"uint64 64\"],"
               "[\"AllowedCPUs\",\"[byte 0x0f, byte 0x02]\"],"
               "[\"AllowedMemoryNodes\",\"[byte 0x01]\"]],\"unit\":\"" UNIT "\"}");
@@ -146,12 +152,13 @@ static void plan_depends_on_the_systemd_version(void) {
     static const char idle[] = LINUX("\"cpu\":{\"idle\":1}");
     static const char group[] = LINUX("\"unified\":{\"memory.oom.group\":\"1\"}");
     static const char major[] = LINUX("\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{"
-                                      "\"allow\":true,\"type\":\"c\",\"major\":136,"
+                                      "\"allow\":true,\"type\":\"c\",\"major\":226,"
                                       "\"access\":\"rw\"}]");
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *manager;
     struct katacg_error err;
     const char *text;
+    char own[1024];
 
     planned(UNIFIED, 252, idle, 0, SET "CPUWeight=uint64 0\nwrite\tcpu\tcpu.idle\t1\n");
     planned(UNIFIED, 251, idle, 0, "write\tcpu\tcpu.idle\t1\n");
@@ -161,7 +168,7 @@ static void plan_depends_on_the_systemd_version(void) {
     text = plan(UNIFIED, PATH, 252, group, KATACG_PLAN_APPLY);
     has_not(text, "[\"OOMPolicy\"");
     has(text, "\"warnings\":[\"systemd 252 has no OOMPolicy of scopes (since 253)");
-    has(plan(UNIFIED, PATH, 240, major, 0), "[\"DeviceAllow\",\"[('char-136', 'rw')]\"]");
+    has(plan(UNIFIED, PATH, 240, major, 0), "('char-226', 'rw')");
 
     opts.path = PATH;
     opts.systemd_version = 239;
@@ -169,6 +176,15 @@ static void plan_depends_on_the_systemd_version(void) {
     CHECK_ERROR(katacg_manager_plan(manager, NULL, 0, 0, NULL, 0, clear(&err)), -EOPNOTSUPP, &err,
                 KATACG_ERR_UNSUPPORTED, "since version 240");
     katacg_manager_free(manager);
+    /* With this flag the specification's rules are taken as they are. */
+    opts.flags = KATACG_MANAGER_NO_DEFAULT_DEVICES;
+    opts.systemd_version = 257;
+    manager = make(UNIFIED, major, &opts, &err);
+    CHECK(katacg_manager_plan(manager, NULL, 0, KATACG_PLAN_TEXT, own, sizeof(own), &err) > 0, "%s",
+          err.message);
+    has(own, "DeviceAllow=[('char-226', 'rw')]\n");
+    katacg_manager_free(manager);
+    opts.systemd_version = 239;
     /* With this flag the library ignores device rules. */
     opts.flags = KATACG_MANAGER_SKIP_DEVICES;
     manager = make(UNIFIED, major, &opts, &err);

@@ -335,3 +335,17 @@ fn second_process_can_join_beside_threaded_vcpus() {
     s.manager.apply(second, true).unwrap();
     assert_eq!(Sandbox::cgroup_of(second, ""), s.name);
 }
+
+#[test]
+fn exclusive_apply_fails_where_the_cgroup_is() {
+    let s = Sandbox::empty("{}");
+    let error = s.manager.apply_exclusively(NOBODY, true).unwrap_err();
+    assert_eq!(error.errno(), rustix::io::Errno::EXIST, "{error}");
+    assert!(error.to_string().contains(&s.name), "{error}");
+    assert!(s.manager.exists().unwrap());
+    s.manager.destroy().unwrap();
+    s.manager.apply_exclusively(NOBODY, true).unwrap();
+    // Without the flag, apply joins what is there.
+    s.manager.apply(NOBODY, true).unwrap();
+    s.manager.destroy().unwrap();
+}

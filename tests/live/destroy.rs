@@ -186,3 +186,23 @@ fn destroy_disables_controllers_of_a_parent_with_processes() {
     child.destroy().unwrap();
     assert_eq!((file("cgroup.subtree_control"), file("cgroup.type")), (enabled, kind));
 }
+
+/// A shim may be in the cgroup itself.
+#[test]
+fn release_leaves_processes_and_removes_what_is_empty() {
+    let mut s = Sandbox::new("{}");
+    let pids = s.manager.pids().unwrap();
+    manager(&format!("{}/a/b", s.name), "{}").apply(NOBODY, false).unwrap();
+    assert!(s.manager.release().unwrap());
+    assert_eq!(s.manager.pids().unwrap(), pids);
+    assert_eq!(s.manager.all_pids().unwrap(), pids);
+    assert!(!manager(&format!("{}/a", s.name), "{}").exists().unwrap());
+    s.end_children();
+    // The kernel needs a moment to remove an ended process.
+    let end = Instant::now() + std::time::Duration::from_secs(5);
+    while s.manager.release().unwrap() {
+        assert!(Instant::now() < end);
+    }
+    assert!(!s.manager.exists().unwrap());
+    assert!(!s.manager.release().unwrap());
+}

@@ -1,9 +1,12 @@
 //! Device rules: which devices a process inside can open, before and after a reload.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use katacg::devices::append_runtime_defaults;
+use katacg::resources::parse;
 use katacg::FreezerState;
 
 use crate::fixture::*;
@@ -96,7 +99,9 @@ fn device_rules_hold_after_each_set_and_reload() {
         s.set(json).unwrap();
         assert_eq!(opener.opens(), wanted, "{json}");
     }
-    s.check("all allowed", &[("DevicePolicy", "auto"), ("DeviceAllow", "")]);
+    // The policy auto would leave the last list in force where no other unit has rules.
+    let list = s.property("DeviceAllow");
+    assert!(list.contains("char-* rwm") && list.contains("block-* rwm"), "{list}");
     s.set(NULL_AND_RANDOM).unwrap();
     assert_eq!(opener.opens(), first);
     reload();
@@ -106,6 +111,82 @@ fn device_rules_hold_after_each_set_and_reload() {
     assert_eq!(opener.opens(), first);
     drop(opener);
     s.end();
+}
+
+const EVERYTHING: &str = "null r, null w, zero r, zero w, random r, random w";
+
+/// Returns a scope that is alone in a slice of its own. No other unit there has device rules, which
+/// would make systemd apply the policy auto to this unit as well.
+fn alone(json: &str) -> Sandbox {
+    let name = name();
+    let config = config(&format!("katacgtest{name}.slice:katacgtest:{name}"), json);
+    Sandbox::with(&format!("katacgtest-{name}.scope"), config)
+}
+
+#[test]
+fn allow_all_is_in_force_where_no_other_unit_has_rules() {
+    need_systemd!();
+    need!(root(), "a user's systemd cannot apply device rules");
+    let mut s = alone(NULL_AND_RANDOM);
+    let mut opener = Opener::new();
+    s.manager.apply(opener.pid(), true).unwrap();
+    assert_eq!(opener.opens(), "null r, null w, random r");
+    s.set(ALL).unwrap();
+    assert_eq!(opener.opens(), EVERYTHING);
+    reload();
+    assert_eq!(opener.opens(), EVERYTHING, "after a reload");
+    s.set(NULL_AND_ZERO).unwrap();
+    assert_eq!(opener.opens(), "null r, null w, zero r, zero w");
+    drop(opener);
+    s.end();
+}
+
+/// As `katacg_manager_new` makes it from a specification that denies all.
+#[test]
+fn specification_gets_the_default_devices() {
+    need_systemd!();
+    need!(root(), "a user's systemd cannot apply device rules");
+    let mut planned = parse::resources(br#"{"devices":[{"allow":false,"access":"rwm"}]}"#).unwrap();
+    append_runtime_defaults(&mut planned);
+    let mut s = Sandbox::changed("{}", |config| config.resources = planned);
+    let mut opener = Opener::new();
+    s.manager.apply(opener.pid(), true).unwrap();
+    assert_eq!(opener.opens(), EVERYTHING);
+    // A set adds nothing.
+    s.set(r#"{"devices":[{"allow":false,"access":"rwm"}]}"#).unwrap();
+    assert_eq!(opener.opens(), "");
+    drop(opener);
+    s.end();
+}
+
+/// The unit had no rules, or allowed all. No file shows which devices a process could open.
+#[test]
+fn refused_set_gives_all_devices_back() {
+    need_systemd!();
+    need!(root(), "a user's systemd cannot apply device rules");
+    need!(has("hugetlb", "hugetlb"), "no write that fails last");
+    let wrong = r#","hugepageLimits":[{"pageSize":"3KB","limit":4096}]}"#;
+    let wrong = NULL_AND_ZERO.replace("]}", &format!("]{wrong}"));
+    for first in ["{}", ALL] {
+        let mut s = alone(first);
+        let mut opener = Opener::new();
+        s.manager.apply(opener.pid(), true).unwrap();
+        assert_eq!(opener.opens(), EVERYTHING, "{first}");
+        // systemd puts each entry in front.
+        let told = || {
+            let list = s.property("DeviceAllow");
+            (s.property("DevicePolicy"), list.lines().map(str::to_owned).collect::<BTreeSet<_>>())
+        };
+        let before = told();
+        let error = s.set(&wrong).unwrap_err().to_string();
+        assert!(error.contains("restored: ") && !error.contains("undone"), "{error}");
+        assert_eq!(opener.opens(), EVERYTHING, "{first}: {error}");
+        assert_eq!(told(), before, "{first}");
+        reload();
+        assert_eq!(opener.opens(), EVERYTHING, "{first} after a reload");
+        drop(opener);
+        s.end();
+    }
 }
 
 /// systemd gets the device rules before a file write fails.
@@ -202,7 +283,10 @@ fn failed_freeze_ends_the_set_before_any_change() {
     need!(!unified(), "only v1 is frozen while device rules change");
     let mut s = Sandbox::new(NULL_AND_RANDOM);
     let freezer = s.dir("freezer");
-    let facts = || (s.property("DeviceAllow"), s.file("devices.list"), s.file("pids.max"));
+    // A reload of another test turns the order of the rules round.
+    let sorted = |text: String| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let facts =
+        || (sorted(s.property("DeviceAllow")), sorted(s.file("devices.list")), s.file("pids.max"));
     let before = facts();
     // A mount over the cgroup makes the freeze fail.
     command("mount", &["-t", "tmpfs", "none", freezer.to_str().unwrap()]);

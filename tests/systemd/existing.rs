@@ -40,6 +40,25 @@ fn existing_flag_joins_and_removes_directories_of_an_ended_unit() {
     rest.destroy().unwrap();
 }
 
+#[test]
+fn exclusive_apply_fails_where_the_unit_is() {
+    need_systemd!();
+    let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
+    let inside = s.manager.pids().unwrap();
+    let pid = s.child();
+    let was = home_of(pid);
+    let error = s.manager.apply_exclusively(pid, true).unwrap_err();
+    assert_eq!(error.errno(), rustix::io::Errno::EXIST, "{error}");
+    assert!(error.to_string().contains(&s.unit), "{error}");
+    s.assert_outside(pid, &was);
+    assert_eq!(s.manager.pids().unwrap(), inside);
+    s.end();
+    let pid = s.child();
+    s.manager.apply_exclusively(pid, true).unwrap();
+    assert_eq!(s.manager.pids().unwrap(), [pid]);
+    s.end();
+}
+
 /// Runs in a namespace that hides the unit's directory. The next test starts it.
 pub fn blind() {
     let path = std::env::var("KATACG_TEST_PATH").unwrap();

@@ -233,3 +233,33 @@ fn add_to_a_scope_that_is_no_leaf_advises_using_a_leaf() {
     assert_inside(&s, late, "/leaf");
     s.end();
 }
+
+/// Nobody is killed or moved. The scope goes with its last process.
+#[test]
+fn released_scope_goes_with_its_last_process() {
+    need_systemd!();
+    let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
+    let pid = s.manager.pids().unwrap()[0];
+    let was = home_of(pid);
+    assert!(s.manager.release().unwrap());
+    assert!(alive(pid));
+    assert_eq!(home_of(pid), was);
+    s.check("released", &[("ActiveState", "active"), ("SubState", "abandoned")]);
+    assert!(s.manager.release().unwrap());
+    s.end_children();
+    eventually("it goes", || !s.is_loaded());
+    // On v1 directories that systemd does not manage are left.
+    assert!(!s.manager.release().unwrap());
+    assert!(!s.manager.exists().unwrap());
+    s.end();
+}
+
+#[test]
+fn released_scope_without_processes_is_gone() {
+    need_systemd!();
+    let mut s = Sandbox::new("{}");
+    s.end_children();
+    assert!(!s.manager.release().unwrap());
+    assert!(!s.manager.exists().unwrap());
+    s.end();
+}

@@ -102,11 +102,44 @@ fn failed_set_restores_the_cpuset() {
     // A v1 cpuset is never empty, and systemd's property has no effect on v1.
     let wanted = match on_v2("cpuset") {
         true => [("AllowedCPUs", ""), ("cpuset.cpus.effective", "0-1")],
-        false => [("AllowedCPUs", "0-1"), ("cpuset.cpus", "0-1")],
+        false => [("AllowedCPUs", ""), ("cpuset.cpus", "0-1")],
     };
     s.check("restored", &wanted);
     reload();
     s.check("reloaded", &wanted);
+    s.end();
+}
+
+/// systemd is asked for its properties: a file has a value also where its property is not set, and
+/// the kernel rounds a memory limit to pages.
+#[test]
+fn refused_set_leaves_no_property_that_was_not_set() {
+    need_systemd!();
+    need!(unified() || has("hugetlb", "hugetlb"), "no write that fails last");
+    let first = available(r#"{"memory":{"limit":100000001},"pids":{"limit":20}}"#);
+    let mut s = Sandbox::new(&first);
+    let names: &[&str] = match unified() {
+        true => &["CPUWeight", "IOWeight", "CPUQuotaPeriodUSec", "AllowedCPUs", "MemoryMax"],
+        false => &["CPUShares", "CPUQuotaPeriodUSec", "AllowedCPUs", "MemoryLimit"],
+    };
+    let told = || names.iter().map(|name| s.property(name)).collect::<Vec<_>>();
+    let before = told();
+    let mut later = String::from(
+        r#""cpu":{"shares":512,"quota":20000,"period":50000,"cpus":"0"},
+           "memory":{"limit":134217728},"pids":{"limit":30}"#,
+    );
+    if unified() && has("-", "io") {
+        later += r#","blockIO":{"weight":500}"#;
+    }
+    let last = match unified() {
+        true => r#""unified":{"cgroup.max.depth":"deep"}"#,
+        false => r#""hugepageLimits":[{"pageSize":"3KB","limit":4096}]"#,
+    };
+    let error = s.set(&available(&format!("{{{later},{last}}}"))).unwrap_err().to_string();
+    assert!(error.contains("restored: ") && !error.contains("undone"), "{error}");
+    assert_eq!(told(), before, "{names:?} {error}");
+    reload();
+    assert_eq!(told(), before, "{names:?} after a reload");
     s.end();
 }
 

@@ -38,16 +38,17 @@ fn annotations_become_properties_of_the_unit() {
     s.end();
 }
 
+/// systemd refuses a value whose type it does not expect.
 #[test]
-fn unknown_property_fails_apply_and_moves_no_process() {
+fn property_of_a_wrong_type_fails_apply_and_moves_no_process() {
     need_systemd!();
     let mut s = Sandbox::changed("{}", |config| {
-        config.systemd = annotated(&[("org.systemd.property.NoSuchThing", "true")]);
+        config.systemd = annotated(&[("org.systemd.property.TasksMax", "'many'")]);
     });
     let pid = s.child();
     let was = home_of(pid);
     let error = s.manager.apply(pid, true).unwrap_err();
-    assert!(error.to_string().contains("NoSuchThing"), "{error}");
+    assert!(error.to_string().contains("StartTransientUnit"), "{error}");
     s.assert_outside(pid, &was);
     s.end();
 }
@@ -72,17 +73,45 @@ fn delegated_unit_belongs_to_its_owner() {
     s.end();
 }
 
+/// Kata adds a second process so, and a restored shim comes back so.
 #[test]
-fn apply_to_an_active_scope_is_busy_and_changes_nothing() {
+fn apply_to_an_active_scope_joins_it() {
     need_systemd!();
     let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
+    let first = s.manager.pids().unwrap();
+    let again = Manager::new(s.shared.clone(), config_of(&s, r#"{"pids":{"limit":30}}"#)).unwrap();
+    let second = s.child();
+    again.apply(second, false).unwrap();
+    let both = std::collections::BTreeSet::from([first[0], second]);
+    let inside =
+        || s.manager.pids().unwrap().into_iter().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(inside(), both);
+    let there = |(_, path): (String, String)| path.contains(&s.unit);
+    let count = |pid| cgroups_of(pid).into_iter().filter(|all| there(all.clone())).count();
+    assert_eq!(count(second), count(first[0]), "{:?}", cgroups_of(second));
+    s.check("joined", &[("TasksMax", "20"), ("pids.max", "20"), ("ActiveState", "active")]);
+    // A process that is inside stays, and gets the limits.
+    again.apply(second, true).unwrap();
+    s.check("set", &[("TasksMax", "30"), ("pids.max", "30"), ("ActiveState", "active")]);
+    assert_eq!(inside(), both);
+    s.end();
+}
+
+/// The unit stays as it was, and the process where it was.
+#[test]
+fn failed_apply_to_an_active_scope_changes_nothing() {
+    need_systemd!();
+    need!(unified() || has("hugetlb", "hugetlb"), "no write that fails last");
+    let mut s = Sandbox::new(r#"{"pids":{"limit":20}}"#);
     let inside = s.manager.pids().unwrap();
-    let again = Manager::new(s.shared.clone(), config_of(&s, r#"{"pids":{"limit":99}}"#)).unwrap();
+    let json = match unified() {
+        true => r#"{"pids":{"limit":30},"unified":{"cgroup.max.depth":"deep"}}"#,
+        false => r#"{"pids":{"limit":30},"hugepageLimits":[{"pageSize":"3KB","limit":4096}]}"#,
+    };
+    let again = Manager::new(s.shared.clone(), config_of(&s, json)).unwrap();
     let late = s.child();
     let was = home_of(late);
-    let error = again.apply(late, true).unwrap_err();
-    assert_eq!(error.code(), Code::Busy, "{error}");
-    assert!(error.to_string().contains(&s.unit) && error.to_string().contains("active"), "{error}");
+    again.apply(late, true).unwrap_err();
     s.check("refused", &[("TasksMax", "20"), ("pids.max", "20"), ("ActiveState", "active")]);
     assert_eq!(s.manager.pids().unwrap(), inside);
     s.assert_outside(late, &was);
@@ -219,12 +248,17 @@ fn unit_named_like_an_interface_file_gets_an_escaped_directory() {
 #[test]
 fn failed_apply_of_a_process_inside_keeps_the_unit_and_its_directories() {
     need_systemd!();
+    need!(unified() || has("hugetlb", "hugetlb"), "no write that fails last");
     let mut s = Sandbox::planned(r#"{"pids":{"limit":20}}"#);
     let pid = s.start();
     let idle = s.dir("pids").join("idle");
     std::fs::create_dir(&idle).unwrap();
-    let error = s.manager.apply(pid, true).unwrap_err();
-    assert_eq!(error.code(), Code::Busy, "{error}");
+    let json = match unified() {
+        true => r#"{"unified":{"cgroup.max.depth":"deep"}}"#,
+        false => r#"{"hugepageLimits":[{"pageSize":"3KB","limit":4096}]}"#,
+    };
+    let again = Manager::new(s.shared.clone(), config_of(&s, json)).unwrap();
+    let error = again.apply(pid, true).unwrap_err();
     assert!(!error.to_string().contains("undone"), "{error}");
     assert!(idle.is_dir() && alive(pid));
     assert_eq!(s.manager.pids().unwrap(), [pid]);

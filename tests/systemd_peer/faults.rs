@@ -294,3 +294,12 @@ fn connecting_to_a_full_backlog_times_out() {
     assert_error(SOON, || systemd.set(UNIT, &[], None), Code::Timeout, &["0.2 s"]);
     std::fs::remove_file(&path).unwrap();
 }
+
+/// The others are fall-backs that the caller has not chosen.
+#[test]
+fn a_failed_connect_names_the_address_that_was_tried_first() {
+    let address = Some("unix:path=/nowhere/first;unix:path=/nowhere/second".to_owned());
+    let systemd = Systemd::new(Bus::System, address);
+    let texts = ["connect to unix:path=/nowhere/first", "Without systemd, use a path"];
+    assert_error(SOON, || systemd.set(UNIT, &weight(), None), Code::Bus, &texts);
+}

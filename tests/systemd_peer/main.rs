@@ -8,6 +8,7 @@
 #![allow(clippy::pedantic)]
 
 mod faults;
+mod limits;
 mod peer;
 mod process;
 mod reconnect;

@@ -236,3 +236,21 @@ fn values_that_d_bus_forbids_are_never_sent() {
     assert_eq!(systemd.property(UNIT, "a", "\0", None).unwrap_err().code(), Code::Argument);
     assert!(peer.seen().is_empty());
 }
+
+/// All requests go out together. A property that this systemd does not have ends nothing.
+#[test]
+fn several_properties_are_asked_in_one_go() {
+    let peer = Peer::new(|call, out| {
+        let (_, name): (String, String) = call.read();
+        match name.as_str() {
+            "CPUWeight" => out.reply(call, &zbus::zvariant::Value::from(170u64)),
+            "TasksMax" => out.reply(call, &zbus::zvariant::Value::from(20u64)),
+            _ => out.error(call, "org.freedesktop.DBus.Error.UnknownProperty", "no"),
+        }
+        Then::Done
+    });
+    let names = ["CPUWeight", "MemoryZSwapMax", "TasksMax"];
+    let values = client(&peer).properties(UNIT, "org.freedesktop.systemd1.Scope", &names, None);
+    assert_eq!(values.unwrap(), [Some(Value::U64(170)), None, Some(Value::U64(20))]);
+    assert_eq!(peer.seen(), ["Get ss"; 3]);
+}

@@ -57,3 +57,22 @@ fn stop_times_out_when_the_job_does_not_end() {
     let systemd = impatient_client(&peer);
     assert_error(SOON, || systemd.stop(UNIT), Code::Timeout, &["StopUnit", UNIT, "0.3 s"]);
 }
+
+#[test]
+fn abandon_passes_over_a_scope_that_is_gone_or_ending() {
+    let peer = Peer::new(|_, _| Then::Usual);
+    client(&peer).abandon(UNIT).unwrap();
+    assert_eq!(peer.seen(), ["AbandonScope s"]);
+    for name in ["NoSuchUnit", "ScopeNotRunning"] {
+        let peer = Peer::new(move |call, out| {
+            out.error(call, &format!("org.freedesktop.systemd1.{name}"), "no");
+            Then::Done
+        });
+        client(&peer).abandon(UNIT).unwrap();
+    }
+    let peer = Peer::new(|call, out| {
+        out.error(call, "org.freedesktop.DBus.Error.AccessDenied", "no");
+        Then::Done
+    });
+    assert_error(SOON, || client(&peer).abandon(UNIT), Code::System, &["AbandonScope", UNIT]);
+}

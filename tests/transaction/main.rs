@@ -106,7 +106,7 @@ impl Fake {
             wants_frozen: &self.wants_frozen,
             log: None,
         };
-        Transaction::new(scope, Options { keep_old: true, strict: false })
+        Transaction::new(scope, Options { keep_old: true, ..Options::default() })
     }
 
     /// Carries out steps and a failing one after them. Returns the error.

@@ -10,7 +10,7 @@ mod update;
 mod wanted;
 
 pub use start::plan_apply;
-pub use stop::stop;
+pub use stop::{release, stop};
 pub use unit::{check_sites, unit};
 pub use update::plan_set;
 pub use wanted::too_late;

@@ -1,4 +1,5 @@
-//! Stopping a unit. `StopUnit` kills the unit's processes, so a unit with processes is not stopped.
+//! Stopping and abandoning a unit. `StopUnit` kills the unit's processes, so a unit with processes
+//! is not stopped.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use rustix::io::Errno;
 use crate::cgroupfs::{Cgroup, REMOVE_TIMEOUT};
 use crate::error::{Code, Error, Result};
 use crate::systemd::SystemdUnit;
-use crate::transaction::{home, stop_empty, Scope};
+use crate::transaction::{abandon, home, remove_empty_directories, stop_empty, Scope};
 
 /// Stops the unit and removes its directories.
 ///
@@ -31,6 +32,25 @@ pub fn stop(scope: Scope<'_>, unit: &SystemdUnit) -> Result<()> {
         pause *= 2;
     }
     stop_empty(scope)
+}
+
+/// Stops the unit if no process is in it. Else abandons it, so that it goes with its last process,
+/// and removes what is empty. Returns whether something is left.
+///
+/// A slice with something inside stays as it is: other units may share it.
+pub fn release(scope: Scope<'_>, unit: &SystemdUnit) -> Result<bool> {
+    if processes(scope, unit)?.is_empty() {
+        match stop_empty(scope) {
+            // A process has come, or cannot be seen from here.
+            Err(e) if e.code() == Code::Busy => {}
+            stopped => return stopped.map(|()| false),
+        }
+    }
+    if unit.unit.is_slice() {
+        return Ok(true);
+    }
+    abandon(unit)?;
+    remove_empty_directories(scope)
 }
 
 /// Returns all processes of the cgroup and below it, in every hierarchy.

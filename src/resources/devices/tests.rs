@@ -66,20 +66,48 @@ fn deny_all_is_a_strict_policy_and_an_empty_list() {
 }
 
 #[test]
-fn allow_all_is_the_policy_auto() {
-    let expected = [CLEARED, "DevicePolicy='auto'"];
+fn allow_all_is_a_list_of_both_kinds() {
+    let all = "DeviceAllow=[('char-*', 'rwm'), ('block-*', 'rwm')]";
     for version in [219, 239, 252] {
         for rules in
             [&["allow a *:* rwm"][..], &["allow a *:* rwm", "deny c 1:3 r", "allow c *:* r"]]
         {
             let (out, warnings) = properties(rules, version).unwrap();
-            assert_eq!(out, expected);
+            assert_eq!(out, [CLEARED, "DevicePolicy='strict'", all]);
             assert_eq!(warnings, Vec::<String>::new());
         }
     }
-    // Rules for every device of both kinds are still a list, not the policy auto.
-    let (out, _) = properties(&["allow c *:* rwm", "allow b *:* rwm"], 252).unwrap();
-    assert_eq!(out[2], "DeviceAllow=[('block-*', 'rwm'), ('char-*', 'rwm')]");
+}
+
+#[test]
+fn more_rules_than_systemd_enforces_are_refused() {
+    let rules = |count: u32| (0..count).map(|n| format!("allow c {n}:1 r")).collect::<Vec<_>>();
+    let try_with = |count| {
+        let rules = rules(count);
+        properties(&rules.iter().map(String::as_str).collect::<Vec<_>>(), 257)
+    };
+    assert!(try_with(400).is_ok());
+    let e = try_with(401).unwrap_err();
+    assert_eq!(e.code(), Code::Unsupported);
+    assert!(e.to_string().contains("these are 401"), "{e}");
+}
+
+#[test]
+fn restoring_no_rules_first_allows_all() {
+    let shown = |policy: &str, rules: Value| {
+        let calls = restoring_devices(Value::str(policy), rules);
+        let call = |list: Vec<Property>| list.iter().map(Property::to_string).collect::<Vec<_>>();
+        calls.into_iter().map(call).collect::<Vec<_>>()
+    };
+    let all = "DeviceAllow=[('char-*', 'rwm'), ('block-*', 'rwm')]";
+    assert_eq!(
+        shown("auto", Value::pairs([])),
+        [[CLEARED, "DevicePolicy='strict'", all], [CLEARED, "DevicePolicy='auto'", CLEARED]]
+    );
+    let one = || Value::pairs([("/dev/char/1:3".to_owned(), "r".to_owned())]);
+    let list = "DeviceAllow=[('/dev/char/1:3', 'r')]";
+    assert_eq!(shown("auto", one()), [[CLEARED, "DevicePolicy='auto'", list]]);
+    assert_eq!(shown("closed", Value::pairs([])), [[CLEARED, "DevicePolicy='closed'", CLEARED]]);
 }
 
 #[test]
@@ -88,7 +116,7 @@ fn rules_that_systemd_cannot_express_are_refused() {
         (&["allow c 1:3 r", "allow c *:5 rw"][..], 252, "allow c *:5 rw"),
         (&["allow b *:0 rwm"], 252, "allow b *:0 rwm"),
         (&["allow a *:* rwm", "deny b 8:* w"], 252, "deny b 8:* w"),
-        (&["allow c 136:* rwm"], 239, "allow c 136:* rwm"),
+        (&["allow c 226:* rwm"], 239, "allow c 226:* rwm"),
         (&["allow b 8:* rwm"], 0, "allow b 8:* rwm"),
     ] {
         let e = properties(rules, version).unwrap_err();
@@ -97,7 +125,15 @@ fn rules_that_systemd_cannot_express_are_refused() {
         assert!(text.contains(&format!("{rule:?}")), "{text}");
         assert!(text.contains("KATACG_MANAGER_SKIP_DEVICES"), "{text}");
     }
-    assert!(properties(&["allow c 136:* rwm"], 240).is_ok());
+    assert!(properties(&["allow c 226:* rwm"], 240).is_ok());
+}
+
+/// Every container has the pseudo-terminals, also with an old systemd.
+#[test]
+fn pseudo_terminals_have_a_name_before_240() {
+    let list = |version| properties(&["allow c 136:* rw"], version).unwrap().0.remove(2);
+    assert_eq!(list(239), "DeviceAllow=[('char-pts', 'rw')]");
+    assert_eq!(list(240), "DeviceAllow=[('char-136', 'rw')]");
 }
 
 #[test]
@@ -111,7 +147,7 @@ fn invalid_rules_are_refused_with_their_index() {
 fn warns_of_type_a_numbers_and_of_old_systemd() {
     let (_, warnings) = properties(&["allow a 10:229 rwm"], 252).unwrap();
     assert_eq!(warnings.len(), 1);
-    for rules in [["allow c 1:3 r", "allow c 1:5 r"], ["allow c *:* r", "allow b *:* m"]] {
+    for rules in [["allow c 1:3 r", "allow c 1:5 r"], ["allow c *:* m", "allow c 1:5 r"]] {
         let (out, warnings) = properties(&rules, 239).unwrap();
         assert_eq!(out.len(), 3);
         assert_eq!(warnings.len(), 1);

@@ -13,9 +13,9 @@ use zvariant::DynamicType;
 use super::address::Endpoint;
 use super::auth;
 use super::deadline::Deadline;
-use super::fault::{Fault, Outcome};
+use super::fault::{ErrorReply, Fault, Outcome};
 use super::header::Kind;
-use super::incoming::{self, Incoming, FIXED};
+use super::incoming::{self, Incoming, FIXED, MAX_SIGNAL};
 use super::method::{bus_daemon, Method, Reply};
 use super::outgoing;
 use super::socket::Socket;
@@ -53,7 +53,7 @@ pub(in crate::systemd) struct Connection {
 impl Connection {
     /// Connects to the first endpoint that accepts, authenticates and says Hello.
     pub fn open(endpoints: &[Endpoint], deadline: Deadline) -> Outcome<Connection> {
-        let mut failed = Error::new(Code::Argument, "no address to connect to");
+        let mut failed = None;
         for endpoint in endpoints {
             match Socket::connect(endpoint, deadline) {
                 Ok(socket) => return Connection::handshake(socket, deadline),
@@ -61,12 +61,14 @@ impl Connection {
                     return Err(Fault::Timeout { seconds: deadline.timeout_seconds() });
                 }
                 Err(e) => {
+                    // The first address is the one that the caller means; the rest are fall-backs.
                     let file = endpoint.to_string();
-                    failed = Error::system("connect to", file.as_bytes(), e);
+                    failed.get_or_insert(Error::system("connect to", file.as_bytes(), e));
                 }
             }
         }
-        Err(Fault::Failed(failed))
+        let none = || Error::new(Code::Argument, "no address to connect to");
+        Err(Fault::Failed(failed.unwrap_or_else(none)))
     }
 
     fn handshake(socket: Socket, deadline: Deadline) -> Outcome<Connection> {
@@ -148,6 +150,26 @@ impl Connection {
         }
     }
 
+    /// Sends calls together, and returns their replies in the order of the calls. Replies that are
+    /// errors do not end the wait for the others.
+    pub fn call_all<B: Serialize + DynamicType>(
+        &mut self,
+        method: Method<'_>,
+        bodies: &[B],
+        deadline: Deadline,
+    ) -> Outcome<Vec<Result<Incoming, ErrorReply>>> {
+        let queued = bodies.iter().map(|body| self.queue(method, body, Reply::Expected));
+        let serials: Vec<u32> = queued.collect::<Outcome<_>>()?;
+        self.flush(deadline)?;
+        // The bus keeps the order of one sender's messages, and systemd replies in order.
+        let replies = serials.into_iter().map(|serial| match self.wait_reply(serial, deadline) {
+            Ok(reply) => Ok(Ok(reply)),
+            Err(Fault::Refused(error)) => Ok(Err(error)),
+            Err(fault) => Err(fault),
+        });
+        replies.collect()
+    }
+
     /// Waits for the next signal that the match rule selects. Returns None when the deadline
     /// passes first.
     pub fn wait_signal(&mut self, deadline: Deadline) -> Outcome<Option<Incoming>> {
@@ -218,7 +240,8 @@ impl Connection {
     }
 
     fn keep_signal(&mut self, signal: Incoming) {
-        if self.rule.is_some() && self.signals.len() < MAX_SIGNALS {
+        let fits = signal.body_len() <= MAX_SIGNAL && self.signals.len() < MAX_SIGNALS;
+        if self.rule.is_some() && fits {
             self.signals.push(signal);
         }
     }

@@ -3,11 +3,17 @@
 use zvariant::{Array, ObjectPath, Signature, StructureBuilder, Value as Wire};
 
 use super::super::value::Value;
+use crate::bytes::cut;
 use crate::error::{fail, Code, Error, Result};
+
+/// How much of a value an error message has.
+const SHOWN: usize = 128;
 
 /// Returns the value as zvariant encodes it.
 pub(in crate::systemd) fn to_wire(value: &Value) -> Result<Wire<'_>> {
-    let invalid = |e: zvariant::Error| Error::new(Code::Argument, format!("value {value}: {e}"));
+    let invalid = |e: zvariant::Error| {
+        Error::new(Code::Argument, format!("value {}: {e}", cut(&value.to_string(), SHOWN)))
+    };
     Ok(match value {
         Value::Bool(v) => Wire::Bool(*v),
         Value::Byte(v) => Wire::U8(*v),
@@ -45,7 +51,8 @@ pub(in crate::systemd) fn to_wire(value: &Value) -> Result<Wire<'_>> {
 /// Returns the string unless it contains NUL: the bus disconnects a client that sends one.
 pub(in crate::systemd) fn checked_str(text: &str) -> Result<&str> {
     if text.contains('\0') {
-        return fail(Code::Argument, format!("string {text:?} contains a NUL byte"));
+        let shown = cut(text, SHOWN);
+        return fail(Code::Argument, format!("string {shown:?} contains a NUL byte"));
     }
     Ok(text)
 }

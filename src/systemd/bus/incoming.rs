@@ -7,13 +7,23 @@ use zvariant::{DynamicDeserialize, Endian, Signature};
 
 use super::fault::{ErrorReply, Fault, Outcome};
 use super::header::{Header, Kind};
+use crate::bytes::cut;
 
 /// Bytes of the fixed part of a header, which ends with the length of the header's fields.
 pub(super) const FIXED: usize = 16;
-/// The D-Bus specification's limit of a message.
-pub(super) const MAX_MESSAGE: usize = 128 * 1024 * 1024;
-/// The D-Bus specification's limit of an array, which the header's fields are.
-const MAX_FIELDS: usize = 64 * 1024 * 1024;
+/// The longest message that is read. The specification allows 128 MiB, which any program on the bus
+/// could make this process hold. systemd's longest reply is the list of a unit's processes.
+pub(super) const MAX_MESSAGE: usize = 8 * 1024 * 1024;
+/// The longest header that is read. A real one holds a few names. Decoding takes some 60 times its
+/// length.
+const MAX_FIELDS: usize = 16 * 1024;
+/// The longest body that is decoded to a [`zvariant::Value`], which takes some 150 times the
+/// length. systemd's longest property is a list of devices.
+const MAX_VALUE: usize = 256 * 1024;
+/// The longest signal that is kept. A real `JobRemoved` has less than 1 KiB.
+pub(super) const MAX_SIGNAL: usize = 4 * 1024;
+/// The longest text of an error reply that is passed on.
+const MAX_TEXT: usize = 1024;
 
 /// A message from the bus: a reply, an error reply or a signal.
 #[derive(Debug)]
@@ -48,7 +58,7 @@ pub(super) fn length(fixed: [u8; FIXED]) -> Outcome<usize> {
     if fields > MAX_FIELDS || body > MAX_MESSAGE || body_offset(fields) + body > MAX_MESSAGE {
         return Err(Fault::Protocol(format!(
             "a message with {fields} bytes of header fields and {body} bytes of body, above the \
-             limit of {MAX_MESSAGE}"
+             limits of {MAX_FIELDS} and {MAX_MESSAGE}"
         )));
     }
     Ok(body_offset(fields) + body)
@@ -101,13 +111,28 @@ impl Incoming {
         })
     }
 
+    /// Returns the message's argument, which is a value of any type.
+    pub fn read_value(&self) -> Outcome<zvariant::Value<'_>> {
+        if self.body_len() > MAX_VALUE {
+            let text =
+                format!("a value of {} bytes, above the limit of {MAX_VALUE}", self.body_len());
+            return Err(Fault::Protocol(text));
+        }
+        self.read()
+    }
+
+    /// Returns the length of the message's body.
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
     /// Returns the name and text of an error reply, or None for any other message.
     pub fn error_reply(&self) -> Option<ErrorReply> {
         if self.kind != Kind::Error {
             return None;
         }
         // An error reply may have no arguments, or a first argument that is not a string.
-        let text = self.read::<&str>().unwrap_or_default().to_owned();
+        let text = cut(self.read::<&str>().unwrap_or_default(), MAX_TEXT);
         let name = self.error.clone().unwrap_or_default();
         Some(ErrorReply { name, text })
     }
@@ -117,7 +142,7 @@ impl Incoming {
 mod tests {
     use proptest::prelude::*;
     use zbus::message::Message;
-    use zbus::zvariant::{ObjectPath, Value};
+    use zvariant::{ObjectPath, Value};
 
     use super::super::convert::from_wire;
     use super::*;

@@ -11,7 +11,8 @@ use zvariant::{ObjectPath, OwnedObjectPath};
 use super::error::has_name;
 use super::name;
 use super::request::{Request, Step};
-use super::single_call::{manager, property, queue_reset_failed, SYSTEMD};
+use super::single_call::{manager, property, queue_reset_failed, shown, SYSTEMD};
+use crate::bytes::cut;
 use crate::error::{Error, Result};
 use crate::systemd::bus::{Connection, Deadline, Fault, Incoming, Outcome};
 use crate::systemd::value::Value;
@@ -64,7 +65,7 @@ impl Job {
             return Ok(None);
         }
         let (_, path, _, result): (u32, ObjectPath<'_>, &str, &str) = signal.read()?;
-        Ok((path == *self.path).then(|| result.to_owned()))
+        Ok((path == *self.path).then(|| cut(result, 64)))
     }
 
     /// Waits until the job has ended or the deadline has passed.
@@ -144,8 +145,7 @@ pub(super) fn unit_state(
     let reply = connection.call(manager("ListUnitsByNames"), &(&[unit][..],), deadline)?;
     let units: Vec<ListedUnit<'_>> = reply.read()?;
     let none = || (String::from("inactive"), OwnedObjectPath::default());
-    let (active, job) =
-        units.into_iter().next().map_or_else(none, |u| (u.3.to_owned(), u.9.into()));
+    let (active, job) = units.into_iter().next().map_or_else(none, |u| (cut(u.3, 64), u.9.into()));
     Ok(UnitState { active, job })
 }
 
@@ -193,7 +193,7 @@ impl Request<'_> {
         let name = "InactiveExitTimestampMonotonic";
         match self.run(|mut step| property(&mut step, &path, &interface, name))? {
             Value::U64(time) => Ok(time),
-            other => Err(Fault::Protocol(format!("{name} as {other}"))),
+            other => Err(Fault::Protocol(format!("{name} as {}", shown(&other)))),
         }
     }
 

@@ -152,7 +152,10 @@ impl<'a> Request<'a> {
     fn with_connect_advice(&self, error: Error) -> Error {
         let bus = self.pool.bus;
         error.with_code(Code::Bus).context(bus).advice(match bus {
-            Bus::System => "are systemd and its D-Bus running here?",
+            Bus::System => {
+                "are systemd and its D-Bus running here? Without systemd, use a path such as /a/b \
+                 and the cgroupfs driver"
+            }
             Bus::User => {
                 "is dbus-user-session installed, a session of the user open (or lingering \
                  enabled), and XDG_RUNTIME_DIR set to /run/user/UID?"

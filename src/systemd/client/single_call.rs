@@ -8,14 +8,18 @@ use zvariant::Value as Wire;
 use super::error::has_name;
 use super::name;
 use super::request::{Request, Step};
+use crate::bytes::cut;
 use crate::error::{Code, Error, Result};
 use crate::systemd::bus::{
-    checked_str, from_wire, to_wire, Connection, Fault, Method, Outcome, Reply,
+    checked_str, from_wire, to_wire, Connection, Fault, Incoming, Method, Outcome, Reply,
 };
 use crate::systemd::value::{Property, Value};
 
 /// systemd's bus name; also the prefix of its interfaces.
 pub(super) const SYSTEMD: &str = "org.freedesktop.systemd1";
+
+/// How much of a value an error message has.
+const SHOWN: usize = 128;
 
 /// Returns a method of systemd's manager.
 pub(super) const fn manager(name: &'static str) -> Method<'static> {
@@ -111,13 +115,33 @@ impl Request<'_> {
             .map_err(|fault| self.error(fault).context(name))
     }
 
+    /// Returns several properties of the unit, each None if systemd does not have it.
+    pub fn unit_properties(
+        &mut self,
+        interface: &str,
+        names: &[&str],
+    ) -> Result<Vec<Option<Value>>> {
+        let path = name::object_path(self.info.subject);
+        let pairs: Vec<(&str, &str)> = names.iter().map(|name| (interface, *name)).collect();
+        self.run(|Step { connection, reply_deadline, .. }| {
+            let replies = connection.call_all(get_property(&path), &pairs, reply_deadline)?;
+            let value = |reply| match reply {
+                Ok(reply) => Ok(Some(read_value(&reply)?)),
+                Err(e) if has_name(&e, "UnknownProperty") => Ok(None),
+                Err(e) => Err(Fault::Refused(e)),
+            };
+            replies.into_iter().map(value).collect()
+        })
+        .map_err(|fault| self.error(fault))
+    }
+
     /// Returns a string property of the manager.
     pub fn manager_property(&mut self, name: &str) -> Result<String> {
         let method = manager("Get");
         match self.run(|mut step| property(&mut step, method.path, method.interface, name)) {
             Ok(Value::Str(text)) => Ok(text),
             Ok(other) => {
-                let what = format!("systemd sent {other}, which is not a string");
+                let what = format!("systemd sent {}, which is not a string", shown(&other));
                 Err(self.info.failed(Code::System, &what))
             }
             Err(fault) => Err(self.error(fault)),
@@ -134,6 +158,15 @@ pub(super) fn property(
 ) -> Outcome<Value> {
     let reply =
         step.connection.call(get_property(path), &(interface, name), step.reply_deadline)?;
-    let value: Wire<'_> = reply.read()?;
-    Ok(from_wire(&value)?)
+    read_value(&reply)
+}
+
+/// Returns a value of an unexpected type as an error message has it.
+pub(super) fn shown(value: &Value) -> String {
+    cut(&value.to_string(), SHOWN)
+}
+
+/// Reads the reply to `Get`.
+fn read_value(reply: &Incoming) -> Outcome<Value> {
+    Ok(from_wire(&reply.read_value()?)?)
 }

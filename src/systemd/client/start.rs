@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::error::has_name;
-use super::job::{unit_state, End, Job};
+use super::job::{unit_state, End, Job, UnitState};
 use super::name;
 use super::request::{Request, Step};
 use super::single_call::{check_pid_namespace, manager, properties_to_wire};
@@ -23,7 +23,7 @@ const UNLOAD_TIMEOUT: Duration = Duration::from_secs(1);
 pub enum Started {
     /// The unit was created and its job is done: its cgroup exists and its processes are in it.
     Created,
-    /// A unit of that name existed. Its properties were left unchanged.
+    /// A unit of that name existed. Its properties were left unchanged, and no process was moved.
     Existed,
 }
 
@@ -58,15 +58,27 @@ impl Request<'_> {
                     false => continue,
                 }
             }
+            let state = self.state()?;
+            if state.active == "active" && !state.has_job() && self.processes()? > 0 {
+                return Ok(Started::Existed);
+            }
             match unload_deadline {
                 // A failed unit stays until it is reset (runc#3780).
                 None => self.reset()?,
-                Some(deadline) => self.wait_for_unload(deadline, pause)?,
+                Some(deadline) => self.wait_for_unload(&state, deadline, pause)?,
             }
             unload_deadline =
                 unload_deadline.or_else(|| Some(self.deadline.capped(UNLOAD_TIMEOUT)));
             pause *= 2;
         }
+    }
+
+    fn state(&mut self) -> Result<UnitState> {
+        let unit = self.info.subject;
+        let state = self.run(|Step { connection, reply_deadline, .. }| {
+            unit_state(unit, connection, reply_deadline)
+        });
+        state.map_err(|fault| self.error(fault))
     }
 
     /// Waits until an existing slice is active, and starts it when nobody else does. A slice with
@@ -143,17 +155,17 @@ impl Request<'_> {
         done.map_err(|fault| self.error(fault))
     }
 
-    /// Pauses, so that an existing unit can go away, and resets it if it failed. Fails with
-    /// [`Code::Busy`] after the deadline.
+    /// Pauses, so that an existing unit in this state can go away, and resets it if it failed.
+    /// Fails with [`Code::Busy`] after the deadline.
     ///
     /// A unit whose last process has exited stays active until systemd notices, and loaded until
     /// systemd has sent the unit's last change.
-    fn wait_for_unload(&mut self, deadline: Deadline, pause: Duration) -> Result<()> {
-        let unit = self.info.subject;
-        let state = self.run(|Step { connection, reply_deadline, .. }| {
-            unit_state(unit, connection, reply_deadline)
-        });
-        let state = state.map_err(|fault| self.error(fault))?;
+    fn wait_for_unload(
+        &mut self,
+        state: &UnitState,
+        deadline: Deadline,
+        pause: Duration,
+    ) -> Result<()> {
         if !deadline.sleep(pause) {
             let what = format!("a unit of that name exists and is {}", state.active);
             let error = self.info.failed(Code::Busy, &what);

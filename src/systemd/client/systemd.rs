@@ -10,6 +10,7 @@ use super::connection_pool::ConnectionPool;
 use super::name;
 use super::request::Request;
 use super::start::Started;
+use crate::bytes::cut;
 use crate::error::{fail, Code, Result};
 use crate::systemd::bus::{Bus, Deadline};
 use crate::systemd::value::{Property, Value};
@@ -80,6 +81,7 @@ impl Systemd {
         }
         let text = self.manager_property("Version")?;
         let Some(version) = name::version(&text) else {
+            let text = cut(&text, 64);
             return fail(Code::System, format!("systemd's version {text:?} is not a number"));
         };
         Ok(*self.version.get_or_init(|| version))
@@ -97,12 +99,12 @@ impl Systemd {
 
     /// Creates a transient unit and waits until its job is done.
     ///
-    /// A failed unit of the same name is reset first (runc#3780). If a unit of that name is in
-    /// use, the result is [`Started::Existed`] when `existing_is_fine`. Otherwise this method
-    /// waits a second for the unit to go away, and then fails.
+    /// A failed unit of the same name is reset first (runc#3780). If a unit of that name is active
+    /// and has processes, or `existing_is_fine`, the result is [`Started::Existed`]. Otherwise this
+    /// method waits a second for the unit to go away, and then fails.
     ///
     /// # Errors
-    /// * [`Code::Busy`]: a unit of that name is in use.
+    /// * [`Code::Busy`]: a unit of that name is there, and no process is in it.
     /// * [`Code::Timeout`]: the job did not end within the timeout.
     /// * [`Code::System`]: the job ended in anything but `done`; the text names the result. The
     ///   failed unit is reset.
@@ -137,6 +139,12 @@ impl Systemd {
         self.request("StopUnit", unit, self.job_timeout)?.stop()
     }
 
+    /// Abandons a scope: it ends with its last process. A scope that does not exist, or that is
+    /// ending already, is success.
+    pub fn abandon(&self, unit: &str) -> Result<()> {
+        self.request("AbandonScope", unit, self.call_timeout)?.abandon()
+    }
+
     /// Moves processes into a unit's cgroup (`""`) or a cgroup below it (`"/a/b"`). Process
     /// numbers are those of systemd's PID namespace.
     ///
@@ -166,6 +174,18 @@ impl Systemd {
         timeout: Option<Duration>,
     ) -> Result<Value> {
         self.request("Get", unit, self.call_timeout(timeout))?.unit_property(interface, name)
+    }
+
+    /// Returns several properties of a unit, asked in one go. None stands for a property that this
+    /// systemd does not have.
+    pub fn properties(
+        &self,
+        unit: &str,
+        interface: &str,
+        names: &[&str],
+        timeout: Option<Duration>,
+    ) -> Result<Vec<Option<Value>>> {
+        self.request("Get", unit, self.call_timeout(timeout))?.unit_properties(interface, names)
     }
 
     /// Returns a string property of the manager.
