@@ -11,6 +11,7 @@ type (
 	hostHandle    struct{}
 	managerHandle struct{}
 	attachHandle  struct{}
+	readerHandle  struct{}
 )
 
 func noCgo(op string) error {
@@ -126,3 +127,15 @@ func managerDestroy(op string, _ managerHandle) error { return noCgo(op) }
 func managerRead(op string, _ managerHandle, _, _ string) (string, error) { return "", noCgo(op) }
 
 func managerWrite(op string, _ managerHandle, _, _, _ string) error { return noCgo(op) }
+
+func managerStats(op string, _ managerHandle, _ StatsControllers) (Stats, error) {
+	return Stats{}, noCgo(op)
+}
+
+func readerOpen(op string, _ managerHandle, _ StatsControllers) (readerHandle, error) {
+	return readerHandle{}, noCgo(op)
+}
+
+func readerRead(op string, _ readerHandle, _ *Stats) (bool, error) { return false, noCgo(op) }
+
+func readerFree(readerHandle) {}

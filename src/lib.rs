@@ -47,6 +47,8 @@ mod plan;
 #[cfg(not(feature = "internals"))]
 mod resources;
 #[cfg(not(feature = "internals"))]
+mod stats;
+#[cfg(not(feature = "internals"))]
 mod systemd;
 #[cfg(not(feature = "internals"))]
 mod transaction;
@@ -78,6 +80,8 @@ pub mod plan;
 #[cfg(feature = "internals")]
 pub mod resources;
 #[cfg(feature = "internals")]
+pub mod stats;
+#[cfg(feature = "internals")]
 pub mod systemd;
 #[cfg(feature = "internals")]
 pub mod transaction;
@@ -88,7 +92,8 @@ pub use error::{Code, Error, Result};
 pub use host::{HostInfo, Layout};
 pub use host_handle::Host;
 pub use log::Log;
-pub use manager::{Add, ApplyOutcome, Manager, NOBODY};
+pub use manager::{Add, ApplyOutcome, Manager, StatsReader, NOBODY};
 pub use plan::Plan;
 pub use resources::parse;
+pub use stats::{Field, Stats};
 pub use systemd::Bus;

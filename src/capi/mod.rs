@@ -23,6 +23,9 @@ mod mounts;
 mod paths;
 mod processes;
 mod resources;
+mod stats;
+mod stats_bits;
+mod stats_reader;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -42,5 +45,8 @@ pub use mounts::*;
 pub use paths::*;
 pub use processes::*;
 pub use resources::*;
+pub use stats::*;
+pub use stats_bits::*;
+pub use stats_reader::*;
 pub use units::*;
 pub use version::*;

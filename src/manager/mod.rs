@@ -16,7 +16,9 @@ mod move_to;
 mod processes;
 mod set;
 mod state;
+mod stats;
 
 pub use apply::{ApplyOutcome, NOBODY};
 pub use core::Manager;
 pub use processes::Add;
+pub use stats::StatsReader;

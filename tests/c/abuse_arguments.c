@@ -88,6 +88,23 @@ static void host_functions_refuse_null(void) {
     katacg_host_free(NULL);
 }
 
+static void statistics_refuse_null_and_unknown_bits(void) {
+    struct katacg_stats stats;
+    size_t n = sizeof(stats);
+
+    REFUSED(katacg_manager_stats(NULL, 0, &stats, n, e));
+    REFUSED(katacg_manager_stats(manager, 0, NULL, n, e));
+    REFUSED(katacg_manager_stats(manager, 0, &stats, 0, e));
+    REFUSED(katacg_manager_stats(manager, 0, &stats, SIZE_MAX - 7, e));
+    REFUSED(katacg_manager_stats(manager, 512, &stats, n, e));
+    REFUSED(katacg_manager_stats(manager, UINT64_MAX, &stats, n, e));
+    REFUSED(katacg_stats_reader_open(manager, 0, NULL, e));
+    NO_HANDLE(struct katacg_stats_reader, katacg_stats_reader_open(NULL, 0, &out, e));
+    NO_HANDLE(struct katacg_stats_reader, katacg_stats_reader_open(manager, 512, &out, e));
+    REFUSED(katacg_stats_reader_read(NULL, &stats, n, e));
+    katacg_stats_reader_free(NULL);
+}
+
 static void manager_functions_refuse_null(void) {
     size_t n = sizeof(buf);
     const char *state = "{}";
@@ -268,6 +285,7 @@ int main(void) {
     path_functions_refuse_null();
     host_functions_refuse_null();
     manager_functions_refuse_null();
+    statistics_refuse_null_and_unknown_bits();
     process_functions_refuse_null_and_bad_ids();
     freezer_and_kill_refuse_null_and_bad_signals();
     attach_refuses_null();

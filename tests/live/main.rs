@@ -22,4 +22,5 @@ mod io;
 mod members;
 mod memory;
 mod misc;
+mod stats;
 mod transaction;
