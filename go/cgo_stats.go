@@ -7,6 +7,8 @@ package katacg
 // #include <katacg.h>
 // #cgo noescape katacg_manager_stats
 // #cgo nocallback katacg_manager_stats
+// #cgo noescape katacg_manager_stats_json
+// #cgo nocallback katacg_manager_stats_json
 // #cgo noescape katacg_stats_reader_open
 // #cgo nocallback katacg_stats_reader_open
 // #cgo noescape katacg_stats_reader_read
@@ -34,6 +36,13 @@ func managerStats(op string, m managerHandle, controllers StatsControllers) (Sta
 	n := C.katacg_manager_stats(
 		m.c, C.uint64_t(controllers), statsOf(&out), C.size_t(statsSize), &e)
 	return out, check(op, n, &e)
+}
+
+func managerStatsJSON(op string, m managerHandle, controllers StatsControllers) ([]byte, error) {
+	call := func(buf *C.char, size C.size_t, e *C.struct_katacg_error) C.int {
+		return C.katacg_manager_stats_json(m.c, C.uint64_t(controllers), buf, size, e)
+	}
+	return text(op, 2*textRoom, call)
 }
 
 func readerOpen(op string, m managerHandle, controllers StatsControllers) (readerHandle, error) {

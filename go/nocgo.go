@@ -132,6 +132,10 @@ func managerStats(op string, _ managerHandle, _ StatsControllers) (Stats, error)
 	return Stats{}, noCgo(op)
 }
 
+func managerStatsJSON(op string, _ managerHandle, _ StatsControllers) ([]byte, error) {
+	return nil, noCgo(op)
+}
+
 func readerOpen(op string, _ managerHandle, _ StatsControllers) (readerHandle, error) {
 	return readerHandle{}, noCgo(op)
 }

@@ -266,6 +266,18 @@ func (m *Manager) Stats(controllers StatsControllers) (Stats, error) {
 	return managerStats(op, handle, controllers)
 }
 
+// StatsJSON returns the statistics as JSON in the shape of the data of `runc events --stats`. It
+// decodes into runc's types.Stats. What could not be read is left out.
+func (m *Manager) StatsJSON(controllers StatsControllers) ([]byte, error) {
+	const op = "Manager.StatsJSON"
+	handle, err := m.own().acquire(op)
+	if err != nil {
+		return nil, err
+	}
+	defer m.guarded.release()
+	return managerStatsJSON(op, handle, controllers)
+}
+
 // StatsReader reads the statistics of one cgroup again and again, through files that stay open.
 type StatsReader struct {
 	mutex   sync.Mutex

@@ -5,6 +5,7 @@
 package katacg_test
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"reflect"
@@ -92,4 +93,20 @@ func TestStatsHasOnlyNumbersOf64Bits(t *testing.T) {
 		}
 	}
 	check(reflect.TypeFor[katacg.Stats]())
+}
+
+func TestStatsJSONHasRuncsMembers(t *testing.T) {
+	_, m, _ := box(t)
+	apply(t, m, startChild(t).Process.Pid)
+	text, err := m.StatsJSON(katacg.StatsPids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found map[string]map[string]uint64
+	if err := json.Unmarshal(text, &found); err != nil || found["pids"]["current"] != 1 {
+		t.Errorf("%s, %v", text, err)
+	}
+	if len(found) != 1 {
+		t.Errorf("%s", text)
+	}
 }

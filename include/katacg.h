@@ -2244,6 +2244,32 @@ int katacg_manager_stats(const struct katacg_manager *manager,
                          size_t out_size,
                          struct katacg_error *err);
 
+/**
+ * Returns the statistics as JSON, in the shape of the data of `runc events --stats`.
+ *
+ * The members are cpu, cpuset, memory, pids, blkio and hugetlb, as runc names what is in them. What
+ * could not be read is left out. Beside runc's members, io has every key of io.stat, and rdma and
+ * misc have their files; memory.raw is the whole memory.stat.
+ *
+ * @param manager      the manager
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. psi
+ *                     needs KATACG_STATS_PRESSURE.
+ * @param buf          receives the result; may be NULL if buf_len is 0
+ * @param buf_len      size of buf in bytes; 0 asks for the length only. The files are read at each
+ *                     call, so another call may need more.
+ * @param err          filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors: as for katacg_manager_stats.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_stats_json(const struct katacg_manager *manager,
+                              uint64_t controllers,
+                              char *buf,
+                              size_t buf_len,
+                              struct katacg_error *err);
+
 /* Starts a struct katacg_stats. */
 #define KATACG_STATS_INIT { 0 }
 

@@ -4,10 +4,10 @@
 //! has the file behind each field. A bit of valid says that its fields could be read; the fields of
 //! a bit that is not set are 0 and say nothing.
 
-use std::os::raw::c_int;
+use std::os::raw::{c_char, c_int};
 
 use super::error::katacg_error;
-use super::ffi::{guard, handle};
+use super::ffi::{guard, handle, put};
 use super::manager::katacg_manager;
 use crate::error::{fail, Code, Result};
 use crate::stats::{Stats, FIELDS};
@@ -302,6 +302,41 @@ pub unsafe extern "C" fn katacg_manager_stats(
             check_size(out, out_size)?;
             write(&manager.stats(controllers)?, out, out_size);
             Ok(0)
+        })
+    }
+}
+
+/// Returns the statistics as JSON, in the shape of the data of `runc events --stats`.
+///
+/// The members are cpu, cpuset, memory, pids, blkio and hugetlb, as runc names what is in them. What
+/// could not be read is left out. Beside runc's members, io has every key of io.stat, and rdma and
+/// misc have their files; memory.raw is the whole memory.stat.
+///
+/// @param manager      the manager
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. psi
+///                     needs KATACG_STATS_PRESSURE.
+/// @param buf          receives the result; may be NULL if buf_len is 0
+/// @param buf_len      size of buf in bytes; 0 asks for the length only. The files are read at each
+///                     call, so another call may need more.
+/// @param err          filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors: as for katacg_manager_stats.
+/// Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_stats_json(
+    manager: *const katacg_manager,
+    controllers: u64,
+    buf: *mut c_char,
+    buf_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    unsafe {
+        guard(err, || {
+            let json = handle(manager, "manager")?.0.stats_json(controllers)?;
+            put(&json, buf, buf_len)
         })
     }
 }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use super::core::Manager;
 use crate::cgroupfs::interface_file::deleted;
 use crate::error::{fail, Code, Error, Result};
+use crate::host::Version;
 use crate::host_handle::Host;
 use crate::placement::Site;
-use crate::stats::{controller_names, Field, Part, Reader, Source, Stats, ALL, MEMORY, SOURCES};
+use crate::stats::{
+    controller_names, json, Field, Part, Reader, Source, Stats, ALL, MEMORY, SOURCES,
+};
 
 /// Reads one cgroup's statistics again and again, through files that stay open.
 #[derive(Debug)]
@@ -32,6 +35,20 @@ impl Manager {
         self.new_reader(controllers, |_| true)?.read(&mut out)?;
         self.warn_missing(out.missing);
         Ok(out)
+    }
+
+    /// Returns the statistics as JSON in the shape of `runc events --stats`.
+    ///
+    /// Errors: as for [`Manager::stats`].
+    pub fn stats_json(&self, controllers: u64) -> Result<Vec<u8>> {
+        let stats = self.stats(controllers)?;
+        let files = |subsystem: &str, version: Version, file: &str| {
+            let site = self.placement.site(subsystem).filter(|site| site.version == version)?;
+            let site = Some(site).filter(|site| self.placement.is_live(site))?;
+            self.cgroup_at(site).ok()?.read(file).ok()
+        };
+        let controllers = if controllers == 0 { ALL } else { controllers };
+        Ok(json(&stats, &files, controllers).to_string().into_bytes())
     }
 
     /// Opens the files of these controllers' statistics, of all with 0.

@@ -7,6 +7,8 @@
 
 mod fields;
 mod hugepages;
+mod json;
+mod json_io;
 mod parse;
 mod printed;
 mod reader;
@@ -16,6 +18,7 @@ mod tests;
 mod values;
 
 pub use fields::{Field, Group, FIELDS, MAX_VALUE};
+pub use json::json;
 pub use printed::table;
 pub use reader::{Gone, Part, Reader};
 pub use table::{controller_names, Source, ALL, MEMORY, SOURCES};

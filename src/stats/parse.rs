@@ -91,7 +91,8 @@ fn limit(text: &[u8]) -> Option<u64> {
     (lines(text).next()? == b"max").then_some(MAX_VALUE)
 }
 
-fn split(line: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+/// Splits at the first byte `at`.
+pub fn split(line: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let (left, right) = line.split_at_checked(memchr::memchr(at, line)?)?;
     Some((left, right.get(1..)?))
 }

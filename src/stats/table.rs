@@ -11,12 +11,19 @@ use crate::host::Version::{V1, V2};
 pub const CPU: u64 = 1;
 /// Bit of memory.
 pub const MEMORY: u64 = 2;
+/// Bit of processes.
 pub const PIDS: u64 = 4;
+/// Bit of block I/O.
 pub const IO: u64 = 8;
+/// Bit of huge pages.
 pub const HUGETLB: u64 = 16;
+/// Bit of RDMA.
 pub const RDMA: u64 = 32;
+/// Bit of miscellaneous.
 pub const MISC: u64 = 64;
+/// Bit of pressure.
 pub const PRESSURE: u64 = 128;
+/// Bit of the cgroup itself.
 pub const CGROUP: u64 = 256;
 /// All of them.
 pub const ALL: u64 = 511;

@@ -290,6 +290,52 @@ fn truncated_and_garbled_files_never_invent_a_number() {
     }
 }
 
+fn as_json(folder: &str, version: Version) -> serde_json::Value {
+    let files = |_: &str, of: Version, file: &str| {
+        std::fs::read(fixture(folder).join(file)).ok().filter(|_| of == version)
+    };
+    super::json(&read(folder, version), &files, super::ALL)
+}
+
+#[test]
+fn json_has_the_members_of_runc_on_v2() {
+    let found = as_json("6.12-v2", Version::V2);
+    let member = |path: &str| found.pointer(path).cloned();
+    let number = |path: &str| member(path).and_then(|value| value.as_u64());
+    assert_eq!(number("/cpu/usage/total"), Some(2_024_499_000));
+    assert_eq!(number("/cpu/throttling/throttledPeriods"), Some(97));
+    assert_eq!(number("/memory/cache"), Some(1_048_576));
+    assert_eq!(number("/memory/usage/usage"), Some(8_994_816));
+    assert_eq!(number("/memory/usage/max"), Some(25_436_160));
+    assert_eq!(number("/memory/swap/usage"), Some(8_994_816 + 19_398_656));
+    assert_eq!(number("/memory/raw/workingset_refault_anon"), Some(898));
+    assert_eq!(number("/pids/limit"), Some(3));
+    assert_eq!(member("/cpu/psi/some/avg10"), Some(serde_json::json!(30.78)));
+    assert_eq!(number("/cpu/psi/some/total"), Some(5_595_328));
+    assert_eq!(number("/io/7:1/dios"), Some(0));
+    let first = serde_json::json!({"major": 7, "minor": 1, "op": "Read", "value": 3_670_016});
+    assert_eq!(member("/blkio/ioServiceBytesRecursive/0"), Some(first));
+}
+
+#[test]
+fn json_has_the_members_of_runc_on_v1() {
+    let found = as_json("6.1-v1", Version::V1);
+    let number = |path: &str| found.pointer(path).and_then(serde_json::Value::as_u64);
+    assert_eq!(number("/memory/cache"), Some(2_101_248));
+    assert_eq!(number("/memory/swap/limit"), Some(41_943_040));
+    // As the kernel and runc say it.
+    assert_eq!(number("/memory/kernelTCP/limit"), Some(9_223_372_036_854_771_712));
+    let count = |list: &str| found.pointer(list).and_then(|list| Some(list.as_array()?.len()));
+    assert_eq!(count("/blkio/ioServicedRecursive"), Some(6));
+    assert_eq!(number("/blkio/ioServicedRecursive/1/value"), Some(17), "bfq, not throttle");
+}
+
+#[test]
+fn json_of_a_cgroup_without_files_has_no_numbers() {
+    let found = super::json(&Stats::default(), &|_, _, _| None, super::ALL).to_string();
+    assert!(!found.contains(|c: char| c.is_ascii_digit()), "{found}");
+}
+
 proptest::proptest! {
     #[test]
     fn no_bytes_make_a_parser_panic(bytes: Vec<u8>) {

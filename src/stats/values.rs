@@ -73,7 +73,11 @@ impl Stats {
 
     /// Returns a field's value; None when it could not be read.
     pub fn get(&self, field: Field) -> Option<u64> {
-        let index = field as usize;
+        self.get_at(field as usize)
+    }
+
+    /// Returns the value of the field at a place in [`FIELDS`].
+    pub fn get_at(&self, index: usize) -> Option<u64> {
         let value = self.values.get(index).copied();
         value.filter(|_| self.seen & (1 << index) != 0)
     }

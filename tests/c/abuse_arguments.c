@@ -98,6 +98,8 @@ static void statistics_refuse_null_and_unknown_bits(void) {
     REFUSED(katacg_manager_stats(manager, 0, &stats, SIZE_MAX - 7, e));
     REFUSED(katacg_manager_stats(manager, 512, &stats, n, e));
     REFUSED(katacg_manager_stats(manager, UINT64_MAX, &stats, n, e));
+    REFUSED(katacg_manager_stats_json(NULL, 0, buf, sizeof(buf), e));
+    REFUSED(katacg_manager_stats_json(manager, 512, buf, sizeof(buf), e));
     REFUSED(katacg_stats_reader_open(manager, 0, NULL, e));
     NO_HANDLE(struct katacg_stats_reader, katacg_stats_reader_open(NULL, 0, &out, e));
     NO_HANDLE(struct katacg_stats_reader, katacg_stats_reader_open(manager, 512, &out, e));
