@@ -7,14 +7,11 @@ use serde_json::{json, Map, Value};
 
 use super::fields::Field as F;
 use super::hugepages;
-use super::json_io;
+use super::json_io::{self, Files};
 use super::parse::{lines, number, split};
 use super::table::{CPU, HUGETLB, IO, MEMORY, MISC, PIDS, RDMA};
 use super::values::Stats;
-use crate::host::Version::{self, V1, V2};
-
-/// Returns a file's text: of a subsystem, on v1 or v2. None when the cgroup does not have it.
-pub type Files<'a> = &'a dyn Fn(&str, Version, &str) -> Option<Vec<u8>>;
+use crate::host::Version::{V1, V2};
 
 /// Returns the members of runc's `data`, of the controllers whose bits are set.
 pub fn json(stats: &Stats, files: Files<'_>, controllers: u64) -> Value {

@@ -2,9 +2,11 @@
 
 use serde_json::{json, Map, Value};
 
-use super::json::Files;
 use super::parse::{device, lines, number, split};
-use crate::host::Version::{V1, V2};
+use crate::host::Version::{self, V1, V2};
+
+/// Returns a file's text: of a subsystem, on v1 or v2. None when the cgroup does not have it.
+pub type Files<'a> = &'a dyn Fn(&str, Version, &str) -> Option<Vec<u8>>;
 
 /// The kinds of count: runc's name, and the end of the file's name on v1.
 const KINDS: [(&str, &str); 8] = [
