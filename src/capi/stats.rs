@@ -309,8 +309,8 @@ pub unsafe extern "C" fn katacg_manager_stats(
 /// Returns the statistics as JSON, in the shape of the data of `runc events --stats`.
 ///
 /// The members are cpu, cpuset, memory, pids, blkio and hugetlb, and what is in them has runc's
-/// names. What could not be read is left out. Beside runc's members, io has every key of io.stat, and rdma and
-/// misc have their files; memory.raw is the whole memory.stat.
+/// names. What could not be read is left out. Beside runc's members, io has every key of io.stat,
+/// and rdma and misc have their files; memory.raw is the whole memory.stat.
 ///
 /// @param manager      the manager
 /// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. psi

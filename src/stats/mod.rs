@@ -21,5 +21,5 @@ pub use fields::{Field, Group, FIELDS, MAX_VALUE};
 pub use json::json;
 pub use printed::table;
 pub use reader::{Gone, Part, Reader};
-pub use table::{controller_names, Source, ALL, MEMORY, SOURCES};
+pub use table::{controller_names, Source, ALL, MEMORY, PIDS, SOURCES};
 pub use values::Stats;
