@@ -4,7 +4,10 @@
 
 package katacg
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 // The handles are empty because every function that would make one fails.
 type (
@@ -12,6 +15,7 @@ type (
 	managerHandle struct{}
 	attachHandle  struct{}
 	readerHandle  struct{}
+	eventsHandle  struct{}
 )
 
 func noCgo(op string) error {
@@ -143,3 +147,13 @@ func readerOpen(op string, _ managerHandle, _ StatsControllers) (readerHandle, e
 func readerRead(op string, _ readerHandle, _ *Stats) (bool, error) { return false, noCgo(op) }
 
 func readerFree(readerHandle) {}
+
+func eventsOpen(op string, _ managerHandle, _ EventKind) (eventsHandle, error) {
+	return eventsHandle{}, noCgo(op)
+}
+
+func eventsRead(op string, _ eventsHandle) ([]Event, error) { return nil, noCgo(op) }
+
+func eventsFile(op string, _ eventsHandle) (*os.File, error) { return nil, noCgo(op) }
+
+func eventsFree(eventsHandle) {}

@@ -46,8 +46,8 @@
  *       return result;
  *   }
  *
- * Sections: version, errors, host, manager, processes, freezer and removal, statistics, attach,
- * cgroup, and Kata's own rules.
+ * Sections: version, errors, host, manager, processes, freezer and removal, statistics, events,
+ * attach, cgroup, and Kata's own rules.
  *
  * Conventions for every function:
  *
@@ -2347,6 +2347,211 @@ int katacg_stats_reader_read(struct katacg_stats_reader *reader,
  * Threads: no other call on this reader at the same time. Fork: safe.
  */
 void katacg_stats_reader_free(struct katacg_stats_reader *reader);
+
+/* ================================================================================================
+ * Events
+ *
+ * What happens to a cgroup, behind one descriptor that poll(2), epoll(7) or an event loop can wait
+ * for. There is no thread and no signal handler.
+ *
+ * On v2 the kernel wakes the descriptor, at most 10 ms late. On v1 it does so for OOM; the freezer
+ * and refused forks are looked at every 100 ms. On every layout a cgroup without processes is
+ * looked at every 100 ms, because its removal wakes nobody.
+ */
+
+/**
+ * Kind of event: the cgroup ran out of memory. v1: it or a descendant was at its limit.
+ */
+#define KATACG_EVENT_OOM 1
+
+/**
+ * Kind of event: the OOM killer killed a process.
+ */
+#define KATACG_EVENT_OOM_KILL 2
+
+/**
+ * Kind of event: the OOM killer killed a whole cgroup (memory.oom.group). v2, Linux 5.17.
+ */
+#define KATACG_EVENT_OOM_GROUP_KILL 4
+
+/**
+ * Kind of event: memory.high was exceeded. v2.
+ */
+#define KATACG_EVENT_MEMORY_HIGH 8
+
+/**
+ * Kind of event: the memory limit was hit. v2.
+ */
+#define KATACG_EVENT_MEMORY_MAX 16
+
+/**
+ * Kind of event: the last process of the cgroup and its descendants is gone. It needs cgroup2.
+ */
+#define KATACG_EVENT_EMPTY 32
+
+/**
+ * Kind of event: the cgroup became frozen.
+ */
+#define KATACG_EVENT_FROZEN 64
+
+/**
+ * Kind of event: the cgroup was thawed.
+ */
+#define KATACG_EVENT_THAWED 128
+
+/**
+ * Kind of event: the limit of processes refused a fork.
+ */
+#define KATACG_EVENT_PIDS_MAX 256
+
+/**
+ * Kind of event: pressure. This version does not watch it: -EOPNOTSUPP.
+ */
+#define KATACG_EVENT_PRESSURE 512
+
+/**
+ * Kind of event: memory use crossed a threshold. This version does not watch it: -EOPNOTSUPP.
+ */
+#define KATACG_EVENT_THRESHOLD 1024
+
+/**
+ * Kind of event: the cgroup was removed. It is the last event.
+ */
+#define KATACG_EVENT_REMOVED 2048
+
+/**
+ * Value of KATACG_EVENT_REMOVED: the counts that were told are complete. They were read after the
+ * last process had gone, and no process was seen to come back.
+ */
+#define KATACG_EVENT_EXACT 0
+
+/**
+ * Value of KATACG_EVENT_REMOVED: the cgroup was removed before its last counts could be read. What
+ * was told is the least that happened.
+ */
+#define KATACG_EVENT_AT_LEAST 1
+
+/**
+ * A watch of one cgroup's events. It may outlive its manager and its host.
+ */
+struct katacg_events;
+
+/**
+ * Options of katacg_events_open. New versions add fields at the end only.
+ */
+struct katacg_events_opts {
+  /**
+   * KATACG_EVENT_* combined with |. 0: all kinds that the cgroup has.
+   */
+  uint64_t kinds;
+};
+
+/**
+ * What happened.
+ */
+struct katacg_event {
+  /**
+   * One of KATACG_EVENT_*.
+   */
+  uint64_t kind;
+  /**
+   * How often since the last reading, or since katacg_events_open.
+   */
+  uint64_t count;
+  /**
+   * KATACG_EVENT_REMOVED: KATACG_EVENT_EXACT or KATACG_EVENT_AT_LEAST. Else the kernel's count
+   * since the cgroup was made, or 0 where the kernel has none.
+   */
+  uint64_t value;
+};
+
+/**
+ * Begins to watch a cgroup.
+ *
+ * Only what happens afterwards is told. The watch has some five descriptors, all close-on-exec.
+ *
+ * @param manager    the manager
+ * @param opts       the options, or NULL for all kinds
+ * @param opts_size  sizeof(struct katacg_events_opts); 0 with NULL
+ * @param out        receives the watch; NULL on failure
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  no file of the cgroup tells one of the kinds, or this
+ *                                          version does not watch it
+ *   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL, or a kind is unknown
+ *   -E2BIG       (KATACG_ERR_TOO_NEW)      opts sets fields that this version does not know
+ *   -errno       (KATACG_ERR_SYSTEM)       a descriptor could not be made, or on v1 the eventfd
+ *                                          not registered (-EROFS on a read-only mount)
+ * Ownership: free the watch with katacg_events_free.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_events_open(const struct katacg_manager *manager,
+                       const struct katacg_events_opts *opts,
+                       size_t opts_size,
+                       struct katacg_events **out,
+                       struct katacg_error *err);
+
+/**
+ * Returns the descriptor to wait for: it is readable (POLLIN) when there may be events.
+ *
+ * It may become readable without an event. Read it with katacg_events_read only. An edge-triggered
+ * epoll(7) may wait for it, if a reading follows every wake.
+ *
+ * @param events  the watch
+ * @param err     filled in on failure; may be NULL
+ *
+ * Return: the descriptor.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  events is NULL
+ * Ownership: the watch owns the descriptor; do not close it.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE int katacg_events_fd(const struct katacg_events *events, struct katacg_error *err);
+
+/**
+ * Reads what happened since the last reading. Never waits.
+ *
+ * One event of a kind stands for all of that kind. Events that do not fit in the array are told by
+ * the next call; the descriptor is readable until then.
+ *
+ * Of a removed cgroup, the last event is KATACG_EVENT_REMOVED. It is exact if the cgroup is removed
+ * after KATACG_EVENT_EMPTY was read.
+ *
+ * @param events  the watch
+ * @param out     receives the events
+ * @param n       how many fit
+ * @param err     filled in on failure; may be NULL
+ *
+ * Return: the number of events, which may be 0.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  events or out is NULL, or n is 0
+ *   -errno   (KATACG_ERR_SYSTEM)    the timer could not be set
+ * Threads: one at a time for one watch. Fork: a child must not read its parent's watch; both would
+ * miss events.
+ */
+KATACG_MUST_USE
+int katacg_events_read(struct katacg_events *events,
+                       struct katacg_event *out,
+                       size_t n,
+                       struct katacg_error *err);
+
+/**
+ * Ends a watch and closes its descriptors.
+ *
+ * @param events  the watch, not to be used again; NULL does nothing
+ *
+ * Errors: none.
+ * Threads: no other call on this watch at the same time. Fork: safe.
+ */
+void katacg_events_free(struct katacg_events *events);
+
+/* Starts a struct katacg_events_opts. */
+#define KATACG_EVENTS_OPTS_INIT { 0 }
 
 /* ================================================================================================
  * Attach

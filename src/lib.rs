@@ -31,6 +31,8 @@ mod driver;
 #[cfg(not(feature = "internals"))]
 mod error;
 #[cfg(not(feature = "internals"))]
+mod events;
+#[cfg(not(feature = "internals"))]
 mod host;
 #[cfg(not(feature = "internals"))]
 mod host_handle;
@@ -64,6 +66,8 @@ pub mod driver;
 #[cfg(feature = "internals")]
 pub mod error;
 #[cfg(feature = "internals")]
+pub mod events;
+#[cfg(feature = "internals")]
 pub mod host;
 #[cfg(feature = "internals")]
 pub mod host_handle;
@@ -89,6 +93,7 @@ pub mod transaction;
 pub use cgroupfs::FreezerState;
 pub use config::{Config, DriverKind, Flags, SystemdConfig};
 pub use error::{Code, Error, Result};
+pub use events::{Event, Events, Kind as EventKind, AT_LEAST, EXACT};
 pub use host::{HostInfo, Layout};
 pub use host_handle::Host;
 pub use log::Log;

@@ -19,7 +19,7 @@ use std::path::Path;
 use regex::Regex;
 
 /// The files of src/capi in the order of the header.
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "version",
     "error",
     "host",
@@ -33,6 +33,7 @@ const FILES: [&str; 19] = [
     "stats_bits",
     "stats",
     "stats_reader",
+    "events",
     "attach",
     "cgroup",
     "paths",
@@ -43,7 +44,7 @@ const FILES: [&str; 19] = [
 /// Every struct of the header. In a file that only mentions a struct, cbindgen does not see the
 /// definition and would leave out the word `struct`. In the file that defines it, cbindgen would
 /// leave out a struct that no function there takes.
-const STRUCTS: [&str; 8] = [
+const STRUCTS: [&str; 11] = [
     "katacg_error",
     "katacg_host",
     "katacg_manager_opts",
@@ -52,6 +53,9 @@ const STRUCTS: [&str; 8] = [
     "katacg_pressure",
     "katacg_stats",
     "katacg_stats_reader",
+    "katacg_events_opts",
+    "katacg_event",
+    "katacg_events",
 ];
 
 fn read(path: &str) -> String {
