@@ -2385,7 +2385,8 @@ void katacg_stats_reader_free(struct katacg_stats_reader *reader);
 #define KATACG_EVENT_MEMORY_MAX 16
 
 /**
- * Kind of event: the last process of the cgroup and its descendants is gone. It needs cgroup2.
+ * Kind of event: the last process of the cgroup and its descendants is gone. It needs cgroup2. It
+ * is not told of a cgroup that was empty at the last reading and is empty again.
  */
 #define KATACG_EVENT_EMPTY 32
 
@@ -2517,10 +2518,10 @@ KATACG_MUST_USE int katacg_events_fd(const struct katacg_events *events, struct 
  * Reads what happened since the last reading. Never waits.
  *
  * One event of a kind stands for all of that kind. Events that do not fit in the array are told by
- * the next call; the descriptor is readable until then.
+ * the next call. The descriptor is readable until then.
  *
- * Of a removed cgroup, the last event is KATACG_EVENT_REMOVED. It is exact if the cgroup is removed
- * after KATACG_EVENT_EMPTY was read.
+ * Of a removed cgroup, the last event is KATACG_EVENT_REMOVED. Its counts are exact if the cgroup
+ * was removed after KATACG_EVENT_EMPTY was read.
  *
  * @param events  the watch
  * @param out     receives the events

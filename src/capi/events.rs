@@ -27,7 +27,8 @@ pub const KATACG_EVENT_OOM_GROUP_KILL: u64 = 4;
 pub const KATACG_EVENT_MEMORY_HIGH: u64 = 8;
 /// Kind of event: the memory limit was hit. v2.
 pub const KATACG_EVENT_MEMORY_MAX: u64 = 16;
-/// Kind of event: the last process of the cgroup and its descendants is gone. It needs cgroup2.
+/// Kind of event: the last process of the cgroup and its descendants is gone. It needs cgroup2. It
+/// is not told of a cgroup that was empty at the last reading and is empty again.
 pub const KATACG_EVENT_EMPTY: u64 = 32;
 /// Kind of event: the cgroup became frozen.
 pub const KATACG_EVENT_FROZEN: u64 = 64;
@@ -144,10 +145,10 @@ pub unsafe extern "C" fn katacg_events_fd(
 /// Reads what happened since the last reading. Never waits.
 ///
 /// One event of a kind stands for all of that kind. Events that do not fit in the array are told by
-/// the next call; the descriptor is readable until then.
+/// the next call. The descriptor is readable until then.
 ///
-/// Of a removed cgroup, the last event is KATACG_EVENT_REMOVED. It is exact if the cgroup is removed
-/// after KATACG_EVENT_EMPTY was read.
+/// Of a removed cgroup, the last event is KATACG_EVENT_REMOVED. Its counts are exact if the cgroup
+/// was removed after KATACG_EVENT_EMPTY was read.
 ///
 /// @param events  the watch
 /// @param out     receives the events
