@@ -46,7 +46,7 @@ const (
 	CodeTooNew Code = 15
 	// CodeBus: systemd cannot be reached: there is no bus, or no systemd on it.
 	CodeBus Code = 16
-	// CodeClosed: the Host, Manager or Attach was closed; matches [os.ErrClosed].
+	// CodeClosed: the Host, Manager or other handle was closed; matches [os.ErrClosed].
 	CodeClosed Code = -1
 	// CodeNoCgo: the package was built without the library; matches [ErrNoCgo].
 	CodeNoCgo Code = -2

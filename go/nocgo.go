@@ -4,13 +4,18 @@
 
 package katacg
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 // The handles are empty because every function that would make one fails.
 type (
 	hostHandle    struct{}
 	managerHandle struct{}
 	attachHandle  struct{}
+	readerHandle  struct{}
+	eventsHandle  struct{}
 )
 
 func noCgo(op string) error {
@@ -130,3 +135,29 @@ func managerRelease(op string, _ managerHandle) (bool, error) { return false, no
 func managerRead(op string, _ managerHandle, _, _ string) (string, error) { return "", noCgo(op) }
 
 func managerWrite(op string, _ managerHandle, _, _, _ string) error { return noCgo(op) }
+
+func managerStats(op string, _ managerHandle, _ StatsControllers) (Stats, error) {
+	return Stats{}, noCgo(op)
+}
+
+func managerStatsJSON(op string, _ managerHandle, _ StatsControllers) ([]byte, error) {
+	return nil, noCgo(op)
+}
+
+func readerOpen(op string, _ managerHandle, _ StatsControllers) (readerHandle, error) {
+	return readerHandle{}, noCgo(op)
+}
+
+func readerRead(op string, _ readerHandle, _ *Stats) (bool, error) { return false, noCgo(op) }
+
+func readerFree(readerHandle) {}
+
+func eventsOpen(op string, _ managerHandle, _ EventKind) (eventsHandle, error) {
+	return eventsHandle{}, noCgo(op)
+}
+
+func eventsRead(op string, _ eventsHandle) ([]Event, error) { return nil, noCgo(op) }
+
+func eventsFile(op string, _ eventsHandle) (*os.File, error) { return nil, noCgo(op) }
+
+func eventsFree(eventsHandle) {}

@@ -46,8 +46,8 @@
  *       return result;
  *   }
  *
- * Sections: version, errors, host, manager, processes, freezer and removal, attach, cgroup, and
- * Kata's own rules.
+ * Sections: version, errors, host, manager, processes, freezer and removal, statistics, events,
+ * attach, cgroup, and Kata's own rules.
  *
  * Conventions for every function:
  *
@@ -1583,6 +1583,1073 @@ int katacg_manager_destroy(const struct katacg_manager *manager,
 KATACG_MUST_USE
 int katacg_manager_release(const struct katacg_manager *manager,
                            struct katacg_error *err);
+
+/* ================================================================================================
+ * Statistics: what is valid
+ *
+ * The bits of katacg_stats.valid, each with the fields that it stands for.
+ */
+
+/**
+ * Bit of valid: cpu_usage_ns.
+ */
+#define KATACG_STATS_HAS_CPU_USAGE 1
+
+/**
+ * Bit of valid: cpu_user_ns, cpu_system_ns.
+ */
+#define KATACG_STATS_HAS_CPU_TIMES 2
+
+/**
+ * Bit of valid: cpu_nice_ns.
+ */
+#define KATACG_STATS_HAS_CPU_NICE 4
+
+/**
+ * Bit of valid: cpu_periods, cpu_throttled_periods, cpu_throttled_ns.
+ */
+#define KATACG_STATS_HAS_CPU_THROTTLING 8
+
+/**
+ * Bit of valid: cpu_bursts, cpu_burst_ns.
+ */
+#define KATACG_STATS_HAS_CPU_BURST 16
+
+/**
+ * Bit of valid: cpu_throttled_local_ns.
+ */
+#define KATACG_STATS_HAS_CPU_LOCAL 32
+
+/**
+ * Bit of valid: memory_usage.
+ */
+#define KATACG_STATS_HAS_MEMORY_USAGE 64
+
+/**
+ * Bit of valid: memory_peak.
+ */
+#define KATACG_STATS_HAS_MEMORY_PEAK 128
+
+/**
+ * Bit of valid: memory_limit.
+ */
+#define KATACG_STATS_HAS_MEMORY_LIMIT 256
+
+/**
+ * Bit of valid: memory_reservation.
+ */
+#define KATACG_STATS_HAS_MEMORY_RESERVATION 512
+
+/**
+ * Bit of valid: memory_failcnt.
+ */
+#define KATACG_STATS_HAS_MEMORY_FAILCNT 1024
+
+/**
+ * Bit of valid: memory_working_set.
+ */
+#define KATACG_STATS_HAS_WORKING_SET 2048
+
+/**
+ * Bit of valid: swap_usage.
+ */
+#define KATACG_STATS_HAS_SWAP_USAGE 4096
+
+/**
+ * Bit of valid: swap_peak.
+ */
+#define KATACG_STATS_HAS_SWAP_PEAK 8192
+
+/**
+ * Bit of valid: swap_limit.
+ */
+#define KATACG_STATS_HAS_SWAP_LIMIT 16384
+
+/**
+ * Bit of valid: memsw_usage, memsw_peak, memsw_limit, memsw_failcnt.
+ */
+#define KATACG_STATS_HAS_MEMSW 32768
+
+/**
+ * Bit of valid: memory_kernel.
+ */
+#define KATACG_STATS_HAS_KERNEL 65536
+
+/**
+ * Bit of valid: memory_kernel_peak, memory_kernel_limit, memory_kernel_failcnt.
+ */
+#define KATACG_STATS_HAS_KERNEL_LIMIT 131072
+
+/**
+ * Bit of valid: memory_kernel_tcp, memory_kernel_tcp_peak, memory_kernel_tcp_limit,
+ * memory_kernel_tcp_failcnt.
+ */
+#define KATACG_STATS_HAS_KERNEL_TCP 262144
+
+/**
+ * Bit of valid: memory_anon.
+ */
+#define KATACG_STATS_HAS_ANON 524288
+
+/**
+ * Bit of valid: memory_file.
+ */
+#define KATACG_STATS_HAS_FILE 1048576
+
+/**
+ * Bit of valid: memory_shmem.
+ */
+#define KATACG_STATS_HAS_SHMEM 2097152
+
+/**
+ * Bit of valid: memory_file_mapped.
+ */
+#define KATACG_STATS_HAS_FILE_MAPPED 4194304
+
+/**
+ * Bit of valid: memory_file_dirty, memory_file_writeback.
+ */
+#define KATACG_STATS_HAS_FILE_DIRTY 8388608
+
+/**
+ * Bit of valid: memory_inactive_anon, memory_active_anon, memory_inactive_file,
+ * memory_active_file, memory_unevictable.
+ */
+#define KATACG_STATS_HAS_LRU 16777216
+
+/**
+ * Bit of valid: memory_slab_reclaimable, memory_slab_unreclaimable.
+ */
+#define KATACG_STATS_HAS_SLAB 33554432
+
+/**
+ * Bit of valid: memory_kernel_stack.
+ */
+#define KATACG_STATS_HAS_KERNEL_STACK 67108864
+
+/**
+ * Bit of valid: memory_pagetables.
+ */
+#define KATACG_STATS_HAS_PAGETABLES 134217728
+
+/**
+ * Bit of valid: memory_percpu.
+ */
+#define KATACG_STATS_HAS_PERCPU 268435456
+
+/**
+ * Bit of valid: memory_sock.
+ */
+#define KATACG_STATS_HAS_SOCK 536870912
+
+/**
+ * Bit of valid: memory_pgfault, memory_pgmajfault.
+ */
+#define KATACG_STATS_HAS_FAULTS 1073741824
+
+/**
+ * Bit of valid: memory_events_low, memory_events_high, memory_events_max, memory_events_oom.
+ */
+#define KATACG_STATS_HAS_MEMORY_EVENTS 2147483648
+
+/**
+ * Bit of valid: memory_events_oom_kill.
+ */
+#define KATACG_STATS_HAS_OOM_KILLS 4294967296
+
+/**
+ * Bit of valid: memory_events_oom_group_kill.
+ */
+#define KATACG_STATS_HAS_OOM_GROUP_KILLS 8589934592
+
+/**
+ * Bit of valid: memory_events_sock_throttled.
+ */
+#define KATACG_STATS_HAS_SOCK_THROTTLED 17179869184
+
+/**
+ * Bit of valid: memory_events_local_low, memory_events_local_high, memory_events_local_max,
+ * memory_events_local_oom.
+ */
+#define KATACG_STATS_HAS_MEMORY_EVENTS_LOCAL 34359738368
+
+/**
+ * Bit of valid: memory_events_local_oom_kill.
+ */
+#define KATACG_STATS_HAS_OOM_KILLS_LOCAL 68719476736
+
+/**
+ * Bit of valid: memory_events_local_oom_group_kill.
+ */
+#define KATACG_STATS_HAS_OOM_GROUP_KILLS_LOCAL 137438953472
+
+/**
+ * Bit of valid: pids_current.
+ */
+#define KATACG_STATS_HAS_PIDS_CURRENT 274877906944
+
+/**
+ * Bit of valid: pids_limit.
+ */
+#define KATACG_STATS_HAS_PIDS_LIMIT 549755813888
+
+/**
+ * Bit of valid: pids_peak.
+ */
+#define KATACG_STATS_HAS_PIDS_PEAK 1099511627776
+
+/**
+ * Bit of valid: pids_events_max.
+ */
+#define KATACG_STATS_HAS_PIDS_EVENTS 2199023255552
+
+/**
+ * Bit of valid: io_read_bytes, io_write_bytes.
+ */
+#define KATACG_STATS_HAS_IO_BYTES 4398046511104
+
+/**
+ * Bit of valid: io_read_ops, io_write_ops.
+ */
+#define KATACG_STATS_HAS_IO_OPS 8796093022208
+
+/**
+ * Bit of valid: io_discard_bytes, io_discard_ops.
+ */
+#define KATACG_STATS_HAS_IO_DISCARD 17592186044416
+
+/**
+ * Bit of valid: hugetlb_usage.
+ */
+#define KATACG_STATS_HAS_HUGETLB_USAGE 35184372088832
+
+/**
+ * Bit of valid: hugetlb_failures.
+ */
+#define KATACG_STATS_HAS_HUGETLB_FAILURES 70368744177664
+
+/**
+ * Bit of valid: descendants, dying_descendants.
+ */
+#define KATACG_STATS_HAS_DESCENDANTS 140737488355328
+
+/**
+ * Bit of valid: frozen_ns.
+ */
+#define KATACG_STATS_HAS_FROZEN_TIME 281474976710656
+
+/**
+ * Bit of valid: is_populated, is_frozen.
+ */
+#define KATACG_STATS_HAS_STATE 562949953421312
+
+/**
+ * Bit of valid: cpu_some.
+ */
+#define KATACG_STATS_HAS_CPU_SOME 1125899906842624
+
+/**
+ * Bit of valid: cpu_full.
+ */
+#define KATACG_STATS_HAS_CPU_FULL 2251799813685248
+
+/**
+ * Bit of valid: memory_some, memory_full.
+ */
+#define KATACG_STATS_HAS_MEMORY_PRESSURE 4503599627370496
+
+/**
+ * Bit of valid: io_some, io_full.
+ */
+#define KATACG_STATS_HAS_IO_PRESSURE 9007199254740992
+
+/**
+ * Bit of valid: irq_full.
+ */
+#define KATACG_STATS_HAS_IRQ_PRESSURE 18014398509481984
+
+/* ================================================================================================
+ * Statistics
+ *
+ * What the kernel counts for a cgroup. The same struct serves v1 and v2. docs/kernel-features.md
+ * has the file behind each field. A bit of valid says that its fields could be read; the fields of
+ * a bit that is not set are 0 and say nothing.
+ */
+
+/**
+ * Controller of statistics: CPU time and throttling.
+ */
+#define KATACG_STATS_CPU 1
+
+/**
+ * Controller of statistics: memory, swap, and their events.
+ */
+#define KATACG_STATS_MEMORY 2
+
+/**
+ * Controller of statistics: processes.
+ */
+#define KATACG_STATS_PIDS 4
+
+/**
+ * Controller of statistics: block I/O.
+ */
+#define KATACG_STATS_IO 8
+
+/**
+ * Controller of statistics: huge pages.
+ */
+#define KATACG_STATS_HUGETLB 16
+
+/**
+ * Controller of statistics: RDMA. It has no field in struct katacg_stats.
+ */
+#define KATACG_STATS_RDMA 32
+
+/**
+ * Controller of statistics: miscellaneous. It has no field in struct katacg_stats.
+ */
+#define KATACG_STATS_MISC 64
+
+/**
+ * Controller of statistics: pressure (PSI). It needs cgroup2.
+ */
+#define KATACG_STATS_PRESSURE 128
+
+/**
+ * Controller of statistics: the state of the cgroup itself. It needs cgroup2.
+ */
+#define KATACG_STATS_CGROUP 256
+
+/**
+ * Value of a limit that is not set.
+ */
+#define KATACG_STATS_MAX_VALUE UINT64_MAX
+
+/**
+ * Share of time in which processes waited for a resource: accounting/psi.rst.
+ */
+struct katacg_pressure {
+  /**
+   * Average of 10 seconds, in hundredths of a percent.
+   */
+  uint64_t avg10;
+  /**
+   * Average of 60 seconds, in hundredths of a percent.
+   */
+  uint64_t avg60;
+  /**
+   * Average of 300 seconds, in hundredths of a percent.
+   */
+  uint64_t avg300;
+  /**
+   * Time in all, in steps of 1000 ns.
+   */
+  uint64_t total_ns;
+};
+
+/**
+ * Statistics of a cgroup. New versions add fields at the end only.
+ */
+struct katacg_stats {
+  /**
+   * KATACG_STATS_HAS_* combined with |: the fields that were read.
+   */
+  uint64_t valid;
+  /**
+   * KATACG_STATS_* combined with |: controllers that were asked for and that the cgroup does not
+   * have, or whose files the caller may not read.
+   */
+  uint64_t missing;
+  /**
+   * CPU time.
+   */
+  uint64_t cpu_usage_ns;
+  /**
+   * CPU time in user space. v1: in steps of 10 ms.
+   */
+  uint64_t cpu_user_ns;
+  /**
+   * CPU time in the kernel. v1: in steps of 10 ms.
+   */
+  uint64_t cpu_system_ns;
+  /**
+   * CPU time of processes with a positive nice value. Linux 6.11, v2.
+   */
+  uint64_t cpu_nice_ns;
+  /**
+   * Periods of the CPU quota that have passed.
+   */
+  uint64_t cpu_periods;
+  /**
+   * Periods in which the quota was used up.
+   */
+  uint64_t cpu_throttled_periods;
+  /**
+   * Time that the cgroup's run queues were throttled.
+   */
+  uint64_t cpu_throttled_ns;
+  /**
+   * Periods with a burst. Linux 5.15.
+   */
+  uint64_t cpu_bursts;
+  /**
+   * CPU time beyond the quota, in bursts. Linux 5.15.
+   */
+  uint64_t cpu_burst_ns;
+  /**
+   * Time throttled by the cgroup's own quota. Linux 6.6.
+   */
+  uint64_t cpu_throttled_local_ns;
+  /**
+   * Memory in use, in bytes, with the page cache.
+   */
+  uint64_t memory_usage;
+  /**
+   * The most that memory_usage has been. v2: Linux 5.19.
+   */
+  uint64_t memory_peak;
+  /**
+   * The limit, in bytes.
+   */
+  uint64_t memory_limit;
+  /**
+   * The soft limit of v1, memory.low of v2, in bytes.
+   */
+  uint64_t memory_reservation;
+  /**
+   * How often the limit was hit. v1.
+   */
+  uint64_t memory_failcnt;
+  /**
+   * memory_usage without memory_inactive_file, as the kubelet computes it.
+   */
+  uint64_t memory_working_set;
+  /**
+   * Swap in use, in bytes, without memory.
+   */
+  uint64_t swap_usage;
+  /**
+   * The most that swap_usage has been. Linux 6.5, v2.
+   */
+  uint64_t swap_peak;
+  /**
+   * The limit of swap, in bytes. v2.
+   */
+  uint64_t swap_limit;
+  /**
+   * Memory and swap in use, in bytes. v1.
+   */
+  uint64_t memsw_usage;
+  /**
+   * The most that memsw_usage has been. v1.
+   */
+  uint64_t memsw_peak;
+  /**
+   * The limit of memory and swap, in bytes. v1.
+   */
+  uint64_t memsw_limit;
+  /**
+   * How often the limit of memory and swap was hit. v1.
+   */
+  uint64_t memsw_failcnt;
+  /**
+   * Memory of the kernel, in bytes. v2: Linux 5.18.
+   */
+  uint64_t memory_kernel;
+  /**
+   * The most that memory_kernel has been. v1.
+   */
+  uint64_t memory_kernel_peak;
+  /**
+   * The limit of memory_kernel. v1.
+   */
+  uint64_t memory_kernel_limit;
+  /**
+   * How often memory_kernel_limit was hit. v1.
+   */
+  uint64_t memory_kernel_failcnt;
+  /**
+   * TCP buffers, in bytes. v1.
+   */
+  uint64_t memory_kernel_tcp;
+  /**
+   * The most that memory_kernel_tcp has been. v1.
+   */
+  uint64_t memory_kernel_tcp_peak;
+  /**
+   * The limit of memory_kernel_tcp. v1.
+   */
+  uint64_t memory_kernel_tcp_limit;
+  /**
+   * How often memory_kernel_tcp_limit was hit. v1.
+   */
+  uint64_t memory_kernel_tcp_failcnt;
+  /**
+   * Anonymous memory, in bytes. v1: total_rss.
+   */
+  uint64_t memory_anon;
+  /**
+   * Page cache, in bytes. v1: total_cache.
+   */
+  uint64_t memory_file;
+  /**
+   * Shared memory and tmpfs, in bytes.
+   */
+  uint64_t memory_shmem;
+  /**
+   * Page cache that is mapped, in bytes.
+   */
+  uint64_t memory_file_mapped;
+  /**
+   * Page cache to be written, in bytes.
+   */
+  uint64_t memory_file_dirty;
+  /**
+   * Page cache being written, in bytes.
+   */
+  uint64_t memory_file_writeback;
+  /**
+   * Anonymous memory on the inactive list, in bytes.
+   */
+  uint64_t memory_inactive_anon;
+  /**
+   * Anonymous memory on the active list, in bytes.
+   */
+  uint64_t memory_active_anon;
+  /**
+   * Page cache on the inactive list, in bytes.
+   */
+  uint64_t memory_inactive_file;
+  /**
+   * Page cache on the active list, in bytes.
+   */
+  uint64_t memory_active_file;
+  /**
+   * Memory that cannot be reclaimed, in bytes.
+   */
+  uint64_t memory_unevictable;
+  /**
+   * Kernel objects that can be reclaimed, in bytes. v2.
+   */
+  uint64_t memory_slab_reclaimable;
+  /**
+   * Kernel objects that cannot be reclaimed, in bytes. v2.
+   */
+  uint64_t memory_slab_unreclaimable;
+  /**
+   * Stacks in the kernel, in bytes. v2.
+   */
+  uint64_t memory_kernel_stack;
+  /**
+   * Page tables, in bytes. v2.
+   */
+  uint64_t memory_pagetables;
+  /**
+   * Memory per CPU, in bytes. v2.
+   */
+  uint64_t memory_percpu;
+  /**
+   * Network buffers, in bytes. v2.
+   */
+  uint64_t memory_sock;
+  /**
+   * Page faults.
+   */
+  uint64_t memory_pgfault;
+  /**
+   * Page faults that needed I/O.
+   */
+  uint64_t memory_pgmajfault;
+  /**
+   * Reclaims although memory.low was not exceeded. v2.
+   */
+  uint64_t memory_events_low;
+  /**
+   * Reclaims because memory.high was exceeded. v2.
+   */
+  uint64_t memory_events_high;
+  /**
+   * Attempts to exceed the limit. v2.
+   */
+  uint64_t memory_events_max;
+  /**
+   * Attempts that were about to fail. v2.
+   */
+  uint64_t memory_events_oom;
+  /**
+   * Processes that the OOM killer killed. v2 counts descendants; v1 does not.
+   */
+  uint64_t memory_events_oom_kill;
+  /**
+   * Times that the OOM killer killed a whole cgroup. Linux 5.17, v2.
+   */
+  uint64_t memory_events_oom_group_kill;
+  /**
+   * Times that sockets were throttled. Linux 6.19, v2.
+   */
+  uint64_t memory_events_sock_throttled;
+  /**
+   * As memory_events_low, without descendants.
+   */
+  uint64_t memory_events_local_low;
+  /**
+   * As memory_events_high, without descendants.
+   */
+  uint64_t memory_events_local_high;
+  /**
+   * As memory_events_max, without descendants.
+   */
+  uint64_t memory_events_local_max;
+  /**
+   * As memory_events_oom, without descendants.
+   */
+  uint64_t memory_events_local_oom;
+  /**
+   * As memory_events_oom_kill, without descendants. v2.
+   */
+  uint64_t memory_events_local_oom_kill;
+  /**
+   * As memory_events_oom_group_kill, without descendants.
+   */
+  uint64_t memory_events_local_oom_group_kill;
+  /**
+   * Processes and threads.
+   */
+  uint64_t pids_current;
+  /**
+   * The limit of pids_current.
+   */
+  uint64_t pids_limit;
+  /**
+   * The most that pids_current has been. Linux 6.1.
+   */
+  uint64_t pids_peak;
+  /**
+   * Forks that the limit refused.
+   */
+  uint64_t pids_events_max;
+  /**
+   * Bytes read, of all devices. A device upon another device counts again.
+   */
+  uint64_t io_read_bytes;
+  /**
+   * Bytes written.
+   */
+  uint64_t io_write_bytes;
+  /**
+   * Reads.
+   */
+  uint64_t io_read_ops;
+  /**
+   * Writes.
+   */
+  uint64_t io_write_ops;
+  /**
+   * Bytes discarded.
+   */
+  uint64_t io_discard_bytes;
+  /**
+   * Discards.
+   */
+  uint64_t io_discard_ops;
+  /**
+   * Huge pages in use, in bytes, of all page sizes.
+   */
+  uint64_t hugetlb_usage;
+  /**
+   * Huge pages that a limit refused.
+   */
+  uint64_t hugetlb_failures;
+  /**
+   * Cgroups below. v2.
+   */
+  uint64_t descendants;
+  /**
+   * Removed cgroups below that still hold memory. v2.
+   */
+  uint64_t dying_descendants;
+  /**
+   * Time that the cgroup was frozen. Linux 6.18, v2.
+   */
+  uint64_t frozen_ns;
+  /**
+   * 1 if the cgroup or a descendant has processes. v2.
+   */
+  uint64_t is_populated;
+  /**
+   * 1 if the cgroup is frozen. Linux 5.2, v2.
+   */
+  uint64_t is_frozen;
+  /**
+   * Pressure of CPU. Linux 4.20, v2, as for all pressure.
+   */
+  struct katacg_pressure cpu_some;
+  /**
+   * Pressure of CPU on all processes at once. Linux 5.13.
+   */
+  struct katacg_pressure cpu_full;
+  /**
+   * Pressure of memory.
+   */
+  struct katacg_pressure memory_some;
+  /**
+   * Pressure of memory on all processes at once.
+   */
+  struct katacg_pressure memory_full;
+  /**
+   * Pressure of I/O.
+   */
+  struct katacg_pressure io_some;
+  /**
+   * Pressure of I/O on all processes at once.
+   */
+  struct katacg_pressure io_full;
+  /**
+   * Pressure of interrupts. Linux 6.1.
+   */
+  struct katacg_pressure irq_full;
+};
+
+/**
+ * Reads the statistics of the cgroup.
+ *
+ * A controller that the cgroup does not have leaves its fields not valid, is in out->missing, and
+ * is a warning (see katacg_manager_log). It does not fail the rest. On a hybrid host, what
+ * lives on cgroup2 is read there. Each file costs three system calls; katacg_stats_reader_read
+ * costs one.
+ *
+ * @param manager      the manager
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all
+ * @param out          receives the statistics; not written on failure
+ * @param out_size     sizeof(struct katacg_stats). No more than this is written.
+ * @param err          filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_DELETED)   the cgroup does not exist
+ *   -EPERM   (KATACG_ERR_ROOTLESS)  the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager or out is NULL, a bit is unknown, or out_size is not a
+ *                                   multiple of 8 from 16 to 4096
+ *   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed, for instance with EMFILE
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_stats(const struct katacg_manager *manager,
+                         uint64_t controllers,
+                         struct katacg_stats *out,
+                         size_t out_size,
+                         struct katacg_error *err);
+
+/**
+ * Returns the statistics as JSON, in the shape of the data of `runc events --stats`.
+ *
+ * The members are cpu, cpuset, memory, pids, blkio and hugetlb, and what is in them has runc's
+ * names. What could not be read is left out. Beside runc's members, io has every key of io.stat,
+ * and rdma and misc have their files; memory.raw is the whole memory.stat.
+ *
+ * @param manager      the manager
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. psi
+ *                     needs KATACG_STATS_PRESSURE.
+ * @param buf          receives the result; may be NULL if buf_len is 0
+ * @param buf_len      size of buf in bytes; 0 asks for the length only. The files are read at each
+ *                     call, so another call may need more.
+ * @param err          filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit.
+ * Errors: as for katacg_manager_stats.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_stats_json(const struct katacg_manager *manager,
+                              uint64_t controllers,
+                              char *buf,
+                              size_t buf_len,
+                              struct katacg_error *err);
+
+/* Starts a struct katacg_stats. */
+#define KATACG_STATS_INIT { 0 }
+
+/* ================================================================================================
+ * Statistics: reader
+ *
+ * Reads one cgroup's statistics again and again. The files stay open, and each reading costs one
+ * pread(2) for each file.
+ */
+
+/**
+ * Open statistics files of one cgroup.
+ *
+ * A reader has a descriptor (close-on-exec) for each file; of memory that is some 20. It may
+ * outlive its manager and its host.
+ */
+struct katacg_stats_reader;
+
+/**
+ * Opens the files of the statistics.
+ *
+ * @param manager      the manager
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all
+ * @param out          receives the new reader; NULL on failure
+ * @param err          filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_DELETED)   the cgroup does not exist
+ *   -EPERM   (KATACG_ERR_ROOTLESS)  the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  manager or out is NULL, or a bit is unknown
+ *   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed, for instance with EMFILE
+ * Ownership: free the reader with katacg_stats_reader_free.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_stats_reader_open(const struct katacg_manager *manager,
+                             uint64_t controllers,
+                             struct katacg_stats_reader **out,
+                             struct katacg_error *err);
+
+/**
+ * Reads the statistics, with one pread(2) for each file.
+ *
+ * If the cgroup was removed and made again, the reader opens the files of the new cgroup and
+ * returns 1. Its counts have begun at 0. A controller that is enabled after the reader was opened
+ * is not seen.
+ *
+ * @param reader    the reader
+ * @param out       receives the statistics; not written on failure
+ * @param out_size  sizeof(struct katacg_stats). No more than this is written.
+ * @param err       filled in on failure; may be NULL
+ *
+ * Return: 0, or 1 if the cgroup was made again since the last call.
+ * Errors:
+ *   -ENODEV  (KATACG_ERR_DELETED)   the cgroup was removed. A later call succeeds if the cgroup
+ *                                   exists again.
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  reader or out is NULL, or out_size is not a multiple of 8 from
+ *                                   16 to 4096
+ *   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed for a cgroup that was made again
+ * Threads: one at a time for one reader. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_stats_reader_read(struct katacg_stats_reader *reader,
+                             struct katacg_stats *out,
+                             size_t out_size,
+                             struct katacg_error *err);
+
+/**
+ * Frees a reader and closes its descriptors.
+ *
+ * @param reader  the reader, not to be used again; NULL does nothing
+ *
+ * Errors: none.
+ * Threads: no other call on this reader at the same time. Fork: safe.
+ */
+void katacg_stats_reader_free(struct katacg_stats_reader *reader);
+
+/* ================================================================================================
+ * Events
+ *
+ * What happens to a cgroup, behind one descriptor that poll(2), epoll(7) or an event loop can wait
+ * for. There is no thread and no signal handler.
+ *
+ * On v2 the kernel wakes the descriptor, at most 10 ms late. On v1 it does so for OOM; the freezer
+ * and refused forks are looked at every 100 ms. On every layout a cgroup without processes is
+ * looked at every 100 ms, because its removal wakes nobody.
+ */
+
+/**
+ * Kind of event: the cgroup ran out of memory. v1: it or a descendant was at its limit.
+ */
+#define KATACG_EVENT_OOM 1
+
+/**
+ * Kind of event: the OOM killer killed a process.
+ */
+#define KATACG_EVENT_OOM_KILL 2
+
+/**
+ * Kind of event: the OOM killer killed a whole cgroup (memory.oom.group). v2, Linux 5.17.
+ */
+#define KATACG_EVENT_OOM_GROUP_KILL 4
+
+/**
+ * Kind of event: memory.high was exceeded. v2.
+ */
+#define KATACG_EVENT_MEMORY_HIGH 8
+
+/**
+ * Kind of event: the memory limit was hit. v2.
+ */
+#define KATACG_EVENT_MEMORY_MAX 16
+
+/**
+ * Kind of event: the last process of the cgroup and its descendants is gone. It needs cgroup2. It
+ * is not told of a cgroup that was empty at the last reading and is empty again.
+ */
+#define KATACG_EVENT_EMPTY 32
+
+/**
+ * Kind of event: the cgroup became frozen.
+ */
+#define KATACG_EVENT_FROZEN 64
+
+/**
+ * Kind of event: the cgroup was thawed.
+ */
+#define KATACG_EVENT_THAWED 128
+
+/**
+ * Kind of event: the limit of processes refused a fork.
+ */
+#define KATACG_EVENT_PIDS_MAX 256
+
+/**
+ * Kind of event: pressure. This version does not watch it: -EOPNOTSUPP.
+ */
+#define KATACG_EVENT_PRESSURE 512
+
+/**
+ * Kind of event: memory use crossed a threshold. This version does not watch it: -EOPNOTSUPP.
+ */
+#define KATACG_EVENT_THRESHOLD 1024
+
+/**
+ * Kind of event: the cgroup was removed. It is the last event.
+ */
+#define KATACG_EVENT_REMOVED 2048
+
+/**
+ * Value of KATACG_EVENT_REMOVED: the counts that were told are complete. They were read after the
+ * last process had gone, and no process was seen to come back.
+ */
+#define KATACG_EVENT_EXACT 0
+
+/**
+ * Value of KATACG_EVENT_REMOVED: the cgroup was removed before its last counts could be read. What
+ * was told is the least that happened.
+ */
+#define KATACG_EVENT_AT_LEAST 1
+
+/**
+ * A watch of one cgroup's events. It may outlive its manager and its host.
+ */
+struct katacg_events;
+
+/**
+ * Options of katacg_events_open. New versions add fields at the end only.
+ */
+struct katacg_events_opts {
+  /**
+   * KATACG_EVENT_* combined with |. 0: all kinds that the cgroup has.
+   */
+  uint64_t kinds;
+};
+
+/**
+ * What happened.
+ */
+struct katacg_event {
+  /**
+   * One of KATACG_EVENT_*.
+   */
+  uint64_t kind;
+  /**
+   * How often since the last reading, or since katacg_events_open.
+   */
+  uint64_t count;
+  /**
+   * KATACG_EVENT_REMOVED: KATACG_EVENT_EXACT or KATACG_EVENT_AT_LEAST. Else the kernel's count
+   * since the cgroup was made, or 0 where the kernel has none.
+   */
+  uint64_t value;
+};
+
+/**
+ * Begins to watch a cgroup.
+ *
+ * Only what happens afterwards is told. The watch has some five descriptors, all close-on-exec.
+ *
+ * @param manager    the manager
+ * @param opts       the options, or NULL for all kinds
+ * @param opts_size  sizeof(struct katacg_events_opts); 0 with NULL
+ * @param out        receives the watch; NULL on failure
+ * @param err        filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  no file of the cgroup tells one of the kinds, or this
+ *                                          version does not watch it
+ *   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL, or a kind is unknown
+ *   -E2BIG       (KATACG_ERR_TOO_NEW)      opts sets fields that this version does not know
+ *   -errno       (KATACG_ERR_SYSTEM)       a descriptor could not be made, or on v1 the eventfd
+ *                                          not registered (-EROFS on a read-only mount)
+ * Ownership: free the watch with katacg_events_free.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_events_open(const struct katacg_manager *manager,
+                       const struct katacg_events_opts *opts,
+                       size_t opts_size,
+                       struct katacg_events **out,
+                       struct katacg_error *err);
+
+/**
+ * Returns the descriptor to wait for: it is readable (POLLIN) when there may be events.
+ *
+ * It may become readable without an event. Read it with katacg_events_read only. An edge-triggered
+ * epoll(7) may wait for it, if a reading follows every wake.
+ *
+ * @param events  the watch
+ * @param err     filled in on failure; may be NULL
+ *
+ * Return: the descriptor.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  events is NULL
+ * Ownership: the watch owns the descriptor; do not close it.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE int katacg_events_fd(const struct katacg_events *events, struct katacg_error *err);
+
+/**
+ * Reads what happened since the last reading. Never waits.
+ *
+ * One event of a kind stands for all of that kind. Events that do not fit in the array are told by
+ * the next call. The descriptor is readable until then.
+ *
+ * Of a removed cgroup, the last event is KATACG_EVENT_REMOVED. Its counts are exact if the cgroup
+ * was removed after KATACG_EVENT_EMPTY was read.
+ *
+ * @param events  the watch
+ * @param out     receives the events
+ * @param n       how many fit
+ * @param err     filled in on failure; may be NULL
+ *
+ * Return: the number of events, which may be 0.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  events or out is NULL, or n is 0
+ *   -errno   (KATACG_ERR_SYSTEM)    the timer could not be set
+ * Threads: one at a time for one watch. Fork: a child must not read its parent's watch; both would
+ * miss events.
+ */
+KATACG_MUST_USE
+int katacg_events_read(struct katacg_events *events,
+                       struct katacg_event *out,
+                       size_t n,
+                       struct katacg_error *err);
+
+/**
+ * Ends a watch and closes its descriptors.
+ *
+ * @param events  the watch, not to be used again; NULL does nothing
+ *
+ * Errors: none.
+ * Threads: no other call on this watch at the same time. Fork: safe.
+ */
+void katacg_events_free(struct katacg_events *events);
+
+/* Starts a struct katacg_events_opts. */
+#define KATACG_EVENTS_OPTS_INIT { 0 }
 
 /* ================================================================================================
  * Attach

@@ -72,6 +72,8 @@ mod driver;
 #[cfg(not(feature = "internals"))]
 mod error;
 #[cfg(not(feature = "internals"))]
+mod events;
+#[cfg(not(feature = "internals"))]
 mod host;
 #[cfg(not(feature = "internals"))]
 mod host_handle;
@@ -88,6 +90,8 @@ mod plan;
 #[cfg(not(feature = "internals"))]
 mod resources;
 #[cfg(not(feature = "internals"))]
+mod stats;
+#[cfg(not(feature = "internals"))]
 mod systemd;
 #[cfg(not(feature = "internals"))]
 mod transaction;
@@ -102,6 +106,8 @@ pub mod devices;
 pub mod driver;
 #[cfg(feature = "internals")]
 pub mod error;
+#[cfg(feature = "internals")]
+pub mod events;
 #[cfg(feature = "internals")]
 pub mod host;
 #[cfg(feature = "internals")]
@@ -119,6 +125,8 @@ pub mod plan;
 #[cfg(feature = "internals")]
 pub mod resources;
 #[cfg(feature = "internals")]
+pub mod stats;
+#[cfg(feature = "internals")]
 pub mod systemd;
 #[cfg(feature = "internals")]
 pub mod transaction;
@@ -126,10 +134,12 @@ pub mod transaction;
 pub use cgroupfs::FreezerState;
 pub use config::{Config, DriverKind, Flags, SystemdConfig};
 pub use error::{Code, Error, Result};
+pub use events::{Event, Events, Kind as EventKind, AT_LEAST, EXACT};
 pub use host::{HostInfo, Layout, Sources};
 pub use host_handle::Host;
 pub use log::Log;
-pub use manager::{Add, ApplyOutcome, Manager, NOBODY};
+pub use manager::{Add, ApplyOutcome, Manager, StatsReader, NOBODY};
 pub use plan::Plan;
 pub use resources::parse;
+pub use stats::{Field, Stats};
 pub use systemd::Bus;

@@ -19,7 +19,7 @@ use std::path::Path;
 use regex::Regex;
 
 /// The files of src/capi in the order of the header.
-const FILES: [&str; 16] = [
+const FILES: [&str; 20] = [
     "version",
     "error",
     "host",
@@ -30,6 +30,10 @@ const FILES: [&str; 16] = [
     "files",
     "processes",
     "lifecycle",
+    "stats_bits",
+    "stats",
+    "stats_reader",
+    "events",
     "attach",
     "cgroup",
     "paths",
@@ -40,8 +44,19 @@ const FILES: [&str; 16] = [
 /// Every struct of the header. In a file that only mentions a struct, cbindgen does not see the
 /// definition and would leave out the word `struct`. In the file that defines it, cbindgen would
 /// leave out a struct that no function there takes.
-const STRUCTS: [&str; 5] =
-    ["katacg_error", "katacg_host", "katacg_manager_opts", "katacg_manager", "katacg_attach"];
+const STRUCTS: [&str; 11] = [
+    "katacg_error",
+    "katacg_host",
+    "katacg_manager_opts",
+    "katacg_manager",
+    "katacg_attach",
+    "katacg_pressure",
+    "katacg_stats",
+    "katacg_stats_reader",
+    "katacg_events_opts",
+    "katacg_event",
+    "katacg_events",
+];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()

@@ -8,6 +8,7 @@ mod attach;
 mod core;
 mod current;
 mod destroy;
+mod events;
 mod files;
 mod freezer;
 mod kill;
@@ -18,7 +19,9 @@ mod processes;
 mod release;
 mod set;
 mod state;
+mod stats;
 
 pub use apply::{ApplyOutcome, NOBODY};
 pub use core::Manager;
 pub use processes::Add;
+pub use stats::StatsReader;

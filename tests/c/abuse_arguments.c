@@ -91,6 +91,41 @@ static void host_functions_refuse_null(void) {
     katacg_host_free(NULL);
 }
 
+static void statistics_refuse_null_and_unknown_bits(void) {
+    struct katacg_stats stats;
+    size_t n = sizeof(stats);
+
+    REFUSED(katacg_manager_stats(NULL, 0, &stats, n, e));
+    REFUSED(katacg_manager_stats(manager, 0, NULL, n, e));
+    REFUSED(katacg_manager_stats(manager, 0, &stats, 0, e));
+    REFUSED(katacg_manager_stats(manager, 0, &stats, SIZE_MAX - 7, e));
+    REFUSED(katacg_manager_stats(manager, 512, &stats, n, e));
+    REFUSED(katacg_manager_stats(manager, UINT64_MAX, &stats, n, e));
+    REFUSED(katacg_manager_stats_json(NULL, 0, buf, sizeof(buf), e));
+    REFUSED(katacg_manager_stats_json(manager, 512, buf, sizeof(buf), e));
+    REFUSED(katacg_stats_reader_open(manager, 0, NULL, e));
+    NO_HANDLE(struct katacg_stats_reader, katacg_stats_reader_open(NULL, 0, &out, e));
+    NO_HANDLE(struct katacg_stats_reader, katacg_stats_reader_open(manager, 512, &out, e));
+    REFUSED(katacg_stats_reader_read(NULL, &stats, n, e));
+    katacg_stats_reader_free(NULL);
+}
+
+static void events_refuse_null_and_unknown_bits(void) {
+    struct katacg_events_opts opts = KATACG_EVENTS_OPTS_INIT;
+    struct katacg_event event;
+    size_t n = sizeof(opts);
+
+    REFUSED(katacg_events_open(manager, NULL, 0, NULL, e));
+    NO_HANDLE(struct katacg_events, katacg_events_open(NULL, NULL, 0, &out, e));
+    NO_HANDLE(struct katacg_events, katacg_events_open(manager, NULL, n, &out, e));
+    NO_HANDLE(struct katacg_events, katacg_events_open(manager, &opts, 4, &out, e));
+    opts.kinds = 4096;
+    NO_HANDLE(struct katacg_events, katacg_events_open(manager, &opts, n, &out, e));
+    REFUSED(katacg_events_fd(NULL, e));
+    REFUSED(katacg_events_read(NULL, &event, 1, e));
+    katacg_events_free(NULL);
+}
+
 static void manager_functions_refuse_null(void) {
     size_t n = sizeof(buf);
     const char *state = "{}";
@@ -281,6 +316,8 @@ int main(void) {
     path_functions_refuse_null();
     host_functions_refuse_null();
     manager_functions_refuse_null();
+    statistics_refuse_null_and_unknown_bits();
+    events_refuse_null_and_unknown_bits();
     process_functions_refuse_null_and_bad_ids();
     freezer_and_kill_refuse_null_and_bad_signals();
     attach_refuses_null();

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo && linux
+
+package katacg_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	katacg "github.com/kata-containers/libkatacg/go"
+)
+
+// next returns the next event of a kind.
+func next(t *testing.T, events <-chan katacg.Event, kind katacg.EventKind) katacg.Event {
+	t.Helper()
+	for {
+		select {
+		case event, ok := <-events:
+			if !ok {
+				t.Fatalf("the channel closed before %d", kind)
+			}
+			if event.Kind == kind {
+				return event
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("no event %d", kind)
+		}
+	}
+}
+
+func closes(t *testing.T, events <-chan katacg.Event) {
+	t.Helper()
+	end := time.After(20 * time.Second)
+	for {
+		select {
+		case _, ok := <-events:
+			if !ok {
+				return
+			}
+		case <-end:
+			t.Fatal("the channel stays open")
+		}
+	}
+}
+
+func TestEventsTellWhatHappensUntilTheRemoval(t *testing.T) {
+	_, m, _ := box(t)
+	apply(t, m, -1)
+	watch, err := m.OpenEvents(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watch.Close()
+	events, err := watch.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Freeze(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	next(t, events, katacg.EventFrozen)
+	if err := m.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	next(t, events, katacg.EventThawed)
+	if err := m.Destroy(); err != nil {
+		t.Fatal(err)
+	}
+	next(t, events, katacg.EventRemoved)
+	closes(t, events)
+}
+
+func TestEventsLeaveNoGoroutine(t *testing.T) {
+	_, m, _ := box(t)
+	apply(t, m, -1)
+	before := runtime.NumGoroutine()
+	for range 20 {
+		watch, err := m.OpenEvents(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		events, err := watch.Watch(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		closes(t, events)
+		if err := watch.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	watch, err := m.OpenEvents(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := watch.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Close(); err != nil {
+		t.Error(err)
+	}
+	closes(t, events)
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; {
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines, before %d", runtime.NumGoroutine(), before)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestEventsOfUnknownKindsAreRefused(t *testing.T) {
+	_, m, _ := box(t)
+	apply(t, m, -1)
+	if _, err := m.OpenEvents(4096); !errors.Is(err, katacg.ErrArgument) {
+		t.Error(err)
+	}
+	if _, err := m.OpenEvents(512); !errors.Is(err, katacg.ErrUnsupported) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,392 @@
+//! Header section "Statistics".
+//!
+//! What the kernel counts for a cgroup. The same struct serves v1 and v2. docs/kernel-features.md
+//! has the file behind each field. A bit of valid says that its fields could be read; the fields of
+//! a bit that is not set are 0 and say nothing.
+
+use std::os::raw::{c_char, c_int};
+
+use super::error::katacg_error;
+use super::ffi::{guard, handle, put};
+use super::manager::katacg_manager;
+use crate::error::{fail, Code, Result};
+use crate::stats::{Stats, FIELDS};
+
+/// Controller of statistics: CPU time and throttling.
+pub const KATACG_STATS_CPU: u64 = 1;
+/// Controller of statistics: memory, swap, and their events.
+pub const KATACG_STATS_MEMORY: u64 = 2;
+/// Controller of statistics: processes.
+pub const KATACG_STATS_PIDS: u64 = 4;
+/// Controller of statistics: block I/O.
+pub const KATACG_STATS_IO: u64 = 8;
+/// Controller of statistics: huge pages.
+pub const KATACG_STATS_HUGETLB: u64 = 16;
+/// Controller of statistics: RDMA. It has no field in struct katacg_stats.
+pub const KATACG_STATS_RDMA: u64 = 32;
+/// Controller of statistics: miscellaneous. It has no field in struct katacg_stats.
+pub const KATACG_STATS_MISC: u64 = 64;
+/// Controller of statistics: pressure (PSI). It needs cgroup2.
+pub const KATACG_STATS_PRESSURE: u64 = 128;
+/// Controller of statistics: the state of the cgroup itself. It needs cgroup2.
+pub const KATACG_STATS_CGROUP: u64 = 256;
+
+/// Value of a limit that is not set.
+pub const KATACG_STATS_MAX_VALUE: u64 = u64::MAX;
+
+/// Share of time in which processes waited for a resource: accounting/psi.rst.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct katacg_pressure {
+    /// Average of 10 seconds, in hundredths of a percent.
+    pub avg10: u64,
+    /// Average of 60 seconds, in hundredths of a percent.
+    pub avg60: u64,
+    /// Average of 300 seconds, in hundredths of a percent.
+    pub avg300: u64,
+    /// Time in all, in steps of 1000 ns.
+    pub total_ns: u64,
+}
+
+/// Statistics of a cgroup. New versions add fields at the end only.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct katacg_stats {
+    /// KATACG_STATS_HAS_* combined with |: the fields that were read.
+    pub valid: u64,
+    /// KATACG_STATS_* combined with |: controllers that were asked for and that the cgroup does not
+    /// have, or whose files the caller may not read.
+    pub missing: u64,
+    /// CPU time.
+    pub cpu_usage_ns: u64,
+    /// CPU time in user space. v1: in steps of 10 ms.
+    pub cpu_user_ns: u64,
+    /// CPU time in the kernel. v1: in steps of 10 ms.
+    pub cpu_system_ns: u64,
+    /// CPU time of processes with a positive nice value. Linux 6.11, v2.
+    pub cpu_nice_ns: u64,
+    /// Periods of the CPU quota that have passed.
+    pub cpu_periods: u64,
+    /// Periods in which the quota was used up.
+    pub cpu_throttled_periods: u64,
+    /// Time that the cgroup's run queues were throttled.
+    pub cpu_throttled_ns: u64,
+    /// Periods with a burst. Linux 5.15.
+    pub cpu_bursts: u64,
+    /// CPU time beyond the quota, in bursts. Linux 5.15.
+    pub cpu_burst_ns: u64,
+    /// Time throttled by the cgroup's own quota. Linux 6.6.
+    pub cpu_throttled_local_ns: u64,
+    /// Memory in use, in bytes, with the page cache.
+    pub memory_usage: u64,
+    /// The most that memory_usage has been. v2: Linux 5.19.
+    pub memory_peak: u64,
+    /// The limit, in bytes.
+    pub memory_limit: u64,
+    /// The soft limit of v1, memory.low of v2, in bytes.
+    pub memory_reservation: u64,
+    /// How often the limit was hit. v1.
+    pub memory_failcnt: u64,
+    /// memory_usage without memory_inactive_file, as the kubelet computes it.
+    pub memory_working_set: u64,
+    /// Swap in use, in bytes, without memory.
+    pub swap_usage: u64,
+    /// The most that swap_usage has been. Linux 6.5, v2.
+    pub swap_peak: u64,
+    /// The limit of swap, in bytes. v2.
+    pub swap_limit: u64,
+    /// Memory and swap in use, in bytes. v1.
+    pub memsw_usage: u64,
+    /// The most that memsw_usage has been. v1.
+    pub memsw_peak: u64,
+    /// The limit of memory and swap, in bytes. v1.
+    pub memsw_limit: u64,
+    /// How often the limit of memory and swap was hit. v1.
+    pub memsw_failcnt: u64,
+    /// Memory of the kernel, in bytes. v2: Linux 5.18.
+    pub memory_kernel: u64,
+    /// The most that memory_kernel has been. v1.
+    pub memory_kernel_peak: u64,
+    /// The limit of memory_kernel. v1.
+    pub memory_kernel_limit: u64,
+    /// How often memory_kernel_limit was hit. v1.
+    pub memory_kernel_failcnt: u64,
+    /// TCP buffers, in bytes. v1.
+    pub memory_kernel_tcp: u64,
+    /// The most that memory_kernel_tcp has been. v1.
+    pub memory_kernel_tcp_peak: u64,
+    /// The limit of memory_kernel_tcp. v1.
+    pub memory_kernel_tcp_limit: u64,
+    /// How often memory_kernel_tcp_limit was hit. v1.
+    pub memory_kernel_tcp_failcnt: u64,
+    /// Anonymous memory, in bytes. v1: total_rss.
+    pub memory_anon: u64,
+    /// Page cache, in bytes. v1: total_cache.
+    pub memory_file: u64,
+    /// Shared memory and tmpfs, in bytes.
+    pub memory_shmem: u64,
+    /// Page cache that is mapped, in bytes.
+    pub memory_file_mapped: u64,
+    /// Page cache to be written, in bytes.
+    pub memory_file_dirty: u64,
+    /// Page cache being written, in bytes.
+    pub memory_file_writeback: u64,
+    /// Anonymous memory on the inactive list, in bytes.
+    pub memory_inactive_anon: u64,
+    /// Anonymous memory on the active list, in bytes.
+    pub memory_active_anon: u64,
+    /// Page cache on the inactive list, in bytes.
+    pub memory_inactive_file: u64,
+    /// Page cache on the active list, in bytes.
+    pub memory_active_file: u64,
+    /// Memory that cannot be reclaimed, in bytes.
+    pub memory_unevictable: u64,
+    /// Kernel objects that can be reclaimed, in bytes. v2.
+    pub memory_slab_reclaimable: u64,
+    /// Kernel objects that cannot be reclaimed, in bytes. v2.
+    pub memory_slab_unreclaimable: u64,
+    /// Stacks in the kernel, in bytes. v2.
+    pub memory_kernel_stack: u64,
+    /// Page tables, in bytes. v2.
+    pub memory_pagetables: u64,
+    /// Memory per CPU, in bytes. v2.
+    pub memory_percpu: u64,
+    /// Network buffers, in bytes. v2.
+    pub memory_sock: u64,
+    /// Page faults.
+    pub memory_pgfault: u64,
+    /// Page faults that needed I/O.
+    pub memory_pgmajfault: u64,
+    /// Reclaims although memory.low was not exceeded. v2.
+    pub memory_events_low: u64,
+    /// Reclaims because memory.high was exceeded. v2.
+    pub memory_events_high: u64,
+    /// Attempts to exceed the limit. v2.
+    pub memory_events_max: u64,
+    /// Attempts that were about to fail. v2.
+    pub memory_events_oom: u64,
+    /// Processes that the OOM killer killed. v2 counts descendants; v1 does not.
+    pub memory_events_oom_kill: u64,
+    /// Times that the OOM killer killed a whole cgroup. Linux 5.17, v2.
+    pub memory_events_oom_group_kill: u64,
+    /// Times that sockets were throttled. Linux 6.19, v2.
+    pub memory_events_sock_throttled: u64,
+    /// As memory_events_low, without descendants.
+    pub memory_events_local_low: u64,
+    /// As memory_events_high, without descendants.
+    pub memory_events_local_high: u64,
+    /// As memory_events_max, without descendants.
+    pub memory_events_local_max: u64,
+    /// As memory_events_oom, without descendants.
+    pub memory_events_local_oom: u64,
+    /// As memory_events_oom_kill, without descendants. v2.
+    pub memory_events_local_oom_kill: u64,
+    /// As memory_events_oom_group_kill, without descendants.
+    pub memory_events_local_oom_group_kill: u64,
+    /// Processes and threads.
+    pub pids_current: u64,
+    /// The limit of pids_current.
+    pub pids_limit: u64,
+    /// The most that pids_current has been. Linux 6.1.
+    pub pids_peak: u64,
+    /// Forks that the limit refused.
+    pub pids_events_max: u64,
+    /// Bytes read, of all devices. A device upon another device counts again.
+    pub io_read_bytes: u64,
+    /// Bytes written.
+    pub io_write_bytes: u64,
+    /// Reads.
+    pub io_read_ops: u64,
+    /// Writes.
+    pub io_write_ops: u64,
+    /// Bytes discarded.
+    pub io_discard_bytes: u64,
+    /// Discards.
+    pub io_discard_ops: u64,
+    /// Huge pages in use, in bytes, of all page sizes.
+    pub hugetlb_usage: u64,
+    /// Huge pages that a limit refused.
+    pub hugetlb_failures: u64,
+    /// Cgroups below. v2.
+    pub descendants: u64,
+    /// Removed cgroups below that still hold memory. v2.
+    pub dying_descendants: u64,
+    /// Time that the cgroup was frozen. Linux 6.18, v2.
+    pub frozen_ns: u64,
+    /// 1 if the cgroup or a descendant has processes. v2.
+    pub is_populated: u64,
+    /// 1 if the cgroup is frozen. Linux 5.2, v2.
+    pub is_frozen: u64,
+    /// Pressure of CPU. Linux 4.20, v2, as for all pressure.
+    pub cpu_some: katacg_pressure,
+    /// Pressure of CPU on all processes at once. Linux 5.13.
+    pub cpu_full: katacg_pressure,
+    /// Pressure of memory.
+    pub memory_some: katacg_pressure,
+    /// Pressure of memory on all processes at once.
+    pub memory_full: katacg_pressure,
+    /// Pressure of I/O.
+    pub io_some: katacg_pressure,
+    /// Pressure of I/O on all processes at once.
+    pub io_full: katacg_pressure,
+    /// Pressure of interrupts. Linux 6.1.
+    pub irq_full: katacg_pressure,
+}
+
+// header: /* Starts a struct katacg_stats. */
+// header: #define KATACG_STATS_INIT { 0 }
+
+/// `valid` and `missing`.
+const HEAD: usize = 2;
+const WORD: usize = size_of::<u64>();
+const _: () = assert!(size_of::<katacg_stats>() == (HEAD + FIELDS.len()) * WORD);
+
+/// Refuses a place for statistics that no version of the struct has.
+pub(super) fn check_size(out: *const katacg_stats, size: usize) -> Result<()> {
+    if out.is_null() {
+        return fail(Code::Argument, "out is NULL");
+    }
+    if size < HEAD * WORD || !size.is_multiple_of(WORD) || size > 1 << 12 {
+        return fail(Code::Argument, format!("out_size {size} is no version's size"));
+    }
+    Ok(())
+}
+
+/// Writes as much as the caller's struct has room for, and zeros behind what this version knows. A
+/// bit whose fields did not all fit is not set.
+pub(super) unsafe fn write(stats: &Stats, out: *mut katacg_stats, size: usize) {
+    let words = size / WORD;
+    let valid = stats.valid_before(words.saturating_sub(HEAD));
+    let known = [valid, stats.missing].into_iter().chain(stats.values().iter().copied());
+    for (i, word) in known.chain(std::iter::repeat(0)).take(words).enumerate() {
+        // SAFETY: the caller says that `size` bytes can be written, and `check_size` has refused
+        // NULL. The place need not be aligned.
+        unsafe { out.cast::<u64>().add(i).write_unaligned(word) };
+    }
+}
+
+/// Reads the statistics of the cgroup.
+///
+/// A controller that the cgroup does not have leaves its fields not valid, is in out->missing, and
+/// is a warning (see katacg_manager_log). It does not fail the rest. On a hybrid host, what
+/// lives on cgroup2 is read there. Each file costs three system calls; katacg_stats_reader_read
+/// costs one.
+///
+/// @param manager      the manager
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all
+/// @param out          receives the statistics; not written on failure
+/// @param out_size     sizeof(struct katacg_stats). No more than this is written.
+/// @param err          filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_DELETED)   the cgroup does not exist
+///   -EPERM   (KATACG_ERR_ROOTLESS)  the manager has no cgroup (see katacg_manager_apply)
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager or out is NULL, a bit is unknown, or out_size is not a
+///                                   multiple of 8 from 16 to 4096
+///   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed, for instance with EMFILE
+/// Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_stats(
+    manager: *const katacg_manager,
+    controllers: u64,
+    out: *mut katacg_stats,
+    out_size: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    unsafe {
+        guard(err, || {
+            let manager = &handle(manager, "manager")?.0;
+            check_size(out, out_size)?;
+            write(&manager.stats(controllers)?, out, out_size);
+            Ok(0)
+        })
+    }
+}
+
+/// Returns the statistics as JSON, in the shape of the data of `runc events --stats`.
+///
+/// The members are cpu, cpuset, memory, pids, blkio and hugetlb, and what is in them has runc's
+/// names. What could not be read is left out. Beside runc's members, io has every key of io.stat,
+/// and rdma and misc have their files; memory.raw is the whole memory.stat.
+///
+/// @param manager      the manager
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. psi
+///                     needs KATACG_STATS_PRESSURE.
+/// @param buf          receives the result; may be NULL if buf_len is 0
+/// @param buf_len      size of buf in bytes; 0 asks for the length only. The files are read at each
+///                     call, so another call may need more.
+/// @param err          filled in on failure; may be NULL
+///
+/// Return: the length of the result without its NUL, even if it did not fit.
+/// Errors: as for katacg_manager_stats.
+/// Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_manager_stats_json(
+    manager: *const katacg_manager,
+    controllers: u64,
+    buf: *mut c_char,
+    buf_len: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    unsafe {
+        guard(err, || {
+            let json = handle(manager, "manager")?.0.stats_json(controllers)?;
+            put(&json, buf, buf_len)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stats_bits::*;
+    use super::*;
+    use crate::stats::{Field, Group};
+
+    /// The struct's text is this file; the fields that the table feeds must be in the same order.
+    #[test]
+    fn the_struct_has_the_fields_of_the_table_in_order() {
+        let source = include_str!("stats.rs");
+        let (_, rest) = source.split_once("pub struct katacg_stats {").unwrap();
+        let (body, _) = rest.split_once("\n}").unwrap();
+        let mut names = Vec::new();
+        for line in body.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
+            let (name, kind) = line.trim_end_matches(',').split_once(": ").unwrap();
+            match kind {
+                "u64" => names.push(name.to_owned()),
+                _ => names.extend(
+                    ["avg10", "avg60", "avg300", "total_ns"].map(|part| format!("{name}.{part}")),
+                ),
+            }
+        }
+        let known: Vec<&str> = FIELDS.iter().map(|field| field.0).collect();
+        assert_eq!(names[HEAD..], known);
+    }
+
+    #[test]
+    fn the_bits_are_those_of_the_groups() {
+        let bit = |group: Group| 1u64 << group as u32;
+        assert_eq!(KATACG_STATS_HAS_CPU_USAGE, bit(Group::CpuUsage));
+        assert_eq!(KATACG_STATS_HAS_OOM_KILLS, bit(Group::OomKills));
+        assert_eq!(KATACG_STATS_HAS_STATE, bit(Group::State));
+        assert_eq!(KATACG_STATS_HAS_IRQ_PRESSURE, bit(Group::IrqPressure));
+    }
+
+    #[test]
+    fn a_short_struct_gets_what_fits_and_only_the_bits_of_that() {
+        let mut stats = Stats::default();
+        stats.put(Field::CpuUsage, 5);
+        stats.put(Field::CpuUser, 3);
+        stats.put(Field::CpuSystem, 2);
+        let mut place = [9u64; 6];
+        let out = place.as_mut_ptr().cast();
+        // SAFETY: four words of the place.
+        unsafe { write(&stats, out, 4 * WORD) };
+        // cpu_system_ns does not fit, so neither CPU_TIMES.
+        assert_eq!(place, [KATACG_STATS_HAS_CPU_USAGE, 0, 5, 3, 9, 9]);
+    }
+}

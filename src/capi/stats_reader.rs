@@ -1,0 +1,114 @@
+//! Header section "Statistics: reader".
+//!
+//! Reads one cgroup's statistics again and again. The files stay open, and each reading costs one
+//! pread(2) for each file.
+
+use std::os::raw::c_int;
+
+use super::error::katacg_error;
+use super::ffi::{check_out, free, give, guard, handle};
+use super::manager::katacg_manager;
+use super::stats::{check_size, katacg_stats, write};
+use crate::error::{fail, Code};
+use crate::manager::StatsReader;
+use crate::stats::Stats;
+
+/// Open statistics files of one cgroup.
+///
+/// A reader has a descriptor (close-on-exec) for each file; of memory that is some 20. It may
+/// outlive its manager and its host.
+pub struct katacg_stats_reader {
+    reader: StatsReader,
+    last: Stats,
+}
+
+/// Opens the files of the statistics.
+///
+/// @param manager      the manager
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all
+/// @param out          receives the new reader; NULL on failure
+/// @param err          filled in on failure; may be NULL
+///
+/// Return: 0 on success.
+/// Errors:
+///   -ENOENT  (KATACG_ERR_DELETED)   the cgroup does not exist
+///   -EPERM   (KATACG_ERR_ROOTLESS)  the manager has no cgroup (see katacg_manager_apply)
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  manager or out is NULL, or a bit is unknown
+///   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed, for instance with EMFILE
+/// Ownership: free the reader with katacg_stats_reader_free.
+/// Threads: any. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_stats_reader_open(
+    manager: *const katacg_manager,
+    controllers: u64,
+    out: *mut *mut katacg_stats_reader,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    unsafe {
+        guard(err, || {
+            check_out(out)?;
+            let reader = handle(manager, "manager")?.0.stats_reader(controllers)?;
+            Ok(give(out, katacg_stats_reader { reader, last: Stats::default() }))
+        })
+    }
+}
+
+/// Reads the statistics, with one pread(2) for each file.
+///
+/// If the cgroup was removed and made again, the reader opens the files of the new cgroup and
+/// returns 1. Its counts have begun at 0. A controller that is enabled after the reader was opened
+/// is not seen.
+///
+/// @param reader    the reader
+/// @param out       receives the statistics; not written on failure
+/// @param out_size  sizeof(struct katacg_stats). No more than this is written.
+/// @param err       filled in on failure; may be NULL
+///
+/// Return: 0, or 1 if the cgroup was made again since the last call.
+/// Errors:
+///   -ENODEV  (KATACG_ERR_DELETED)   the cgroup was removed. A later call succeeds if the cgroup
+///                                   exists again.
+///   -EINVAL  (KATACG_ERR_ARGUMENT)  reader or out is NULL, or out_size is not a multiple of 8 from
+///                                   16 to 4096
+///   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed for a cgroup that was made again
+/// Threads: one at a time for one reader. Fork: safe.
+#[no_mangle]
+#[must_use]
+pub unsafe extern "C" fn katacg_stats_reader_read(
+    reader: *mut katacg_stats_reader,
+    out: *mut katacg_stats,
+    out_size: usize,
+    err: *mut katacg_error,
+) -> c_int {
+    // SAFETY: the header tells the caller what the pointers must be.
+    let result = unsafe {
+        guard(err, || {
+            let Some(this) = reader.as_mut() else {
+                return fail(Code::Argument, "reader is NULL");
+            };
+            check_size(out, out_size)?;
+            let again = this.reader.read(&mut this.last)?;
+            write(&this.last, out, out_size);
+            Ok(c_int::from(again))
+        })
+    };
+    // What pread(2) says of a cgroup that was removed. Only a removed cgroup is ENOENT here.
+    if result == -libc::ENOENT {
+        return -libc::ENODEV;
+    }
+    result
+}
+
+/// Frees a reader and closes its descriptors.
+///
+/// @param reader  the reader, not to be used again; NULL does nothing
+///
+/// Errors: none.
+/// Threads: no other call on this reader at the same time. Fork: safe.
+#[no_mangle]
+pub unsafe extern "C" fn katacg_stats_reader_free(reader: *mut katacg_stats_reader) {
+    // SAFETY: the header asks for a handle of this library or NULL.
+    unsafe { free(reader) }
+}

@@ -1,0 +1,175 @@
+//! Statistics of the manager's cgroup: once, or again and again through a reader.
+
+use std::sync::Arc;
+
+use super::core::Manager;
+use crate::cgroupfs::interface_file::deleted;
+use crate::error::{fail, Code, Error, Result};
+use crate::host::Version;
+use crate::host_handle::Host;
+use crate::placement::Site;
+use crate::stats::{
+    controller_names, json, Field, Part, Reader, Source, Stats, ALL, MEMORY, SOURCES,
+};
+
+/// Reads one cgroup's statistics again and again, through files that stay open.
+#[derive(Debug)]
+pub struct StatsReader {
+    host: Arc<Host>,
+    controllers: u64,
+    sites: Vec<Site>,
+    /// The rows that the cgroup can have, each with its place in `sites`.
+    rows: Vec<(&'static Source, usize)>,
+    reader: Reader,
+}
+
+impl Manager {
+    /// Reads the statistics of the controllers whose bits are set; of all with 0.
+    ///
+    /// A controller that the cgroup does not have is a warning, and its bit of [`Stats::missing`]
+    /// is set.
+    ///
+    /// Errors: unknown bits ([`Code::Argument`]); the cgroup does not exist ([`Code::Deleted`]).
+    pub fn stats(&self, controllers: u64) -> Result<Stats> {
+        let mut out = Stats::default();
+        self.new_reader(controllers, |_| true)?.read(&mut out)?;
+        self.warn_missing(out.missing);
+        Ok(out)
+    }
+
+    /// Returns the statistics as JSON in the shape of `runc events --stats`.
+    ///
+    /// Errors: as for [`Manager::stats`].
+    pub fn stats_json(&self, controllers: u64) -> Result<Vec<u8>> {
+        let stats = self.stats(controllers)?;
+        let files = |subsystem: &str, version: Version, file: &str| {
+            let site = self.placement.site(subsystem).filter(|site| site.version == version)?;
+            let site = Some(site).filter(|site| self.placement.is_live(site))?;
+            self.cgroup_at(site).ok()?.read(file).ok()
+        };
+        let controllers = if controllers == 0 { ALL } else { controllers };
+        Ok(json(&stats, &files, controllers).to_string().into_bytes())
+    }
+
+    /// Opens the files of these controllers' statistics, of all with 0.
+    ///
+    /// Errors: as for [`Manager::stats`].
+    pub fn stats_reader(&self, controllers: u64) -> Result<StatsReader> {
+        self.new_reader(controllers, |_| true)
+    }
+
+    /// Returns how many processes the OOM killer has killed in this cgroup: `oom_kill` of v1's
+    /// memory.oom_control (Linux 4.13) or of v2's memory.events.
+    pub fn oom_kills(&self) -> Result<u64> {
+        self.one_of_memory(Field::EventsOomKill)
+    }
+
+    /// Returns one field of memory, from the one file that has it.
+    fn one_of_memory(&self, field: Field) -> Result<u64> {
+        let site = self.placement.site("memory").filter(|site| self.placement.is_live(site));
+        let missing = "the cgroup has no memory controller";
+        if site.is_none() {
+            return fail(Code::Controller, missing);
+        }
+        let mut out = Stats::default();
+        self.new_reader(MEMORY, |source| source.feeds(field))?.read(&mut out)?;
+        match out.get(field) {
+            Some(value) => Ok(value),
+            None if out.missing != 0 => fail(Code::Controller, missing),
+            None => fail(Code::Unsupported, "this kernel does not count it"),
+        }
+    }
+
+    fn new_reader(&self, bits: u64, wanted: impl Fn(&Source) -> bool) -> Result<StatsReader> {
+        if bits & !ALL != 0 {
+            return fail(Code::Argument, format!("unknown controllers {:#x}", bits & !ALL));
+        }
+        let controllers = if bits == 0 { ALL } else { bits };
+        let mut sites: Vec<Site> = Vec::new();
+        let mut rows = Vec::new();
+        for source in SOURCES.iter().filter(|s| s.controller & controllers != 0 && wanted(s)) {
+            let site = self.placement.site(source.subsystem);
+            let here = |site: &&Site| site.version == source.version;
+            let Some(site) = site.filter(here).filter(|site| self.placement.is_live(site)) else {
+                continue;
+            };
+            let known = sites.iter().position(|known| known.id == site.id);
+            let index = known.unwrap_or_else(|| {
+                sites.push(site.clone());
+                sites.len() - 1
+            });
+            rows.push((source, index));
+        }
+        // Says so when the cgroup is in no hierarchy at all.
+        let main = self.main_site()?;
+        if sites.is_empty() {
+            sites.push(main.clone());
+        }
+        let host = Arc::clone(&self.host);
+        let mut out = StatsReader { host, controllers, sites, rows, reader: Reader::default() };
+        out.open()?;
+        Ok(out)
+    }
+
+    fn warn_missing(&self, missing: u64) {
+        if missing != 0 {
+            let names = controller_names(missing).join(" ");
+            self.warn(vec![format!("no statistics of {names}: the cgroup does not have them")]);
+        }
+    }
+}
+
+impl StatsReader {
+    /// Reads the statistics, one pread(2) a file. Opens the files anew when the cgroup was removed
+    /// and made again; then the result is true, and the counts have begun at 0.
+    ///
+    /// Errors: the cgroup does not exist ([`Code::Deleted`]). A later call opens it when it does.
+    pub fn read(&mut self, out: &mut Stats) -> Result<bool> {
+        if !self.reader.is_empty() && self.reader.read(out).is_ok() {
+            return Ok(false);
+        }
+        out.reset();
+        self.open()?;
+        match self.reader.read(out) {
+            Ok(()) => Ok(true),
+            Err(_) => Err(self.deleted()),
+        }
+    }
+
+    fn open(&mut self) -> Result<()> {
+        self.reader = Reader::default();
+        let hierarchies = self.host.hierarchies();
+        let mut parts = Vec::with_capacity(self.rows.len());
+        for (source, index) in &self.rows {
+            let Some(site) = self.sites.get(*index) else { continue };
+            let cgroup = hierarchies.cgroup(site.id, &site.path)?;
+            parts.push(Part { source, cgroup });
+        }
+        let reader = Reader::open(self.controllers, parts.into_iter())?;
+        if reader.is_empty() && !self.exists()? {
+            return Err(self.deleted());
+        }
+        self.reader = reader;
+        Ok(())
+    }
+
+    /// Whether the cgroup exists in one of the hierarchies that would have its files.
+    fn exists(&self) -> Result<bool> {
+        for site in &self.sites {
+            if self.host.hierarchies().cgroup(site.id, &site.path)?.exists()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn deleted(&self) -> Error {
+        let site = self.sites.first();
+        let cgroup = site.map(|site| self.host.hierarchies().cgroup(site.id, &site.path));
+        match cgroup {
+            Some(Ok(cgroup)) => deleted(cgroup),
+            Some(Err(e)) => e,
+            None => Error::new(Code::Deleted, "the cgroup does not exist"),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Numbers out: what the kernel counts for a cgroup.
+//!
+//! [`table`] says which file feeds which field on v1 and on v2. [`parse`] is pure. [`Reader`] keeps
+//! the files open and reads each with one pread(2). A field that could not be read is not valid; it
+//! is never a silent zero.
+//! Kernel: cgroup-v2.rst, admin-guide/cgroup-v1/, accounting/psi.rst.
+
+mod fields;
+mod hugepages;
+mod json;
+mod json_io;
+mod parse;
+mod printed;
+mod reader;
+mod table;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use fields::{Field, Group, FIELDS, MAX_VALUE};
+pub use json::json;
+pub use printed::table;
+pub use reader::{Gone, Part, Reader};
+pub use table::{controller_names, Source, ALL, MEMORY, PIDS, SOURCES};
+pub use values::Stats;

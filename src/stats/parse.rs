@@ -1,0 +1,211 @@
+//! The parsers of statistics files. Pure: bytes in, fields out.
+//!
+//! The kernel ends every line with a newline. A line without one was cut short, and its number may
+//! lack digits, so it is not used. What is no number leaves its field not valid.
+
+use super::fields::{Field, MAX_VALUE};
+use super::table::Format;
+use super::values::Stats;
+
+/// v1 limits from here on are no limits. The kernel prints its greatest number of pages in bytes.
+const V1_NO_LIMIT: u64 = 1 << 62;
+
+/// What a file said besides its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Something.
+    Values,
+    /// No device has a line; another file may have one.
+    NoDevice,
+}
+
+/// Reads one file's text into the fields that it feeds.
+pub fn parse(format: Format, text: &[u8], out: &mut Stats) -> Found {
+    match format {
+        Format::Value(field) => put(out, field, value(text)),
+        Format::Limit(field) => put(out, field, value(text).or_else(|| limit(text)).map(no_limit)),
+        Format::Keyed(keys) => keyed(keys, text, out),
+        Format::Pressure(kinds) => pressure(kinds, text, out),
+        Format::IoStat => io_stat(text, out),
+        Format::Blkio(fields) => return blkio(fields, text, out),
+        Format::Sum(field) => sum(out, field, value(text)),
+        Format::SumKeyed(key, field) => sum(out, field, flat_keyed(text, key.as_bytes())),
+        Format::Presence => {}
+    }
+    Found::Values
+}
+
+fn put(out: &mut Stats, field: Field, value: Option<u64>) {
+    if let Some(value) = value {
+        out.put(field, value);
+    }
+}
+
+/// Adds. A part that cannot be read would make the sum too small.
+fn sum(out: &mut Stats, field: Field, value: Option<u64>) {
+    match value {
+        Some(value) => out.add(field, value),
+        None => out.spoil(field),
+    }
+}
+
+fn no_limit(value: u64) -> u64 {
+    if value >= V1_NO_LIMIT {
+        MAX_VALUE
+    } else {
+        value
+    }
+}
+
+/// Returns the whole lines, without their newlines.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (line, after) = rest.split_at_checked(memchr::memchr(b'\n', rest)?)?;
+        rest = after.get(1..)?;
+        Some(line)
+    })
+}
+
+/// Returns a decimal number that is nothing else and fits.
+pub fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    let mut out = 0u64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        out = out.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    Some(out)
+}
+
+fn value(text: &[u8]) -> Option<u64> {
+    number(lines(text).next()?)
+}
+
+fn limit(text: &[u8]) -> Option<u64> {
+    (lines(text).next()? == b"max").then_some(MAX_VALUE)
+}
+
+/// Splits at the first byte `at`.
+pub fn split(line: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let (left, right) = line.split_at_checked(memchr::memchr(at, line)?)?;
+    Some((left, right.get(1..)?))
+}
+
+fn flat_keyed(text: &[u8], key: &[u8]) -> Option<u64> {
+    lines(text).find_map(|line| {
+        let (name, value) = split(line, b' ')?;
+        (name == key).then(|| number(value))?
+    })
+}
+
+fn keyed(keys: &[(&str, Field, u64)], text: &[u8], out: &mut Stats) {
+    for line in lines(text) {
+        let Some((name, value)) = split(line, b' ') else { continue };
+        let found = keys.iter().find(|(key, _, _)| key.as_bytes() == name);
+        if let Some(&(_, field, scale)) = found {
+            put(out, field, number(value).and_then(|value| value.checked_mul(scale)));
+        }
+    }
+}
+
+/// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`
+fn pressure(kinds: &[(&str, Field)], text: &[u8], out: &mut Stats) {
+    for line in lines(text) {
+        let mut words = line.split(|&b| b == b' ');
+        let kind = words.next().unwrap_or_default();
+        let Some(&(_, first)) = kinds.iter().find(|(name, _)| name.as_bytes() == kind) else {
+            continue;
+        };
+        for word in words {
+            let Some((key, value)) = split(word, b'=') else { continue };
+            let (place, value) = match key {
+                b"avg10" => (0, hundredths(value)),
+                b"avg60" => (1, hundredths(value)),
+                b"avg300" => (2, hundredths(value)),
+                b"total" => (3, number(value).and_then(|us| us.checked_mul(1000))),
+                _ => continue,
+            };
+            if let Some(value) = value {
+                out.put_at(first as usize + place, value);
+            }
+        }
+    }
+}
+
+/// Returns hundredths of a percent number such as `30.78`.
+fn hundredths(text: &[u8]) -> Option<u64> {
+    let (whole, part) = split(text, b'.')?;
+    if part.len() != 2 {
+        return None;
+    }
+    number(whole)?.checked_mul(100)?.checked_add(number(part)?)
+}
+
+/// Splits `MAJOR:MINOR`.
+pub fn device(text: &[u8]) -> Option<(u64, u64)> {
+    let (major, minor) = split(text, b':')?;
+    Some((number(major)?, number(minor)?))
+}
+
+/// An empty io.stat means that the cgroup has done no I/O. Devices that the kernel has no number
+/// for and keys that are not known are passed over.
+fn io_stat(text: &[u8], out: &mut Stats) {
+    const KEYS: [(&[u8], Field); 6] = [
+        (b"rbytes", Field::IoReadBytes),
+        (b"wbytes", Field::IoWriteBytes),
+        (b"rios", Field::IoReadOps),
+        (b"wios", Field::IoWriteOps),
+        (b"dbytes", Field::IoDiscardBytes),
+        (b"dios", Field::IoDiscardOps),
+    ];
+    if !text.is_empty() && lines(text).next().is_none() {
+        return;
+    }
+    for (_, field) in KEYS {
+        out.put(field, 0);
+    }
+    for line in lines(text) {
+        let mut words = line.split(|&b| b == b' ');
+        if words.next().and_then(device).is_none() {
+            continue;
+        }
+        for (key, value) in words.filter_map(|word| split(word, b'=')) {
+            if let Some((_, field)) = KEYS.iter().find(|(name, _)| *name == key) {
+                sum(out, *field, number(value));
+            }
+        }
+    }
+}
+
+/// `8:0 Read 4096`, and `Total 4096` at the end, which also a cgroup without I/O has.
+fn blkio(fields: [Field; 3], text: &[u8], out: &mut Stats) -> Found {
+    let [read, write, discard] = fields;
+    let mut found = Found::NoDevice;
+    for line in lines(text) {
+        // Only an empty text has no line at all; it says nothing.
+        out.add(read, 0);
+        out.add(write, 0);
+        let mut words = line.split(|&b| b == b' ');
+        let (Some(of), Some(what), Some(count)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
+        if device(of).is_none() {
+            continue;
+        }
+        found = Found::Values;
+        match what {
+            b"Read" => sum(out, read, number(count)),
+            b"Write" => sum(out, write, number(count)),
+            // Kernels before 4.19 have no Discard.
+            b"Discard" => sum(out, discard, number(count)),
+            _ => {}
+        }
+    }
+    found
+}

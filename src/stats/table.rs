@@ -1,0 +1,373 @@
+//! The table of statistics files: which file feeds which field, on v1 and v2, since which kernel.
+//!
+//! docs/kernel-features.md shows the same table; a test prints it and compares.
+
+use super::fields::Field as F;
+use super::fields::Field;
+use crate::host::Version;
+use crate::host::Version::{V1, V2};
+
+/// Bit of CPU time: `KATACG_STATS_CPU`, as the others below.
+pub const CPU: u64 = 1;
+/// Bit of memory.
+pub const MEMORY: u64 = 2;
+/// Bit of processes.
+pub const PIDS: u64 = 4;
+/// Bit of block I/O.
+pub const IO: u64 = 8;
+/// Bit of huge pages.
+pub const HUGETLB: u64 = 16;
+/// Bit of RDMA.
+pub const RDMA: u64 = 32;
+/// Bit of miscellaneous.
+pub const MISC: u64 = 64;
+/// Bit of pressure.
+pub const PRESSURE: u64 = 128;
+/// Bit of the cgroup itself.
+pub const CGROUP: u64 = 256;
+/// All of them.
+pub const ALL: u64 = 511;
+
+const NAMES: [&str; 9] =
+    ["cpu", "memory", "pids", "io", "hugetlb", "rdma", "misc", "pressure", "cgroup"];
+
+/// Returns the names of the controllers whose bits are set.
+pub fn controller_names(bits: u64) -> Vec<&'static str> {
+    let named = NAMES.iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0);
+    named.map(|(_, name)| *name).collect()
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Format {
+    /// One number.
+    Value(Field),
+    /// One number; `max`, or 2^62 and more on v1, is no limit.
+    Limit(Field),
+    /// Lines of a key and a number, which is multiplied.
+    Keyed(&'static [(&'static str, Field, u64)]),
+    /// Lines `some` and `full` of averages and a total; the places of their first fields.
+    Pressure(&'static [(&'static str, Field)]),
+    /// io.stat: lines of a device and `key=value`.
+    IoStat,
+    /// v1: lines of a device, `Read`, `Write` or `Discard`, and a number. The fields of the three.
+    Blkio([Field; 3]),
+    /// One file per page size, whose numbers are added. `<size>` is in the file's name.
+    Sum(Field),
+    /// As `Sum`, of the value of a key.
+    SumKeyed(&'static str, Field),
+    /// The file has no field of the struct. Only whether it is there counts.
+    Presence,
+}
+
+/// One row: a file, where it is, and what it says.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// Bit of the controller.
+    pub controller: u64,
+    /// v1: the subsystem that has the file. v2: the controller; `""` for files of the core.
+    pub subsystem: &'static str,
+    /// The hierarchy's version.
+    pub version: Version,
+    /// The file's name.
+    pub file: &'static str,
+    /// Kernel version; empty: since the layout exists.
+    pub since: &'static str,
+    /// How to read it.
+    pub format: Format,
+    /// Rows with the same number other than 0 are alternatives: the first that names a device.
+    pub either: u8,
+}
+
+const fn row(
+    controller: u64,
+    subsystem: &'static str,
+    version: Version,
+    file: &'static str,
+    since: &'static str,
+    format: Format,
+) -> Source {
+    Source { controller, subsystem, version, file, since, format, either: 0 }
+}
+
+const fn either(number: u8, file: &'static str, since: &'static str, fields: [Field; 3]) -> Source {
+    let format = Format::Blkio(fields);
+    let blkio = row(IO, "blkio", V1, file, since, format);
+    Source { either: number, ..blkio }
+}
+
+/// Microseconds to nanoseconds.
+const US: u64 = 1000;
+/// v1 counts CPU time in ticks of USER_HZ, which is 100 on every architecture that Rust runs on.
+const TICK: u64 = 10_000_000;
+
+const BYTES: [Field; 3] = [F::IoReadBytes, F::IoWriteBytes, F::IoDiscardBytes];
+const OPS: [Field; 3] = [F::IoReadOps, F::IoWriteOps, F::IoDiscardOps];
+
+const CPU_STAT_V2: &[(&str, Field, u64)] = &[
+    ("usage_usec", F::CpuUsage, US),
+    ("user_usec", F::CpuUser, US),
+    ("system_usec", F::CpuSystem, US),
+    ("nice_usec", F::CpuNice, US),
+    ("nr_periods", F::CpuPeriods, 1),
+    ("nr_throttled", F::CpuThrottledPeriods, 1),
+    ("throttled_usec", F::CpuThrottled, US),
+    ("nr_bursts", F::CpuBursts, 1),
+    ("burst_usec", F::CpuBurst, US),
+];
+
+const CPU_STAT_V1: &[(&str, Field, u64)] = &[
+    ("nr_periods", F::CpuPeriods, 1),
+    ("nr_throttled", F::CpuThrottledPeriods, 1),
+    ("throttled_time", F::CpuThrottled, 1),
+    ("nr_bursts", F::CpuBursts, 1),
+    ("burst_time", F::CpuBurst, 1),
+];
+
+const MEMORY_STAT_V2: &[(&str, Field, u64)] = &[
+    ("anon", F::Anon, 1),
+    ("file", F::File, 1),
+    ("kernel", F::Kernel, 1),
+    ("kernel_stack", F::KernelStack, 1),
+    ("pagetables", F::Pagetables, 1),
+    ("percpu", F::Percpu, 1),
+    ("sock", F::Sock, 1),
+    ("shmem", F::Shmem, 1),
+    ("file_mapped", F::FileMapped, 1),
+    ("file_dirty", F::FileDirty, 1),
+    ("file_writeback", F::FileWriteback, 1),
+    ("inactive_anon", F::InactiveAnon, 1),
+    ("active_anon", F::ActiveAnon, 1),
+    ("inactive_file", F::InactiveFile, 1),
+    ("active_file", F::ActiveFile, 1),
+    ("unevictable", F::Unevictable, 1),
+    ("slab_reclaimable", F::SlabReclaimable, 1),
+    ("slab_unreclaimable", F::SlabUnreclaimable, 1),
+    ("pgfault", F::Pgfault, 1),
+    ("pgmajfault", F::Pgmajfault, 1),
+];
+
+/// The `total_` lines count the descendants too, as v2 does.
+const MEMORY_STAT_V1: &[(&str, Field, u64)] = &[
+    ("total_cache", F::File, 1),
+    ("total_rss", F::Anon, 1),
+    ("total_shmem", F::Shmem, 1),
+    ("total_mapped_file", F::FileMapped, 1),
+    ("total_dirty", F::FileDirty, 1),
+    ("total_writeback", F::FileWriteback, 1),
+    ("total_swap", F::SwapUsage, 1),
+    ("total_pgfault", F::Pgfault, 1),
+    ("total_pgmajfault", F::Pgmajfault, 1),
+    ("total_inactive_anon", F::InactiveAnon, 1),
+    ("total_active_anon", F::ActiveAnon, 1),
+    ("total_inactive_file", F::InactiveFile, 1),
+    ("total_active_file", F::ActiveFile, 1),
+    ("total_unevictable", F::Unevictable, 1),
+];
+
+const MEMORY_EVENTS: &[(&str, Field, u64)] = &[
+    ("low", F::EventsLow, 1),
+    ("high", F::EventsHigh, 1),
+    ("max", F::EventsMax, 1),
+    ("oom", F::EventsOom, 1),
+    ("oom_kill", F::EventsOomKill, 1),
+    ("oom_group_kill", F::EventsOomGroupKill, 1),
+    ("sock_throttled", F::EventsSockThrottled, 1),
+];
+
+const MEMORY_EVENTS_LOCAL: &[(&str, Field, u64)] = &[
+    ("low", F::LocalLow, 1),
+    ("high", F::LocalHigh, 1),
+    ("max", F::LocalMax, 1),
+    ("oom", F::LocalOom, 1),
+    ("oom_kill", F::LocalOomKill, 1),
+    ("oom_group_kill", F::LocalOomGroupKill, 1),
+];
+
+const CGROUP_STAT: &[(&str, Field, u64)] =
+    &[("nr_descendants", F::Descendants, 1), ("nr_dying_descendants", F::DyingDescendants, 1)];
+
+const CGROUP_EVENTS: &[(&str, Field, u64)] =
+    &[("populated", F::IsPopulated, 1), ("frozen", F::IsFrozen, 1)];
+
+/// The table.
+pub const SOURCES: &[Source] = &[
+    row(CPU, "cpu", V2, "cpu.stat", "4.15", Format::Keyed(CPU_STAT_V2)),
+    row(
+        CPU,
+        "cpu",
+        V2,
+        "cpu.stat.local",
+        "6.6",
+        Format::Keyed(&[("throttled_usec", F::CpuThrottledLocal, US)]),
+    ),
+    row(CPU, "cpuacct", V1, "cpuacct.usage", "", Format::Value(F::CpuUsage)),
+    row(
+        CPU,
+        "cpuacct",
+        V1,
+        "cpuacct.stat",
+        "",
+        Format::Keyed(&[("user", F::CpuUser, TICK), ("system", F::CpuSystem, TICK)]),
+    ),
+    row(CPU, "cpu", V1, "cpu.stat", "", Format::Keyed(CPU_STAT_V1)),
+    row(
+        CPU,
+        "cpu",
+        V1,
+        "cpu.stat.local",
+        "6.6",
+        Format::Keyed(&[("throttled_time", F::CpuThrottledLocal, 1)]),
+    ),
+    row(MEMORY, "memory", V2, "memory.current", "4.5", Format::Value(F::MemoryUsage)),
+    row(MEMORY, "memory", V2, "memory.peak", "5.19", Format::Value(F::MemoryPeak)),
+    row(MEMORY, "memory", V2, "memory.max", "4.5", Format::Limit(F::MemoryLimit)),
+    row(MEMORY, "memory", V2, "memory.low", "4.5", Format::Limit(F::MemoryReservation)),
+    row(MEMORY, "memory", V2, "memory.swap.current", "4.5", Format::Value(F::SwapUsage)),
+    row(MEMORY, "memory", V2, "memory.swap.peak", "6.5", Format::Value(F::SwapPeak)),
+    row(MEMORY, "memory", V2, "memory.swap.max", "4.5", Format::Limit(F::SwapLimit)),
+    row(MEMORY, "memory", V2, "memory.stat", "4.5", Format::Keyed(MEMORY_STAT_V2)),
+    row(MEMORY, "memory", V2, "memory.events", "4.5", Format::Keyed(MEMORY_EVENTS)),
+    row(MEMORY, "memory", V2, "memory.events.local", "5.2", Format::Keyed(MEMORY_EVENTS_LOCAL)),
+    row(MEMORY, "memory", V1, "memory.usage_in_bytes", "", Format::Value(F::MemoryUsage)),
+    row(MEMORY, "memory", V1, "memory.max_usage_in_bytes", "", Format::Value(F::MemoryPeak)),
+    row(MEMORY, "memory", V1, "memory.limit_in_bytes", "", Format::Limit(F::MemoryLimit)),
+    row(
+        MEMORY,
+        "memory",
+        V1,
+        "memory.soft_limit_in_bytes",
+        "",
+        Format::Limit(F::MemoryReservation),
+    ),
+    row(MEMORY, "memory", V1, "memory.failcnt", "", Format::Value(F::MemoryFailcnt)),
+    row(MEMORY, "memory", V1, "memory.memsw.usage_in_bytes", "", Format::Value(F::MemswUsage)),
+    row(MEMORY, "memory", V1, "memory.memsw.max_usage_in_bytes", "", Format::Value(F::MemswPeak)),
+    row(MEMORY, "memory", V1, "memory.memsw.limit_in_bytes", "", Format::Limit(F::MemswLimit)),
+    row(MEMORY, "memory", V1, "memory.memsw.failcnt", "", Format::Value(F::MemswFailcnt)),
+    row(MEMORY, "memory", V1, "memory.kmem.usage_in_bytes", "", Format::Value(F::Kernel)),
+    row(MEMORY, "memory", V1, "memory.kmem.max_usage_in_bytes", "", Format::Value(F::KernelPeak)),
+    row(MEMORY, "memory", V1, "memory.kmem.limit_in_bytes", "", Format::Limit(F::KernelLimit)),
+    row(MEMORY, "memory", V1, "memory.kmem.failcnt", "", Format::Value(F::KernelFailcnt)),
+    row(MEMORY, "memory", V1, "memory.kmem.tcp.usage_in_bytes", "", Format::Value(F::KernelTcp)),
+    row(
+        MEMORY,
+        "memory",
+        V1,
+        "memory.kmem.tcp.max_usage_in_bytes",
+        "",
+        Format::Value(F::KernelTcpPeak),
+    ),
+    row(
+        MEMORY,
+        "memory",
+        V1,
+        "memory.kmem.tcp.limit_in_bytes",
+        "",
+        Format::Limit(F::KernelTcpLimit),
+    ),
+    row(MEMORY, "memory", V1, "memory.kmem.tcp.failcnt", "", Format::Value(F::KernelTcpFailcnt)),
+    row(MEMORY, "memory", V1, "memory.stat", "", Format::Keyed(MEMORY_STAT_V1)),
+    row(
+        MEMORY,
+        "memory",
+        V1,
+        "memory.oom_control",
+        "",
+        Format::Keyed(&[("oom_kill", F::EventsOomKill, 1)]),
+    ),
+    row(PIDS, "pids", V2, "pids.current", "4.5", Format::Value(F::PidsCurrent)),
+    row(PIDS, "pids", V2, "pids.max", "4.5", Format::Limit(F::PidsLimit)),
+    row(PIDS, "pids", V2, "pids.peak", "6.1", Format::Value(F::PidsPeak)),
+    row(PIDS, "pids", V2, "pids.events", "4.8", Format::Keyed(&[("max", F::PidsEvents, 1)])),
+    row(PIDS, "pids", V1, "pids.current", "4.3", Format::Value(F::PidsCurrent)),
+    row(PIDS, "pids", V1, "pids.max", "4.3", Format::Limit(F::PidsLimit)),
+    row(PIDS, "pids", V1, "pids.peak", "6.1", Format::Value(F::PidsPeak)),
+    row(PIDS, "pids", V1, "pids.events", "4.8", Format::Keyed(&[("max", F::PidsEvents, 1)])),
+    row(IO, "io", V2, "io.stat", "4.5", Format::IoStat),
+    either(1, "blkio.bfq.io_service_bytes_recursive", "4.12", BYTES),
+    either(1, "blkio.io_service_bytes_recursive", "", BYTES),
+    either(1, "blkio.throttle.io_service_bytes_recursive", "4.16", BYTES),
+    either(1, "blkio.throttle.io_service_bytes", "", BYTES),
+    either(2, "blkio.bfq.io_serviced_recursive", "4.12", OPS),
+    either(2, "blkio.io_serviced_recursive", "", OPS),
+    either(2, "blkio.throttle.io_serviced_recursive", "4.16", OPS),
+    either(2, "blkio.throttle.io_serviced", "", OPS),
+    row(HUGETLB, "hugetlb", V2, "hugetlb.<size>.current", "5.6", Format::Sum(F::HugetlbUsage)),
+    row(
+        HUGETLB,
+        "hugetlb",
+        V2,
+        "hugetlb.<size>.events",
+        "5.6",
+        Format::SumKeyed("max", F::HugetlbFailures),
+    ),
+    row(HUGETLB, "hugetlb", V1, "hugetlb.<size>.usage_in_bytes", "", Format::Sum(F::HugetlbUsage)),
+    row(HUGETLB, "hugetlb", V1, "hugetlb.<size>.failcnt", "", Format::Sum(F::HugetlbFailures)),
+    row(RDMA, "rdma", V2, "rdma.current", "4.11", Format::Presence),
+    row(RDMA, "rdma", V1, "rdma.current", "4.11", Format::Presence),
+    row(MISC, "misc", V2, "misc.current", "5.13", Format::Presence),
+    row(MISC, "misc", V1, "misc.current", "5.13", Format::Presence),
+    row(
+        PRESSURE,
+        "",
+        V2,
+        "cpu.pressure",
+        "4.20",
+        Format::Pressure(&[("some", F::CpuSomeAvg10), ("full", F::CpuFullAvg10)]),
+    ),
+    row(
+        PRESSURE,
+        "",
+        V2,
+        "memory.pressure",
+        "4.20",
+        Format::Pressure(&[("some", F::MemorySomeAvg10), ("full", F::MemoryFullAvg10)]),
+    ),
+    row(
+        PRESSURE,
+        "",
+        V2,
+        "io.pressure",
+        "4.20",
+        Format::Pressure(&[("some", F::IoSomeAvg10), ("full", F::IoFullAvg10)]),
+    ),
+    row(PRESSURE, "", V2, "irq.pressure", "6.1", Format::Pressure(&[("full", F::IrqFullAvg10)])),
+    row(CGROUP, "", V2, "cgroup.stat", "4.14", Format::Keyed(CGROUP_STAT)),
+    row(
+        CGROUP,
+        "",
+        V2,
+        "cgroup.stat.local",
+        "6.18",
+        Format::Keyed(&[("frozen_usec", F::Frozen, US)]),
+    ),
+    row(CGROUP, "", V2, "cgroup.events", "4.5", Format::Keyed(CGROUP_EVENTS)),
+];
+
+impl Source {
+    /// Whether the file says this field.
+    pub fn feeds(&self, field: Field) -> bool {
+        self.fields().iter().any(|&(fed, _)| fed == field)
+    }
+
+    /// Returns the fields that the file feeds, each with its key.
+    pub fn fields(&self) -> Vec<(Field, &'static str)> {
+        match self.format {
+            Format::Value(field) | Format::Limit(field) | Format::Sum(field) => vec![(field, "")],
+            Format::SumKeyed(key, field) => vec![(field, key)],
+            Format::Keyed(keys) => keys.iter().map(|&(key, field, _)| (field, key)).collect(),
+            Format::Pressure(lines) => lines.iter().map(|&(key, field)| (field, key)).collect(),
+            Format::IoStat => vec![
+                (F::IoReadBytes, "rbytes"),
+                (F::IoWriteBytes, "wbytes"),
+                (F::IoReadOps, "rios"),
+                (F::IoWriteOps, "wios"),
+                (F::IoDiscardBytes, "dbytes"),
+                (F::IoDiscardOps, "dios"),
+            ],
+            Format::Blkio(fields) => fields.into_iter().zip(["Read", "Write", "Discard"]).collect(),
+            Format::Presence => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+/*
+ * Events through the C ABI: the descriptor wakes poll and an edge-triggered epoll, the array may be
+ * narrow, and an OOM kill of a cgroup that is then removed is told.
+ */
+#include "cgroups.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static struct katacg_error err;
+static struct katacg_manager *manager;
+
+static struct katacg_events *watch(uint64_t kinds) {
+    struct katacg_events_opts opts = KATACG_EVENTS_OPTS_INIT;
+    struct katacg_events *events = NULL;
+
+    opts.kinds = kinds;
+    CHECK(katacg_events_open(manager, &opts, sizeof(opts), &events, clear(&err)) == 0, "%s",
+          err.message);
+    MUST(events);
+    return events;
+}
+
+/* Waits for an event of a kind with an edge-triggered epoll, and reads one event at a time. */
+static struct katacg_event next(struct katacg_events *events, uint64_t kind) {
+    struct epoll_event wanted = {.events = EPOLLIN | EPOLLET}, woken;
+    struct katacg_event event;
+    int poller = epoll_create1(EPOLL_CLOEXEC), rounds, count;
+
+    MUST(poller >= 0);
+    MUST(epoll_ctl(poller, EPOLL_CTL_ADD, katacg_events_fd(events, NULL), &wanted) == 0);
+    for (rounds = 0; rounds < 200; rounds++) {
+        while ((count = katacg_events_read(events, &event, 1, clear(&err))) > 0) {
+            if (event.kind == kind) {
+                close(poller);
+                return event;
+            }
+        }
+        CHECK(count == 0, "%d %s", count, err.message);
+        MUST(epoll_wait(poller, &woken, 1, 5000) >= 0);
+    }
+    CHECK(0, "no event %llu", (unsigned long long)kind);
+    close(poller);
+    memset(&event, 0, sizeof(event));
+    return event;
+}
+
+static void a_quiet_cgroup_with_a_process_does_not_wake(void) {
+    pid_t child = start_child();
+    struct katacg_events *events;
+    struct katacg_event event;
+    struct pollfd fd;
+    int i;
+
+    CHECK(katacg_manager_add(manager, &child, 1, 0, NULL, clear(&err)) == 0, "%s", err.message);
+    events = watch(KATACG_EVENT_REMOVED);
+    fd.fd = katacg_events_fd(events, clear(&err));
+    fd.events = POLLIN;
+    CHECK(fd.fd >= 0, "%s", err.message);
+    /* The first readings may follow what happened before. */
+    for (i = 0; i < 3; i++) {
+        (void)poll(&fd, 1, 200);
+        CHECK(katacg_events_read(events, &event, 1, clear(&err)) == 0, "%s", err.message);
+    }
+    if (mount_of("") != NULL)
+        CHECK(poll(&fd, 1, 500) == 0, "it woke");
+    katacg_events_free(events);
+    end_child(child);
+}
+
+static void use_memory(void) {
+    const size_t size = 64 << 20;
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory != MAP_FAILED)
+        memset(memory, 1, size);
+}
+
+static void an_oom_kill_and_the_removal_are_told(void) {
+    static const char limit[] = "{\"memory\":{\"limit\":8388608}}";
+    struct katacg_events *events;
+    struct katacg_event event;
+    int ready[2], status;
+    pid_t child;
+    char byte;
+
+    if (mount_of("memory") == NULL && !(mount_count == 1 && mounts[0].v2))
+        return;
+    CHECK(katacg_manager_set(manager, limit, sizeof(limit) - 1, clear(&err)) == 0, "%s",
+          err.message);
+    events = watch(KATACG_EVENT_OOM | KATACG_EVENT_OOM_KILL | KATACG_EVENT_REMOVED);
+    MUST(pipe(ready) == 0);
+    fflush(NULL);
+    child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)!read(ready[0], &byte, 1);
+        use_memory();
+        for (;;)
+            use_memory();
+    }
+    CHECK(katacg_manager_add(manager, &child, 1, 0, NULL, clear(&err)) == 0, "%s", err.message);
+    MUST(write(ready[1], "x", 1) == 1);
+    event = next(events, KATACG_EVENT_OOM_KILL);
+    CHECK(event.count == 1 && event.value == 1, "%llu", (unsigned long long)event.count);
+    MUST(waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "status %d", status);
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    event = next(events, KATACG_EVENT_REMOVED);
+    CHECK(event.count == 1 && event.value <= KATACG_EVENT_AT_LEAST, "removed");
+    CHECK(katacg_events_read(events, &event, 1, clear(&err)) == 0, "%s", err.message);
+    katacg_events_free(events);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+int main(void) {
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    const char *why = no_cgroups();
+
+    if (why) {
+        puts(why);
+        return SKIPPED;
+    }
+    opts.path = test_cgroup("events");
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+    CHECK(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &manager, clear(&err)) == 0, "%s",
+          err.message);
+    MUST(manager);
+    CHECK(katacg_manager_apply(manager, -1, 0, clear(&err)) == 0, "%s", err.message);
+    a_quiet_cgroup_with_a_process_does_not_wake();
+    an_oom_kill_and_the_removal_are_told();
+    CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(manager);
+    return finish();
+}
