@@ -11,6 +11,7 @@
 mod attach;
 mod cgroup;
 mod cpu;
+mod devices;
 mod error;
 mod ffi;
 mod files;
@@ -31,6 +32,7 @@ mod version;
 pub use attach::*;
 pub use cgroup::*;
 pub use cpu::*;
+pub use devices::*;
 pub use error::*;
 pub use files::*;
 pub use host::*;

@@ -4,6 +4,7 @@
 //! hierarchy (see [`beneath`]). The library creates directories, never files.
 
 mod beneath;
+pub mod bpf;
 mod cgroup;
 mod create;
 mod freezer;

@@ -9,7 +9,7 @@ use crate::host::{HierarchyId, Version};
 use crate::host_handle::Host;
 use crate::placement::{Placement, Site};
 use crate::plan::{writes, Plan, Step, TaskKind};
-use crate::resources;
+use crate::resources::{self, DevicePolicy};
 
 /// What a plan depends on besides the resources.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ impl Context<'_> {
             // Only v2 has controllers to enable and types to settle.
             return Plan::default();
         }
-        let options = resources::Options { skip_devices: true, strict: false };
+        let options = resources::Options { devices: DevicePolicy::Skip, strict: false };
         resources::plan(resources, self.placement, options).unwrap_or_default()
     }
 

@@ -8,6 +8,7 @@ mod attach;
 mod core;
 mod current;
 mod destroy;
+mod devices;
 mod files;
 mod freezer;
 mod kill;

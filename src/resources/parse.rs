@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use oci_spec::runtime::{LinuxCpu, LinuxResources};
+use oci_spec::runtime::{LinuxCpu, LinuxDeviceCgroup, LinuxResources};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -106,6 +106,11 @@ pub fn cpu(json: &[u8]) -> Result<Option<LinuxCpu>> {
 pub fn cpus(json: &[u8]) -> Result<Vec<Option<LinuxCpu>>> {
     let _: Vec<shape::Cpu> = read("cpu array JSON", json)?;
     read("cpu array JSON", json)
+}
+
+/// Parses an array of `linux.resources.devices`.
+pub fn devices(json: &[u8]) -> Result<Vec<LinuxDeviceCgroup>> {
+    read("device rules JSON", json)
 }
 
 /// Parses the `linux` object of a specification, or a whole `config.json` with a field `linux`.

@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 
 use rustix::io::Errno;
 
+use super::device_list;
+use super::device_program::{restore_program, Exchange};
 use super::freeze_guard::Freeze;
 use super::restore::restore_files;
 use super::scope::Scope;
 use super::teardown::stop_empty;
 use crate::cgroupfs::Created;
+use crate::devices::State;
 use crate::error::{Code, Error, Result};
 use crate::host::{proc_cgroup, HierarchyId};
 use crate::plan::{TaskKind, Write};
@@ -46,6 +49,20 @@ pub enum Undo {
         write: Write,
         /// The text that restores the file; None when its old value is not known.
         old: Option<String>,
+    },
+    /// v1: lead back to the old device rules.
+    RestoreDevices {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// The old rules.
+        before: State,
+    },
+    /// v2: attach the old device program again.
+    RestoreProgram {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// The programs.
+        programs: Exchange,
     },
     /// Remove the directories that this transaction created.
     RemoveDirs {
@@ -145,6 +162,7 @@ impl Journal {
             out.failed.extend(self.stop_unit(scope).err().map(|e| e.to_string()));
         }
         restore_files(scope, files(&entries), &mut out.restored, &mut out.failed);
+        restore_devices(scope, &entries, &mut out);
         out.restored.extend(properties);
         remove_directories(scope, &entries, &mut out.failed);
         disable_controllers(scope, &entries);
@@ -242,6 +260,24 @@ fn restore_properties<'a>(
         }
     }
     restored
+}
+
+fn restore_devices(scope: Scope<'_>, entries: &[Undo], out: &mut Outcome) {
+    for entry in entries.iter().rev() {
+        let done = match entry {
+            Undo::RestoreDevices { hierarchy, before } => {
+                device_list::restore(scope, *hierarchy, before)
+            }
+            Undo::RestoreProgram { hierarchy, programs } => {
+                restore_program(scope, *hierarchy, programs)
+            }
+            _ => continue,
+        };
+        match done {
+            Ok(()) => out.restored.push("device rules".to_owned()),
+            Err(e) => out.failed.push(e.to_string()),
+        }
+    }
 }
 
 /// Returns the file entries, newest first.

@@ -17,6 +17,7 @@ mod cpu;
 mod cpuset;
 mod create;
 mod destroy;
+mod devices;
 mod freezer;
 mod io;
 mod members;

@@ -1,0 +1,389 @@
+//! Device rules, looked at by opening nodes from a process inside the cgroup.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use katacg::devices::{parse_devices, Access, Kind, State};
+use katacg::host::{HostInfo, Sources, Version};
+use katacg::{Code, Config, Flags, Host, Manager, NOBODY};
+
+use crate::fixture::*;
+
+/// A cgroup whose device rules are enforced, and nodes to open.
+struct Boxed {
+    host: Arc<Host>,
+    manager: Manager,
+    name: String,
+    nodes: PathBuf,
+}
+
+/// Kind, major and minor of the nodes that are opened: harmless ones that every kernel has.
+const NODES: [(&str, u32, u32); 5] =
+    [("c", 1, 3), ("c", 1, 5), ("c", 1, 7), ("c", 1, 8), ("c", 1, 9)];
+
+/// Returns this host, and on a hybrid one also its cgroup2 alone, as if there were nothing else.
+fn views() -> Vec<Arc<Host>> {
+    let own = shared();
+    let mut out = vec![Arc::clone(&own)];
+    let v2 = own.info().hierarchies.iter().find(|h| h.version == Version::V2);
+    if let Some(v2) = v2.filter(|_| !unified()) {
+        let mountpoint = String::from_utf8(v2.mountpoint.clone()).unwrap();
+        let mountinfo = format!("30 20 0:30 / {mountpoint} rw - cgroup2 none rw\n");
+        let sources =
+            Sources { mountinfo: mountinfo.as_bytes(), cgroup: b"0::/\n", ..Sources::default() };
+        out.push(Arc::new(Host::new(HostInfo::parse(sources).unwrap())));
+    }
+    out
+}
+
+fn manager_at(host: &Arc<Host>, name: &str, json: &str) -> Manager {
+    let config = config(name, json);
+    Manager::new(Arc::clone(host), Config { flags: Flags::default(), ..config }).unwrap()
+}
+
+impl Boxed {
+    fn new(host: &Arc<Host>, json: &str) -> Boxed {
+        let name = name();
+        let manager = manager_at(host, &name, json);
+        manager.apply(NOBODY, true).unwrap();
+        let nodes = std::env::temp_dir().join(name.trim_start_matches('/'));
+        fs::create_dir(&nodes).unwrap();
+        for (kind, major, minor) in NODES {
+            let node = nodes.join(format!("{kind}-{major}-{minor}"));
+            let numbers = [major.to_string(), minor.to_string()];
+            let status = Command::new("mknod").arg(node).arg(kind).args(numbers).status();
+            assert!(status.unwrap().success());
+        }
+        Boxed { host: Arc::clone(host), manager, name, nodes }
+    }
+
+    fn set(&self, json: &str) -> katacg::Result<Vec<String>> {
+        self.manager.set(&katacg::parse::resources(json.as_bytes()).unwrap())
+    }
+
+    /// Returns the lines of a shell that enter the cgroup and the directory of the nodes.
+    fn enter(&self) -> String {
+        let mut script = String::new();
+        for (_, path) in self.manager.paths() {
+            let path = String::from_utf8(path).unwrap();
+            script += &format!("echo $$ >{path}/cgroup.procs || exit 1\n");
+        }
+        script + &format!("cd {}\n", self.nodes.display())
+    }
+
+    /// Says for each node which accesses succeed, from a process inside: letters of `rwbm`, with
+    /// `b` for both reading and writing.
+    fn opens(&self) -> Vec<String> {
+        let mut script = self.enter();
+        for (kind, major, minor) in NODES {
+            let node = format!("{kind}-{major}-{minor}");
+            for (letter, how) in [("r", "<"), ("w", ">"), ("b", "<>")] {
+                script += &format!("(exec 3{how}{node}) && printf {letter}\n");
+            }
+            script += &format!("mknod new {kind} {major} {minor} && printf m && rm new\necho\n");
+        }
+        let out = Command::new("sh").arg("-c").arg(script).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn allow(&self, device: &str, access: &str) -> katacg::Result<()> {
+        let access = Access::parse(access).unwrap();
+        self.manager.change_device(true, parse_devices(device).unwrap(), access)
+    }
+
+    fn deny(&self, device: &str, access: &str) -> katacg::Result<()> {
+        let access = Access::parse(access).unwrap();
+        self.manager.change_device(false, parse_devices(device).unwrap(), access)
+    }
+
+    fn rules(&self) -> String {
+        let rules = self.manager.device_rules().unwrap();
+        State::from_rules(&rules, &mut Vec::new()).unwrap().to_string()
+    }
+}
+
+impl Drop for Boxed {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.nodes);
+        let left = manager_at(&self.host, &self.name, "{}");
+        if let Err(e) = left.destroy() {
+            println!("left behind: {e}");
+        }
+    }
+}
+
+fn can() -> bool {
+    let root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let nodes = std::env::temp_dir().join(name().trim_start_matches('/'));
+    let made = Command::new("mknod").arg(&nodes).args(["c", "1", "3"]).status();
+    let opens = made.is_ok_and(|s| s.success()) && fs::read(&nodes).is_ok();
+    let _ = fs::remove_file(&nodes);
+    root && opens && (has("devices", "devices") || unified())
+}
+
+macro_rules! need_devices {
+    () => {
+        need!(can(), "device nodes cannot be made and opened here");
+    };
+}
+
+const DENY_ALL: &str = r#"{"allow":false,"access":"rwm"}"#;
+
+fn rule(allow: bool, minor: u32, access: &str) -> String {
+    format!(r#"{{"allow":{allow},"type":"c","major":1,"minor":{minor},"access":"{access}"}}"#)
+}
+
+fn rules(list: &[String]) -> String {
+    format!(r#"{{"devices":[{}]}}"#, list.join(","))
+}
+
+fn deny_all(rest: &[String]) -> String {
+    rules(&[&[DENY_ALL.to_owned()], rest].concat())
+}
+
+#[test]
+fn device_rules_hold_and_removing_one_revokes_it() {
+    need_devices!();
+    for host in views() {
+        let b = Boxed::new(
+            &host,
+            &deny_all(&[rule(true, 3, "rwm"), rule(true, 5, "r"), rule(true, 8, "w")]),
+        );
+        assert_eq!(b.opens(), ["rwbm", "r", "", "w", ""]);
+        b.set(&deny_all(&[rule(true, 5, "rw"), rule(true, 7, "r"), rule(true, 8, "w")])).unwrap();
+        assert_eq!(b.opens(), ["", "rwb", "r", "w", ""]);
+        // A set without device rules leaves them alone.
+        b.set("{}").unwrap();
+        assert_eq!(b.opens(), ["", "rwb", "r", "w", ""]);
+        b.set(&deny_all(&[])).unwrap();
+        assert_eq!(b.opens(), ["", "", "", "", ""]);
+    }
+}
+
+/// runc, crun and youki let O_RDWR through on v2.
+#[test]
+fn a_denied_write_also_refuses_opening_for_both() {
+    need_devices!();
+    for host in views() {
+        let all = r#"{"allow":true,"access":"rwm"}"#.to_owned();
+        let b = Boxed::new(&host, &rules(&[all, rule(false, 3, "w"), rule(false, 5, "rm")]));
+        assert_eq!(b.opens(), ["rm", "w", "rwbm", "rwbm", "rwbm"]);
+    }
+}
+
+#[test]
+fn overlapping_rules_add_up() {
+    need_devices!();
+    for host in views() {
+        let wide = r#"{"allow":true,"type":"c","major":1,"access":"w"}"#.to_owned();
+        let b = Boxed::new(&host, &deny_all(&[wide, rule(true, 3, "r")]));
+        assert_eq!(b.opens(), ["rwb", "w", "w", "w", "w"]);
+    }
+}
+
+#[test]
+fn a_failed_set_brings_the_old_rules_back() {
+    need_devices!();
+    for host in views() {
+        let b = Boxed::new(&host, &deny_all(&[rule(true, 3, "rwm"), rule(true, 5, "r")]));
+        let before = (b.opens(), b.rules());
+        // The device rules are set first. No disk has this number.
+        let list = deny_all(&[rule(true, 7, "rwm")]);
+        let list = list.strip_suffix('}').unwrap();
+        let broken = match b.manager.path("pids").is_ok() || unified() {
+            true => format!(r#"{list},"unified":{{"cgroup.max.depth":"none"}}}}"#),
+            false => format!(
+                r#"{list},"blockIO":{{"throttleReadBpsDevice":[{{"major":999,"minor":1,"rate":9}}]}}}}"#
+            ),
+        };
+        let error = b.set(&broken).unwrap_err();
+        assert!(error.to_string().contains("restored: device rules"), "{error}");
+        assert_eq!((b.opens(), b.rules()), before, "{error}");
+    }
+}
+
+#[test]
+fn devices_are_allowed_and_denied_later() {
+    need_devices!();
+    for host in views() {
+        let b = Boxed::new(&host, &deny_all(&[rule(true, 3, "rwm")]));
+        for _ in 0..2 {
+            b.allow("c 1:5", "rw").unwrap();
+            assert_eq!(b.opens(), ["rwbm", "rwb", "", "", ""]);
+        }
+        assert_eq!(b.rules(), "deny a *:* rwm, allow c 1:3 rwm, allow c 1:5 rw");
+        for _ in 0..2 {
+            b.deny("c 1:3", "w").unwrap();
+            assert_eq!(b.opens(), ["rm", "rwb", "", "", ""]);
+        }
+        // Another manager finds the rules.
+        let other = manager_at(&b.host, &b.name, "{}");
+        let all = Access::ALL;
+        other.change_device(true, parse_devices("c 1:9").unwrap(), all).unwrap();
+        assert_eq!(b.opens(), ["rm", "rwb", "", "", "rwbm"]);
+        // The manager's own rules have what was changed by it.
+        b.manager.set(&b.manager.resources()).unwrap();
+        assert_eq!(b.opens(), ["rm", "rwb", "", "", ""]);
+    }
+}
+
+#[test]
+fn two_processes_at_once_end_in_both_changes() {
+    need_devices!();
+    for host in views() {
+        let b = Boxed::new(&host, &deny_all(&[]));
+        std::thread::scope(|scope| {
+            for minor in [3, 5, 7, 8, 9] {
+                let (host, name) = (&b.host, &b.name);
+                scope.spawn(move || {
+                    let device = parse_devices(&format!("c 1:{minor}")).unwrap();
+                    let own = manager_at(host, name, "{}");
+                    own.change_device(true, device, Access::READ).unwrap();
+                });
+            }
+        });
+        assert_eq!(b.opens(), ["r"; 5]);
+    }
+}
+
+#[test]
+fn denying_a_part_of_a_wildcard_is_refused_and_changes_nothing() {
+    need_devices!();
+    for host in views() {
+        let wide = r#"{"allow":true,"type":"c","major":1,"access":"r"}"#.to_owned();
+        let b = Boxed::new(&host, &deny_all(&[wide]));
+        let error = b.deny("c 1:3", "r").unwrap_err();
+        assert_eq!(error.code(), Code::Value, "{error}");
+        assert_eq!(b.opens(), ["r"; 5]);
+    }
+}
+
+#[test]
+fn a_parent_that_denies_more_is_named() {
+    need_devices!();
+    for host in views() {
+        if host.info().is_unified() {
+            continue; // An ancestor's program is not looked at.
+        }
+        let b = Boxed::new(&host, &deny_all(&[rule(true, 3, "r")]));
+        let child =
+            manager_at(&b.host, &format!("{}/below", b.name), &deny_all(&[rule(true, 5, "r")]));
+        let error = child.apply(NOBODY, true).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("allow c 1:5 r") && text.contains(b.name.as_str()), "{text}");
+        assert!(text.contains("does not allow that itself"), "{text}");
+        // The mode of a cgroup with children is the kernel's to keep.
+        let child = manager_at(&b.host, &format!("{}/below", b.name), "{}");
+        child.apply(NOBODY, true).unwrap();
+        let error = b.set(r#"{"devices":[{"allow":true,"access":"rwm"}]}"#).unwrap_err();
+        assert!(error.to_string().contains("child cgroups"), "{error}");
+        child.destroy().unwrap();
+    }
+}
+
+#[test]
+fn ten_thousand_rules_are_set_in_a_few_seconds() {
+    need_devices!();
+    for host in views() {
+        let mut list: Vec<String> = (100..10_100)
+            .map(|major| {
+                format!(r#"{{"allow":true,"type":"c","major":{major},"minor":1,"access":"r"}}"#)
+            })
+            .collect();
+        list.push(rule(true, 3, "r"));
+        let b = Boxed::new(&host, &deny_all(&[]));
+        let start = std::time::Instant::now();
+        b.set(&deny_all(&list)).unwrap();
+        println!("{:?} for {} rules", start.elapsed(), list.len());
+        assert_eq!(b.opens(), ["r", "", "", "", ""]);
+    }
+}
+
+#[test]
+fn a_link_is_not_followed_to_a_device() {
+    let link = std::env::temp_dir().join(name().trim_start_matches('/'));
+    std::os::unix::fs::symlink(Path::new("/dev/null"), &link).unwrap();
+    let error = parse_devices(link.to_str().unwrap()).unwrap_err();
+    fs::remove_file(&link).unwrap();
+    assert!(error.to_string().contains("a symbolic link"), "{error}");
+}
+
+/// A process opens an allowed and a denied device in a loop while the rules are replaced.
+#[test]
+fn a_thousand_replacements_give_no_wrong_answer() {
+    need_devices!();
+    for host in views() {
+        let b = Boxed::new(&host, &deny_all(&[rule(true, 3, "rwm"), rule(true, 5, "r")]));
+        let mut script = b.enter();
+        script += "exec 2>&-; n=0; while [ ! -e stop ]; do n=$((n + 1))\n\
+                   (exec 3<>c-1-3) || echo denied\n(exec 3<c-1-9) && echo allowed\ndone\n\
+                   echo $n tries\n";
+        let child = Command::new("sh").arg("-c").arg(script).stdout(Stdio::piped()).spawn();
+        let child = child.unwrap();
+        for n in 0..1000 {
+            let access = ["r", "w", "rw", "rm"][n % 4];
+            b.set(&deny_all(&[rule(true, 3, "rwm"), rule(true, 5, access)])).unwrap();
+        }
+        fs::write(b.nodes.join("stop"), "").unwrap();
+        let out = child.wait_with_output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        let tries: u32 = text.trim().strip_suffix(" tries").expect(&text).parse().expect(&text);
+        assert!(tries > 10, "{tries}");
+    }
+}
+
+/// Returns lists of rules, the same at every run.
+fn generated_lists() -> Vec<String> {
+    let mut seed = 0x2545_f491_4f6c_dd1du64;
+    let mut next = |n: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % n).unwrap()
+    };
+    let mut one = || {
+        let allow = next(2) == 0;
+        let access = ["r", "w", "m", "rw", "rwm", "wm"][next(6)];
+        if next(12) == 0 {
+            return format!(r#"{{"allow":{allow},"access":"rwm"}}"#);
+        }
+        let major = ["-1", "1", "1", "1", "2"][next(5)];
+        let minor = ["-1", "3", "5", "7", "8", "9"][next(6)];
+        let numbers = format!(r#""major":{major},"minor":{minor}"#);
+        format!(r#"{{"allow":{allow},"type":"c",{numbers},"access":"{access}"}}"#)
+    };
+    (0..200).map(|n| rules(&(0..1 + n % 6).map(|_| one()).collect::<Vec<_>>())).collect()
+}
+
+#[test]
+fn generated_lists_hold_on_live_devices() {
+    need_devices!();
+    for host in views() {
+        let b = Boxed::new(&host, "{}");
+        let mut set = 0;
+        for list in generated_lists() {
+            let resources = katacg::parse::resources(list.as_bytes()).unwrap();
+            let given = resources.devices().clone().unwrap();
+            let Ok(state) = State::from_rules(&given, &mut Vec::new()) else {
+                assert_eq!(b.manager.set(&resources).unwrap_err().code(), Code::Value);
+                continue;
+            };
+            b.manager.set(&resources).unwrap();
+            set += 1;
+            let permits = |minor, asked: &str| {
+                state.permits(Kind::Char, 1, minor, Access::parse(asked).unwrap())
+            };
+            let right = NODES.map(|(_, _, minor)| {
+                let asked = [("r", "r"), ("w", "w"), ("b", "rw"), ("m", "m")];
+                let allowed = asked.iter().filter(|(_, access)| permits(minor, access));
+                allowed.map(|(letter, _)| *letter).collect::<String>()
+            });
+            assert_eq!(b.opens(), right, "{list}");
+        }
+        assert!(set > 150, "{set}");
+    }
+}
