@@ -476,7 +476,8 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
  * who creates the cgroup (opts.driver):
  *
  * - The system's systemd applies device rules.
- * - This library does not: device rules are an error.
+ * - This library enforces device rules: on v1 by the devices controller, on v2 by a program that
+ *   it attaches to the cgroup. Where the caller may do neither, device rules are an error.
  * - A user's systemd cannot: device rules are NOT applied, and the library warns. With
  *   KATACG_MANAGER_STRICT they are an error.
  * - In a user namespace it is unknown whether systemd can apply them, so the library warns as
@@ -1581,8 +1582,8 @@ int katacg_device_check(const char *rules_json,
  *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup is in no hierarchy with devices
  *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  systemd owns the cgroup; another program has a device
  *                                          program there; or the kernel has no device programs
- *   -EPERM       (KATACG_ERR_SYSTEM)       the parent cgroup does not allow the device; the message
- *                                          names it
+ *   -EPERM       (KATACG_ERR_SYSTEM)       the parent cgroup does not allow the device; the
+ *                                          message names it
  *   -EPERM       (KATACG_ERR_UNSUPPORTED)  the caller may not change device rules
  *   -errno       (KATACG_ERR_SYSTEM)       stat(2) of the node or another system call failed
  * Threads: any. Fork: safe.
@@ -1617,8 +1618,8 @@ int katacg_manager_device_deny(const struct katacg_manager *manager,
 /**
  * Reads the device rules in force.
  *
- * v1 does not show what a cgroup denies that allows all other devices. On v2 the rules are those of
- * this library's program, whichever process attached it; without one, all devices are allowed.
+ * v1 does not show what a cgroup denies that allows all other devices. On v2 the rules are those
+ * of this library's program, whichever process attached it; without one, all devices are allowed.
  * Rules of ancestors are not among them.
  *
  * @param manager  the cgroup, which must exist

@@ -31,6 +31,6 @@ pub use defaults::{append_runtime_defaults, runtime_defaults};
 pub use insn::{Insn, INSN_SIZE};
 pub use node::{hypervisor_rules, parse_access, parse_devices};
 pub use oci::to_oci;
-pub use program::{compile, MAGIC};
+pub use program::compile;
 pub use rule::{Devices, Kind, Number, Rule};
 pub use state::{Mode, State};

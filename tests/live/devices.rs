@@ -1,9 +1,10 @@
 //! Device rules, looked at by opening nodes from a process inside the cgroup.
 
+use std::cell::RefCell;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use katacg::devices::{parse_devices, Access, Kind, State};
@@ -18,6 +19,61 @@ struct Boxed {
     manager: Manager,
     name: String,
     nodes: PathBuf,
+    opener: RefCell<Opener>,
+}
+
+/// A process in the cgroup that opens the nodes when it is asked to.
+struct Opener {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Opener {
+    fn new(nodes: &Path) -> Opener {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "devices::opener", "--nocapture", "--test-threads=1"]);
+        command.env("KATACG_TEST_NODES", nodes).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Opener { child, answers }
+    }
+
+    fn opens(&mut self) -> Vec<String> {
+        self.child.stdin.as_mut().unwrap().write_all(b"?\n").unwrap();
+        loop {
+            let mut line = String::new();
+            assert!(self.answers.read_line(&mut line).unwrap() > 0, "the opener has ended");
+            if let Some((_, answer)) = line.trim_end_matches('\n').split_once("OPENS ") {
+                return answer.split(',').map(str::to_owned).collect();
+            }
+        }
+    }
+}
+
+/// The opener's own side. Does nothing in a normal test run.
+#[test]
+fn opener() {
+    use rustix::fs::{makedev, mknodat, open, FileType, Mode, OFlags, CWD};
+    let Some(nodes) = std::env::var_os("KATACG_TEST_NODES") else { return };
+    let nodes = PathBuf::from(nodes);
+    for line in std::io::stdin().lines() {
+        line.unwrap();
+        let each = NODES.map(|(kind, major, minor)| {
+            let node = nodes.join(format!("{kind}-{major}-{minor}"));
+            let ways = [("r", OFlags::RDONLY), ("w", OFlags::WRONLY), ("b", OFlags::RDWR)];
+            let opens = ways.iter().filter(|(_, how)| open(&node, *how, Mode::empty()).is_ok());
+            let mut letters: String = opens.map(|(letter, _)| *letter).collect();
+            let new = nodes.join("new");
+            let device = makedev(major, minor);
+            let how = FileType::CharacterDevice;
+            if mknodat(CWD, &new, how, Mode::RUSR, device).is_ok() {
+                fs::remove_file(new).unwrap();
+                letters.push('m');
+            }
+            letters
+        });
+        println!("OPENS {}", each.join(","));
+    }
 }
 
 /// Kind, major and minor of the nodes that are opened: harmless ones that every kernel has.
@@ -49,7 +105,7 @@ impl Boxed {
         let name = name();
         let manager = manager_at(host, &name, json);
         manager.apply(NOBODY, true).unwrap();
-        let nodes = std::env::temp_dir().join(name.trim_start_matches('/'));
+        let nodes = place().unwrap().join(name.trim_start_matches('/'));
         fs::create_dir(&nodes).unwrap();
         for (kind, major, minor) in NODES {
             let node = nodes.join(format!("{kind}-{major}-{minor}"));
@@ -57,7 +113,11 @@ impl Boxed {
             let status = Command::new("mknod").arg(node).arg(kind).args(numbers).status();
             assert!(status.unwrap().success());
         }
-        Boxed { host: Arc::clone(host), manager, name, nodes }
+        let opener = Opener::new(&nodes);
+        let pid = i32::try_from(opener.child.id()).unwrap();
+        manager.add(&[pid], katacg::Add::default()).unwrap();
+        let opener = RefCell::new(opener);
+        Boxed { host: Arc::clone(host), manager, name, nodes, opener }
     }
 
     fn set(&self, json: &str) -> katacg::Result<Vec<String>> {
@@ -77,17 +137,7 @@ impl Boxed {
     /// Says for each node which accesses succeed, from a process inside: letters of `rwbm`, with
     /// `b` for both reading and writing.
     fn opens(&self) -> Vec<String> {
-        let mut script = self.enter();
-        for (kind, major, minor) in NODES {
-            let node = format!("{kind}-{major}-{minor}");
-            for (letter, how) in [("r", "<"), ("w", ">"), ("b", "<>")] {
-                script += &format!("(exec 3{how}{node}) && printf {letter}\n");
-            }
-            script += &format!("mknod new {kind} {major} {minor} && printf m && rm new\necho\n");
-        }
-        let out = Command::new("sh").arg("-c").arg(script).output().unwrap();
-        let text = String::from_utf8(out.stdout).unwrap();
-        text.lines().map(str::to_owned).collect()
+        self.opener.borrow_mut().opens()
     }
 
     fn allow(&self, device: &str, access: &str) -> katacg::Result<()> {
@@ -108,6 +158,9 @@ impl Boxed {
 
 impl Drop for Boxed {
     fn drop(&mut self) {
+        let mut opener = self.opener.borrow_mut();
+        let _ = opener.child.kill();
+        let _ = opener.child.wait();
         let _ = fs::remove_dir_all(&self.nodes);
         let left = manager_at(&self.host, &self.name, "{}");
         if let Err(e) = left.destroy() {
@@ -116,13 +169,21 @@ impl Drop for Boxed {
     }
 }
 
+/// Returns a directory in which device nodes can be made and opened: some mounts are `nodev`.
+fn place() -> Option<PathBuf> {
+    let opens = |place: &PathBuf| {
+        let node = place.join(name().trim_start_matches('/'));
+        let made = Command::new("mknod").arg(&node).args(["c", "1", "3"]).status();
+        let opens = made.is_ok_and(|status| status.success()) && fs::read(&node).is_ok();
+        let _ = fs::remove_file(&node);
+        opens
+    };
+    let places = [std::env::temp_dir(), "/var/tmp".into(), "/root".into()];
+    places.into_iter().find(opens)
+}
+
 fn can() -> bool {
-    let root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    let nodes = std::env::temp_dir().join(name().trim_start_matches('/'));
-    let made = Command::new("mknod").arg(&nodes).args(["c", "1", "3"]).status();
-    let opens = made.is_ok_and(|s| s.success()) && fs::read(&nodes).is_ok();
-    let _ = fs::remove_file(&nodes);
-    root && opens && (has("devices", "devices") || unified())
+    place().is_some() && (has("devices", "devices") || unified())
 }
 
 macro_rules! need_devices {
