@@ -158,7 +158,7 @@ pub fn exchange(
         }
     };
     match old.as_slice() {
-        [one] => bpf::attach(directory, new, Some(&one.fd)).map_err(attached)?,
+        [one] => replace(directory, new, &one.fd).map_err(attached)?,
         several => {
             bpf::attach(directory, new, None).map_err(attached)?;
             for program in several {
@@ -167,6 +167,18 @@ pub fn exchange(
         }
     }
     Ok(old.into_iter().map(|program| Arc::new(program.fd)).collect())
+}
+
+/// Attaches a program in the place of another. Kernels before 5.6 cannot do so at once: there both
+/// programs decide for a moment, so that nothing denied opens.
+fn replace(directory: &OwnedFd, new: &OwnedFd, old: &OwnedFd) -> std::result::Result<(), Errno> {
+    match bpf::attach(directory, new, Some(old)) {
+        Err(Errno::INVAL) => {
+            bpf::attach(directory, new, None)?;
+            bpf::detach(directory, old)
+        }
+        other => other,
+    }
 }
 
 /// Tries again when another process has exchanged the program in between.
@@ -186,7 +198,7 @@ pub fn restore_program(scope: Scope<'_>, id: HierarchyId, programs: &Exchange) -
     let directory = open(cgroup)?;
     let failed = failed("restore the device program of", cgroup);
     match programs.old.as_slice() {
-        [one] => bpf::attach(&directory, one, Some(&programs.new)).map_err(failed),
+        [one] => replace(&directory, one, &programs.new).map_err(failed),
         several => {
             for old in several {
                 bpf::attach(&directory, old, None).map_err(&failed)?;
