@@ -453,3 +453,39 @@ fn generated_lists_hold_on_live_devices() {
         assert!(set > 150, "{set}");
     }
 }
+
+/// Root of a user namespace may change no device rules. That is an error that says so, and no rule
+/// changes.
+#[test]
+fn device_rules_without_the_privilege_are_an_error() {
+    need_devices!();
+    let works = Command::new("unshare").args(["-r", "true"]).status();
+    need!(works.is_ok_and(|status| status.success()), "no user namespaces here");
+    for (n, host) in views().iter().enumerate() {
+        let b = Boxed::new(host, &deny_all(&[rule(true, 3, "rwm")]));
+        let mut command = Command::new("unshare");
+        command.arg("-r").arg(std::env::current_exe().unwrap());
+        command.args(["--exact", "devices::unprivileged", "--nocapture", "--test-threads=1"]);
+        command.env("KATACG_TEST_UNPRIVILEGED", &b.name).env("KATACG_TEST_VIEW", n.to_string());
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert!(String::from_utf8_lossy(&out.stdout).contains("REFUSED"));
+        assert_eq!(b.opens(), ["rwbm", "", "", "", ""]);
+    }
+}
+
+/// The other side of the test above. Does nothing in a normal test run.
+#[test]
+fn unprivileged() {
+    let Ok(name) = std::env::var("KATACG_TEST_UNPRIVILEGED") else { return };
+    let view: usize = std::env::var("KATACG_TEST_VIEW").unwrap().parse().unwrap();
+    let own = manager_at(&views()[view], &name, "{}");
+    let list = deny_all(&[rule(true, 5, "r")]);
+    let error = own.set(&katacg::parse::resources(list.as_bytes()).unwrap()).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported, "{error}");
+    assert!(error.to_string().contains("skip-devices"), "{error}");
+    let device = parse_devices("c 1:5").unwrap();
+    let error = own.change_device(true, device, Access::ALL).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported, "{error}");
+    println!("REFUSED");
+}
