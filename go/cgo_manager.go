@@ -211,6 +211,8 @@ func managerText(op string, fn managerFunc, m managerHandle) ([]byte, error) {
 			return C.katacg_manager_state(m.c, b, n, e)
 		case managerUnit:
 			return C.katacg_manager_unit(m.c, b, n, e)
+		case managerDevices:
+			return C.katacg_manager_devices(m.c, b, n, e)
 		}
 		panic("katacg: unknown manager function")
 	})

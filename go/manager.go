@@ -17,7 +17,7 @@ const (
 	// SkipDevices ignores device rules, because the caller applies them or has none. With this flag
 	// a v1 host needs no devices controller. Without it, the system's systemd applies the rules; a
 	// user's systemd cannot, so the call warns, or fails with Strict; and with the cgroupfs driver
-	// device rules are an error.
+	// the library enforces them itself.
 	SkipDevices ManagerFlags = 1
 	// Strict turns warnings into errors: a value that this layout has no file for, or that systemd
 	// has no property for. It also refuses a systemd path that [PathStrict] refuses, and the root
@@ -167,6 +167,7 @@ const (
 	managerPaths managerFunc = iota
 	managerState
 	managerUnit
+	managerDevices
 )
 
 // Manager stands for the cgroup of one sandbox or container in every hierarchy that it joins. It

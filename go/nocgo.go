@@ -92,6 +92,12 @@ func managerText(op string, _ managerFunc, _ managerHandle) ([]byte, error) {
 	return nil, noCgo(op)
 }
 
+func managerDevice(op string, _ managerHandle, _ bool, _, _ string) error { return noCgo(op) }
+
+func deviceRules(op string, _ DeviceSet) ([]byte, error) { return nil, noCgo(op) }
+
+func deviceCheck(op string, _ []byte, _, _ string) (bool, error) { return false, noCgo(op) }
+
 func managerLog(op string, _ managerHandle, _ int32) error { return noCgo(op) }
 
 func managerPath(op string, _ managerHandle, _ string) (string, error) { return "", noCgo(op) }

@@ -476,7 +476,8 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
  * who creates the cgroup (opts.driver):
  *
  * - The system's systemd applies device rules.
- * - This library does not: device rules are an error.
+ * - This library enforces device rules: on v1 by the devices controller, on v2 by a program that
+ *   it attaches to the cgroup. Where the caller may do neither, device rules are an error.
  * - A user's systemd cannot: device rules are NOT applied, and the library warns. With
  *   KATACG_MANAGER_STRICT they are an error.
  * - In a user namespace it is unknown whether systemd can apply them, so the library warns as
@@ -1582,6 +1583,162 @@ int katacg_manager_destroy(const struct katacg_manager *manager,
  */
 KATACG_MUST_USE
 int katacg_manager_release(const struct katacg_manager *manager,
+                           struct katacg_error *err);
+
+/* ================================================================================================
+ * Device rules
+ *
+ * A rule's device is the path of a node, such as "/dev/kvm", or a kind and numbers, such as
+ * "c 10:232" or "b 8:*". The library looks a node up without following symbolic links. Access is
+ * some of the letters of "rwm": read, write, create a node. NULL means all three.
+ */
+
+/**
+ * Set of katacg_device_rules: the devices that a runtime gives every container, to be appended to
+ * the rules of its specification.
+ */
+#define KATACG_DEVICES_RUNTIME 1
+
+/**
+ * Set of katacg_device_rules: the devices of a hypervisor, as far as this host has them.
+ *
+ * /dev/kvm or /dev/mshv must exist. /dev/vhost-net, /dev/vfio/vfio, /dev/vhost-vsock and
+ * /dev/vhost-vdpa-0 are allowed if they exist. Disks, loop devices and the groups of VFIO are not
+ * among them.
+ */
+#define KATACG_DEVICES_HYPERVISOR 2
+
+/**
+ * Returns a well-known list of device rules.
+ *
+ * @param set      KATACG_DEVICES_RUNTIME or KATACG_DEVICES_HYPERVISOR
+ * @param buf      receives the rules; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. The result is a JSON
+ * array of OCI rules, as in linux.resources.devices.
+ * Errors:
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     the set is unknown
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the host has neither /dev/kvm nor /dev/mshv
+ *   -errno       (KATACG_ERR_SYSTEM)       stat(2) of a node failed
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_device_rules(uint32_t set,
+                        char *buf,
+                        size_t buf_len,
+                        struct katacg_error *err);
+
+/**
+ * Says whether device rules allow an access. Looks at the rules only, not at any cgroup.
+ *
+ * The rules apply in order and start from "deny all". All letters of access must be allowed.
+ *
+ * @param rules_json  a JSON array of OCI rules, as in linux.resources.devices
+ * @param len         its length in bytes
+ * @param device      one device: a node's path, or a kind and two numbers
+ * @param access      some of "rwm"; NULL means all
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: 1 if the access is allowed, 0 if it is denied.
+ * Errors:
+ *   -EINVAL  (KATACG_ERR_JSON)      the JSON is malformed; the message has line and column
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL, device is not one device, or access has
+ *                                   other letters
+ *   -ERANGE  (KATACG_ERR_VALUE)     a rule has no access or an impossible number, or it denies a
+ *                                   part of what a wider rule allows; the message has its index
+ *   -errno   (KATACG_ERR_SYSTEM)    stat(2) of the node failed
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_device_check(const char *rules_json,
+                        size_t len,
+                        const char *device,
+                        const char *access,
+                        struct katacg_error *err);
+
+/**
+ * Allows a device, on top of the rules in force, for instance one that is plugged in later.
+ *
+ * The change is atomic: no device that the old and the new rules allow is denied in between. Calls
+ * for one cgroup take turns, also those of other processes. A device that is allowed already stays
+ * so. On v2 this library's program is exchanged for another; a later process finds it again.
+ *
+ * @param manager  the cgroup, which must exist
+ * @param device   a node such as "/dev/kvm", or a kind and numbers such as "c 10:232" or "b 8:*"
+ * @param access   some of "rwm"; NULL means all
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors:
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or device is NULL, device is no device, or
+ *                                          access has other letters
+ *   -ERANGE      (KATACG_ERR_VALUE)        a part of what a wider rule denies would be allowed
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup is in no hierarchy with devices
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  systemd owns the cgroup; another program has a device
+ *                                          program there; or the kernel has no device programs
+ *   -EPERM       (KATACG_ERR_SYSTEM)       the parent cgroup does not allow the device; the
+ *                                          message names it
+ *   -EPERM       (KATACG_ERR_UNSUPPORTED)  the caller may not change device rules
+ *   -errno       (KATACG_ERR_SYSTEM)       stat(2) of the node or another system call failed
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_device_allow(const struct katacg_manager *manager,
+                                const char *device,
+                                const char *access,
+                                struct katacg_error *err);
+
+/**
+ * Denies a device, on top of the rules in force, for instance one that is unplugged.
+ *
+ * A device that is denied already stays so. Processes that have the device open keep it.
+ *
+ * @param manager  the cgroup, which must exist
+ * @param device   as for katacg_manager_device_allow
+ * @param access   some of "rwm"; NULL means all
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: 0 on success.
+ * Errors: as for katacg_manager_device_allow. KATACG_ERR_VALUE means that a part of what a wider
+ * rule allows would be denied.
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_device_deny(const struct katacg_manager *manager,
+                               const char *device,
+                               const char *access,
+                               struct katacg_error *err);
+
+/**
+ * Reads the device rules in force.
+ *
+ * v1 does not show what a cgroup denies that allows all other devices. On v2 the rules are those
+ * of this library's program, whichever process attached it; without one, all devices are allowed.
+ * Rules of ancestors are not among them.
+ *
+ * @param manager  the cgroup, which must exist
+ * @param buf      receives the rules; may be NULL if buf_len is 0
+ * @param buf_len  size of buf in bytes; 0 asks for the length only
+ * @param err      filled in on failure; may be NULL
+ *
+ * Return: the length of the result without its NUL, even if it did not fit. The result is a JSON
+ * array of OCI rules. Its first rule is for all devices.
+ * Errors:
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup is in no hierarchy with devices
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another program has a device program there, or the
+ *                                          program cannot be read
+ *   -errno       (KATACG_ERR_SYSTEM)       a system call failed
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_devices(const struct katacg_manager *manager,
+                           char *buf,
+                           size_t buf_len,
                            struct katacg_error *err);
 
 /* ================================================================================================

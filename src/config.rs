@@ -8,7 +8,7 @@ use crate::error::{fail, Code, Error, Result};
 use crate::kata::rules::{is_systemd, is_systemd_slice, Rules};
 use crate::kata::strict;
 use crate::path::{lexical, slice};
-use crate::resources::Options;
+use crate::resources::{DevicePolicy, Options};
 use crate::systemd::Bus;
 
 /// Switches. Later versions add some: make one with `..Flags::default()`.
@@ -31,7 +31,11 @@ pub struct Flags {
 
 impl Flags {
     pub(crate) fn resource_options(self) -> Options {
-        Options { skip_devices: self.skip_devices, strict: self.strict }
+        let devices = match self.skip_devices {
+            true => DevicePolicy::Skip,
+            false => DevicePolicy::Enforce,
+        };
+        Options { devices, strict: self.strict }
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::Path;
 use regex::Regex;
 
 /// The files of src/capi in the order of the header.
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     "version",
     "error",
     "host",
@@ -30,6 +30,7 @@ const FILES: [&str; 20] = [
     "files",
     "processes",
     "lifecycle",
+    "devices",
     "stats_bits",
     "stats",
     "stats_reader",

@@ -9,7 +9,8 @@ use std::os::raw::c_char;
 /// who creates the cgroup (opts.driver):
 ///
 /// - The system's systemd applies device rules.
-/// - This library does not: device rules are an error.
+/// - This library enforces device rules: on v1 by the devices controller, on v2 by a program that
+///   it attaches to the cgroup. Where the caller may do neither, device rules are an error.
 /// - A user's systemd cannot: device rules are NOT applied, and the library warns. With
 ///   KATACG_MANAGER_STRICT they are an error.
 /// - In a user namespace it is unknown whether systemd can apply them, so the library warns as

@@ -11,6 +11,7 @@
 mod attach;
 mod cgroup;
 mod cpu;
+mod devices;
 mod error;
 mod events;
 mod ffi;
@@ -35,6 +36,7 @@ mod version;
 pub use attach::*;
 pub use cgroup::*;
 pub use cpu::*;
+pub use devices::*;
 pub use error::*;
 pub use events::*;
 pub use files::*;

@@ -5,6 +5,7 @@
 
 pub(crate) mod advice;
 mod beneath;
+pub mod bpf;
 mod cgroup;
 mod create;
 mod files;

@@ -30,6 +30,11 @@ impl Access {
         })
     }
 
+    /// Returns the set of the kernel's bits. Other bits are dropped.
+    pub fn from_bits(bits: u8) -> Access {
+        Access(bits & Access::ALL.0)
+    }
+
     /// Returns the kernel's bits.
     pub fn bits(self) -> u8 {
         self.0

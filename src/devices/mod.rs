@@ -8,13 +8,29 @@
 //! Kernel: admin-guide/cgroup-v1/devices.rst, admin-guide/cgroup-v2.rst "Device controller".
 
 mod access;
+mod decode;
 mod defaults;
+mod insn;
+mod node;
+mod oci;
+mod program;
+#[cfg(test)]
+mod program_tests;
 mod rule;
 mod state;
+mod table;
 #[cfg(test)]
 mod tests;
+pub mod v1;
+#[cfg(test)]
+mod v1_tests;
 
 pub use access::Access;
-pub use defaults::append_runtime_defaults;
+pub use decode::{decode, is_ours};
+pub use defaults::{append_runtime_defaults, runtime_defaults};
+pub use insn::{Insn, INSN_SIZE};
+pub use node::{hypervisor_rules, parse_access, parse_devices};
+pub use oci::to_oci;
+pub use program::compile;
 pub use rule::{Devices, Kind, Number, Rule};
 pub use state::{Mode, State};

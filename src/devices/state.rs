@@ -62,8 +62,7 @@ impl State {
             return Ok(());
         };
         if mode != self.mode {
-            let had = self.exceptions.entry(devices).or_default();
-            *had = had.with(rule.access);
+            self.except(devices, rule.access);
             return Ok(());
         }
         let hole = self.exceptions.iter().find(|(other, access)| {
@@ -88,6 +87,14 @@ impl State {
         Ok(())
     }
 
+    /// Adds an exception to those for the same devices.
+    pub fn except(&mut self, devices: Devices, access: Access) {
+        if !access.is_empty() {
+            let had = self.exceptions.entry(devices).or_default();
+            *had = had.with(access);
+        }
+    }
+
     /// Returns the default for devices without an exception.
     pub fn mode(&self) -> Mode {
         self.mode
@@ -101,6 +108,13 @@ impl State {
     /// Returns the exception for exactly these devices, or no access when there is none.
     pub fn exception(&self, devices: &Devices) -> Access {
         self.exceptions.get(devices).copied().unwrap_or_default()
+    }
+
+    /// Whether one call for these accesses succeeds. The kernel asks once for all of them: O_RDWR
+    /// needs both reading and writing.
+    pub fn permits(&self, kind: Kind, major: u32, minor: u32, asked: Access) -> bool {
+        let allowed = self.allowed(kind, major, minor);
+        !allowed.is_empty() && allowed.contains(asked)
     }
 
     /// Returns the rule that adds such an exception in this mode.

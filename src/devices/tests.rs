@@ -19,7 +19,7 @@ fn oci(rule: &str) -> LinuxDeviceCgroup {
     serde_json::from_value(json).unwrap()
 }
 
-fn emulate(rules: &[&str]) -> Result<State> {
+pub fn emulate(rules: &[&str]) -> Result<State> {
     let rules: Vec<_> = rules.iter().map(|rule| oci(rule)).collect();
     State::from_rules(&rules, &mut Vec::new())
 }
@@ -236,6 +236,32 @@ fn access_has_the_bits_of_the_kernel() {
     assert_eq!(Access::NONE.to_string(), "");
     assert!(Access::ALL.contains(Access::READ) && !Access::READ.contains(Access::ALL));
     assert!(!Access::READ.overlaps(Access::WRITE) && Access::ALL.overlaps(Access::WRITE));
+}
+
+/// 2,000 generated lists; `KATACG_LONG` makes them 100,000.
+pub fn config() -> ProptestConfig {
+    let long = std::env::var_os("KATACG_LONG").is_some();
+    ProptestConfig { cases: if long { 100_000 } else { 2_000 }, ..ProptestConfig::default() }
+}
+
+/// Returns devices of every kind in and around the numbers of [`rules`].
+pub fn kinds_and_numbers() -> impl Iterator<Item = (Kind, u32, u32)> {
+    let numbers = || (0..4).flat_map(|major| (0..4).map(move |minor| (major, minor)));
+    [Kind::Block, Kind::Char]
+        .into_iter()
+        .flat_map(move |kind| numbers().map(move |(major, minor)| (kind, major, minor)))
+}
+
+/// Returns states of generated lists; rules that would be refused are left out.
+pub fn states_of() -> impl Strategy<Value = State> {
+    rules().prop_map(|rules| {
+        let mut state = State::default();
+        for rule in &rules {
+            let rule = Rule::from_oci(&oci(rule), &mut Vec::new()).unwrap();
+            let _ = state.apply(&rule);
+        }
+        state
+    })
 }
 
 fn rules() -> impl Strategy<Value = Vec<String>> {

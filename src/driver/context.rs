@@ -11,7 +11,7 @@ use crate::host::{HierarchyId, Version};
 use crate::host_handle::Host;
 use crate::placement::{Placement, Site};
 use crate::plan::{writes, Plan, Step, TaskKind};
-use crate::resources::{self, Options};
+use crate::resources::{self, DevicePolicy, Options};
 
 /// What a plan depends on besides the resources.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl Context<'_> {
     /// Returns the writes of these resources without device rules.
     pub fn files_of(&self, resources: &LinuxResources) -> Result<Plan> {
         let strict = self.config.flags.strict;
-        resources::plan(resources, self.placement, Options { skip_devices: true, strict })
+        resources::plan(resources, self.placement, Options { devices: DevicePolicy::Skip, strict })
     }
 
     /// Returns the resources with CPU shares that the kernel takes, and a warning if they differ,
@@ -81,7 +81,7 @@ impl Context<'_> {
             // Only v2 has controllers to enable and types to settle.
             return Plan::default();
         }
-        let options = Options { skip_devices: true, strict: false };
+        let options = Options { devices: DevicePolicy::Skip, strict: false };
         resources::plan(resources, self.placement, options).unwrap_or_default()
     }
 

@@ -9,7 +9,7 @@ use super::core::Manager;
 use crate::driver::Phases;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{controllers, HierarchyId};
-use crate::plan::{writes, Plan, Step, TaskKind};
+use crate::plan::{Plan, Step, TaskKind};
 use crate::resources;
 use crate::systemd::Started;
 use crate::transaction::Transaction;
@@ -84,9 +84,7 @@ impl Manager {
         let mut tries = 0;
         // A unit that this call started and that has ended is not started again.
         let again = |transaction: &Transaction<'_>| {
-            transaction.progress().made
-                || has_existed(transaction)
-                || self.driver.unit().is_none()
+            transaction.progress().made || has_existed(transaction) || self.driver.unit().is_none()
         };
         // Repeats after another process removed the cgroup, and after each dropped hierarchy.
         loop {
@@ -156,7 +154,7 @@ impl Manager {
             return self.set_on_existing(transaction, fill, &enter, own);
         }
         // Others may be setting a cgroup that was there before: take turns, and keep old values.
-        let shared = writes(&fill).next().is_some() && !transaction.has_made_all();
+        let shared = fill.iter().any(Step::is_limit) && !transaction.has_made_all();
         transaction.set_keep_old(shared && !self.config.flags.no_rollback);
         let lock = match shared {
             true => {
@@ -185,7 +183,7 @@ impl Manager {
     ) -> Result<Vec<String>> {
         // Set writes the files and enables controllers.
         let mut fill = fill;
-        fill.retain(|step| !matches!(step, Step::Write(_) | Step::Enable { .. }));
+        fill.retain(|step| !step.is_limit() && !matches!(step, Step::Enable { .. }));
         transaction.carry_out(&fill)?;
         let set = self.set_in(transaction, own, own, enter);
         let mut warnings = set.map_err(|e| transaction.unwind(e))?;
@@ -219,7 +217,7 @@ impl Manager {
             return Err(error);
         };
         let limits = self.context(wanted, wanted).files_of(wanted)?;
-        if limits.writes().any(|write| write.hierarchy == id) {
+        if limits.steps.iter().any(|step| step.is_limit() && step.hierarchy() == Some(id)) {
             return Err(error.with_code(Code::Rootless).advice(
                 "limits need a cgroup: give a path in a cgroup that is delegated to you, \
                  or ask for no limits",

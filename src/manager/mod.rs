@@ -8,6 +8,7 @@ mod attach;
 mod core;
 mod current;
 mod destroy;
+mod devices;
 mod events;
 mod files;
 mod freezer;

@@ -3,7 +3,9 @@
 use serde_json::{json, Value};
 
 use super::step::{Plan, Step};
+use super::task::TaskKind;
 use super::write::{Missing, Write};
+use crate::devices::{compile, State};
 use crate::host::{HierarchyId, HostInfo, Version};
 use crate::systemd::Property;
 
@@ -62,19 +64,20 @@ fn step_text(step: &Step, host: &HostInfo) -> [String; 4] {
         }
         Step::Freeze => row("freeze", "freezer".to_owned(), "", String::new()),
         Step::Thaw => row("thaw", "freezer".to_owned(), "", String::new()),
+        Step::Devices { hierarchy, state } => row("devices", at(hierarchy), "", state.to_string()),
+        Step::ChangeDevice { hierarchy, rule } => {
+            row("device", at(hierarchy), "", rule.to_string())
+        }
         // People read this: a value of several lines stays on one line.
         Step::Write(w) => {
             row("write", w.controller.to_owned(), &w.file, w.value.replace('\n', "\\n"))
         }
-        Step::Attach { hierarchy, kind, ids, subcgroup } => {
-            let version = host.hierarchy(*hierarchy).map_or(Version::V1, |h| h.version);
-            let file = kind.file(version);
-            let file = match subcgroup.as_slice() {
-                b"" => file.to_owned(),
-                subcgroup => format!("{}/{file}", String::from_utf8_lossy(subcgroup)),
-            };
-            row("attach", at(hierarchy), &file, numbers(ids))
-        }
+        Step::Attach { hierarchy, kind, ids, subcgroup } => row(
+            "attach",
+            at(hierarchy),
+            &task_file(host, *hierarchy, *kind, subcgroup),
+            numbers(ids),
+        ),
         Step::AttachUnit { unit, ids, subcgroup } => {
             let at = match subcgroup.as_slice() {
                 b"" => unit.clone(),
@@ -82,6 +85,16 @@ fn step_text(step: &Step, host: &HostInfo) -> [String; 4] {
             };
             row("attach", systemd(), &at, numbers(ids))
         }
+    }
+}
+
+/// Returns the file that tasks are moved by, from the manager's cgroup.
+fn task_file(host: &HostInfo, id: HierarchyId, kind: TaskKind, subcgroup: &[u8]) -> String {
+    let version = host.hierarchy(id).map_or(Version::V1, |h| h.version);
+    let file = kind.file(version);
+    match subcgroup {
+        b"" => file.to_owned(),
+        subcgroup => format!("{}/{file}", String::from_utf8_lossy(subcgroup)),
     }
 }
 
@@ -120,6 +133,7 @@ fn step_json(step: &Step, host: &HostInfo) -> Value {
     let [operation, controller, file, value] = step_text(step, host);
     let mut out = match step {
         Step::Write(write) => write_json(write, host),
+        Step::Devices { hierarchy, state } => devices_json(*hierarchy, state, host),
         Step::CheckMemory { hierarchy, limit, swap } => json!({
             "hierarchy": label(host, *hierarchy), "file": file, "limit": limit, "swap": swap,
         }),
@@ -141,6 +155,19 @@ fn step_json(step: &Step, host: &HostInfo) -> Value {
     };
     if let Some(object) = out.as_object_mut() {
         object.insert("op".into(), operation.into());
+    }
+    out
+}
+
+/// Returns the rules, and for cgroup v2 the program, one instruction a line.
+fn devices_json(hierarchy: HierarchyId, state: &State, host: &HostInfo) -> Value {
+    let text = state.to_string();
+    let rules: Vec<&str> = text.split(", ").collect();
+    let mut out = json!({ "hierarchy": label(host, hierarchy), "rules": rules });
+    let v2 = host.hierarchy(hierarchy).is_some_and(|h| h.version == Version::V2);
+    if let Some(object) = out.as_object_mut().filter(|_| v2) {
+        let lines: Vec<String> = compile(state).iter().map(ToString::to_string).collect();
+        object.insert("program".into(), lines.into());
     }
     out
 }

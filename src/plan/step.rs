@@ -2,6 +2,7 @@
 
 use super::task::TaskKind;
 use super::write::Write;
+use crate::devices::{Rule, State};
 use crate::host::HierarchyId;
 use crate::systemd::Property;
 
@@ -88,6 +89,20 @@ pub enum Step {
     Freeze,
     /// Ends [`Step::Freeze`].
     Thaw,
+    /// Enforce device rules: by the v1 devices controller, or by a program of cgroup v2.
+    Devices {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// What the rules come to.
+        state: State,
+    },
+    /// Allow or deny devices, on top of the rules in force.
+    ChangeDevice {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// The rule.
+        rule: Rule,
+    },
     /// Write an interface file.
     Write(Write),
     /// Move processes or threads into the cgroup.
@@ -124,6 +139,8 @@ impl Step {
             | Step::Delegate { hierarchy, .. }
             | Step::InheritCpuset { hierarchy, .. }
             | Step::CheckMemory { hierarchy, .. }
+            | Step::Devices { hierarchy, .. }
+            | Step::ChangeDevice { hierarchy, .. }
             | Step::Attach { hierarchy, .. } => Some(*hierarchy),
             Step::Write(write) => Some(write.hierarchy),
             Step::Start { .. }
@@ -132,6 +149,11 @@ impl Step {
             | Step::Freeze
             | Step::Thaw => None,
         }
+    }
+
+    /// Whether the step sets a limit, which another call may set at the same time.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Step::Write(_) | Step::Devices { .. } | Step::ChangeDevice { .. })
     }
 
     /// Whether the step only looks at the cgroup. Such steps come first in a plan.

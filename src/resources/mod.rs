@@ -45,17 +45,30 @@ pub use reassert::reassert;
 
 use oci_spec::runtime::LinuxResources;
 
+use crate::devices::State;
 use crate::error::{fail, Code, Result};
 use crate::host::controllers;
 use crate::placement::Placement;
 use crate::plan::{Plan, Step, Write};
 use property_builder::PropertyBuilder;
 
+/// Who applies device rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DevicePolicy {
+    /// This library.
+    #[default]
+    Enforce,
+    /// systemd, by properties of the unit.
+    Systemd,
+    /// The caller, or nobody.
+    Skip,
+}
+
 /// Options of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Ignore device rules: the caller or systemd applies them.
-    pub skip_devices: bool,
+    /// Who applies device rules.
+    pub devices: DevicePolicy,
     /// Turn warnings about resources that the layout has no file for into errors.
     pub strict: bool,
 }
@@ -115,7 +128,7 @@ fn add(
 /// v1 starts with cpuset, because only a cpuset with CPUs accepts a process. v2 starts with pids.
 pub fn plan(resources: &LinuxResources, placement: &Placement, options: Options) -> Result<Plan> {
     let mut out = Plan::default();
-    devices(resources, options)?;
+    devices(resources, placement, options, &mut out)?;
     let sections: &[Section] = match placement.is_unified() {
         true => V2_ORDER,
         false => V1_ORDER,
@@ -170,21 +183,22 @@ pub fn needs_domain(plan: &Plan) -> Option<&'static str> {
     controllers::domain_only().find(|name| written.iter().any(|w| w == name))
 }
 
-/// Refuses device rules, which this version does not apply: to ignore them silently would give the
-/// workload devices that its owner denied.
-fn devices(resources: &LinuxResources, options: Options) -> Result<()> {
-    let rules = resources.devices().as_ref().map_or(0, Vec::len);
-    if rules == 0 || options.skip_devices {
+/// Plans the step that enforces the device rules, if there are any and this library is to do so.
+/// A fault of the rules is found before everything else.
+fn devices(
+    resources: &LinuxResources,
+    placement: &Placement,
+    options: Options,
+    out: &mut Plan,
+) -> Result<()> {
+    let rules = resources.devices().as_deref().unwrap_or_default();
+    if rules.is_empty() || options.devices != DevicePolicy::Enforce {
         return Ok(());
     }
-    fail(
-        Code::Unsupported,
-        format!(
-            "resources have {rules} device rules, which this version does not apply; \
-             make the manager with KATACG_MANAGER_SKIP_DEVICES (Go: SkipDevices, \
-             Rust: skip_devices) and apply them elsewhere, or leave them out"
-        ),
-    )
+    let state = State::from_rules(rules, &mut out.warnings)?;
+    let site = placement.require("devices")?;
+    out.steps.push(Step::Devices { hierarchy: site.id, state });
+    Ok(())
 }
 
 /// Returns the unit properties for these resources.

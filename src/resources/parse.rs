@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use oci_spec::runtime::{LinuxCpu, LinuxResources};
+use oci_spec::runtime::{LinuxCpu, LinuxDeviceCgroup, LinuxResources};
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
 use serde_json::Value;
@@ -244,6 +244,11 @@ pub fn cpu(json: &[u8]) -> Result<Option<LinuxCpu>> {
 /// Parses an array of `linux.resources.cpu` objects and nulls.
 pub fn cpus(json: &[u8]) -> Result<Vec<Option<LinuxCpu>>> {
     Ok(read("cpu array JSON", json, "cpus", refuse_none)?.value)
+}
+
+/// Parses an array of `linux.resources.devices`.
+pub fn devices(json: &[u8]) -> Result<Vec<LinuxDeviceCgroup>> {
+    Ok(read("device rules JSON", json, "devices", refuse_none)?.value)
 }
 
 /// Parses the `linux` object of a specification, or a whole `config.json` with a field `linux`.

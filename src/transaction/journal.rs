@@ -10,11 +10,14 @@ use std::collections::BTreeMap;
 
 use rustix::io::Errno;
 
+use super::device_list;
+use super::device_program::{restore_program, Exchange};
 use super::freeze_guard::Freeze;
 use super::restore::restore_files;
 use super::scope::Scope;
 use super::teardown::{home, stop_empty};
 use crate::cgroupfs::Created;
+use crate::devices::State;
 use crate::error::{Code, Error, Result};
 use crate::host::{proc_cgroup, HierarchyId};
 use crate::plan::{TaskKind, Write};
@@ -45,6 +48,20 @@ pub enum Undo {
     RestoreFile(Box<Write>),
     /// Report a file whose old value is not known.
     ReportFile(Cow<'static, str>),
+    /// v1: lead back to the old device rules.
+    RestoreDevices {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// The old rules.
+        before: State,
+    },
+    /// v2: attach the old device program again.
+    RestoreProgram {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// The programs.
+        programs: Exchange,
+    },
     /// Remove the directories that this transaction created.
     RemoveDirs {
         /// The hierarchy.
@@ -156,6 +173,7 @@ impl Journal {
         }
         out.failed.extend(lost_files(&entries));
         restore_files(scope, files(&entries), &mut out.restored, &mut out.failed);
+        restore_devices(scope, &entries, &mut out);
         out.restored.extend(properties);
         remove_directories(scope, &entries, &mut out.failed);
         disable_controllers(scope, &entries);
@@ -262,6 +280,24 @@ fn restore_properties<'a>(
         }
     }
     restored
+}
+
+fn restore_devices(scope: Scope<'_>, entries: &[Undo], out: &mut Outcome) {
+    for entry in entries.iter().rev() {
+        let done = match entry {
+            Undo::RestoreDevices { hierarchy, before } => {
+                device_list::restore(scope, *hierarchy, before)
+            }
+            Undo::RestoreProgram { hierarchy, programs } => {
+                restore_program(scope, *hierarchy, programs)
+            }
+            _ => continue,
+        };
+        match done {
+            Ok(()) => out.restored.push("device rules".to_owned()),
+            Err(e) => out.failed.push(e.to_string()),
+        }
+    }
 }
 
 /// Returns the writes that restore files, newest first.

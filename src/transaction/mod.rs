@@ -4,6 +4,9 @@
 //! JSON.
 
 mod cpuset;
+mod device_list;
+mod device_program;
+mod devices;
 mod freeze_guard;
 mod held_files;
 mod journal;
@@ -18,6 +21,8 @@ mod teardown;
 mod unit;
 mod write;
 
+pub use device_list::read_list;
+pub use device_program::read_program;
 pub use freeze_guard::{
     freeze, freezer_cgroup, freezer_state, thaw, thaw_unless_wanted, REFREEZE_TIMEOUT,
 };
@@ -148,6 +153,8 @@ impl Transaction<'_> {
             }
             Step::Thaw => self.freeze.release(),
             Step::Write(write) => self.write(write),
+            Step::Devices { hierarchy, state } => self.set_devices(*hierarchy, state),
+            Step::ChangeDevice { hierarchy, rule } => self.change_device(*hierarchy, rule),
             Step::Attach { hierarchy, kind, ids, subcgroup } => {
                 self.attach(*hierarchy, *kind, ids, subcgroup)
             }

@@ -61,6 +61,18 @@ static void path_functions_refuse_null(void) {
     REFUSED(katacg_cpu_aggregate_with(NULL, 1, 0, buf, n, e));
     REFUSED(katacg_cpu_aggregate_with("[]", 2, KATACG_CPU_UNLIMITED, NULL, n, e));
     REFUSED(katacg_cpu_aggregate_with("[]", 2, 2, buf, n, e));
+    REFUSED(katacg_manager_device_allow(NULL, "c 1:3", NULL, e));
+    REFUSED(katacg_manager_device_allow(manager, NULL, NULL, e));
+    REFUSED(katacg_manager_device_allow(manager, "null", "r", e));
+    REFUSED(katacg_manager_device_deny(NULL, "c 1:3", NULL, e));
+    REFUSED(katacg_manager_device_deny(manager, "c 1:3", "x", e));
+    REFUSED(katacg_manager_devices(NULL, buf, n, e));
+    REFUSED(katacg_device_rules(KATACG_DEVICES_RUNTIME, NULL, n, e));
+    REFUSED(katacg_device_rules(3, buf, n, e));
+    REFUSED(katacg_device_check(NULL, 1, "c 1:3", "r", e));
+    REFUSED(katacg_device_check("[]", 2, NULL, "r", e));
+    REFUSED(katacg_device_check("[]", 2, "c 1:*", "r", e));
+    REFUSED(katacg_device_check("[]", 2, "c 1:3", "", e));
     REFUSED(katacg_subsystems(NULL, KATACG_SUBSYSTEMS_ALL, buf, n, e));
     REFUSED(katacg_subsystems("/sys/fs/cgroup", KATACG_SUBSYSTEMS_ALL, NULL, n, e));
     /* On a host without v1 the function fails with another error. */

@@ -19,6 +19,7 @@ mod cpuset;
 mod create;
 mod deep;
 mod destroy;
+mod devices;
 mod events;
 mod freezer;
 mod io;

@@ -138,6 +138,7 @@ fn step_text(step: &Step, host: &HostInfo) -> String {
             format!("check limit {} swap {}", number(limit), number(swap))
         }
         Step::Write(write) => write_text(write),
+        Step::Devices { state, .. } => format!("devices {state}"),
         Step::Attach { ids, subcgroup, .. } => {
             assert!(subcgroup.is_empty());
             format!("attach {}", ids.iter().map(i32::to_string).collect::<Vec<_>>().join(" "))

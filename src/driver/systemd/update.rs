@@ -7,7 +7,7 @@ use super::wanted::{has_bfq, property_context, too_late, wanted, Wanted};
 use crate::driver::context::Context;
 use crate::error::Result;
 use crate::plan::{Plan, Step};
-use crate::resources::{self, Options};
+use crate::resources::{self, DevicePolicy, Options};
 use crate::systemd::SystemdUnit;
 
 /// Plans a set: checks, properties, then files.
@@ -42,7 +42,7 @@ fn rewrites_after_change(
     // v2's weights are properties, or files of the unified map.
     about.bfq = known.block_io().is_some() && !placement.is_unified() && has_bfq(context);
     let again = resources::reassert(known, r, placement, about);
-    let options = Options { skip_devices: true, strict: false };
+    let options = Options { devices: DevicePolicy::Systemd, strict: false };
     Ok(resources::plan(&again, placement, options)?.steps)
 }
 

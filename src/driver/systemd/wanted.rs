@@ -7,7 +7,7 @@ use crate::cgroupfs::Cgroup;
 use crate::driver::context::Context;
 use crate::error::{fail, Code, Result};
 use crate::plan::Plan;
-use crate::resources::{self, device_properties, Options, PropertyContext};
+use crate::resources::{self, device_properties, DevicePolicy, Options, PropertyContext};
 use crate::systemd::{Bus, Property, SystemdUnit};
 
 const NO_DEVICES: &str = "a user's systemd cannot apply them";
@@ -51,7 +51,7 @@ pub fn wanted(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> R
     warnings.append(&mut limits.warnings);
 
     let files = resources::rounded(r, placement, about);
-    let options = Options { skip_devices: true, strict: flags.strict };
+    let options = Options { devices: DevicePolicy::Systemd, strict: flags.strict };
     let mut plan = resources::plan(&files, placement, options)?;
     plan.warnings.append(&mut warnings);
     flags.resource_options().check(&plan.warnings)?;

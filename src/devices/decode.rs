@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reading a state back from a program of ours.
+
+use super::insn::{op, Insn};
+use super::program::{self, BY_MINOR, DENIED, KIND, MAGIC, MAJOR, MINOR, RESULT};
+use super::{Access, Devices, Kind, Mode, Number, State};
+
+/// Whether a program has this library's mark.
+pub fn is_ours(code: &[Insn]) -> bool {
+    let end = code.len().saturating_sub(3);
+    code.get(end).is_some_and(|insn| *insn == Insn::imm(op::MOV_K, RESULT, MAGIC))
+}
+
+/// Returns the state of a program of ours. None for any other program, also for one that a newer
+/// version of this library made in another way.
+pub fn decode(code: &[Insn]) -> Option<State> {
+    let [.., mark, default, exit] = code else { return None };
+    if *mark != Insn::imm(op::MOV_K, RESULT, MAGIC) || exit.code != op::EXIT {
+        return None;
+    }
+    let mode = if default.imm == 0 { Mode::Deny } else { Mode::Allow };
+    let mut reader = Reader { code, at: 0, kind: None, major: Number::Any, end: 0, found: vec![] };
+    while reader.at + 3 < code.len() {
+        let before = reader.at;
+        reader.step()?;
+        // A program that is not ours may jump anywhere.
+        if reader.at <= before {
+            return None;
+        }
+    }
+    let mut state = State::all(mode);
+    for (devices, allowed) in reader.found {
+        let access = match mode {
+            Mode::Deny => allowed,
+            Mode::Allow => Access::ALL.without(allowed),
+        };
+        state.except(devices, access);
+    }
+    // What was read is right when it leads to the same program.
+    (program::compile(&state) == code).then_some(state)
+}
+
+struct Reader<'a> {
+    code: &'a [Insn],
+    at: usize,
+    kind: Option<Kind>,
+    major: Number,
+    /// Where the segment ends.
+    end: usize,
+    found: Vec<(Devices, Access)>,
+}
+
+impl Reader<'_> {
+    fn insn(&self, at: usize) -> Option<Insn> {
+        self.code.get(at).copied()
+    }
+
+    fn target(&self, at: usize) -> Option<usize> {
+        let off = usize::try_from(self.insn(at)?.off).ok()?;
+        Some(at + 1 + off)
+    }
+
+    fn step(&mut self) -> Option<()> {
+        let at = self.at;
+        let insn = self.insn(at)?;
+        self.at += 1;
+        let register = |code| insn.code == code;
+        match (insn.code, insn.dst) {
+            (op::JNE_K, KIND) => {
+                self.end = self.target(at)?;
+                self.major = Number::Any;
+                self.kind = match insn.imm {
+                    BY_MINOR => self.kind,
+                    n => [Kind::Block, Kind::Char].into_iter().find(|k| program::number(*k) == n),
+                };
+            }
+            (op::LDDW, RESULT) => {
+                let jump = self.insn(at + 2)?;
+                self.compare(at + 2, jump, insn.imm)?;
+            }
+            (op::JNE_K | op::JEQ_K, MAJOR | MINOR) => self.compare(at, insn, insn.imm)?,
+            (op::JA, _) => {
+                let target = self.target(at)?;
+                match self.verdict(target) {
+                    Some(allowed) if target < self.end => self.group_ends(allowed),
+                    _ => self.at = self.end,
+                }
+            }
+            (op::MOV_K, DENIED) if self.kind.is_some() => {
+                let allowed = Access::ALL.without(Access::from_bits(u8::try_from(insn.imm).ok()?));
+                let was_last = self.major == Number::Any;
+                self.group_ends(allowed);
+                self.at = if was_last { self.end } else { at + 3 };
+            }
+            _ if self.kind.is_none() => {}
+            _ if register(op::AND_X) => self.at = self.end,
+            _ => {
+                let allowed = self.verdict(at)?;
+                let was_last = self.major == Number::Any;
+                self.group_ends(allowed);
+                self.at = if was_last { self.end } else { at + 2 };
+            }
+        }
+        Some(())
+    }
+
+    /// Reads a comparison, whose jump is at `at`.
+    fn compare(&mut self, at: usize, jump: Insn, imm: i32) -> Option<()> {
+        self.at = at + 1;
+        let value = imm.cast_unsigned();
+        match (jump.code, jump.dst) {
+            (op::JNE_K | op::JNE_X, MAJOR) => self.major = Number::Is(value),
+            (op::JNE_K | op::JNE_X, MINOR) => {
+                self.at = at + 2;
+                self.add(Number::Is(value), self.verdict(self.target(at + 1)?)?)?;
+            }
+            (op::JEQ_K | op::JEQ_X, MINOR) => {
+                self.add(Number::Is(value), self.verdict(self.target(at)?)?)?;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn add(&mut self, minor: Number, allowed: Access) -> Option<()> {
+        self.found.push((Devices { major: self.major, minor, kind: self.kind? }, allowed));
+        Some(())
+    }
+
+    fn group_ends(&mut self, allowed: Access) {
+        let _ = self.add(Number::Any, allowed);
+        self.major = Number::Any;
+    }
+
+    /// Returns the accesses that the verdict at `at` allows.
+    fn verdict(&self, at: usize) -> Option<Access> {
+        let insn = self.insn(at)?;
+        let bits = u8::try_from(insn.imm).ok()?;
+        match (insn.code, insn.dst) {
+            (op::MOV_K, RESULT) if bits == 0 => Some(Access::NONE),
+            (op::MOV_K, RESULT) => Some(Access::ALL),
+            (op::AND_K, program::ASKED | DENIED) | (op::OR_K, DENIED) => {
+                Some(Access::ALL.without(Access::from_bits(bits)))
+            }
+            _ => None,
+        }
+    }
+}

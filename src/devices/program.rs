@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A state as a cgroup v2 device program.
+//!
+//! The kernel runs the program at each open(2) and mknod(2) of a device and passes the kind, the
+//! accesses and both numbers. The program has one section per kind, in it one group per major
+//! number, in a group one comparison per minor number. A match ends in the verdict. So no path goes
+//! on with a known number, and the verifier's work grows with the number of rules and not with its
+//! square (one test per rule, as other runtimes have it, ends near 990 rules of distinct majors).
+//! Kernel: include/uapi/linux/bpf.h `struct bpf_cgroup_dev_ctx`, kernel/bpf/verifier.c.
+
+use std::collections::BTreeMap;
+
+use super::insn::{op, Insn, Reg};
+use super::table::{Major, Table};
+use super::{Access, Kind, Mode, State};
+
+/// A constant that marks this library's programs: "katc". The program stores the constant where
+/// only an unknown kind of device gets to, so it costs nothing.
+pub const MAGIC: i32 = 0x6b61_7463;
+
+/// Return value, and scratch.
+pub(super) const RESULT: Reg = 0;
+const CONTEXT: Reg = 1;
+/// The accesses that are asked for.
+pub(super) const ASKED: Reg = 2;
+/// The kind of device; [`BY_MINOR`] behind the groups.
+pub(super) const KIND: Reg = 3;
+pub(super) const MAJOR: Reg = 4;
+pub(super) const MINOR: Reg = 5;
+/// What the device's major number denies, for the comparisons by minor number alone.
+pub(super) const DENIED: Reg = 6;
+
+/// In [`KIND`]: the major number has been looked at.
+pub(super) const BY_MINOR: i32 = 3;
+
+/// Length of a segment from which on a new one begins. Jumps reach 32,767 instructions.
+const SEGMENT: usize = 12_000;
+/// Minor numbers in one group; a further group of the same major number has the others.
+const GROUP: usize = 4_000;
+/// Comparisons in a row that jump when they match. The verifier remembers each such jump until the
+/// row has ended, and 8,192 at most.
+const JUMPS: usize = 1_000;
+
+/// Returns the kernel's number of a kind.
+pub(super) fn number(kind: Kind) -> i32 {
+    match kind {
+        Kind::Block => 1,
+        Kind::Char => 2,
+    }
+}
+
+/// Returns a program that allows what the state allows.
+pub fn compile(state: &State) -> Vec<Insn> {
+    let mode = state.mode();
+    let tables = [Kind::Char, Kind::Block].map(|kind| (kind, Table::new(state, kind)));
+    let mut out = Builder { mode, code: Vec::new(), stubs: BTreeMap::new() };
+    out.prologue(tables.iter().any(|(_, table)| !table.minors.is_empty()));
+    for (kind, table) in &tables {
+        if !table.is_default(mode) {
+            out.section(*kind, table);
+        }
+    }
+    let result = i32::from(mode == Mode::Allow);
+    out.push(Insn::imm(op::MOV_K, RESULT, MAGIC));
+    out.push(Insn::imm(op::MOV_K, RESULT, result));
+    out.push(Insn::imm(op::EXIT, 0, 0));
+    out.code
+}
+
+/// What a jump leads to at the end of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stub {
+    /// The verdict for devices with these allowed accesses (the kernel's bits).
+    Verdict(u8),
+    /// The same, together with [`DENIED`].
+    Joined(u8),
+    /// The end of the segment.
+    End,
+}
+
+struct Builder {
+    mode: Mode,
+    code: Vec<Insn>,
+    /// Jumps that wait for the end of the segment.
+    stubs: BTreeMap<Stub, Vec<usize>>,
+}
+
+/// Returns the accesses that are not allowed, as a constant.
+fn denied(allowed: Access) -> i32 {
+    i32::from(Access::ALL.without(allowed).bits())
+}
+
+impl Builder {
+    fn push(&mut self, insn: Insn) {
+        self.code.push(insn);
+    }
+
+    fn prologue(&mut self, by_minor: bool) {
+        let load = |dst, off| Insn { code: op::LDXW, dst, src: CONTEXT, off, imm: 0 };
+        self.push(load(KIND, 0));
+        self.push(Insn::reg(op::MOV_X, ASKED, KIND));
+        self.push(Insn::imm(op::RSH_K, ASKED, 16));
+        self.push(Insn::imm(op::AND_K, KIND, 0xffff));
+        self.push(load(MAJOR, 4));
+        self.push(load(MINOR, 8));
+        if by_minor {
+            // The verifier wants a value on every path.
+            self.push(Insn::imm(op::MOV_K, DENIED, denied(Access::NONE)));
+        }
+    }
+
+    /// Adds a comparison that jumps to a stub.
+    fn jump(&mut self, insn: Insn, stub: Stub) {
+        self.stubs.entry(stub).or_default().push(self.code.len());
+        self.push(insn);
+    }
+
+    /// Compares with a number. Returns the place of the jump, whose offset is still to be set.
+    fn compare(&mut self, register: Reg, value: u32, jumps_when_equal: bool) -> usize {
+        let (short, long) = match jumps_when_equal {
+            true => (op::JEQ_K, op::JEQ_X),
+            false => (op::JNE_K, op::JNE_X),
+        };
+        let bits = value.cast_signed();
+        if bits >= 0 {
+            self.push(Insn::imm(short, register, bits));
+        } else {
+            // A constant is sign-extended.
+            self.push(Insn::imm(op::LDDW, RESULT, bits));
+            self.push(Insn::imm(0, 0, 0));
+            self.push(Insn::reg(long, register, RESULT));
+        }
+        self.code.len() - 1
+    }
+
+    /// Jumps from `at` to what comes next.
+    fn land(&mut self, at: usize) {
+        let distance = self.code.len() - at - 1;
+        if let (Some(insn), Ok(off)) = (self.code.get_mut(at), i16::try_from(distance)) {
+            insn.off = off;
+        }
+    }
+
+    fn section(&mut self, kind: Kind, table: &Table) {
+        let by_minor = !table.minors.is_empty();
+        let mut start = self.begin(number(kind));
+        for (major, entry) in &table.majors {
+            for (minors, is_last) in chunks(entry) {
+                if self.code.len() - start > SEGMENT {
+                    self.jump(Insn::imm(op::JA, 0, 0), Stub::End);
+                    self.end();
+                    start = self.begin(number(kind));
+                }
+                let next = self.compare(MAJOR, *major, false);
+                self.minors(&minors, Stub::Verdict);
+                if is_last {
+                    self.rest(entry.rest.unwrap_or(table.rest), by_minor);
+                }
+                self.land(next);
+            }
+        }
+        if !by_minor {
+            self.verdict(table.rest);
+            self.end();
+            return;
+        }
+        self.rest(table.rest, true);
+        self.end();
+        let all: Vec<(u32, Access)> = table.minors.iter().map(|(m, a)| (*m, *a)).collect();
+        start = self.begin(BY_MINOR);
+        for minors in all.chunks(GROUP) {
+            if self.code.len() - start > SEGMENT {
+                self.jump(Insn::imm(op::JA, 0, 0), Stub::End);
+                self.end();
+                start = self.begin(BY_MINOR);
+            }
+            self.minors(minors, Stub::Joined);
+        }
+        self.joined_verdict();
+        self.end();
+    }
+
+    /// Begins a segment, which devices of another kind jump over.
+    fn begin(&mut self, kind: i32) -> usize {
+        let start = self.code.len();
+        self.jump(Insn::imm(op::JNE_K, KIND, kind), Stub::End);
+        start
+    }
+
+    /// Ends a segment: adds what its jumps lead to.
+    fn end(&mut self) {
+        for (stub, jumps) in std::mem::take(&mut self.stubs) {
+            for at in jumps {
+                self.land(at);
+            }
+            match stub {
+                Stub::Verdict(allowed) => self.verdict(Access::from_bits(allowed)),
+                Stub::Joined(allowed) => {
+                    let code = if self.mode == Mode::Deny { op::AND_K } else { op::OR_K };
+                    self.push(Insn::imm(code, DENIED, denied(Access::from_bits(allowed))));
+                    self.joined_verdict();
+                }
+                // The last of the order: the other stubs all end in a return.
+                Stub::End => {}
+            }
+        }
+    }
+
+    fn minors(&mut self, minors: &[(u32, Access)], stub: fn(u8) -> Stub) {
+        for (minor, allowed) in minors {
+            let stub = stub(allowed.bits());
+            if minors.len() > JUMPS {
+                let next = self.compare(MINOR, *minor, false);
+                self.jump(Insn::imm(op::JA, 0, 0), stub);
+                self.land(next);
+            } else {
+                let at = self.compare(MINOR, *minor, true);
+                self.stubs.entry(stub).or_default().push(at);
+            }
+        }
+    }
+
+    /// Ends a group: no minor number of it has matched.
+    fn rest(&mut self, allowed: Access, by_minor: bool) {
+        if by_minor {
+            self.push(Insn::imm(op::MOV_K, DENIED, denied(allowed)));
+            self.push(Insn::imm(op::MOV_K, KIND, BY_MINOR));
+            self.jump(Insn::imm(op::JA, 0, 0), Stub::End);
+        } else if allowed == Access::ALL || allowed.is_empty() {
+            self.verdict(allowed);
+        } else {
+            self.jump(Insn::imm(op::JA, 0, 0), Stub::Verdict(allowed.bits()));
+        }
+    }
+
+    /// Returns from the program: 1 when all accesses that are asked for are allowed.
+    fn verdict(&mut self, allowed: Access) {
+        if allowed == Access::ALL || allowed.is_empty() {
+            self.push(Insn::imm(op::MOV_K, RESULT, i32::from(!allowed.is_empty())));
+            self.push(Insn::imm(op::EXIT, 0, 0));
+            return;
+        }
+        self.push(Insn::imm(op::AND_K, ASKED, denied(allowed)));
+        self.none_left();
+    }
+
+    fn joined_verdict(&mut self) {
+        self.push(Insn::reg(op::AND_X, ASKED, DENIED));
+        self.none_left();
+    }
+
+    fn none_left(&mut self) {
+        self.push(Insn::imm(op::MOV_K, RESULT, 1));
+        self.push(Insn { off: 1, ..Insn::imm(op::JEQ_K, ASKED, 0) });
+        self.push(Insn::imm(op::MOV_K, RESULT, 0));
+        self.push(Insn::imm(op::EXIT, 0, 0));
+    }
+}
+
+/// Returns the groups of a major number, and whether each is the last.
+fn chunks(entry: &Major) -> Vec<(Vec<(u32, Access)>, bool)> {
+    let all: Vec<(u32, Access)> = entry.minors.iter().map(|(m, a)| (*m, *a)).collect();
+    let count = all.len().div_ceil(GROUP).max(1);
+    let chunk = |i: usize| all.iter().skip(i * GROUP).take(GROUP).copied().collect();
+    (0..count).map(|i| (chunk(i), i + 1 == count)).collect()
+}

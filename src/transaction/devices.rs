@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Setting device rules: by the v1 devices controller, or by a program of cgroup v2.
+
+use std::sync::Arc;
+
+use super::device_list;
+use super::device_program::{self as program, Exchange};
+use super::journal::Undo;
+use super::state::Transaction;
+use crate::cgroupfs::Cgroup;
+use crate::devices::{Mode, Rule, State};
+use crate::error::{fail, Code, Result};
+use crate::host::{HierarchyId, Version};
+
+impl Transaction<'_> {
+    /// Carries out [`crate::plan::Step::Devices`].
+    pub(super) fn set_devices(&mut self, id: HierarchyId, wanted: &State) -> Result<()> {
+        let cgroup = self.scope.cgroup(id)?;
+        let keep = self.options.keep_old && !self.has_made(self.scope.placement.at(id)?);
+        match cgroup.version() {
+            Version::V2 => self.set_program(id, cgroup, wanted, keep)?,
+            Version::V1 => {
+                let now = device_list::read_list(cgroup)?;
+                if keep {
+                    self.journal.push(Undo::RestoreDevices { hierarchy: id, before: now.clone() });
+                }
+                device_list::write_list(cgroup, &now, wanted)?;
+            }
+        }
+        self.progress.touched.push(id);
+        Ok(())
+    }
+
+    /// Carries out [`crate::plan::Step::ChangeDevice`]: one more rule, on top of those in force.
+    pub(super) fn change_device(&mut self, id: HierarchyId, rule: &Rule) -> Result<()> {
+        let cgroup = self.scope.cgroup(id)?;
+        if cgroup.version() == Version::V2 {
+            return self.change_program(id, cgroup, rule);
+        }
+        let now = device_list::read_list(cgroup)?;
+        if now.mode() == Mode::Allow {
+            // The kernel knows exceptions that the list does not show.
+            return device_list::write_rules(cgroup, &[*rule]);
+        }
+        let mut wanted = now.clone();
+        wanted.apply(rule)?;
+        self.journal.push(Undo::RestoreDevices { hierarchy: id, before: now.clone() });
+        device_list::write_list(cgroup, &now, &wanted)
+    }
+
+    /// Loads a program and attaches it in the place of this library's old one.
+    pub(super) fn set_program(
+        &mut self,
+        id: HierarchyId,
+        cgroup: Cgroup<'_>,
+        wanted: &State,
+        keep: bool,
+    ) -> Result<()> {
+        let directory = program::open(cgroup)?;
+        let new = program::load(cgroup, wanted)?;
+        // A cgroup that this transaction made has no program yet.
+        let is_new = self.has_made(self.scope.placement.at(id)?);
+        let old = match is_new {
+            true => program::exchange(&directory, cgroup, &new, Vec::new())?,
+            false => program::retry(cgroup, || {
+                let old = program::ours(&directory, cgroup)?;
+                program::exchange(&directory, cgroup, &new, old.programs)
+            })?,
+        };
+        if keep {
+            let programs = Exchange { new: Arc::new(new), old };
+            self.journal.push(Undo::RestoreProgram { hierarchy: id, programs });
+        }
+        Ok(())
+    }
+
+    /// Adds a rule to those of this library's program.
+    pub(super) fn change_program(
+        &mut self,
+        id: HierarchyId,
+        cgroup: Cgroup<'_>,
+        rule: &Rule,
+    ) -> Result<()> {
+        let found = program::ours(&program::open(cgroup)?, cgroup)?;
+        if let (true, Some(other)) = (rule.allow, found.foreign.first()) {
+            return fail(
+                Code::Unsupported,
+                format!(
+                    "device rule \"{rule}\": the cgroup has the device program {other} of another \
+                     program, and both must allow a device; tell its owner"
+                ),
+            );
+        }
+        let now = found.state(cgroup)?;
+        let mut wanted = now.clone();
+        wanted.apply(rule)?;
+        if wanted == now {
+            return Ok(());
+        }
+        self.set_program(id, cgroup, &wanted, true)
+    }
+}
