@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Three ways to start a child in a cgroup: the parent moves the child, the child joins by itself
  * between fork and exec, or the kernel starts the child inside (cgroup2). Prints the time from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a container's cgroup, as the header shows it: create, limit, update, remove. */
 #include <katacg.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Prints the layout of this host's cgroup hierarchies, and where each controller is mounted. */
 #include <katacg.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Prints, for each argument, the path that Kata uses for that cgroup path. */
 #include <katacg.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life cycle of a sandbox's cgroup: validate the path, make a manager from an OCI config.json,
  * start a process, move it into the cgroup with limits, compare the limits with the kernel's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a child in a systemd scope: prints the plan, starts the scope with the child and its limits,
  * changes the limits, and ends the scope. Root uses the system's systemd; any other user uses the

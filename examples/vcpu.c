@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Limits only the vCPU threads of a hypervisor, as Kata does: the process goes to a cgroup without
  * CPU limits, and its vCPU threads go to a cgroup with limits. The program then updates the limits,
  * loads the cgroup as after a restart, moves all tasks to the parent cgroup, and destroys both.
  *
- * Exit status: 0 done, 1 failed, 77 this host has no such cgroups, or the program may not create them.
+ * Exit status: 0 done, 1 failed, 77 this host has no such cgroups, or the program may not create
+ * them.
  */
 #include <errno.h>
 #include <katacg.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Bytes that need not be UTF-8, shown without loss.
 
 use std::borrow::Cow;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a manager is made from.
 
 use std::collections::BTreeMap;

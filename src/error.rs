@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The error type: the operation, the file, the value, the cause, and what the caller can do.
 
 use std::borrow::Cow;

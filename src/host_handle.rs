@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A host handle: open hierarchies and connections to systemd, shared by managers.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};

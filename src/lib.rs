@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Control groups for container runtimes.
 //!
 //! libkatacg turns OCI resources into the right writes on cgroup v1, hybrid and v2, behind one C

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The log: a descriptor of the caller's that takes warnings.
 
 use rustix::fd::{BorrowedFd, RawFd};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where a manager's cgroup is: one site per hierarchy. Pure.
 //!
 //! [`Placement::site`] is the only answer to "where is this controller". v1 has a hierarchy per set

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Thin wrappers of system calls that several rooms use.
 
 use rustix::fd::AsFd;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Compares `filepath.Clean` with an independent model, and checks laws that relate the path
 //! functions. The model applies the rewriting rules of Go's documentation until none matches.
 

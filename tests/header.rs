@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Generates include/katacg.h from src/capi and compares it with the committed file.
 //! `KATACG_BLESS=1 cargo test --test header` writes the file.
 //!
@@ -79,6 +81,7 @@ fn example() -> String {
 fn section(source: &str) -> String {
     let docs: Vec<&str> = source
         .lines()
+        .skip_while(|line| !line.starts_with("//!"))
         .map_while(|line| line.strip_prefix("//!"))
         .map(|line| line.strip_prefix(' ').unwrap_or(line))
         .collect();

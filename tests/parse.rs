@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Parses JSON that is malformed, truncated, out of range or of the wrong type. The result must be
 //! an error with line and column, never a panic and never another meaning.
 

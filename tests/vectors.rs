@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Runs the golden data, which the original Go code has produced, through the crate's functions.
 //! The C suite runs the same lines through the C ABI, and the Go suite through the Go package.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command drive runs the participants in turns and writes their measurements as Markdown.
 // benches/run builds and starts it.
 package main

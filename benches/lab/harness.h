@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Shared by both C programs. For each byte of standard input, a program runs the life cycle of one
  * systemd unit, and prints one line with " PHASE WALL CPU" for each phase. Times are in

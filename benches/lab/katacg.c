@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libkatacg, with one host and so one connection for the life of the process. */
 #include "harness.h"
 

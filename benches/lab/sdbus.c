@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes the same calls and writes the same properties and files as libkatacg, by hand on sd-bus of
  * libsystemd. This is the least that systemd costs. One connection serves the whole process. The

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Attach".
 //!
 //! A child of fork(2) joins the cgroup by itself, before it calls exec. That is the fastest way on

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Cgroup".
 //!
 //! Functions in the manner of containerd's cgroups package, for Kata's Go code.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Device rules".
 //!
 //! A rule's device is the path of a node, such as "/dev/kvm", or a kind and numbers, such as

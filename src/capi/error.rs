@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Errors".
 //!
 //! The code says what kind of failure it was. The result of the function is -errno.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Events".
 //!
 //! What happens to a cgroup, behind one descriptor that poll(2), epoll(7) or an event loop can wait

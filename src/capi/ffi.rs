@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What all exported functions share: the panic guard, pointer checks, text out, options.
 
 use std::cell::Cell;

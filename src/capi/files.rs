@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Manager: interface files".
 
 use std::os::raw::{c_char, c_int};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Host".
 //!
 //! What is mounted, and the cgroup of the caller. One host serves many managers. Programs with few

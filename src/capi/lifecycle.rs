@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Freezer and removal".
 //!
 //! Freezes, signals and removes the cgroup.

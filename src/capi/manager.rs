@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Manager: create, load, free".
 
 use std::collections::BTreeMap;

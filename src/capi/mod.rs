@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The C ABI: a thin layer over the crate.
 //!
 //! Each file is one section of include/katacg.h. cbindgen copies the comments of exported items

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Kata's rules: paths".
 //!
 //! These functions compute a path from text. They do not look at the host.

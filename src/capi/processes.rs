@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Processes".
 //!
 //! Moves processes and threads in and out, and lists them.

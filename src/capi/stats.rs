@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Statistics".
 //!
 //! What the kernel counts for a cgroup. The same struct serves v1 and v2. docs/kernel-features.md

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Statistics: what is valid".
 //!
 //! The bits of katacg_stats.valid, each with the fields that it stands for.

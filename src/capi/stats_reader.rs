@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Header section "Statistics: reader".
 //!
 //! Reads one cgroup's statistics again and again. The files stay open, and each reading costs one

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tests of what all functions share: the panic guard, and pointers that are not aligned.
 //!
 //! A panic inside a function becomes -ENOTRECOVERABLE and a message, and the next call works.

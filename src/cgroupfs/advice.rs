@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a caller can do about a write that the kernel refused.
 //!
 //! The kernel says EINVAL and little more. [`TABLE`] has one row per reason for which the kernel

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Opening a path that cannot leave the hierarchy.
 //!
 //! openat2(2) does it in one call, and the kernel guarantees it. Kernels before 5.6 and some

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An open hierarchy, and one cgroup below it.
 
 use std::ffi::CString;

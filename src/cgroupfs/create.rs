@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Creating a cgroup and its missing ancestors.
 
 use rustix::fs::{mkdirat, Mode};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading and writing whole files.
 
 use rustix::fs::OFlags;

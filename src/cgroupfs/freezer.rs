@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Freezing and thawing, and telling which it is.
 
 use std::time::{Duration, Instant};

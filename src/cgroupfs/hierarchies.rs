@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The host's hierarchies, opened when first needed.
 
 use std::sync::{Arc, OnceLock};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One interface file: writing it, and errors of cgroups that are gone.
 
 use rustix::fd::OwnedFd;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A mounted hierarchy as a directory descriptor, and the operations on cgroups below it.
 //!
 //! Every file of a cgroup is opened below the hierarchy's descriptor in a way that cannot leave the

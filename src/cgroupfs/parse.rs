@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The formats of interface files: cgroup-v2.rst, "Format".
 
 use rustix::fs::OFlags;

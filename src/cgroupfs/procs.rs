@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who is in a cgroup, and moving somebody in.
 
 use std::collections::BTreeSet;

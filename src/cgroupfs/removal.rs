@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Telling an error of a file from the removal of its whole cgroup.
 //!
 //! Another process can remove a cgroup and create it again between a call that fails and a look

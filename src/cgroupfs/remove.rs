@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Removing a cgroup and everything below it.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a cgroup2 directory needs besides being created: controllers, a type, an owner.
 //!
 //! Kernel: admin-guide/cgroup-v2.rst, "Enabling and Disabling", "Threads", "Delegation".

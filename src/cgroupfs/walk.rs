@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Going through the cgroups below a cgroup.
 //!
 //! The kernel takes no path of more than 4096 bytes, and a user who was given a cgroup can nest

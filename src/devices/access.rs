@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The kinds of access to a device: read, write, create a node.
 
 use std::fmt;

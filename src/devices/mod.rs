@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Device rules: computes the result of a list of OCI rules.
 //!
 //! OCI rules apply in order ("deny all, allow these, deny that one"). Every enforcement needs the

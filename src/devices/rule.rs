@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One device rule, parsed from its OCI form.
 
 use std::fmt;

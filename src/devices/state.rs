@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The result of device rules: a default and exceptions to it.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Parsing of rules, and the states that rules result in.
 
 use oci_spec::runtime::LinuxDeviceCgroup;

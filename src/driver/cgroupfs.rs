@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The cgroupfs driver: this library creates the directories.
 //!
 //! The order costs least: create all directories, write files while no process is inside, then

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What both drivers plan from, and the steps that they share.
 
 use std::borrow::Cow;

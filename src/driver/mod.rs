@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who creates the cgroup: this library, or systemd.
 //!
 //! [`Driver`] is the only place that knows which of the two it is.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The kinds of event.
 
 /// A kind of event: one bit of a mask.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Events out: one pollable descriptor for everything that happens to a cgroup.
 //!
 //! v2: the kernel wakes who polls cgroup.events, memory.events and pids.events, at most every 10 ms

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is known of the counts, and what has not been told yet. Pure.
 
 use super::kind::{Event, Kind, AT_LEAST, EXACT, KINDS, ORDER};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The descriptors behind one cgroup's events.
 
 use std::time::Duration;

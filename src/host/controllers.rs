@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The table of controllers: what the kernel and systemd do with each.
 
 /// What is fixed about one controller of cgroup v2.

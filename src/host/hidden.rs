@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which mounts cannot be reached, because other mounts lie over them.
 //!
 //! Source: the path walk of the kernel (namei.c), which enters the latest mount on a directory, and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One mounted cgroup hierarchy.
 
 use crate::path::lexical;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The facts about a host, and how to look things up in them.
 
 use super::hierarchy::{Hierarchy, HierarchyId, Layout, Version};

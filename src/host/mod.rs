@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What this host offers, as one immutable value.
 //!
 //! [`HostInfo::parse`] is pure: it turns the text of mountinfo and of /proc/self/cgroup into facts,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Parsing mountinfo, one line at a time and without copying: proc_pid_mountinfo(5).
 
 use std::borrow::Cow;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which of many cgroup mounts to work through.
 //!
 //! A host can show a hierarchy many times: bind mounts into containers' root file systems, a

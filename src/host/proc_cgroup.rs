@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! /proc/PID/cgroup: which cgroup a task is in, per hierarchy.
 //!
 //! Source: cgroups(7). Each line is `id:controller,controller:path`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether a process has ended and was not reaped yet.
 
 use rustix::fs::{readlinkat, CWD};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! K0's lookup of the directory that holds the v1 hierarchies.
 //!
 //! Callers may depend on how it differs from [`super::HostInfo`]: the first line of type `cgroup`

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What Kata does to CPU resources before it uses them.
 
 use oci_spec::runtime::LinuxCpu;

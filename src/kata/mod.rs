@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Kata's own rules: path names, subsystem sets, CPU sanity.
 //!
 //! ```

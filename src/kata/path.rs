@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The rules of Kata's Go code for cgroup paths, by generation.
 //!
 //! K0 (January 2020) is the default; K1 and K3 came later. Each function returns exactly what the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Kata's generations, and how each tells a systemd path from a directory path.
 
 use crate::path::slice::split_triple;

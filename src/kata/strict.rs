@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Strict mode: paths that Kata's rules accept and that nobody can mean.
 //!
 //! `""`, `.`, `/` and `..` all collapse onto a cgroup that is shared with every other sandbox

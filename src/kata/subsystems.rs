@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The sets of v1 subsystems that Kata's sandboxes use.
 
 use rustix::fs::lstat;

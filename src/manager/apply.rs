@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Creating the cgroup and moving a process in.
 
 use std::borrow::Cow;

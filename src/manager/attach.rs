@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Descriptors for joining between fork and exec, without the stall.
 //!
 //! The first write to any `cgroup.procs` after a quiet moment waits 6 to 10 ms for an RCU grace

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The manager's state, and how a manager is made.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The resources that are in force now, for a call that gives only one of two values.
 
 use std::borrow::Cow;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Removing the cgroup.
 
 use std::sync::PoisonError;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What to watch for which kinds of event, on each layout.
 
 use rustix::fs::OFlags;

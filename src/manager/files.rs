@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The cgroup's files by name.
 
 use super::core::Manager;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Freezing and thawing for the caller.
 
 use std::sync::atomic::Ordering;

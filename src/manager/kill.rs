@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Sending a signal to every process of the cgroup.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A saved `configs.Cgroup` of libcontainer as a manager's state.
 //!
 //! Kata's Go code and runc keep the structure in their state files. Source: runc's

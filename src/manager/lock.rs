@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Taking turns with other processes that set the same cgroup.
 //!
 //! Whoever can open a file can hold a flock(2) on it, also when the file is open for reading only.

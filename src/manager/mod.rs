@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A manager: one sandbox's or container's cgroup in every hierarchy that it is in.
 //!
 //! A manager holds no descriptor of its own and no process. It can be dropped, and made again from

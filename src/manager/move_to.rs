@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Moving all tasks to another cgroup.
 
 use std::collections::BTreeSet;

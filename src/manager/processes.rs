@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The cgroup's processes and threads: adding and listing.
 
 use super::core::Manager;

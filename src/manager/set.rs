@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Setting resources, as a transaction.
 
 use oci_spec::runtime::LinuxResources;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Statistics of the manager's cgroup: once, or again and again through a reader.
 
 use std::sync::Arc;

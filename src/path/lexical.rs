@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Go's `path/filepath` on bytes, for Unix: `Clean`, `Dir`, `Base`, `Join`.
 //!
 //! Kata's path rules are defined by these functions, down to their corner cases. Golden data and

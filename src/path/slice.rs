@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! systemd's slice names and the `slice:prefix:name` form of a cgroup path.
 //!
 //! Source: runc's ExpandSlice, systemd.slice(5).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where the cgroup is in a hierarchy that it may not have joined.
 
 use std::borrow::Cow;

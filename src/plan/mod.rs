@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is going to be done, as data: an ordered list of steps.
 //!
 //! Pure functions make a plan from resources, host and path. A transaction carries it out, a dry

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A plan as JSON and as text.
 
 use serde_json::{json, Value};

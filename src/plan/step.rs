@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The steps of a plan.
 
 use super::task::TaskKind;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a task id stands for.
 
 use crate::host::Version;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One write to one interface file.
 
 use std::borrow::Cow;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The table of interface files, and the questions that it answers. Pure.
 //!
 //! One row per file says on which kernels the file exists, which OCI fields set it, how its old

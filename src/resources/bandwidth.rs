@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! CPU bandwidth: a quota of microseconds in each period.
 //!
 //! systemd counts CPU time per second (`CPUQuotaPerSecUSec`) and rounds it up to whole percent.

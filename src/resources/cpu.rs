@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! CPU weight, bandwidth, burst, idle and realtime.
 //!
 //! v1 has `cpu.shares`, `cpu.cfs_quota_us` and `cpu.cfs_period_us`; v2 has `cpu.weight` and

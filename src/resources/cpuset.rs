@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! CPUs and memory nodes.
 //!
 //! The files have the same names on v1 and v2; v1 mounted with `noprefix` drops `cpuset.`.

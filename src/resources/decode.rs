@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Decodes JSON as Go's encoding/json decodes runtime-spec's types, which other runtimes use.
 //!
 //! serde alone accepts an array for a struct, refuses null for a number, and skips members that it

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Device rules as unit properties.
 //!
 //! systemd: systemd.resource-control(5) "DeviceAllow=", "DevicePolicy=".

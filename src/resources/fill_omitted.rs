@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Fields that a call omits and that would change all the same.
 //!
 //! `cpu.max` holds quota and period, and the kernel resets the weight of a cgroup that stops being

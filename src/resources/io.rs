@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Block I/O weights and throttles.
 //!
 //! The kernel version and the I/O scheduler decide which weight file exists, so each weight write

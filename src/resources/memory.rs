@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Memory, swap, reservation, OOM killer, swappiness.
 //!
 //! OCI's `swap` is memory plus swap, as in v1's `memory.memsw.limit_in_bytes`. v2's

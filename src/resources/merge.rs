@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Current resources after a set: the old ones with the new ones on top.
 
 use oci_spec::runtime::{LinuxMemory, LinuxResources};

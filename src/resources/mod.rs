@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Converts OCI resources to a plan and to unit properties. Pure: no file is read or written here.
 //!
 //! Each section of OCI resources has one file with its v1, v2 and systemd side, so that the layouts

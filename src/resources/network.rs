@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Traffic class and interface priorities, which only v1 has. On v2 BPF and netfilter replace them.
 //!
 //! Kernel: admin-guide/cgroup-v1/net_cls.rst, admin-guide/cgroup-v1/net_prio.rst.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is seen while a document is decoded, and where.
 
 use std::collections::BTreeMap;

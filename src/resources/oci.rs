@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading fields of OCI resources.
 //!
 //! OCI: runtime-spec config-linux.md "Control groups". In most numeric fields 0 means "unset".

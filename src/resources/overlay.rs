@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Copies the fields of one set of resources over another.
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Parses OCI resources from JSON.
 //!
 //! Each function takes one kind of document, refuses the others by name, and warns of members that

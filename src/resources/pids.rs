@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The number of tasks.
 //!
 //! Kernel: admin-guide/cgroup-v1/pids.rst, admin-guide/cgroup-v2.rst "PID".

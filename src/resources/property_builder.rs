@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Collects the properties of a systemd unit.
 
 use std::borrow::Cow;

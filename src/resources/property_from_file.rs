@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Unit properties read from interface files.
 //!
 //! Before a change the transaction reads each property's old value from the files that the property

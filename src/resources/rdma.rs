@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! RDMA handles and objects. v1 and v2 have the same file.
 //!
 //! Kernel: admin-guide/cgroup-v1/rdma.rst, admin-guide/cgroup-v2.rst "RDMA".

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Values to write again after a change of a unit.
 //!
 //! When any property of a unit changes, systemd writes every attribute that it manages with its own

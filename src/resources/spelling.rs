@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Finds the name that a misspelt one is nearest to.
 
 /// Returns the known name that needs the fewest changes of one letter, whatever its case.

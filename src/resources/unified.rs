@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The `unified` map: names of cgroup v2 files and the values to write to them.
 //!
 //! OCI: runtime-spec config-linux.md "Unified". Kernel: admin-guide/cgroup-v2.rst.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Unit properties for keys of the `unified` map.
 //!
 //! systemd: systemd.resource-control(5). Kernel: admin-guide/cgroup-v2.rst.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The fields of the statistics, and which of them are valid together.
 
 /// The value of a limit that is not set.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The sizes of huge pages that the kernel has, as the files of hugetlb spell them.
 
 use rustix::fs::{Dir, Mode, OFlags};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Statistics as JSON in the shape of `runc events --stats`, with what runc leaves out beside it.
 //!
 //! A member that could not be read is left out. runc writes 0 there, and readers of its type see

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Block I/O in runc's shape: a list of device, operation and number for each kind of count.
 
 use serde_json::{json, Map, Value};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Numbers out: what the kernel counts for a cgroup.
 //!
 //! [`table`] says which file feeds which field on v1 and on v2. [`parse`] is pure. [`Reader`] keeps

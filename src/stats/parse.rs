@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The parsers of statistics files. Pure: bytes in, fields out.
 //!
 //! The kernel ends every line with a newline. A line without one was cut short, and its number may

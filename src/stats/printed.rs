@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The table as docs/kernel-features.md shows it.
 
 use super::fields::{Field, FIELDS};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading: open files, one pread(2) each per reading.
 
 use rustix::fd::OwnedFd;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The table of statistics files: which file feeds which field, on v1 and v2, since which kernel.
 //!
 //! docs/kernel-features.md shows the same table; a test prints it and compares.

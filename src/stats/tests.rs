@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The parsers and the table, on real files of several kernels (tests/fixtures/stats).
 
 use std::path::{Path, PathBuf};

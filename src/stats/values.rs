@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One reading: the values of the fields, and which of them were read.
 
 use super::fields::{Field, Group, FIELDS};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Unit properties from a container's annotations, `org.systemd.property.NAME`.
 //!
 //! runc's docs/systemd.md, "Auxiliary properties"; names and types: org.freedesktop.systemd1(5).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! CPU and memory node lists as the bit masks of systemd's `AllowedCPUs` and `AllowedMemoryNodes`.
 //!
 //! List format: cpuset(7), "List format". Properties: org.freedesktop.systemd1(5).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! systemd: unit names, unit properties, and the D-Bus client that makes and changes units.
 //!
 //! [`Unit`], [`Value`], [`Property`] and the functions are pure. [`Systemd`] talks to systemd.

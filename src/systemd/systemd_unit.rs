@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A unit together with the systemd that has it.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Transient units: their names, their slices and where their cgroups are. Pure.
 //!
 //! systemd.unit(5), systemd.slice(5), systemd.scope(5); runc's docs/systemd.md for the form

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! D-Bus values, and unit properties, which have a name and a value.
 //!
 //! D-Bus specification, "Type System"; properties: org.freedesktop.systemd1(5).

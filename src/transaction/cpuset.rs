@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Filling v1 cpusets from their ancestors. A v1 cpuset starts empty, and an empty one takes no
 //! process.
 //!

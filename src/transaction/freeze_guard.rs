@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Freezing the cgroup while something else happens, and thawing it on every way out.
 //!
 //! When the caller freezes the cgroup in the meantime, the thaw at the end is skipped.

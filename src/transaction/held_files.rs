@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Files that stay open from before the limits are written until the task has entered.
 
 use rustix::fd::OwnedFd;

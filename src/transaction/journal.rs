@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a transaction has done, and how to undo it.
 //!
 //! The entries are in the order in which things were done. Unwinding goes by kind, and within a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Files that were opened before systemd changed a unit.
 
 use rustix::fd::OwnedFd;

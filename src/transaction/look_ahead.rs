@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was read before systemd changes a unit.
 
 use super::kept_files::KeptFiles;

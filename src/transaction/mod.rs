@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Carries plans out, and undoes what a failed plan did.
 //!
 //! A transaction knows steps, a [`Scope`] and a journal. It does not know managers, drivers or

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the steps of a transaction have done so far.
 
 use crate::host::HierarchyId;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Writing the old values of files back.
 
 use rustix::io::Errno;

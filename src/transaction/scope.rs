@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What one transaction works on.
 
 use std::borrow::Cow;

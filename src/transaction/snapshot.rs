@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The state of a cgroup's files before systemd writes them.
 
 use std::borrow::Cow;

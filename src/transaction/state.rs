@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A transaction's state.
 
 use std::borrow::Cow;

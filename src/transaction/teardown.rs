@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Removing the cgroup: its directories, and then its unit.
 //!
 //! StopUnit kills, so it comes last. That the kernel removed the directories proves that no process

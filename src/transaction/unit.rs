@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The steps that systemd carries out: starting a unit, changing it, moving processes into it.
 
 use rustix::io::Errno;

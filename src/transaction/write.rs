@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Writing one interface file, so that its old value and what the kernel changes with it are kept.
 
 use rustix::io::Errno;

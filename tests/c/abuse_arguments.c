@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calls every function with NULL for each of its pointers, and with unknown flags. */
 #include <limits.h>
 
@@ -160,8 +161,7 @@ static void manager_functions_refuse_null(void) {
               katacg_cgroup_new_opts(host, NULL, 0, &opts, sizeof(opts), &out, e));
     REFUSED(katacg_cgroup_load_opts(host, &opts, sizeof(opts), NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_cgroup_load_opts(host, NULL, 8, &out, e));
-    NO_HANDLE(struct katacg_manager,
-              katacg_cgroup_load_opts(host, &opts, sizeof(opts), &out, e));
+    NO_HANDLE(struct katacg_manager, katacg_cgroup_load_opts(host, &opts, sizeof(opts), &out, e));
     REFUSED(katacg_manager_load(host, state, 2, NULL, e));
     NO_HANDLE(struct katacg_manager, katacg_manager_load(host, NULL, 2, &out, e));
     REFUSED(katacg_manager_apply(NULL, -1, 0, e));

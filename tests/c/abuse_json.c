@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gives the library JSON that is truncated, damaged, nested too deeply or out of range. */
 #include "fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parses mountinfo and /proc/PID/cgroup that are huge, truncated, or contain NUL bytes. */
 #include "fixture.h"
 

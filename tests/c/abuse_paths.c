@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Gives the path functions paths of a megabyte, control bytes, and bytes that are not UTF-8. */
 #include <sys/resource.h>
 

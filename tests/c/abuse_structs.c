@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Passes the two structures that can grow with every size that a caller may state. */
 #include "fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A child joins a cgroup between fork and exec under a filter that allows only write, close and
  * exit_group. Another child starts inside the cgroup2 directory.

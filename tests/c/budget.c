@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs operations whose system calls tests/c/count counts with strace. A getppid() before and after
  * each operation marks it. The order is that of budgets.txt, or of budgets-v2.txt on a unified

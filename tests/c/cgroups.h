@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Creates, reads and removes cgroups by plain system calls, without the library, so that tests can
  * compare what the library reports with the kernel.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks for every test program. A program goes on after a failed check, so that one run shows all
  * failures. Its exit status tells tests/c/run the result.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // A C++11 program that wraps handles in unique_ptr and turns failures into exceptions.
 #include <katacg.h>
 

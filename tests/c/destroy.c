@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Destroys cgroups: repeatedly, with children, and with processes that live or are ending. */
 #include "cgroups.h"
 

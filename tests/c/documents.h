@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random OCI specifications, the same for the same number on every machine: values that a runtime
  * sets, and in some documents values that none should.

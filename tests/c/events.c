@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events through the C ABI: the descriptor wakes poll and an edge-triggered epoll, the array may be
  * narrow, and an OOM kill of a cgroup that is then removed is told.

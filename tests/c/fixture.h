@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A host and a manager on paper: their directories do not exist, so a call that writes by mistake
  * changes nothing.

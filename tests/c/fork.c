@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Uses the library in the child of a fork: of a process with one thread, and of one with nine. */
 #include "cgroups.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Forks while another thread is inside the library, at each of its memory allocations in turn. A
  * lock that the thread holds at such a moment would hang the child. A fork at a random moment would

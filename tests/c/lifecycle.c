@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Freezes and thaws cgroups, also with a task that cannot be frozen; sends signals; counts OOM
  * kills. */
 #include "cgroups.h"

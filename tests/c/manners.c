@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks that the library leaves its caller's process unchanged: threads, signals, environment,
  * descriptors, umask and working directory. The library must not print anything either.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Loads, uses and closes the library repeatedly with dlopen, as a plugin does, in several threads.
  */
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Moves and lists processes and threads, also in subcgroups and the parent; loads existing cgroups.
  */
 #include "cgroups.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checks where a manager's cgroup lies: relative paths, chosen subsystems, refused paths. */
 #include "cgroups.h"
 

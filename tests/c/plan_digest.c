@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the library plans for thousands of random specifications, on each layout, with each driver:
  * a digest for each combination, so that a change of behaviour is seen wherever it happens.

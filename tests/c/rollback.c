@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checks that a failed apply leaves no new directory and moves the process back. */
 #include "cgroups.h"
 

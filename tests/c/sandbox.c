@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs the life cycle of a sandbox on cgroup v1: apply, set, a set from the saved state in another
  * process, warnings. Every value is read from its file without the library.

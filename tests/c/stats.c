@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Statistics: the one-shot call and the reader, compared with the files; the exact system calls of
  * a reading; removal and return of the cgroup.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests the systemd driver without a systemd: which driver a path gets, options, states, and the
  * errors when no bus can be reached.

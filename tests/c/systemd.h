@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hosts of each layout on paper, and managers of units on them. No bus listens at their address, so
  * a call that asks systemd by mistake fails.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks the exact plans for systemd units, as text and as JSON, for each layout and for systemd
  * versions that differ.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Uses one host and one manager from 32 threads. */
 #include "cgroups.h"
 

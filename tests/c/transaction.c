@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Checks that a failed set restores the old values, and that concurrent sets take turns. */
 #include "cgroups.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs the golden data through the C ABI. tests/vectors.rs writes build/vectors.tsv; each line is
  * function TAB kind TAB expected TAB inputs, and all fields but the first two are in hex.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Host by the integration tests.
 #![allow(dead_code)]
 

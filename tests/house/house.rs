@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The crate's modules, and which file imports from which: names are followed through `pub use`
 //! to the file that defines them.
 

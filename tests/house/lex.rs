@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Rust text as tokens, as far as imports need it: without comments, and with every literal as
 //! `""`.
 

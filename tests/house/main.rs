@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The house's rules: a file imports downwards, no files import each other in a circle, and files,
 //! functions and lines are short enough to be read.
 

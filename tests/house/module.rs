@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a file declares and which paths it names, module by module, without what is for tests
 //! alone.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! That the reader sees what it is there to see.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an error says when the kernel refuses a value. src/cgroupfs/advice/tests.rs has the texts
 //! that this host's layout cannot show.
 

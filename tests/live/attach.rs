@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Joining between fork and exec, and starting a child inside a cgroup.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};

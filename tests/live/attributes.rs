@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The table of interface files against the running kernel.
 
 use katacg::host::Version;

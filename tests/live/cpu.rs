@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! CPU weight, bandwidth, burst, idle, realtime.
 
 use katacg::{Code, Flags, Manager};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! CPUs and memory nodes, and processes that enter cgroups with a cpuset.
 
 use crate::fixture::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Creating cgroups: in every hierarchy, at any path, and without leftovers after a failure.
 
 use std::fs;

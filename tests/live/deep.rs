@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Cgroups that are nested deeper than the kernel takes a path.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Removing cgroups and killing their processes.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Device rules, looked at by opening nodes from a process inside the cgroup.
 
 use std::cell::RefCell;

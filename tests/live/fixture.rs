@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A sandbox for one test: a cgroup and child processes, which are removed at the end.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Freezing and thawing, also of nested cgroups and after a timeout.
 
 use std::fs;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Block I/O: throttles and weights.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

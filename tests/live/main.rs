@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tests every resource and the life cycle against this machine's kernel, in the layout that the
 //! host has. The tests read values from the files, not through the library.
 //!

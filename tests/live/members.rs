@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Adding, listing and moving processes and threads.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Memory and swap limits that grow and shrink.
 
 use katacg::Code;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Pids, huge pages, RDMA, network, and the unified map.
 
 use katacg::Code;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Cgroups behind mounts, in mount namespaces of the tests.
 
 use std::fs;

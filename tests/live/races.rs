@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Other processes that remove, create, set, freeze and lock the same cgroup meanwhile.
 //!
 //! The races have a bounded number of rounds; each test counts the rounds that went wrong.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Statistics of live cgroups, against the files that the kernel shows.
 
 use std::process::Command;

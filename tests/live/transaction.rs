@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A failed set restores the old values, and concurrent sets take turns.
 
 use katacg::{Flags, Manager};

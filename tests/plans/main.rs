@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Golden plans: the exact steps and warnings, or the exact error, for tables of resources on a
 //! legacy, a hybrid and a unified host. The tables beside this file are written from the rules in
 //! the kernel's documents, the OCI specification and runc's library. They are not copied from this

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Plans random resources: planning must never panic and must be repeatable.
 
 use katacg::plan::{Missing, Write};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The systemd driver's plans. A case has `version` (default: 257), `path` and `known` (the
 //! resources that were set before). A case with `pid` plans apply. Device rules are applied unless
 //! the flags skip them.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Compares the weight curves with independent computations, for every value.
 
 use katacg::resources::{weight_from_blkio, weight_from_shares};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Device rules: which devices a process inside can open, before and after a reload.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which driver a path gets, and how another process continues from a saved state.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Joining existing units.
 
 use katacg::host::{HostInfo, Layout};

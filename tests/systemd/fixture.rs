@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A unit for one test, which is removed at the end.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Helpers: parts of tests that run in a process of their own.
 
 use std::process::Command;

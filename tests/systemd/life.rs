@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The life cycle of a scope. After each call the tests compare the unit's properties and the
 //! files.
 

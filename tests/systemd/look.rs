@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Looks at the machine without the library: systemctl, /proc and the cgroup file system.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tests the systemd driver against a real systemd. The tests compare the unit's properties with
 //! the files. They run as root, and as a user with lingering; elsewhere every test is skipped.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Checks that the driver leaves its caller's process unchanged.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Compares every resource in the unit and in the files: after the start, after a set, and after a
 //! daemon-reload, when systemd writes all of its values again.
 //!

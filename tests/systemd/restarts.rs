@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! systemd reloads, re-executes itself, or loses its bus between any two calls.
 
 use std::process::Command;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Callers without root: the user's systemd, controllers that are not delegated, and namespaces.
 
 use std::process::Command;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Counts the D-Bus calls of a manager, with a proxy that listens to the connection.
 
 use std::io::{Read, Write};

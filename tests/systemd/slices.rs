@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Slices: without a process, nested, and with limits on each level.
 
 use katacg::{Add, Manager, NOBODY};

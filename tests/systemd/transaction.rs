@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Failed calls restore the unit's properties and the files.
 
 use katacg::{Config, Flags, Manager};

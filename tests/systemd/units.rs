@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Units that exist already, have failed or are gone, and the properties of new units.
 
 use std::os::unix::fs::MetadataExt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Faults of a connection. Each must give a clear error within its timeout.
 
 use std::time::Duration;

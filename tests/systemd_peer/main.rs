@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The systemd client against a scripted peer that plays the bus and systemd.
 //!
 //! Checks what the client sends, in which order and with which types, and what it does in every

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A peer that plays a bus with a systemd: a listening socket, a thread for each connection, and a
 //! script for the calls.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The client leaves its process as it was: no threads, signal changes or open descriptors. And
 //! what happens after a fork.
 

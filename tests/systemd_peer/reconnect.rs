@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Connections: how many the client opens, and what it does when a connection is lost.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The calls that each method of the client sends: order, signatures and arguments.
 
 use std::sync::{Arc, Mutex};

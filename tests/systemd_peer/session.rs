@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The user's bus, found through the environment: whether the client waits for a systemd on it.
 
 use std::path::PathBuf;

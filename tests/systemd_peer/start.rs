@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Starting a unit: the job's result, a signal that is lost, early or forged, and a unit of that
 //! name that exists.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stopping a unit: no such unit, other results than `done`, a lost signal, a timeout.
 
 use std::time::{Duration, Instant};

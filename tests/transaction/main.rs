@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A transaction alone: no manager, no cgroup file system. A directory of plain files plays the
 //! kernel, and a peer on a socket plays systemd.
 //!

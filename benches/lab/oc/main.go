@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Participant opencontainers/cgroups: the systemd managers of the library in runc. The life cycle
 // and the output are those of ../harness.c.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command report has three parts. In the machine, "count MODE PARTICIPANT TRACE" counts the calls
 // and messages of a traced cycle, and "drive MODE CYCLES" measures the participants. Outside,
 // "table RAW COMMAND" turns the output of the machines into Markdown. It fails when libkatacg

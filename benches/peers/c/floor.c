@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The smallest number of system calls that does the work. On v1 these are 61: create 8 directories,
  * write 7 values, move one process into 8 cgroups, remove 8 directories. On v2 they are 23: one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Shared by all C participants. A participant runs the life cycle of a cgroup repeatedly, and
  * prints a line "PHASE NANOSECONDS" for each phase of each cycle. No phase includes the program's

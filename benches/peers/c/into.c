@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Brings a process into a cgroup2 cgroup in three ways, cold and in turn. Prints "NAME NANOSECONDS"
  * for each cycle of each way. Arguments: CGROUP (below the cgroup2 mount) DIRECTORY (the same, as a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libkatacg from C, as a runtime uses it: one host for the whole process, and for each sandbox a
  * manager that applies and sets in one call. Mode "apart" makes one call each for create, set and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Measures libkatacg's pure functions from C, and prints "NAME NANOSECONDS" for one call of each.
  * Arguments: MOUNTINFO (a file).

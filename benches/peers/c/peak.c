@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Measures the memory that katacg_v1_mountpoint_parse allocates. Prints "NAME BYTES", the peak, for
  * a whole mountinfo and for its last 100 lines. Arguments: MOUNTINFO (a file).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by libkatacg's C participants: the host, the manager and the resources. */
 #ifndef BENCH_SANDBOX_H
 #define BENCH_SANDBOX_H

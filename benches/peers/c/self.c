@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libkatacg from C, with a process that joins by itself. On v1 this avoids the kernel's grace
  * period. On v2 only a child that starts inside avoids it. Modes:

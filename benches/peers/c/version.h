@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The hierarchies and values of the life cycle, on v1 and on v2. */
 #ifndef BENCH_VERSION_H
 #define BENCH_VERSION_H

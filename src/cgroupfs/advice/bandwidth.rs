@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! CPU bandwidth, weight of idle cgroups, realtime.
 //!
 //! Kernel: kernel/sched/core.c, `tg_set_cfs_bandwidth`, `tg_cfs_schedulable_down`;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! CPUs and memory nodes.
 //!
 //! Kernel: kernel/cgroup/cpuset.c, `update_cpumask`, `validate_change`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Memory limits.
 //!
 //! Kernel: mm/memcontrol-v1.c, `mem_cgroup_resize_max`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Files that do not exist, and controllers that are not turned on.
 //!
 //! Kernel: admin-guide/cgroup-v2.rst, "Enabling and Disabling", "No Internal Process Constraint".

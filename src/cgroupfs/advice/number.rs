@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Numbers outside what the kernel takes, and numbers of devices that do not exist.
 
 use super::refused::Refused;

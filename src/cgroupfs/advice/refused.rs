@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A write that the kernel refused, and reading what is around it.
 
 use crate::cgroupfs::cgroup::Cgroup;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Processes and threads that cannot be moved.
 //!
 //! Kernel: kernel/cgroup/cgroup.c, `cgroup_procs_write_start`, `cgroup_attach_permissions`.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The advice, on directories of plain files that play the kernel. Each write has failed already;
 //! tests/live has the refusals that the kernel of a v1 host gives.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The systemd driver: a transient scope or slice.
 //!
 //! systemd creates the cgroup in the hierarchies that it manages, and keeps the limits that it has

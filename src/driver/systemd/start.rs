@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Planning the start of a unit.
 
 use oci_spec::runtime::LinuxResources;

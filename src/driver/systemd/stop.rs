@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stopping and abandoning a unit. `StopUnit` kills the unit's processes, so a unit with processes
 //! is not stopped.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The unit of a configuration.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt};

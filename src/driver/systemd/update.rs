@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Planning a set on a unit that exists.
 
 use oci_spec::runtime::LinuxResources;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What resources come to on a unit: properties, and the writes beside them.
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources};

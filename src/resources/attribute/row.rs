@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The columns of the table of interface files.
 
 use oci_spec::runtime::LinuxResources;

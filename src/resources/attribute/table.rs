@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The table of interface files. A new resource is a new row.
 //!
 //! Kernel: admin-guide/cgroup-v1/, admin-guide/cgroup-v2.rst; the versions are those of the commits

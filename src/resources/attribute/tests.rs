@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The table's rows, and the answers read from them.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Compares the overlay of types with an overlay of JSON, over random resources.
 
 use oci_spec::runtime::LinuxResources;

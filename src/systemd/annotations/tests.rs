@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Annotations with the properties that they set, and annotations that are refused.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! D-Bus addresses: text like `unix:path=/run/bus` to the sockets that it names.
 //!
 //! zbus's own parser does not accept a list of addresses and does not unescape paths.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The authentication handshake: mechanism EXTERNAL without an identity, as sd-bus does it.
 //!
 //! The bus reads the uid from the socket's credentials. A uid in the text would have to be the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A connection to a bus: sends calls, returns their replies, and keeps the signals that arrive
 //! while a match rule is in force.
 //!

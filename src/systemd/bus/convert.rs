@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Converts [`Value`] to and from zvariant's type, which D-Bus messages are encoded from.
 
 use zvariant::{Array, ObjectPath, Signature, StructureBuilder, Value as Wire};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deadlines: the instant at which a wait ends.
 
 use std::time::{Duration, Instant};

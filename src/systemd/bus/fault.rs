@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Errors of a connection, one variant for each way to go on.
 
 use rustix::io::Errno;

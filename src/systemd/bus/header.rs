@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The header of an incoming message.
 //!
 //! Four bytes, the body's length, the serial, and an array of fields, each a code and a variant.

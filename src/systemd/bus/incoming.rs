@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Decodes incoming messages: length, header and body.
 //!
 //! D-Bus specification, "Message Format".

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The method that a message calls, and whether the caller wants its reply.
 
 /// A method to call.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A D-Bus connection without threads: a unix socket, poll(2), and a deadline for every wait.
 //!
 //! The zbus crate only encodes and decodes messages. Its connections start threads, and these

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Encodes outgoing messages. This side sends only method calls.
 //!
 //! zbus's message builder encodes header and body twice and copies the result, which was a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A non-blocking unix socket; every wait is a poll(2) with a deadline.
 //!
 //! unix(7), poll(2).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The two buses that a systemd is on, and where this process finds them.
 //!
 //! D-Bus specification, "Well-known Message Bus Instances"; sd_booted(3).

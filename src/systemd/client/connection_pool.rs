@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The idle connections to one bus.
 //!
 //! A request takes a connection out of the pool and puts it back at its end. Requests one after

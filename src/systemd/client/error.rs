@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Turns a failed request into the caller's error: code, errno, text and advice.
 //!
 //! Error names: sd-bus-errors(3) and systemd's bus-common-errors.h.

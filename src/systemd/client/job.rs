@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Waits until a job has ended.
 //!
 //! systemd sends the signal `JobRemoved` with the job's result. The signal can get lost

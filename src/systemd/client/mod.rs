@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The client of systemd's manager: makes, changes and stops units over D-Bus.
 //!
 //! Methods and properties: org.freedesktop.systemd1(5).

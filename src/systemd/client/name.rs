@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Text that the client sends and reads: unit names, object paths, match rules, version numbers.
 //!
 //! systemd: bus_label_escape() in bus-label.c. D-Bus specification, "Match Rules".

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One request of a caller: its connection, its deadline, and a second try when the connection
 //! is lost.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Requests that are a single method call and its reply.
 //!
 //! org.freedesktop.systemd1(5), "Manager Object"; the properties' interface is the D-Bus

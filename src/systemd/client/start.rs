@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Starts transient units: `StartTransientUnit`, the wait for its job, and what to do when a unit
 //! of that name exists.
 //!

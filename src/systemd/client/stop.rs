@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stops units: queues `StopUnit`, waits for the job, and resets the unit if it failed. Abandons
 //! scopes.
 //!

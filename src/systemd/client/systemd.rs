@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! [`Systemd`]: one method for each thing that this library asks of systemd's manager.
 //!
 //! Each method makes a [`Request`] and runs it. org.freedesktop.systemd1(5).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Splits the text into tokens.
 //!
 //! GLib: gvariant-parser.c, token_stream_prepare().

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Limits of the text and of its types.
 
 /// Most levels of values within values, and of types within types.

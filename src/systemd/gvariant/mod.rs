@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reads GVariant's text format as far as D-Bus values go: what [`Value`]'s `Display` writes, and
 //! what people write into annotations.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Converts the parsed text to a value, in two passes.
 //!
 //! The first pass collects what the text states about types. The second makes the values of

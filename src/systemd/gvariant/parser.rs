@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Parses tokens into a tree of nodes.
 //!
 //! GLib: gvariant-parser.c, parse().

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Property tests: the parser reads back what `Display` writes, and never panics.
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Texts with their values, and texts with their errors.
 
 use super::super::value::Value;

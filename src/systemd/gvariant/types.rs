@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Types, and patterns for a type that the text does not fully state.
 //!
 //! D-Bus specification, "Type System"; GLib: gvariant-parser.c, pattern_coalesce().

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Participant containerd/cgroups, with its package for v1 or for v2.
 package main
 

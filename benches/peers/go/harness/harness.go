@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package harness is shared by all Go participants. It measures the same work in the same way, and
 // prints the same lines, as c/harness.h.
 package harness

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Participant libkatacg from Go makes the same calls as c/katacg.c, through cgo.
 package main
 

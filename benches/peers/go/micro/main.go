@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command micro measures Go code that libkatacg replaces, and libkatacg called through cgo. It
 // prints "NAME NANOSECONDS" for one call of each. Arguments: MOUNTINFO (a file).
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Participant opencontainers/cgroups: the library in runc.
 //
 // By default the library would also join name=systemd and, on a hybrid host, the cgroup2 mount. The

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Participant cgroups-rs: its builder over v1 hierarchies or over v2. The program reads the mounts
 //! once, and each build consumes a copy of the hierarchy.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Shared by all Rust participants. Measures the same work in the same way, and prints the same
 //! lines, as `c/harness.h`.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The hierarchies and values of the life cycle, on v1 and on v2.
 
 use std::path::Path;

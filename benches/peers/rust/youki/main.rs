@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Participant libcgroups: the library in youki. On v1 it always joins all controllers that it
 //! knows and finds, and always writes its default device rules.
 
