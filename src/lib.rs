@@ -54,7 +54,7 @@
     test,
     allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
-#![cfg_attr(not(feature = "capi"), allow(dead_code))]
+#![cfg_attr(not(feature = "capi"), allow(dead_code, unused_imports))]
 
 mod bytes;
 #[cfg(feature = "capi")]

@@ -30,6 +30,11 @@ impl Log {
         Ok(Log { fd })
     }
 
+    /// Returns the log that [`Log::number`] gave the number of.
+    pub(crate) fn of_number(fd: RawFd) -> Option<Log> {
+        (fd >= 0).then_some(Log { fd })
+    }
+
     /// Writes one warning. A failed write is ignored.
     pub(crate) fn warn(self, text: &str) {
         // SAFETY: the number is not negative, and is borrowed for one write only. A closed

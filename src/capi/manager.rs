@@ -184,10 +184,11 @@ pub(super) unsafe fn config(
         systemd,
     };
     config.flags.resource_options().check(&spec.warnings)?;
-    match config.check() {
-        Err(error) if !config.has_name() => Err(nameless(error, &config.path, field)),
-        _ => Ok((config, spec.warnings)),
+    // Manager::new checks all of it, but does not know which field the path is from.
+    if !config.has_name() {
+        config.check().map_err(|error| nameless(error, &config.path, field))?;
     }
+    Ok((config, spec.warnings))
 }
 
 /// Creates a manager for a cgroup. The cgroup itself is not created yet.

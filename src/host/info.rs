@@ -98,15 +98,15 @@ impl HostInfo {
     /// finds too when the kernel has no controller called `X`: a named hierarchy sets no limits.
     /// `""` finds the cgroup2 hierarchy.
     pub fn find(&self, controller: &str) -> Option<HierarchyId> {
-        let has = |h: &Hierarchy, is_it: &dyn Fn(&str) -> bool| match h.version {
+        let exact = |h: &Hierarchy| match h.version {
             Version::V2 => controller.is_empty(),
-            Version::V1 => h.controllers.iter().any(|c| is_it(c)),
+            Version::V1 => h.controllers.iter().any(|c| c == controller),
         };
-        let exact = |name: &str| name == controller;
-        let named = |name: &str| is_named(name, controller);
-        let index = self.hierarchies.iter().position(|h| has(h, &exact));
-        let index = index.or_else(|| self.hierarchies.iter().position(|h| has(h, &named)));
-        index.map(HierarchyId::new)
+        let named = |h: &Hierarchy| {
+            h.version == Version::V1 && h.controllers.iter().any(|c| is_named(c, controller))
+        };
+        let index = self.hierarchies.iter().position(exact);
+        index.or_else(|| self.hierarchies.iter().position(named)).map(HierarchyId::new)
     }
 
     /// Returns the cgroup2 hierarchy, if its mount has this controller.

@@ -114,7 +114,7 @@ impl Manager {
     }
 
     fn log(&self) -> Option<Log> {
-        Log::new(self.log.load(Ordering::Relaxed)).ok()
+        Log::of_number(self.log.load(Ordering::Relaxed))
     }
 
     /// Fails with the first warning in strict mode.

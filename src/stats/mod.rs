@@ -12,6 +12,7 @@ mod hugepages;
 mod json;
 mod json_io;
 mod parse;
+#[cfg(any(test, feature = "internals"))]
 mod printed;
 mod reader;
 mod table;
@@ -19,9 +20,14 @@ mod table;
 mod tests;
 mod values;
 
-pub use fields::{Field, Group, FIELDS, MAX_VALUE};
+pub use fields::{Field, FIELDS};
+#[cfg(any(test, feature = "internals"))]
+pub use fields::{Group, MAX_VALUE};
 pub use json::json;
+#[cfg(any(test, feature = "internals"))]
 pub use printed::table;
-pub use reader::{Gone, Part, Reader};
-pub use table::{controller_names, Source, ALL, MEMORY, PIDS, SOURCES};
+pub use reader::{Part, Reader};
+#[cfg(any(test, feature = "internals"))]
+pub use table::PIDS;
+pub use table::{controller_names, Source, ALL, MEMORY, SOURCES};
 pub use values::Stats;

@@ -74,6 +74,7 @@ pub struct Source {
     /// The file's name.
     pub file: &'static str,
     /// Kernel version; empty: since the layout exists.
+    #[cfg_attr(not(any(test, feature = "internals")), allow(dead_code))]
     pub since: &'static str,
     /// How to read it.
     pub format: Format,
