@@ -1231,6 +1231,7 @@ int katacg_manager_write(const struct katacg_manager *manager,
  *
  * Return: 0 on success.
  * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or the subcgroup does not exist
  *   -ESRCH       (KATACG_ERR_SYSTEM)       a process or thread does not exist
  *   -EBUSY       (KATACG_ERR_SYSTEM)       a v2 cgroup has controllers enabled for its children
  *   -EOPNOTSUPP  (KATACG_ERR_SYSTEM)       v2 does not allow this mix of threaded and domain

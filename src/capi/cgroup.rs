@@ -21,12 +21,12 @@ use crate::resources::parse;
 
 /// Makes the configuration of a cgroup. Kata sets no device rules through these calls, and
 /// containerd's library turns on no controllers beyond the resources' own.
-unsafe fn config(shared: &Host, opts: &katacg_manager_opts) -> Result<Config> {
+unsafe fn config(shared: &Host, opts: &katacg_manager_opts, existing: bool) -> Result<Config> {
     if opts.path.is_null() && opts.name.is_null() && opts.unit.is_null() {
         return fail(Code::Argument, "opts.path is NULL");
     }
     // SAFETY: the header tells the caller what the pointers must be.
-    let (mut config, _) = unsafe { manager::config(shared, None, opts) }?;
+    let (mut config, _) = unsafe { manager::config(shared, None, opts, existing) }?;
     config.flags.skip_devices = true;
     config.flags.clamp_shares = true;
     config.flags.only_needed = true;
@@ -49,7 +49,7 @@ unsafe fn create(
     // SAFETY: the header tells the caller what the pointers must be.
     let (shared, mut config) = unsafe {
         let shared = shared(host)?;
-        let config = config(&shared, opts)?;
+        let config = config(&shared, opts, false)?;
         (shared, config)
     };
     if let Some(json) = resources {
@@ -72,10 +72,9 @@ unsafe fn load(host: *const katacg_host, opts: &katacg_manager_opts) -> Result<M
     // SAFETY: the header tells the caller what the pointers must be.
     let (shared, mut config) = unsafe {
         let shared = shared(host)?;
-        let config = config(&shared, opts)?;
+        let config = config(&shared, opts, true)?;
         (shared, config)
     };
-    config.flags.existing = true;
     // A manager for everything is in a hybrid host's cgroup2 as well. Kata's name for everything is
     // the list of all v1 subsystems.
     let info = shared.info();

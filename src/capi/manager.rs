@@ -139,6 +139,7 @@ pub(super) unsafe fn config(
     shared: &Host,
     spec: Option<&[u8]>,
     opts: &katacg_manager_opts,
+    existing: bool,
 ) -> Result<(Config, Vec<String>)> {
     let known = KATACG_MANAGER_SKIP_DEVICES
         | KATACG_MANAGER_STRICT
@@ -174,7 +175,7 @@ pub(super) unsafe fn config(
             skip_devices: has(KATACG_MANAGER_SKIP_DEVICES),
             strict: has(KATACG_MANAGER_STRICT),
             no_rollback: has(KATACG_MANAGER_NO_ROLLBACK),
-            existing: has(KATACG_MANAGER_EXISTING),
+            existing: existing || has(KATACG_MANAGER_EXISTING),
             clamp_shares: false,
             only_needed: false,
         },
@@ -263,7 +264,8 @@ pub unsafe extern "C" fn katacg_manager_new(
             let spec = bytes(spec_json, spec_len, "spec_json")?;
             let log = log(opts.log_fd, opts.log_level)?;
             let shared = shared(host)?;
-            let (config, warnings) = config(&shared, (!none).then_some(spec), &opts)?;
+            let spec = (!none).then_some(spec);
+            let (config, warnings) = config(&shared, spec, &opts, false)?;
             let manager = Manager::new(shared, config)?.with_log(log);
             manager.warn(warnings);
             Ok(give(out, katacg_manager(manager)))

@@ -36,6 +36,7 @@ pub const KATACG_ADD_CREATE: u32 = 2;
 ///
 /// Return: 0 on success.
 /// Errors:
+///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or the subcgroup does not exist
 ///   -ESRCH       (KATACG_ERR_SYSTEM)       a process or thread does not exist
 ///   -EBUSY       (KATACG_ERR_SYSTEM)       a v2 cgroup has controllers enabled for its children
 ///   -EOPNOTSUPP  (KATACG_ERR_SYSTEM)       v2 does not allow this mix of threaded and domain

@@ -32,9 +32,9 @@ pub(crate) fn removed_or(
         _ => false,
     };
     match removed {
-        true => error
-            .with_code(Code::Deleted)
-            .advice("another process has removed the cgroup meanwhile; apply again"),
+        true => error.with_code(Code::Deleted).advice(
+            "the cgroup does not exist, or another process has removed it meanwhile; apply again",
+        ),
         false => error,
     }
 }

@@ -270,7 +270,7 @@ static void unknown_and_contradictory_flags_are_refused(void) {
         REFUSED(katacg_path_validate("/a", (uint32_t)1 << bit, buf, n, e));
     for (bit = 2; bit < 32; bit++)
         REFUSED(katacg_manager_plan(manager, NULL, 0, (uint32_t)1 << bit, buf, n, e));
-    for (bit = 1; bit < 32; bit++)
+    for (bit = 2; bit < 32; bit++)
         REFUSED(katacg_manager_apply(manager, -1, (uint32_t)1 << bit, e));
     for (bit = 2; bit < 32; bit++)
         REFUSED(katacg_manager_add(manager, &pid, 1, (uint32_t)1 << bit, NULL, e));
@@ -285,7 +285,7 @@ static void unknown_and_contradictory_flags_are_refused(void) {
         REFUSED(katacg_manager_apply(manager, no_pids[i], 0, e));
 
     opts.path = "/katacg-test-paper/a";
-    for (bit = 5; bit < 64; bit++) {
+    for (bit = 6; bit < 64; bit++) {
         opts.flags = (uint64_t)1 << bit;
         NO_HANDLE(struct katacg_manager,
                   katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &out, e));

@@ -119,7 +119,7 @@ static void add_to_a_subcgroup_stays_inside_the_cgroup(void) {
         CHECK(count_there(beside) == 0, "%s was made", outside[i]);
     }
     CHECK_ERROR(katacg_manager_add(manager, ids, 1, 0, "a/b", clear(&err)), -ENOENT, &err,
-                KATACG_ERR_SYSTEM, "a/b");
+                KATACG_ERR_DELETED, "a/b");
     CHECK(count_there(inner) == 0, "made without being asked to");
     CHECK(katacg_manager_add(manager, ids, 1, KATACG_ADD_CREATE, "a//./b/", clear(&err)) == 0, "%s",
           err.message);

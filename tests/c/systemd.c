@@ -276,7 +276,7 @@ static void bad_bus_addresses_are_refused(void) {
         {"tcp:host=localhost,port=1", -EOPNOTSUPP, KATACG_ERR_UNSUPPORTED, "unix:path="},
         {"unix:abstract=katacg-test-nobody", -ECONNREFUSED, KATACG_ERR_BUS, "katacg-test-nobody"},
         {"unix:path=/nonexistent/a;unix:path=/nonexistent/b", -ECONNREFUSED, KATACG_ERR_BUS,
-         "/nonexistent/b"},
+         "/nonexistent/a"},
         {"unix:path=/dev/null", -ECONNREFUSED, KATACG_ERR_BUS, "/dev/null"},
     };
     static const char *const variables[] = {"DBUS_SYSTEM_BUS_ADDRESS", "DBUS_SESSION_BUS_ADDRESS",

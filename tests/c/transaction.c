@@ -93,7 +93,10 @@ static double seconds(void) {
 /* Starts a process that holds the lock for so long. The lock is free when the process ends. */
 static pid_t start_holder(const char *cgroup, unsigned int microseconds) {
     char path[1024], byte;
-    int m, ready[2];
+    static const char *const files[] = {"devices.deny", "memory.force_empty", "blkio.reset_stats",
+                                        "cgroup.kill", "cgroup.procs"};
+    int m, fd, locked = 0, ready[2];
+    size_t f;
     pid_t holder;
 
     MUST(pipe(ready) == 0);
@@ -101,11 +104,16 @@ static pid_t start_holder(const char *cgroup, unsigned int microseconds) {
     holder = fork();
     MUST(holder >= 0);
     if (holder == 0) {
+        /* The lock is on one of the files that only the owner can open. */
         for (m = 0; m < mount_count; m++) {
-            snprintf(path, sizeof(path), "%s%s", mounts[m].path, cgroup);
-            if (flock(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), LOCK_EX) != 0)
-                _exit(1);
+            for (f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+                snprintf(path, sizeof(path), "%s%s/%s", mounts[m].path, cgroup, files[f]);
+                fd = open(path, O_WRONLY | O_CLOEXEC);
+                locked += fd >= 0 && flock(fd, LOCK_EX) == 0;
+            }
         }
+        if (locked == 0)
+            _exit(1);
         if (write(ready[1], "x", 1) != 1)
             _exit(1);
         usleep(microseconds);
