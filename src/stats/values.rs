@@ -47,7 +47,7 @@ impl Stats {
         self.put_at(field as usize, value);
     }
 
-    /// Notes the value of the field at a place in [`FIELDS`].
+    /// Notes the value of the field at a place in `FIELDS`.
     pub fn put_at(&mut self, index: usize, value: u64) {
         match self.values.get_mut(index) {
             Some(place) if self.spoiled & (1 << index) == 0 => {
@@ -78,25 +78,25 @@ impl Stats {
         self.get_at(field as usize)
     }
 
-    /// Returns the value of the field at a place in [`FIELDS`].
+    /// Returns the value of the field at a place in `FIELDS`.
     pub fn get_at(&self, index: usize) -> Option<u64> {
         let value = self.values.get(index).copied();
         value.filter(|_| self.seen & (1 << index) != 0)
     }
 
-    /// The values, in the order of [`FIELDS`]; 0 where nothing was read.
+    /// The values, in the order of `FIELDS`; 0 where nothing was read.
     pub fn values(&self) -> &[u64] {
         &self.values
     }
 
-    /// Returns a bit for each [`Group`] all of whose fields were read.
+    /// Returns a bit for each `Group` all of whose fields were read.
     pub fn valid(&self) -> u64 {
         let whole =
             |(_, members): &(usize, &u128)| **members != 0 && self.seen & *members == **members;
         MEMBERS.iter().enumerate().filter(whole).fold(0, |out, (bit, _)| out | 1 << bit)
     }
 
-    /// Returns the bits of the groups whose fields all lie before the place `end` in [`FIELDS`].
+    /// Returns the bits of the groups whose fields all lie before the place `end` in `FIELDS`.
     pub fn valid_before(&self, end: usize) -> u64 {
         let cut = |out, &(_, group): &(&str, Group)| out & !(1 << group as u32);
         FIELDS.iter().skip(end).fold(self.valid(), cut)
