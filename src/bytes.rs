@@ -59,14 +59,14 @@ pub(crate) fn one_line(text: &[u8]) -> Cow<'_, [u8]> {
 /// letters to add, drop, change or swap, if these are few.
 pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let most = if word.len() < 6 { 1 } else { 2 };
-    let near = candidates.iter().map(|candidate| (distance(word, candidate), *candidate));
-    near.filter(|(distance, _)| *distance <= most)
-        .min_by_key(|(distance, _)| *distance)
+    let near = candidates.iter().map(|candidate| (letters_changed(word, candidate), *candidate));
+    near.filter(|(changed, _)| *changed <= most)
+        .min_by_key(|(changed, _)| *changed)
         .map(|n| n.1)
 }
 
 /// Counts the letters to add, drop, change or swap with their neighbour (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn letters_changed(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     // Far apart, and the caller's word may be long.
     if a.len().abs_diff(b.len()) > 2 {

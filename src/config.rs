@@ -13,19 +13,22 @@ use crate::path::{lexical, slice};
 use crate::resources::{DevicePolicy, Options};
 use crate::systemd::Bus;
 
-/// Switches. Later versions add some: make one with `..Flags::default()`.
+/// How a manager treats what it cannot apply, and what is there already.
+///
+/// Later versions add fields: construct it with `..Flags::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// Leave device rules alone; a v1 host without the devices controller is no error then.
+    /// Device rules are left alone. A v1 host without the devices controller is then no error.
     pub skip_devices: bool,
-    /// What a layout has no file for is an error, where it would be a warning.
+    /// A setting that the layout has no file for is an error instead of a warning.
     pub strict: bool,
-    /// A failed set leaves what it had written: saves reading each value first.
+    /// A failed set keeps what it has written. This saves reading each value first.
     pub no_rollback: bool,
-    /// Join only hierarchies in which the cgroup is there already; none is an error.
+    /// Only the hierarchies in which the cgroup already exists are used. If there is none, that is
+    /// an error.
     pub existing: bool,
-    /// CPU shares outside the kernel's range are a warning, as in containerd, and not an error, as
-    /// in runc.
+    /// CPU shares outside the kernel's range are a warning, as in containerd. In runc they are an
+    /// error.
     pub clamp_shares: bool,
     /// Enables, in the ancestors of a v2 cgroup, only the controllers that limits need.
     pub only_needed: bool,
@@ -45,11 +48,11 @@ impl Flags {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DriverKind {
-    /// systemd for `slice:prefix:name` by any generation's rule (an empty slice is the default
-    /// one), else this library.
+    /// systemd for `slice:prefix:name`, where the slice may be empty; this library for all other
+    /// paths.
     #[default]
     Auto,
-    /// As Kata's Go code of January 2020 chose, which takes a slice with a dash for a directory.
+    /// As Kata's Go code of January 2020 chooses. It takes a slice with a dash for a directory.
     AutoK0,
     /// This library, in the cgroup file system. A systemd path is an error.
     Cgroupfs,
@@ -57,44 +60,45 @@ pub enum DriverKind {
     Systemd,
 }
 
-/// Which systemd, and what it is told besides resources.
+/// Which systemd is used, and what it is told besides resources.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SystemdConfig {
-    /// PID 1's or the user's; none: the user's without root, else PID 1's.
+    /// The system's bus or the user's. By default root uses the system's, and everybody else the
+    /// user's.
     pub bus: Option<Bus>,
-    /// D-Bus address; none: the bus's own.
+    /// The D-Bus address, if not the bus's usual one.
     pub address: Option<String>,
-    /// Its version; none: it is asked.
+    /// systemd's version. By default systemd is asked.
     pub version: Option<u32>,
     /// Name of the unit, such as `-x.scope`, in place of the one that the path gives. The path then
     /// gives the slice only.
     pub unit: Option<String>,
-    /// OCI annotations, of which `org.systemd.property.NAME` are the unit's.
+    /// OCI annotations. `org.systemd.property.NAME` sets the unit's property NAME.
     pub annotations: BTreeMap<String, String>,
 }
 
 /// A manager's configuration.
 ///
-/// Later versions add fields: make one with `..Config::default()`.
+/// Later versions add fields: construct it with `..Config::default()`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
-    /// The cgroup, from the hierarchies' roots when it starts with `/`, else below (v1) or
-    /// beside (v2) the caller's own.
+    /// The cgroup's path. A path with a leading `/` begins at the hierarchies' roots, another one
+    /// below (v1) or beside (v2) the caller's own cgroup.
     pub path: Vec<u8>,
-    /// v1: the subsystems to join; empty means all that runc's library joins.
+    /// The v1 subsystems to join. Empty means all that runc's library joins.
     pub subsystems: Vec<String>,
-    /// The resources that apply uses and that a set without any sets.
+    /// The resources for apply, and for a set that brings none.
     pub resources: LinuxResources,
-    /// Switches.
+    /// How the manager treats what it cannot apply, and what is there already.
     pub flags: Flags,
-    /// Nobody asked for this path (it was made from a name): a rootless caller that may not
-    /// create it goes without, as long as no limits are asked for.
+    /// The path was made from a name. A rootless caller that may not create it then has no cgroup,
+    /// unless limits are asked for.
     pub implicit: bool,
     /// The user and group that the cgroup is delegated to.
     pub owner: Option<(u32, u32)>,
     /// Who makes the cgroup.
     pub driver: DriverKind,
-    /// For the systemd driver.
+    /// What the systemd driver needs besides.
     pub systemd: SystemdConfig,
 }
 
@@ -117,7 +121,7 @@ impl Config {
                 "a unit name is given, and the driver that is asked for makes no units",
             ),
             DriverKind::Auto if form || rooted_triple(&self.path).is_some() => Ok(true),
-            // Nobody means a directory by `x.slice:a:b:`: a colon is a slip in a unit's path.
+            // Nobody means a directory by `x.slice:a:b:`. Such a path is a misspelt unit.
             DriverKind::Auto if self.path.contains(&b':') && !self.path.starts_with(b"/") => {
                 refuse(
                     &self.path,
@@ -144,7 +148,7 @@ impl Config {
             return refuse(&self.path, "it has a NUL byte");
         }
         if let Some((uid, gid)) = self.owner.filter(|&(uid, gid)| uid == !0 || gid == !0) {
-            // chown(2) takes it for "as it is".
+            // For chown(2) this value means that the owner stays.
             return fail(Code::Argument, format!("owner {uid}:{gid} is no user and group"));
         }
         let systemd = self.is_systemd()?;
@@ -155,12 +159,12 @@ impl Config {
         if systemd {
             return Ok(());
         }
-        // The root is a place to move processes to: it exists, and nothing is done to it.
+        // The root exists and can receive processes. Nothing else is done to it.
         let is_root = !self.path.is_empty() && self.path.iter().all(|&b| b == b'/');
         if is_root && self.flags.existing {
             return Ok(());
         }
-        // Dropping the hierarchy's root, or the caller's own cgroup, is never what is meant.
+        // Nobody means to remove the hierarchy's root, or the caller's own cgroup.
         if !self.has_name() {
             return refuse(&self.path, "it has no name of its own");
         }

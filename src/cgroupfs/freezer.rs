@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Freezing and thawing, and telling which it is.
+//! Freezes and thaws a cgroup, and reads its freezer state.
 
 use std::time::{Duration, Instant};
 
@@ -15,28 +15,29 @@ use crate::error::{Code, Error, Result};
 use crate::host::Version;
 use crate::sys::write_all;
 
-/// A cgroup's own state; that of an ancestor is not its own.
+/// A cgroup's own freezer state, whatever the states of its ancestors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreezerState {
-    /// Running.
+    /// Not frozen.
     Thawed,
-    /// Asked to freeze; some task has not arrived.
+    /// Asked to freeze; some tasks are not frozen yet.
     Freezing,
     /// Every task is frozen.
     Frozen,
 }
 
-/// v1: FREEZING can last for ever when a frozen task holds up another one (runc#2774); a short
-/// thaw lets it through.
+/// How long v1 may stay FREEZING before a short thaw. A frozen task can block another one for
+/// ever (runc#2774); a short thaw lets it go on.
 const V1_THAW_EVERY: u64 = 50;
-/// v1 has nothing to wait on: it is looked at, often at first, then every so often.
+/// Pauses between two reads. v1 has no notification, so the state is read again and again.
 const V1_FIRST: Duration = Duration::from_micros(25);
 const V1_LATER: Duration = Duration::from_millis(5);
 
-/// v2 notifies of frozen tasks, and not of a caller who thaws tasks before they have frozen.
+/// How long to wait for a notification. v2 sends one when all tasks are frozen, and none when
+/// another caller thaws the cgroup before that.
 const V2_LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The way to thaw what was frozen, open already: it works when no more files can be opened.
+/// The open file that thaws a cgroup. It works when no more files can be opened.
 #[derive(Debug)]
 pub struct Thaw {
     control: OwnedFd,
@@ -44,7 +45,7 @@ pub struct Thaw {
 }
 
 impl Thaw {
-    /// Lets all tasks run.
+    /// Thaws the cgroup.
     pub fn thaw(&self) -> std::result::Result<(), Errno> {
         let word: &[u8] = match self.version {
             Version::V1 => b"THAWED",
@@ -55,13 +56,13 @@ impl Thaw {
 }
 
 impl Cgroup<'_> {
-    /// Freezes all tasks of the cgroup and below. After the deadline, or when it fails, the
-    /// cgroup is thawed again. When another caller thaws the cgroup meanwhile, it is frozen again:
-    /// the thaw counts as the earlier of the two.
+    /// Freezes all tasks of the cgroup and below it. After the timeout, and after a failure, the
+    /// cgroup is thawed. If another caller thaws it meanwhile, it is frozen again, as if that thaw
+    /// had come first.
     pub fn freeze(&self, timeout: Duration) -> Result<Thaw> {
         let version = self.version();
         let now = Instant::now();
-        // A timeout beyond the clock's range becomes a day.
+        // A timeout that the clock cannot hold becomes a day.
         let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(86_400));
         let (file, flags) = match version {
             Version::V1 => ("freezer.state", OFlags::RDWR),
@@ -89,7 +90,7 @@ impl Cgroup<'_> {
         }
     }
 
-    /// Lets all tasks run. One call, no waiting: tasks need not be waited for.
+    /// Thaws the cgroup. It does not wait until the tasks run.
     pub fn thaw(&self) -> Result<()> {
         match self.version() {
             Version::V1 => self.write("freezer.state", b"THAWED"),
@@ -97,11 +98,11 @@ impl Cgroup<'_> {
         }
     }
 
-    /// The cgroup's own state.
+    /// Returns the cgroup's own state.
     pub fn freezer_state(&self) -> Result<FreezerState> {
         let (asked, arrived) = match self.version() {
             Version::V1 => {
-                // freezer.state also tells of a frozen ancestor; this does not.
+                // freezer.state includes the ancestors' state; this file does not.
                 let own = self.read("freezer.self_freezing")?;
                 (own.first() == Some(&b'1'), self.read("freezer.state")?.starts_with(b"FROZEN"))
             }
@@ -126,7 +127,7 @@ impl Cgroup<'_> {
         let mut thaws = 0;
         for attempt in 1u64.. {
             write(b"FROZEN")?;
-            // Each read makes the kernel look again.
+            // Each read makes the kernel check the tasks again.
             let mut buffer = [0u8; 32];
             let length = rustix::io::pread(&thaw.control, &mut buffer, 0)
                 .map_err(|e| Error::system("read", &self.absolute("freezer.state"), e))?;
@@ -155,7 +156,7 @@ impl Cgroup<'_> {
     }
 
     fn freeze_v2(&self, thaw: &Thaw, deadline: Instant) -> Result<()> {
-        // Opened before the request: the notification cannot be missed.
+        // The file is opened before the request, so that no notification is missed.
         let failed = |e: Errno| Error::system("open", &self.absolute("cgroup.events"), e);
         let events = self.open("cgroup.events", OFlags::RDONLY).map_err(failed)?;
         let write = || {

@@ -13,8 +13,8 @@ use crate::plan::Write;
 use crate::resources::attribute;
 use crate::sys::write_all;
 
-/// Writes; reads first when the old value is wanted, and afterwards where the kernel is known to
-/// take another value in silence.
+/// Writes a value. Reads the old value first if the caller wants it, and reads the value again
+/// where the kernel is known to replace it in silence.
 pub(crate) fn put(
     cgroup: Cgroup<'_>,
     write: &Write,
@@ -37,7 +37,7 @@ pub(crate) fn put(
     put_open(cgroup, write, &fd)
 }
 
-/// Writes to a knob that is open.
+/// Writes to an interface file that is open.
 pub(crate) fn put_open(cgroup: Cgroup<'_>, write: &Write, fd: &OwnedFd) -> Result<()> {
     write_all(fd, write.value.as_bytes())
         .map_err(|e| Error::write(&cgroup.absolute(&write.file), write.value.as_bytes(), e))
@@ -48,7 +48,7 @@ pub(crate) fn put_open(cgroup: Cgroup<'_>, write: &Write, fd: &OwnedFd) -> Resul
     Ok(())
 }
 
-/// A knob to write later, and what it says now.
+/// An open interface file, to be written later, and its value now.
 pub(crate) fn open(cgroup: Cgroup<'_>, file: &str) -> Result<(OwnedFd, Vec<u8>)> {
     let failed = |what| move |e| Error::system(what, &cgroup.absolute(file), e);
     let fd = match cgroup.open(file, OFlags::RDWR) {
@@ -62,8 +62,8 @@ pub(crate) fn open(cgroup: Cgroup<'_>, file: &str) -> Result<(OwnedFd, Vec<u8>)>
     Ok((fd, text))
 }
 
-/// The value, which the kernel gives whole if there is room. Where the descriptor is does not
-/// change: a write after it is at the start.
+/// Returns the file's value. The kernel returns it in one piece if the buffer has room. The
+/// descriptor's offset does not change, so the next write is at the start.
 fn read(fd: &OwnedFd) -> std::result::Result<Vec<u8>, Errno> {
     let mut out = Vec::new();
     let mut buffer = [0u8; 256];
@@ -71,15 +71,15 @@ fn read(fd: &OwnedFd) -> std::result::Result<Vec<u8>, Errno> {
         let offset = u64::try_from(out.len()).unwrap_or(u64::MAX);
         let length = rustix::io::pread(fd, &mut buffer, offset)?;
         out.extend_from_slice(buffer.get(..length).unwrap_or_default());
-        // Less than there was room for: the end.
+        // A read that does not fill the buffer has reached the end.
         if length < buffer.len() {
             return Ok(out);
         }
     }
 }
 
-/// runc's words for a value that the kernel clamped. Another value that is found instead of one
-/// that the kernel takes is another process's, written since.
+/// Returns the error for a value that the kernel clamped, in runc's words. If the kernel accepts
+/// the value and another one is found, another process has written since.
 fn clamped(write: &Write, took: &str) -> Result<()> {
     let (Ok(asked), Ok(took)) = (write.value.parse::<u64>(), took.parse::<u64>()) else {
         return Ok(());
@@ -96,7 +96,7 @@ fn clamped(write: &Write, took: &str) -> Result<()> {
     Err(Error::new(Code::Clamped, format!("the {which} allowed {name} is {took}, not {asked}")))
 }
 
-/// The same error, unless it comes of the whole cgroup's being gone.
+/// Returns the same error, or that the cgroup does not exist any more.
 pub(crate) fn deleted_or(cgroup: Cgroup<'_>, error: Error) -> Error {
     let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
     if missing && !cgroup.exists().unwrap_or(true) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Who is in a cgroup, and moving somebody in.
+//! Lists the tasks of a cgroup, and moves tasks in.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,18 +17,18 @@ use crate::error::{Error, Result};
 use crate::plan::TaskKind;
 use crate::sys::write_all;
 
-/// A task that is still being forked (TASK_NEW) cannot be moved: EINVAL, for a moment.
+/// How often a move is tried again. A task that is still being forked (TASK_NEW) cannot be moved
+/// for a moment (EINVAL).
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(30);
 
 impl Cgroup<'_> {
-    /// Moves processes or threads in, one write each, on one descriptor. Each that has moved is
-    /// told to `moved` at once.
+    /// Moves processes or threads in, one write each, on one descriptor. Calls `moved` after each.
     pub fn attach(&self, kind: TaskKind, ids: &[i32], moved: impl FnMut(i32)) -> Result<()> {
         self.attach_to(&self.open_tasks(kind)?, kind, ids, moved)
     }
 
-    /// Opens the file that tasks are moved in with. Without the cgroup, it takes no task.
+    /// Opens the file that moves tasks in. After the cgroup is removed, writes to it fail.
     pub fn open_tasks(&self, kind: TaskKind) -> Result<OwnedFd> {
         let file = kind.file(self.version());
         let failed = |e| Error::system("open", &self.absolute(file), e);
@@ -36,7 +36,7 @@ impl Cgroup<'_> {
         opened.map_err(|e| removed_or(*self, file, None, e))
     }
 
-    /// As [`Cgroup::attach`], with the file of [`Cgroup::open_tasks`].
+    /// Does what [`Cgroup::attach`] does, with the file of [`Cgroup::open_tasks`].
     pub fn attach_to(
         &self,
         fd: &OwnedFd,
@@ -64,8 +64,8 @@ impl Cgroup<'_> {
         Ok(())
     }
 
-    /// The processes in it. A v2 threaded cgroup has none of its own to list (EOPNOTSUPP): then
-    /// its threads.
+    /// Returns the processes in the cgroup. A threaded v2 cgroup cannot list processes
+    /// (EOPNOTSUPP), so its threads are returned.
     pub fn pids(&self) -> Result<Vec<i32>> {
         match self.read("cgroup.procs") {
             Err(e) if e.is(Errno::OPNOTSUPP) => parse_ids(&self.read("cgroup.threads")?),
@@ -73,14 +73,16 @@ impl Cgroup<'_> {
         }
     }
 
-    /// The processes in it and below, each once; if it is threaded itself, the threads.
+    /// Returns the processes in the cgroup and below it, each once. For a threaded cgroup these are
+    /// threads.
     pub fn all_pids(&self) -> Result<Vec<i32>> {
         let mut all = BTreeSet::new();
         let mut threaded = None;
         let mut list = |cgroup: Cgroup<'_>| {
             match cgroup.read("cgroup.procs") {
                 Err(e) if e.is(Errno::OPNOTSUPP) => {
-                    // Below a domain it holds threads of processes that the domain lists.
+                    // A threaded cgroup below a domain has only threads of processes that
+                    // the domain lists.
                     if *threaded.get_or_insert(true) {
                         all.extend(cgroup.pids()?);
                     }
@@ -96,7 +98,7 @@ impl Cgroup<'_> {
         Ok(all.into_iter().collect())
     }
 
-    /// The threads in it.
+    /// Returns the threads in the cgroup.
     pub fn threads(&self) -> Result<Vec<i32>> {
         parse_ids(&self.read(TaskKind::Thread.file(self.version()))?)
     }

@@ -39,8 +39,8 @@ pub(crate) fn removed_or(
     }
 }
 
-/// Whether a file that could not be opened was missing because its cgroup was. Decides in one
-/// directory: what is found there cannot change with a new cgroup of that name.
+/// Whether a file could not be opened because its cgroup does not exist. The answer comes from one
+/// open directory, so a new cgroup of the same name cannot change it.
 fn was_missing(cgroup: Cgroup<'_>, file: &str) -> bool {
     let directory = match cgroup.open("", OFlags::PATH | OFlags::DIRECTORY) {
         Ok(directory) => directory,
@@ -64,7 +64,7 @@ pub(crate) fn is_open_file(cgroup: Cgroup<'_>, file: &str, fd: &OwnedFd) -> bool
     match (fstat(fd), there) {
         (Ok(open), Ok(there)) => open.st_ino == there.st_ino,
         (_, Err(Errno::NOENT)) => false,
-        // Nothing is known.
+        // The path cannot be read, so the answer is unknown.
         _ => true,
     }
 }

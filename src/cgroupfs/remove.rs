@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Removing a cgroup and everything below it.
+//! Removes a cgroup and everything below it.
 
 use std::time::{Duration, Instant};
 
@@ -12,31 +12,31 @@ use super::walk::Descent;
 use crate::bytes::{list_some, shorten};
 use crate::error::{Code, Error, Result};
 
-/// A process that was killed leaves its cgroup a moment later: how long a whole removal waits.
+/// How long a removal waits. A killed process leaves its cgroup a moment after the signal.
 pub const REMOVE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Longest list of processes in a message.
+/// The longest list of processes in a message.
 const SHOWN_PIDS: usize = 60;
 
 impl Cgroup<'_> {
-    /// Removes the cgroup with its children, deepest first. One that is gone already counts as
-    /// removed; so does one that never was, on a read-only mount. While processes are ending it
-    /// tries again, with doubling pauses, until `deadline`.
+    /// Removes the cgroup with its children, deepest first. A cgroup that does not exist counts as
+    /// removed, also on a read-only mount. While processes are ending, it tries again until
+    /// `deadline`, and doubles the pause each time.
     ///
-    /// Errors: [`Code::Busy`] when processes are still inside then.
+    /// Errors: processes are still inside at `deadline` ([`Code::Busy`]).
     pub fn remove(&self, deadline: Instant) -> Result<()> {
         if self.path().is_empty() {
-            // Everybody's cgroups are below the root: not one of them may be touched.
+            // All cgroups of the host are below the root. None of them may be removed.
             return Err(Error::system("rmdir", &self.absolute(""), Errno::BUSY));
         }
-        // Children or stragglers; or a read-only mount, where rmdir says EROFS of what is not
-        // even there (runc#4518). Looking tells which.
+        // The cgroup has children or processes, or the mount is read-only: there rmdir returns
+        // EROFS even for a directory that does not exist (runc#4518).
         if let Ok(()) | Err(Errno::NOENT) = self.rmdir() {
             return Ok(());
         }
         let mut pause = Duration::from_millis(1);
         loop {
-            // Again each time: a process on its way out can still make a child.
+            // The children are listed each time: a process that is ending can still make one.
             let below = self.remove_below()?;
             let errno = match self.rmdir() {
                 Ok(()) | Err(Errno::NOENT) => return Ok(()),
@@ -57,10 +57,10 @@ impl Cgroup<'_> {
         }
     }
 
-    /// Removes the cgroups below, once each. Returns the error of the first that is in use. One
-    /// that stays is no reason to leave its siblings.
+    /// Removes the cgroups below, once each. A cgroup that is in use does not keep its siblings
+    /// from being removed. Returns the error of the first one in use.
     ///
-    /// Errors: one could not be removed for another reason than being in use.
+    /// Errors: a cgroup could not be removed, for another reason than being in use.
     fn remove_below(&self) -> Result<Option<Error>> {
         let mut left = Left::default();
         let mut descent = Descent::new(*self)?;
@@ -83,7 +83,7 @@ impl Cgroup<'_> {
     /// Removes the directory itself, once.
     pub fn rmdir(&self) -> std::result::Result<(), Errno> {
         if self.path().is_empty() {
-            // The mount: nobody means that.
+            // The mountpoint itself. Nobody means to remove it.
             return Err(Errno::BUSY);
         }
         let (base, path) = self.base_and_path();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Which of many cgroup mounts to work through.
+//! Chooses the mount of each hierarchy.
 //!
-//! A host can show a hierarchy many times: bind mounts into containers' root file systems, a
-//! second mount of the whole, a mount that another one now covers. lxcfs is no cgroup mount at
-//! all, whatever its path says. The super options alone tell which controllers a mount has:
-//! directory names are only names.
+//! A hierarchy can be mounted many times: by bind mounts into containers' root file systems, by a
+//! second mount of the whole, below a mount that now covers it. lxcfs is no cgroup mount, whatever
+//! its path is. Only the super options say which controllers a mount has; the names of directories
+//! do not.
 
 use std::collections::HashMap;
 
@@ -199,7 +199,7 @@ pub(crate) fn hierarchies(mounts: &[Candidate], own: &ProcCgroup) -> (Layout, Ve
 fn layout(mounts: &[Candidate], all: &[(&Candidate, Hierarchy)]) -> Layout {
     let v1 = all.iter().any(|(_, h)| h.version == Version::V1);
     let v2 = all.iter().any(|(_, h)| h.version == Version::V2);
-    // The mount to work through may be another one, which is writable.
+    // Another mount of the hierarchy may be writable, and is then used.
     let usual = mounts.iter().any(|m| m.version == Version::V2 && m.mountpoint == USUAL);
     match v2 {
         // A v1 hierarchy mounted elsewhere on a unified host does not make it hybrid.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A manager's state as JSON: what another process needs to go on with it.
+//! A manager's state as JSON, with which another process can use the same cgroup.
 //!
 //! `{"version":1,"driver":"cgroupfs"|"systemd","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
 //! "skipDevices":B,"strict":B,"noRollback":B,"clampShares":B,"onlyNeeded":B,"nowhere":B,
@@ -47,38 +47,38 @@ struct State {
     no_rollback: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     clamp_shares: bool,
-    /// Enables only the v2 controllers that limits need.
+    /// Only the v2 controllers that limits need are enabled.
     #[serde(
         default,
         deserialize_with = "null_as_default",
         skip_serializing_if = "std::ops::Not::not"
     )]
     only_needed: bool,
-    /// In no hierarchy at all: a rootless caller that may make none.
+    /// The manager has no cgroup, because a rootless caller may create none.
     #[serde(default, deserialize_with = "null_as_default")]
     nowhere: bool,
     #[serde(default, deserialize_with = "null_as_default")]
     implicit: bool,
     #[serde(default)]
     owner: Option<(u32, u32)>,
-    /// A directory although its path has a unit's form: [`DriverKind::AutoK0`] chose.
+    /// The path has a unit's form, and [`DriverKind::AutoK0`] took it for a directory.
     #[serde(
         default,
         deserialize_with = "null_as_default",
         skip_serializing_if = "std::ops::Not::not"
     )]
     literal: bool,
-    /// As [`parse::resources`] reads it, which knows more than its type does.
+    /// The JSON that [`parse::resources`] reads. The type has less than the JSON.
     #[serde(default)]
     resources: serde_json::Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bus: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bus_address: Option<String>,
-    /// Name of the unit, when the path does not give it.
+    /// The unit's name, if the path does not give it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unit: Option<String>,
-    /// Only a place to move processes to.
+    /// The manager is only a destination for processes.
     #[serde(
         default,
         deserialize_with = "null_as_default",
@@ -93,7 +93,7 @@ struct State {
     annotations: BTreeMap<String, String>,
 }
 
-/// Reads null as Go does: as the value of an absent member.
+/// Reads null as Go does, as if the member were absent.
 fn null_as_default<'de, D, T>(deserializer: D) -> std::result::Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -103,10 +103,10 @@ where
 }
 
 impl State {
-    /// The driver that made it; nothing else may go on with it.
+    /// Returns the driver that made the state. No other driver may use it.
     fn driver(&self) -> Result<DriverKind> {
         match self.driver.as_str() {
-            // With a path that is K0's own kind it is no state of that driver.
+            // AutoK0 would take this path for a unit, so it did not make this state.
             CGROUPFS if self.literal && !rules::is_systemd(&self.path.bytes()?) => {
                 Ok(DriverKind::AutoK0)
             }
@@ -163,13 +163,13 @@ impl State {
         })
     }
 
-    /// The saved directories, by subsystem.
+    /// Returns the saved directories, by subsystem.
     fn paths(&self) -> Result<Vec<(String, Vec<u8>)>> {
         self.paths.iter().map(|(key, path)| Ok((key.clone(), path.bytes()?))).collect()
     }
 }
 
-/// A path that need not be UTF-8.
+/// A path, which need not be UTF-8.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Text {
@@ -216,7 +216,7 @@ fn hex_digit(nibble: u8) -> Option<char> {
 }
 
 impl Manager {
-    /// The state as JSON.
+    /// Returns the state as JSON.
     pub fn state(&self) -> Result<String> {
         let flags = self.config.flags;
         let state = State {
@@ -249,7 +249,7 @@ impl Manager {
             .map_err(|e| Error::new(Code::Json, format!("state JSON: {e}")))
     }
 
-    /// The paths as JSON: `{SUBSYSTEM: PATH}`.
+    /// Returns the paths as JSON: `{SUBSYSTEM: PATH}`.
     pub fn paths_json(&self) -> Result<String> {
         let paths: BTreeMap<&str, Text> =
             self.paths().map(|(key, path)| (key, Text::new(&path))).collect();
@@ -257,10 +257,10 @@ impl Manager {
             .map_err(|e| Error::new(Code::Json, format!("paths JSON: {e}")))
     }
 
-    /// A manager from its state, or from libcontainer's saved `configs.Cgroup`.
+    /// Returns a manager from its state, or from libcontainer's saved `configs.Cgroup`.
     ///
-    /// Errors: JSON that is not a state ([`Code::Json`]); one of a newer version or of another
-    /// driver ([`Code::Unsupported`]); saved paths that are not below today's mounts
+    /// Errors: the JSON is not a state ([`Code::Json`]); the state is of a newer version or of
+    /// another driver ([`Code::Unsupported`]); saved paths are not below today's mounts
     /// ([`Code::Path`], [`Code::NotMounted`]).
     pub fn load(host: Arc<Host>, json: &[u8]) -> Result<Manager> {
         let malformed = |e| parse::malformed("state JSON", json, &e);
@@ -289,7 +289,7 @@ impl Manager {
             let is_listed = !config.subsystems.is_empty();
             let mounted =
                 |(name, _): &(String, _)| info.find(controllers::canonical(name)).is_some();
-            // Of a list, a hierarchy may have gone since.
+            // A hierarchy of the list may have been unmounted since.
             if is_listed && paths.iter().any(mounted) {
                 paths.retain(mounted);
             }

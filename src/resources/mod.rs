@@ -28,7 +28,6 @@ mod property_builder;
 mod property_from_file;
 mod rdma;
 mod reassert;
-mod spelling;
 mod unified;
 mod unified_properties;
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::decode::decode;
 use super::notes::{Notes, Refuse, Unknown};
-use super::spelling::{distance, nearest};
+use crate::bytes::letters_changed;
 use crate::error::{Code, Error, Result};
 
 /// The members of `linux.resources`, except `devices`, which `linux` has, too.
@@ -210,7 +210,8 @@ fn is_frame(kind: &str) -> bool {
 
 fn unknown_member(unknown: &Unknown) -> String {
     let Unknown { object, name, known, .. } = unknown;
-    let nearest = nearest(name, known).map(|known| format!("; the nearest known one is {known:?}"));
+    let nearest = known.iter().min_by_key(|known| letters_changed(name, known));
+    let nearest = nearest.map(|known| format!("; the nearest known one is {known:?}"));
     let nearest = nearest.unwrap_or_default();
     format!("{object} has an unknown member {name:?}{nearest}; not applied")
 }
@@ -300,7 +301,7 @@ fn misplaced(spec: &Spec, notes: &Notes) -> Vec<String> {
             continue;
         }
         let used = ["linux", "resources", "cgroupsPath"];
-        if let Some(used) = used.iter().find(|used| distance(name, used) <= 2) {
+        if let Some(used) = used.iter().find(|used| letters_changed(name, used) <= 2) {
             out.push(format!("unknown member {name:?}; {used:?} is near; not applied"));
         }
     }
