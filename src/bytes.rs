@@ -60,9 +60,7 @@ pub(crate) fn one_line(text: &[u8]) -> Cow<'_, [u8]> {
 pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let most = if word.len() < 6 { 1 } else { 2 };
     let near = candidates.iter().map(|candidate| (letters_changed(word, candidate), *candidate));
-    near.filter(|(changed, _)| *changed <= most)
-        .min_by_key(|(changed, _)| *changed)
-        .map(|n| n.1)
+    near.filter(|(changed, _)| *changed <= most).min_by_key(|(changed, _)| *changed).map(|n| n.1)
 }
 
 /// Counts the letters to add, drop, change or swap with their neighbour (optimal string alignment).

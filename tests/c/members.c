@@ -333,6 +333,16 @@ static void loaded_root_is_a_target_for_processes_and_nothing_else(void) {
     destroy(manager, cgroup);
 }
 
+/* Removes a v1 misc hierarchy from the JSON of paths: the list of subsystems, which is that of
+ * containerd, does not have it. */
+static const char *without_misc(char *json) {
+    char *from = strstr(json, "\"misc\":"), *to = from ? strchr(from, ',') : NULL;
+
+    if (to)
+        memmove(from, to + 1, strlen(to));
+    return json;
+}
+
 /* A manager is in a hybrid host's cgroup2 as well; the list of all v1 subsystems stands for all. */
 static void load_of_all_subsystems_joins_cgroup2_where_the_cgroup_exists(void) {
     const char *cgroup = test_cgroup("all");
@@ -346,7 +356,7 @@ static void load_of_all_subsystems_joins_cgroup2_where_the_cgroup_exists(void) {
         CHECK(katacg_cgroup_load(NULL, all, cgroup, &loaded, clear(&err)) == 0, "%s", err.message);
         CHECK(katacg_manager_paths(manager, paths, sizeof(paths), clear(&err)) > 0 &&
                   katacg_manager_paths(loaded, again, sizeof(again), clear(&err)) > 0 &&
-                  strcmp(paths, again) == 0,
+                  strcmp(without_misc(paths), again) == 0,
               "%s, loaded %s", paths, again);
         katacg_manager_free(loaded);
         CHECK(katacg_cgroup_load(NULL, "pids", cgroup, &loaded, clear(&err)) == 0, "%s",

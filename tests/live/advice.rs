@@ -79,6 +79,7 @@ fn advice_for_too_many_pids() {
 
 #[test]
 fn advice_for_cpus_and_nodes() {
+    need!(has("cpuset", "cpuset"), "no cpuset controller");
     let online = |what: &str| {
         let text = fs::read_to_string(format!("/sys/devices/system/{what}/online")).unwrap();
         text.trim().to_owned()
@@ -103,6 +104,7 @@ fn advice_for_cpus_and_nodes() {
 
 #[test]
 fn advice_for_cpus_of_an_exclusive_sibling() {
+    need!(has("cpuset", "cpuset"), "no cpuset controller");
     let parent = Sandbox::empty(r#"{"cpu":{"cpus":"0","mems":"0"}}"#);
     if on_v2("cpuset", "cpuset") {
         return;
@@ -124,6 +126,7 @@ fn advice_for_cpus_of_an_exclusive_sibling() {
 
 #[test]
 fn advice_for_memory_above_memory_and_swap() {
+    need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty(r#"{"memory":{"limit":67108864}}"#);
     if on_v2("memory", "memory") {
         let json = r#"{"memory":{"limit":67108864,"swap":67108863}}"#;
@@ -158,6 +161,11 @@ fn calls_after_a_destroy_say_apply_first() {
     s.end_children();
     let outside = s.child();
     let other = Sandbox::new("{}");
+    // Calls that this host cannot do for any cgroup.
+    let never = [
+        ("directory", s.manager.directory().is_err()),
+        ("oom_kills", s.manager.oom_kills().is_err()),
+    ];
     s.manager.destroy().unwrap();
     let (m, second) = (&s.manager, std::time::Duration::from_secs(1));
     let all: [(&str, katacg::Result<()>); 16] = [
@@ -180,6 +188,7 @@ fn calls_after_a_destroy_say_apply_first() {
     ];
     let bare: Vec<String> = all
         .into_iter()
+        .filter(|(call, _)| !never.contains(&(call, true)))
         .filter_map(|(call, result)| match result {
             Err(e) if e.code() == Code::Deleted && e.to_string().contains("apply first") => None,
             other => Some(format!("{call}: {other:?}")),

@@ -267,7 +267,7 @@ fn a_failed_set_brings_the_old_rules_back() {
         // The device rules are set first. No disk has this number.
         let list = deny_all(&[rule(true, 7, "rwm")]);
         let list = list.strip_suffix('}').unwrap();
-        let broken = match b.manager.path("pids").is_ok() || unified() {
+        let broken = match b.manager.directory().is_ok() {
             true => format!(r#"{list},"unified":{{"cgroup.max.depth":"none"}}}}"#),
             false => format!(
                 r#"{list},"blockIO":{{"throttleReadBpsDevice":[{{"major":999,"minor":1,"rate":9}}]}}}}"#
