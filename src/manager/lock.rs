@@ -59,7 +59,7 @@ impl Manager {
     pub(super) fn lock(&self, made: &dyn Fn(HierarchyId) -> bool) -> Result<Option<CgroupLock>> {
         let deadline = Instant::now() + LOCK_TIMEOUT;
         let mut lock = CgroupLock::default();
-        let mut refused = false;
+        let (mut refused, mut missing) = (false, false);
         let others = controllers::subsystems().map(|name| (name, "cgroup.procs"));
         for (name, file) in OWNERS_FILES.into_iter().chain(others) {
             let Some((id, path)) = self.placement.anywhere(name) else { continue };
@@ -69,7 +69,10 @@ impl Manager {
             let cgroup = self.host.hierarchies().cgroup(id, &path)?;
             match self.lock_file(cgroup, file, deadline) {
                 Ok(fd) => lock.0.push(fd),
-                Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => continue,
+                Err(e) if e.is(Errno::NOENT) || e.is(Errno::NODEV) => {
+                    missing |= self.placement.at(id).is_ok();
+                    continue;
+                }
                 Err(e) if [Errno::ACCESS, Errno::PERM, Errno::ROFS].iter().any(|no| e.is(*no)) => {
                     refused = true;
                     continue;
@@ -77,7 +80,10 @@ impl Manager {
                 Err(e) => return Err(e),
             }
             if !made(id) {
-                return Ok(Some(lock));
+                // systemd removes a failed unit from its own hierarchies, and not from ours. A new
+                // property would create the unit's cgroup again.
+                let exists = !missing || self.main_cgroup()?.exists()?;
+                return Ok(exists.then_some(lock));
             }
         }
         // The caller of a cgroup that is nowhere learns that it was not created.
