@@ -64,11 +64,12 @@ fn cgroups_beyond_the_longest_path_are_listed_frozen_killed_and_removed() {
 fn tasks_beyond_the_longest_path_are_moved_out() {
     need!(!unified(), "moves from v2 are the same walk");
     need!(has("freezer", ""), "no freezer");
-    let (s, pid) = deep(DEPTH);
+    let (mut s, pid) = deep(DEPTH);
     let target = Sandbox::empty("{}");
     assert!(s.manager.move_to(&target.manager).unwrap() > 0);
     assert_eq!(target.manager.pids().unwrap(), [pid]);
     s.manager.destroy().unwrap();
+    s.end_children();
 }
 
 /// More levels than directories that a walk keeps open, and several children on each.
