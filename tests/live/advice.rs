@@ -7,6 +7,7 @@ use std::fs;
 
 use katacg::{Code, Manager, NOBODY};
 
+use crate::alone::alone;
 use crate::fixture::*;
 
 fn child(parent: &Sandbox, name: &str, json: &str) -> Manager {
@@ -105,20 +106,18 @@ fn advice_for_cpus_and_nodes() {
 #[test]
 fn advice_for_cpus_of_an_exclusive_sibling() {
     need!(has("cpuset", "cpuset"), "no cpuset controller");
+    let _alone = alone();
+    need!(!on_v2("cpuset", "cpuset"), "only v1 has exclusive cpusets");
     let parent = Sandbox::empty(r#"{"cpu":{"cpus":"0","mems":"0"}}"#);
-    if on_v2("cpuset", "cpuset") {
-        return;
-    }
     let one = child(&parent, "one", "{}");
     one.apply(NOBODY, false).unwrap();
     let at = dir(&one, "cpuset");
     let exclusive = ["cpuset.cpu_exclusive", "cpu_exclusive"].map(|file| at.join(file));
-    let Some(file) = exclusive.iter().find(|file| file.exists()) else { return };
-    // The parent must be exclusive first, which it can be only if no cgroup beside shares CPUs.
+    let file = exclusive.iter().find(|file| file.exists()).unwrap();
+    // The parent must be exclusive first. It cannot be while a cgroup of somebody else shares its CPUs.
     let above = parent.dir("cpuset").join(file.file_name().unwrap());
-    if fs::write(above, "1").is_err() || fs::write(file, "1").is_err() {
-        return;
-    }
+    need!(fs::write(above, "1").is_ok(), "another cgroup has the CPUs of this test");
+    fs::write(file, "1").unwrap();
     let two = child(&parent, "two", r#"{"cpu":{"cpus":"0"}}"#);
     let error = two.apply(NOBODY, true).unwrap_err().to_string();
     assert!(error.contains(&format!("the sibling {} has 0", at.display())), "{error}");

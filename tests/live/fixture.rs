@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::alone::beside_others;
 use katacg::host::{Hierarchy, HostInfo, Version};
 use katacg::resources::parse;
 use katacg::{Code, Result};
@@ -58,6 +59,7 @@ pub fn has(v1: &str, v2: &str) -> bool {
 
 /// Returns a name that no other test has, `/katacg-test-…`.
 pub fn name() -> String {
+    beside_others();
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let number = COUNT.fetch_add(1, Ordering::Relaxed);

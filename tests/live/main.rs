@@ -12,6 +12,7 @@
 
 #[macro_use]
 mod fixture;
+mod alone;
 
 mod advice;
 mod attach;
