@@ -267,7 +267,7 @@ impl Manager {
         let state: State = match serde_json::from_slice(json) {
             Ok(state) => state,
             Err(e) => match libcontainer::as_state(json) {
-                Some(state) => serde_json::from_value(state).map_err(malformed)?,
+                Some(state) => serde_json::from_str(&state.to_string()).map_err(malformed)?,
                 None => return Err(malformed(e)),
             },
         };

@@ -183,10 +183,9 @@ fn read_relaxed<T: DeserializeOwned>(
             }
         }
     }
-    // The first error names the line and column, which a parsed value has lost.
-    let mut notes = Notes::new(refuse);
-    match decode(value, root, &mut notes) {
-        Ok(value) if relaxed => Ok(Read { value, notes }),
+    // The first error has the line and column in the caller's own text.
+    match read(what, value.to_string().as_bytes(), root, refuse) {
+        Ok(found) if relaxed => Ok(found),
         _ => Err(error),
     }
 }
