@@ -6,6 +6,7 @@
 //! of controllers; a unified host has one for all; on a hybrid host cgroup2 has what v1 lacks.
 
 mod anywhere;
+mod locate;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,15 +15,9 @@ use std::sync::Arc;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{controllers, is_named, Hierarchy, HierarchyId, HostInfo, Version};
 use crate::path::lexical;
+use locate::{locate, mounted_at, Location};
 
-/// What decides where a cgroup is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A clean path. It is relative to the caller's own cgroup unless it starts with `/`.
-    Path(Vec<u8>),
-    /// A unit's cgroup, from the root of the hierarchies.
-    Unit(Vec<u8>),
-}
+pub use locate::Place;
 
 /// The cgroup's place in one hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +81,7 @@ impl Placement {
                 }
                 continue;
             };
-            add(&mut sites, id, hierarchy, name.into(), below_mount(hierarchy, place, false)?)?;
+            add(&mut sites, locate(&info, id, hierarchy, place)?, name.into())?;
         }
         if sites.is_empty() {
             return Err(Error::new(Code::NotMounted, "none of the subsystems is mounted")
@@ -109,9 +104,7 @@ impl Placement {
         paths.sort_by_key(|(name, _)| rank(name));
         for (name, path) in paths {
             let (id, hierarchy) = find(&info, name)?;
-            let cleaned = lexical::clean(path);
-            let below = lexical::strip_root(&cleaned, &hierarchy.mountpoint);
-            let Some(below) = below.filter(|path| !path.is_empty()) else {
+            let Some(location) = mounted_at(id, hierarchy, &lexical::clean(path)) else {
                 return fail(
                     Code::Path,
                     format!(
@@ -122,7 +115,7 @@ impl Placement {
                     ),
                 );
             };
-            add(&mut sites, id, hierarchy, name.to_owned().into(), below.to_vec())?;
+            add(&mut sites, location, name.to_owned().into())?;
         }
         Ok(Placement::of(info, sites, None))
     }
@@ -209,7 +202,7 @@ impl Placement {
     }
 
     fn by_id(&self, id: HierarchyId) -> Option<&Site> {
-        self.sites.iter().find(|site| site.id == id)
+        self.sites.iter().find(|site| site.id.is_same(id))
     }
 
     /// Whether a resource goes to v2 files. On a hybrid host it does if no v1 hierarchy has it and
@@ -277,6 +270,11 @@ impl Placement {
         Some(lexical::clean(&[&hierarchy.mountpoint[..], b"/", &site.path].concat()))
     }
 
+    /// Returns the path of the cgroup at a site from the hierarchy's root.
+    pub fn from_root(&self, site: &Site) -> Option<Vec<u8>> {
+        Some(self.info.hierarchy(site.id)?.cgroup_at(&site.path))
+    }
+
     /// Returns the site of a unit in the hierarchy in which systemd has its units, also when the
     /// cgroup has not joined that hierarchy: only directories of other hierarchies may be left.
     pub fn home(&self, unit_cgroup: impl FnOnce() -> Result<Vec<u8>>) -> Result<Site> {
@@ -300,18 +298,13 @@ fn home_name(info: &HostInfo) -> &'static str {
 fn home(info: &HostInfo, place: &Place) -> Result<Site> {
     let name = home_name(info);
     let (id, hierarchy) = find(info, name)?;
-    let path = below_mount(hierarchy, place, info.is_unified())?;
+    let Location { id, hierarchy, path } = locate(info, id, hierarchy, place)?;
     Ok(Site { id, version: hierarchy.version, names: vec![name.into()], path })
 }
 
 /// Adds a subsystem to the site of its hierarchy: cpu and cpuacct can share a mount.
-fn add(
-    sites: &mut Vec<Site>,
-    id: HierarchyId,
-    hierarchy: &Hierarchy,
-    name: Cow<'static, str>,
-    path: Vec<u8>,
-) -> Result<()> {
+fn add(sites: &mut Vec<Site>, location: Location<'_>, name: Cow<'static, str>) -> Result<()> {
+    let Location { id, hierarchy, path } = location;
     match sites.iter_mut().find(|site| site.id == id) {
         None => {
             sites.push(Site { id, version: hierarchy.version, names: vec![name], path });
@@ -352,44 +345,6 @@ fn find<'h>(info: &'h HostInfo, subsystem: &str) -> Result<(HierarchyId, &'h Hie
     found
         .and_then(|id| Some((id, info.hierarchy(id)?)))
         .ok_or_else(|| info.no_such_controller(subsystem))
-}
-
-/// Returns the path of a place below a hierarchy's mountpoint.
-fn below_mount(hierarchy: &Hierarchy, place: &Place, unified: bool) -> Result<Vec<u8>> {
-    let path = match place {
-        Place::Path(path) => path,
-        Place::Unit(cgroup) => {
-            return hierarchy.below_mount(cgroup).ok_or_else(|| {
-                let text: [&[u8]; 5] = [
-                    b"the ",
-                    hierarchy.label().as_bytes(),
-                    b" mount does not show ",
-                    cgroup,
-                    b", where systemd has the unit",
-                ];
-                Error::new(Code::NotMounted, text.concat())
-            })
-        }
-    };
-    if let Some(absolute) = path.strip_prefix(b"/") {
-        return Ok(absolute.to_vec());
-    }
-    let Some(own) = hierarchy.own_below_mount() else {
-        return fail(
-            Code::NotMounted,
-            format!(
-                "the {} mount does not show the caller's own cgroup, so a relative path has no \
-                 meaning; use an absolute one",
-                hierarchy.label()
-            ),
-        );
-    };
-    let own = lexical::clean(&[b"/", &own[..]].concat());
-    // v2: a cgroup that holds processes cannot have children with controllers. The caller's own
-    // cgroup holds the caller; its parent can have such children.
-    let base = if unified { lexical::dir(&own) } else { own };
-    let joined = lexical::join(&[&base, path]);
-    Ok(joined.strip_prefix(b"/").unwrap_or(&joined).to_vec())
 }
 
 /// Returns a placement at `/test` in all hierarchies of a host.

@@ -10,7 +10,8 @@ use rustix::io::Errno;
 
 use super::beneath::{self, Root};
 use crate::error::{fail, Code, Error, Result};
-use crate::host::{Hierarchy, Part, Version};
+use crate::host::{Hierarchy, Version};
+use crate::path::lexical;
 
 /// linux/magic.h
 const CGROUP_SUPER_MAGIC: u64 = 0x0027_e0eb;
@@ -20,10 +21,9 @@ const CGROUP2_SUPER_MAGIC: u64 = 0x6367_7270;
 #[derive(Debug)]
 pub struct OpenHierarchy {
     fd: OwnedFd,
-    mountpoint: Vec<u8>,
     device: u64,
-    version: Version,
-    parts: Vec<Part>,
+    /// The mount, without the hierarchy's others.
+    mount: Hierarchy,
 }
 
 impl OpenHierarchy {
@@ -59,10 +59,8 @@ impl OpenHierarchy {
         let device = rustix::fs::fstat(&fd).map_err(failed("stat"))?.st_dev;
         Ok(OpenHierarchy {
             fd,
-            mountpoint: hierarchy.mountpoint.clone(),
             device,
-            version: hierarchy.version,
-            parts: hierarchy.parts.clone(),
+            mount: Hierarchy { others: Vec::new(), ..hierarchy.clone() },
         })
     }
 
@@ -80,7 +78,7 @@ impl OpenHierarchy {
     /// Whether a path is a mountpoint at which a cgroup appears for the second time. Whoever goes
     /// through a whole cgroup stops there: another cgroup's processes and children are below.
     pub(super) fn is_alias(&self, path: &[u8]) -> bool {
-        self.parts.iter().any(|part| part.is_alias && part.path == path)
+        self.mount.parts.iter().any(|part| part.is_alias && part.path == path)
     }
 
     /// The device number of the file system.
@@ -107,7 +105,7 @@ pub struct Cgroup<'t> {
 impl<'t> Cgroup<'t> {
     /// The hierarchy's version.
     pub fn version(&self) -> Version {
-        self.hierarchy.version
+        self.hierarchy.mount.version
     }
 
     /// The path below the mountpoint.
@@ -159,8 +157,15 @@ impl<'t> Cgroup<'t> {
 
     /// Whether it is `other`, of the same hierarchy, or below it.
     pub(crate) fn is_in(&self, other: Cgroup<'_>) -> bool {
-        let rest = self.path.strip_prefix(other.path);
-        rest.is_some_and(|rest| rest.is_empty() || other.path.is_empty() || rest.starts_with(b"/"))
+        let (mount, others) = (&self.hierarchy.mount, &other.hierarchy.mount);
+        if mount.mountpoint == others.mountpoint {
+            let rest = self.path.strip_prefix(other.path);
+            let is_end = |rest: &[u8]| rest.is_empty() || rest.starts_with(b"/");
+            return other.path.is_empty() || rest.is_some_and(is_end);
+        }
+        // The same cgroup has another path below another mountpoint.
+        let (own, above) = (mount.cgroup_at(self.path), others.cgroup_at(other.path));
+        lexical::strip_root(&own, &above).is_some()
     }
 
     /// Returns the path of a file from [`Cgroup::base_and_path`], for the kernel.
@@ -183,7 +188,7 @@ impl<'t> Cgroup<'t> {
 
     /// Returns the absolute path of one of its files, for messages; of its directory with `""`.
     pub fn absolute(&self, file: &str) -> Vec<u8> {
-        let mut out = self.hierarchy.mountpoint.clone();
+        let mut out = self.hierarchy.mount.mountpoint.clone();
         for part in [self.path, file.as_bytes()] {
             if !part.is_empty() {
                 if out.last() != Some(&b'/') {
@@ -197,9 +202,9 @@ impl<'t> Cgroup<'t> {
 
     /// Opens one of its files; its directory with `""`.
     pub fn open(&self, file: &str, flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
-        let OpenHierarchy { device, parts, .. } = self.hierarchy;
+        let OpenHierarchy { device, mount, .. } = self.hierarchy;
         // Parts have paths from the hierarchy's root.
-        let parts = if self.skip == 0 { &parts[..] } else { &[] };
+        let parts = if self.skip == 0 { &mount.parts[..] } else { &[] };
         let root = Root { fd: self.base, device: *device, parts };
         beneath::open(root, &self.file_path(file)?, flags | OFlags::CLOEXEC)
     }

@@ -6,20 +6,22 @@ use std::sync::{Arc, OnceLock};
 
 use super::cgroup::{Cgroup, OpenHierarchy};
 use crate::error::{Code, Error, Result};
-use crate::host::{HierarchyId, HostInfo, Version};
+use crate::host::{Hierarchy, HierarchyId, HostInfo, Version};
 
 /// A host's facts and its open hierarchies. Any number of managers share them.
 #[derive(Debug)]
 pub struct Hierarchies {
     info: Arc<HostInfo>,
     open: Vec<OnceLock<OpenHierarchy>>,
+    /// Other mounts of each hierarchy; mostly none.
+    others: Vec<Vec<OnceLock<OpenHierarchy>>>,
 }
 
 impl Hierarchies {
     /// Opens nothing yet.
     pub fn new(info: HostInfo) -> Hierarchies {
         let open = info.hierarchies.iter().map(|_| OnceLock::new()).collect();
-        Hierarchies { info: Arc::new(info), open }
+        Hierarchies { others: closed_others(&info), info: Arc::new(info), open }
     }
 
     /// Reads this host, with the controllers of the cgroup2 mount. A mount whose controllers cannot
@@ -28,8 +30,8 @@ impl Hierarchies {
         let mut info = HostInfo::read()?;
         for hierarchy in info.hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
             let words = |open: OpenHierarchy| open.cgroup(b"").words("cgroup.controllers");
-            hierarchy.controllers =
-                OpenHierarchy::open(hierarchy).and_then(words).unwrap_or_default();
+            let words = OpenHierarchy::open(hierarchy).and_then(words).unwrap_or_default();
+            hierarchy.set_controllers(&words);
         }
         Ok(Hierarchies::new(info))
     }
@@ -40,7 +42,7 @@ impl Hierarchies {
     pub fn of_plain_directories(info: HostInfo) -> Result<Hierarchies> {
         let open = info.hierarchies.iter().map(|h| Ok(OnceLock::from(OpenHierarchy::open_any(h)?)));
         let open = open.collect::<Result<_>>()?;
-        Ok(Hierarchies { info: Arc::new(info), open })
+        Ok(Hierarchies { others: closed_others(&info), info: Arc::new(info), open })
     }
 
     /// The host's facts.
@@ -50,8 +52,11 @@ impl Hierarchies {
 
     /// Returns a hierarchy; opens it the first time.
     fn get(&self, id: HierarchyId) -> Result<&OpenHierarchy> {
-        let (Some(hierarchy), Some(cell)) = (self.info.hierarchy(id), self.open.get(id.index()))
-        else {
+        let cell = match id.mount().checked_sub(1) {
+            None => self.open.get(id.index()),
+            Some(other) => self.others.get(id.index()).and_then(|others| others.get(other)),
+        };
+        let (Some(hierarchy), Some(cell)) = (self.info.hierarchy(id), cell) else {
             return Err(Error::new(Code::Argument, format!("no hierarchy {}", id.index())));
         };
         if let Some(open) = cell.get() {
@@ -67,4 +72,9 @@ impl Hierarchies {
     pub fn cgroup<'t>(&'t self, id: HierarchyId, path: &'t [u8]) -> Result<Cgroup<'t>> {
         Ok(self.get(id)?.cgroup(path))
     }
+}
+
+fn closed_others(info: &HostInfo) -> Vec<Vec<OnceLock<OpenHierarchy>>> {
+    let closed = |h: &Hierarchy| h.others.iter().map(|_| OnceLock::new()).collect();
+    info.hierarchies.iter().map(closed).collect()
 }

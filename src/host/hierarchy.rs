@@ -24,19 +24,39 @@ pub enum Version {
     V2,
 }
 
-/// A hierarchy of a [`HostInfo`](super::HostInfo). Only a `HostInfo` makes one.
+/// A hierarchy of a [`HostInfo`](super::HostInfo), and one of its mounts. Only a `HostInfo` makes
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HierarchyId(usize);
+pub struct HierarchyId {
+    index: usize,
+    mount: usize,
+}
 
 impl HierarchyId {
     /// Called by [`HostInfo`](super::HostInfo) only.
     pub(super) fn new(index: usize) -> HierarchyId {
-        HierarchyId(index)
+        HierarchyId { index, mount: 0 }
+    }
+
+    /// Returns the same hierarchy through one of its other mounts, which are counted from 1; 0 is
+    /// the usual one.
+    pub(super) fn through(self, mount: usize) -> HierarchyId {
+        HierarchyId { mount, ..self }
     }
 
     /// Index into [`HostInfo::hierarchies`](super::HostInfo::hierarchies).
     pub fn index(self) -> usize {
-        self.0
+        self.index
+    }
+
+    /// Index into [`Hierarchy::others`], from 1; 0 is the usual mount.
+    pub fn mount(self) -> usize {
+        self.mount
+    }
+
+    /// Whether both are the same hierarchy, through whatever mounts.
+    pub fn is_same(self, other: HierarchyId) -> bool {
+        self.index == other.index
     }
 }
 
@@ -51,6 +71,19 @@ pub struct Part {
     /// The mount shows another cgroup than the directory below it, so the cgroup is in the tree
     /// twice. A kind node mounts `/docker/ID` on the mountpoint, and again on `docker/ID` below.
     pub is_alias: bool,
+    /// Whether files can be written through the mount.
+    pub writable: bool,
+}
+
+/// What a mount offers at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Access {
+    /// Something else is mounted there, or on a directory above.
+    Covered,
+    /// The mount shows the cgroup, and is read-only there.
+    ReadOnly,
+    /// The mount shows the cgroup, and its files can be written.
+    Writable,
 }
 
 /// A mounted hierarchy, and the mount to work through.
@@ -70,8 +103,14 @@ pub struct Hierarchy {
     pub own: Option<Vec<u8>>,
     /// Whether a v1 cpuset is mounted without its prefix: `cpus` instead of `cpuset.cpus`.
     pub noprefix: bool,
+    /// Whether files can be written through the mount, outside its parts.
+    pub writable: bool,
     /// Bind mounts that paths may lead into, deepest first.
     pub parts: Vec<Part>,
+    /// Places below the mountpoint on which something is mounted that is no part.
+    pub covered: Vec<Vec<u8>>,
+    /// Other mounts of the hierarchy, for cgroups that this one does not show, or not writable.
+    pub others: Vec<Hierarchy>,
 }
 
 impl Hierarchy {
@@ -91,6 +130,55 @@ impl Hierarchy {
         lexical::strip_root(&lexical::clean(cgroup), &self.root).map(<[u8]>::to_vec)
     }
 
+    /// Returns the other mounts with their ids. `id` is the hierarchy's.
+    pub(crate) fn others(
+        &self,
+        id: HierarchyId,
+    ) -> impl Iterator<Item = (HierarchyId, &Hierarchy)> {
+        self.others.iter().enumerate().map(move |(index, other)| (id.through(index + 1), other))
+    }
+
+    /// Whether files can be written at a path below the mountpoint.
+    pub(crate) fn is_writable_at(&self, path: &[u8]) -> bool {
+        self.access(path) == Access::Writable
+    }
+
+    /// Returns a cgroup's path below the mountpoint, if the mount's root is the cgroup or above
+    /// it. The cgroup's path is clean but for the `/..` of one outside the cgroup namespace.
+    pub(super) fn shown<'a>(&self, cgroup: &'a [u8]) -> Option<&'a [u8]> {
+        let path = lexical::strip_root(cgroup, &self.root)?;
+        (!is_below(path, b"..")).then_some(path)
+    }
+
+    /// Notes the controllers of cgroup2, which all its mounts have.
+    pub(crate) fn set_controllers(&mut self, controllers: &[String]) {
+        controllers.clone_into(&mut self.controllers);
+        for other in &mut self.others {
+            controllers.clone_into(&mut other.controllers);
+        }
+    }
+
+    /// Returns the cgroup at a path below the mountpoint, from the hierarchy's root.
+    pub(crate) fn cgroup_at(&self, path: &[u8]) -> Vec<u8> {
+        if self.parts.iter().any(|part| part.is_alias && is_below(path, &part.path)) {
+            return [b"/", path].concat();
+        }
+        below_root(&self.root, path)
+    }
+
+    /// Returns what the mount offers at a path below its mountpoint.
+    pub(crate) fn access(&self, path: &[u8]) -> Access {
+        let part = self.parts.iter().find(|part| is_below(path, &part.path));
+        let covered = self.covered.iter().filter(|place| is_below(path, place));
+        let covered = covered.map(Vec::len).max();
+        match part {
+            _ if covered > part.map(|part| part.path.len()) => Access::Covered,
+            Some(Part { writable: true, .. }) => Access::Writable,
+            None if self.writable => Access::Writable,
+            _ => Access::ReadOnly,
+        }
+    }
+
     /// Returns the hierarchy's key in a parsed /proc/PID/cgroup.
     pub(crate) fn proc_key(&self) -> &str {
         match self.version {
@@ -106,4 +194,19 @@ impl Hierarchy {
             Version::V1 => self.controllers.first().map_or("?", String::as_str),
         }
     }
+}
+
+/// Joins a mount's root, which the kernel has cleaned, and a clean path below its mountpoint. A
+/// root outside the reader's cgroup namespace keeps its `/..`.
+pub(super) fn below_root(root: &[u8], path: &[u8]) -> Vec<u8> {
+    match (root, path) {
+        (root, b"") => root.to_vec(),
+        (b"/", path) => [b"/", path].concat(),
+        (root, path) => [root, b"/", path].concat(),
+    }
+}
+
+/// Whether a path is `place` or below it.
+fn is_below(path: &[u8], place: &[u8]) -> bool {
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }

@@ -2,7 +2,7 @@
 
 //! The facts about a host, and how to look things up in them.
 
-use super::hierarchy::{Hierarchy, HierarchyId, Layout, Version};
+use super::hierarchy::{Access, Hierarchy, HierarchyId, Layout, Version};
 use super::{controllers, mounts, proc_cgroup};
 use crate::error::{fail, Code, Error, Result};
 use crate::sys::read_file;
@@ -66,7 +66,7 @@ impl HostInfo {
         let mounts = mounts::cgroup_mounts(sources.mountinfo);
         let (layout, mut hierarchies) = mounts::hierarchies(&mounts, &own);
         for hierarchy in hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
-            hierarchy.controllers = words(sources.controllers);
+            hierarchy.set_controllers(&words(sources.controllers));
         }
         if hierarchies.is_empty() {
             return fail(
@@ -91,7 +91,31 @@ impl HostInfo {
 
     /// Returns a hierarchy of this host; None for an id that another host made.
     pub fn hierarchy(&self, id: HierarchyId) -> Option<&Hierarchy> {
-        self.hierarchies.get(id.index())
+        let hierarchy = self.hierarchies.get(id.index())?;
+        match id.mount().checked_sub(1) {
+            None => Some(hierarchy),
+            Some(other) => hierarchy.others.get(other),
+        }
+    }
+
+    /// Returns the mount to reach a cgroup through, and the cgroup's path below its mountpoint.
+    /// `cgroup` is a path from the hierarchy's root.
+    ///
+    /// A mount that shows the cgroup writable is better than one that only shows it, and the usual
+    /// mount is better than another. None when no mount shows the cgroup.
+    pub(crate) fn reach(&self, id: HierarchyId, cgroup: &[u8]) -> Option<(HierarchyId, Vec<u8>)> {
+        let usual = self.hierarchies.get(id.index())?;
+        let mut best: Option<(Access, HierarchyId, &[u8])> = None;
+        for (id, hierarchy) in std::iter::once((id, usual)).chain(usual.others(id)) {
+            let Some(path) = hierarchy.shown(cgroup) else { continue };
+            let access = hierarchy.access(path);
+            // A manager at a mountpoint would be taken for one of the hierarchy's root.
+            let is_place = id.mount() == 0 || !path.is_empty();
+            if is_place && access > best.map_or(Access::Covered, |(best, ..)| best) {
+                best = Some((access, id, path));
+            }
+        }
+        best.map(|(_, id, path)| (id, path.to_vec()))
     }
 
     /// Finds the hierarchy of a v1 controller, or the hierarchy named `name=X`, which plain `X`

@@ -6,11 +6,14 @@
 //! second mount of the whole, below a mount that now covers it. lxcfs is no cgroup mount, whatever
 //! its path is. Only the super options say which controllers a mount has; the names of directories
 //! do not.
+//!
+//! One mount gives paths their meaning, and is the usual one to work through. The others are kept
+//! for cgroups that the usual mount does not show, or shows read-only.
 
 use std::collections::HashMap;
 
 use super::hidden::Tree;
-use super::hierarchy::{Hierarchy, Layout, Part, Version};
+use super::hierarchy::{below_root, Hierarchy, Layout, Part, Version};
 use super::mountinfo::{lines, parse, unescape, Mount};
 use super::proc_cgroup::ProcCgroup;
 use crate::path::lexical;
@@ -18,8 +21,19 @@ use crate::path::lexical;
 /// Where cgroup file systems are mounted by convention.
 const USUAL: &[u8] = b"/sys/fs/cgroup";
 
+/// The most other mounts that are kept of a hierarchy.
+const MOST_OTHERS: usize = 32;
+
+/// The mounts that matter, in the order of the file. All of them can be reached.
+pub(crate) struct Mounts {
+    /// Of type cgroup or cgroup2.
+    cgroup: Vec<Candidate>,
+    /// Mountpoints of other types below one of them.
+    foreign: Vec<Vec<u8>>,
+}
+
 /// A mount of type cgroup or cgroup2 that can be reached.
-pub(crate) struct Candidate {
+struct Candidate {
     id: u64,
     device: Vec<u8>,
     controllers: Vec<String>,
@@ -52,14 +66,47 @@ const FLAGS: &[&str] = &[
     "lazytime",
 ];
 
-/// Returns the cgroup mounts that can be reached, in the order of the file.
-pub(crate) fn cgroup_mounts(mountinfo: &[u8]) -> Vec<Candidate> {
+/// Returns the cgroup mounts that can be reached, and what is mounted below them.
+pub(crate) fn cgroup_mounts(mountinfo: &[u8]) -> Mounts {
     let is_cgroup = |m: &Mount<'_>| matches!(m.fs_type, b"cgroup" | b"cgroup2");
     let mounts: Vec<Mount<'_>> = lines(mountinfo).filter_map(parse).collect();
-    if !mounts.iter().any(is_cgroup) {
-        return Vec::new();
+    let tops = Tops::new(mounts.iter().filter(|m| is_cgroup(m)).map(|m| m.mountpoint).collect());
+    let mut out = Mounts { cgroup: Vec::new(), foreign: Vec::new() };
+    if tops.0.is_empty() {
+        return out;
     }
-    Tree::new(mounts).reachable(is_cgroup).into_iter().map(candidate).collect()
+    let matters = |m: &Mount<'_>| is_cgroup(m) || tops.are_above(m.mountpoint);
+    for mount in Tree::new(mounts).reachable(matters) {
+        if is_cgroup(&mount) {
+            out.cgroup.push(candidate(mount));
+        } else {
+            out.foreign.push(unescape(mount.mountpoint).into_owned());
+        }
+    }
+    out
+}
+
+/// Mountpoints that are not below each other, sorted so that a search finds the one above a path.
+struct Tops<'a>(Vec<&'a [u8]>);
+
+impl<'a> Tops<'a> {
+    fn new(mut mountpoints: Vec<&'a [u8]>) -> Tops<'a> {
+        mountpoints.sort_by(|a, b| Tops::order(a, b));
+        mountpoints.dedup_by(|next, top| lexical::strip_root(next, top).is_some());
+        Tops(mountpoints)
+    }
+
+    /// What is below a directory comes right behind it.
+    fn order(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
+        let slash_first = |b: &u8| if *b == b'/' { 0 } else { *b };
+        a.iter().map(slash_first).cmp(b.iter().map(slash_first))
+    }
+
+    fn are_above(&self, path: &[u8]) -> bool {
+        let next = self.0.partition_point(|top| Tops::order(top, path).is_le());
+        let top = next.checked_sub(1).and_then(|index| self.0.get(index));
+        top.is_some_and(|top| lexical::strip_root(path, top).is_some())
+    }
 }
 
 fn candidate(mount: Mount<'_>) -> Candidate {
@@ -98,7 +145,10 @@ impl Candidate {
             root: self.root.clone(),
             own: None,
             noprefix: self.noprefix,
+            writable: self.writable,
             parts: Vec::new(),
+            covered: Vec::new(),
+            others: Vec::new(),
         };
         hierarchy.own = own.get(hierarchy.proc_key()).cloned();
         hierarchy
@@ -112,23 +162,24 @@ impl Candidate {
             return None;
         }
         // What is below the other mount, and what the path means from the hierarchy's root.
-        let below = lexical::join(&[&self.root, path]);
-        let from_root = lexical::join(&[b"/", path]);
-        let is_alias = other.root != below;
-        let agrees = !is_alias || other.root == from_root;
-        agrees.then(|| Part { path: path.to_vec(), mount: other.id, is_alias })
+        let is_alias = other.root != below_root(&self.root, path);
+        // The name of a root outside the reader's cgroup namespace is not known.
+        let is_named = lexical::strip_root(&self.root, b"/..").is_none();
+        let agrees = !is_alias || is_named && other.root == below_root(b"/", path);
+        let writable = other.writable;
+        agrees.then(|| Part { path: path.to_vec(), mount: other.id, is_alias, writable })
     }
 }
 
 /// The mounts that can be reached, and which of them is on which directory.
 struct Reachable<'a> {
-    all: &'a [Candidate],
+    all: &'a Mounts,
     on: HashMap<&'a [u8], &'a Candidate>,
 }
 
 impl<'a> Reachable<'a> {
-    fn new(all: &'a [Candidate]) -> Reachable<'a> {
-        Reachable { all, on: all.iter().map(|c| (&c.mountpoint[..], c)).collect() }
+    fn new(all: &'a Mounts) -> Reachable<'a> {
+        Reachable { all, on: all.cgroup.iter().map(|c| (&c.mountpoint[..], c)).collect() }
     }
 
     /// Whether files can be written at a path below a mountpoint. The path may lead into a part.
@@ -144,61 +195,84 @@ impl<'a> Reachable<'a> {
         mount.writable
     }
 
-    /// Returns the parts of a mount, deepest first.
-    fn parts(&self, mount: &Candidate) -> Vec<Part> {
-        let mut parts: Vec<Part> = self.all.iter().filter_map(|other| mount.part(other)).collect();
-        parts.sort_by_key(|part| std::cmp::Reverse(part.path.len()));
-        parts
+    /// Returns a mount with what is mounted below it.
+    fn with_inner(&self, mount: &Candidate, own: &ProcCgroup) -> Hierarchy {
+        let mut hierarchy = mount.hierarchy(own);
+        let below = |path: &'a [u8]| lexical::strip_root(path, &mount.mountpoint);
+        let strictly = |path: &'a [u8]| below(path).filter(|path| !path.is_empty());
+        for other in &self.all.cgroup {
+            let Some(path) = strictly(&other.mountpoint) else { continue };
+            match mount.part(other) {
+                Some(part) => hierarchy.parts.push(part),
+                None => hierarchy.covered.push(path.to_vec()),
+            }
+        }
+        let foreign = self.all.foreign.iter().filter_map(|path| strictly(path));
+        hierarchy.covered.extend(foreign.map(<[u8]>::to_vec));
+        hierarchy.parts.sort_by_key(|part| std::cmp::Reverse(part.path.len()));
+        hierarchy
     }
 
-    /// Returns the rank of a mount; smaller is better.
+    /// Chooses the usual mount among those of one hierarchy, and keeps the others.
     ///
-    /// A mount that shows the caller's own cgroup is better than one that does not. Then a mount in
-    /// which that cgroup is writable is better, then one at the usual place, then one that shows
-    /// more of the hierarchy. The first of equals wins.
-    fn rank(&self, mount: &Candidate, h: &Hierarchy) -> (bool, bool, bool, usize) {
-        let own = h.own_below_mount();
-        let writable = self.is_writable_at(mount, own.as_deref().unwrap_or_default());
-        let usual = lexical::strip_root(&h.mountpoint, USUAL).is_some();
-        let root = if h.root == b"/" { 0 } else { h.root.len() };
-        (own.is_none(), !writable, !usual, root)
+    /// The meaning of a path comes from a mount that shows the caller's own cgroup rather than from
+    /// one that does not, then from one at the usual place, then from one that shows more of the
+    /// hierarchy. Of the mounts with the same root, one in which the own cgroup is writable is
+    /// better, then one at the usual place. The first of equals wins.
+    fn choose(&self, mounts: &[&'a Candidate], own: &ProcCgroup) -> Option<Hierarchy> {
+        let usual = |mount: &Candidate| lexical::strip_root(&mount.mountpoint, USUAL).is_some();
+        let own_in = |mount: &Candidate| mount.hierarchy(own).own_below_mount();
+        let meaning = mounts.iter().min_by_key(|mount| {
+            let size = if mount.root == b"/" { 0 } else { mount.root.len() };
+            (own_in(mount).is_none(), !usual(mount), size)
+        })?;
+        let own_path = own_in(meaning).unwrap_or_default();
+        let is_alike =
+            |mount: &&&Candidate| mount.root == meaning.root && meaning.part(mount).is_none();
+        let alike = mounts.iter().filter(is_alike);
+        let mount =
+            alike.min_by_key(|mount| (!self.is_writable_at(mount, &own_path), !usual(mount)))?;
+        let mut others: Vec<&Candidate> =
+            mounts.iter().copied().filter(|other| !std::ptr::eq(*other, *mount)).collect();
+        // What a part shows, the mount shows at the part's place.
+        others.retain(|other| mount.part(other).is_none_or(|part| part.is_alias));
+        others.sort_by_key(|other| (!other.writable, !usual(other)));
+        others.truncate(MOST_OTHERS);
+        let mut hierarchy = self.with_inner(mount, own);
+        hierarchy.others = others.into_iter().map(|other| self.with_inner(other, own)).collect();
+        Some(hierarchy)
     }
 }
 
 /// Returns the layout, and one hierarchy for each distinct set of controllers.
-pub(crate) fn hierarchies(mounts: &[Candidate], own: &ProcCgroup) -> (Layout, Vec<Hierarchy>) {
-    let reachable = Reachable::new(mounts);
-    let mut all: Vec<(&Candidate, Hierarchy)> = Vec::new();
+pub(crate) fn hierarchies(mounts: &Mounts, own: &ProcCgroup) -> (Layout, Vec<Hierarchy>) {
+    let mut groups: Vec<Vec<&Candidate>> = Vec::new();
     let mut known: HashMap<(bool, &[String]), usize> = HashMap::new();
-    for mount in mounts {
+    for mount in &mounts.cgroup {
         let v1 = mount.version == Version::V1;
         if v1 && mount.controllers.is_empty() {
             continue;
         }
-        let hierarchy = mount.hierarchy(own);
-        let next = all.len();
+        let next = groups.len();
         let index = *known.entry((v1, &mount.controllers)).or_insert(next);
-        let rank = |mount, hierarchy| reachable.rank(mount, hierarchy);
-        match all.get_mut(index) {
-            None => all.push((mount, hierarchy)),
-            Some(old) if rank(mount, &hierarchy) < rank(old.0, &old.1) => *old = (mount, hierarchy),
-            Some(_) => {}
+        match groups.get_mut(index) {
+            None => groups.push(vec![mount]),
+            Some(group) => group.push(mount),
         }
     }
-    let layout = layout(mounts, &all);
+    let reachable = Reachable::new(mounts);
+    let chosen = groups.iter().filter_map(|group| reachable.choose(group, own));
+    let mut all: Vec<Hierarchy> = chosen.collect();
+    let layout = layout(&mounts.cgroup, &all);
     if layout == Layout::Unified {
-        all.retain(|(_, h)| h.version == Version::V2);
+        all.retain(|h| h.version == Version::V2);
     }
-    let with_parts = |(mount, mut hierarchy): (&Candidate, Hierarchy)| {
-        hierarchy.parts = reachable.parts(mount);
-        hierarchy
-    };
-    (layout, all.into_iter().map(with_parts).collect())
+    (layout, all)
 }
 
-fn layout(mounts: &[Candidate], all: &[(&Candidate, Hierarchy)]) -> Layout {
-    let v1 = all.iter().any(|(_, h)| h.version == Version::V1);
-    let v2 = all.iter().any(|(_, h)| h.version == Version::V2);
+fn layout(mounts: &[Candidate], all: &[Hierarchy]) -> Layout {
+    let v1 = all.iter().any(|h| h.version == Version::V1);
+    let v2 = all.iter().any(|h| h.version == Version::V2);
     // Another mount of the hierarchy may be writable, and is then used.
     let usual = mounts.iter().any(|m| m.version == Version::V2 && m.mountpoint == USUAL);
     match v2 {

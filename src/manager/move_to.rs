@@ -35,11 +35,14 @@ impl Manager {
             return fail(Code::Argument, "the two cgroups are of hosts with other mounts");
         }
         for site in self.placement.live() {
-            if to.placement.live().any(|other| other.id == site.id && other.path == site.path) {
+            let cgroup = self.placement.from_root(site);
+            let is_it =
+                |other: &Site| other.id.is_same(site.id) && to.placement.from_root(other) == cgroup;
+            if to.placement.live().any(is_it) {
                 return fail(Code::Argument, "a cgroup cannot be moved to itself");
             }
         }
-        let own = |target: &Site| self.placement.live().find(|own| own.id == target.id);
+        let own = |target: &Site| self.placement.live().find(|own| own.id.is_same(target.id));
         // Listed before any task moves.
         let mut processes: BTreeSet<i32> = BTreeSet::new();
         let more_in_target = to.placement.live().any(|target| own(target).is_none());

@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::{below_mount, Placement};
+use super::locate::locate;
+use super::Placement;
 use crate::host::HierarchyId;
 
 impl Placement {
@@ -16,14 +17,15 @@ impl Placement {
     pub fn anywhere(&self, subsystem: &str) -> Option<(HierarchyId, Cow<'_, [u8]>)> {
         let id = self.info.find(subsystem)?;
         if let Some(site) = self.by_id(id) {
-            return Some((id, Cow::Borrowed(&site.path)));
+            return Some((site.id, Cow::Borrowed(&site.path)));
         }
-        let path = match &self.place {
+        let (id, path) = match &self.place {
             Some(place) => {
                 let hierarchy = self.info.hierarchy(id)?;
-                Cow::Owned(below_mount(hierarchy, place, self.is_unified()).ok()?)
+                let location = locate(&self.info, id, hierarchy, place).ok()?;
+                (location.id, Cow::Owned(location.path))
             }
-            None => Cow::Borrowed(&self.sites.first()?.path[..]),
+            None => (id, Cow::Borrowed(&self.sites.first()?.path[..])),
         };
         // The root is every cgroup's.
         (!path.is_empty()).then_some((id, path))

@@ -207,15 +207,15 @@ impl Journal {
         let Some(hierarchy) = scope.info().hierarchy(id) else { return Ok(()) };
         let place = |text: &[u8]| {
             let own = proc_cgroup::parse(text).ok()?;
-            hierarchy.below_mount(own.get(hierarchy.proc_key())?)
+            scope.info().reach(id, own.get(hierarchy.proc_key())?)
         };
         let Some(home) = self.origins.get(&task).and_then(|text| place(text)) else {
             let label = hierarchy.label();
             let text = format!("the original {label} cgroup of task {task} is not known");
             return Err(Error::new(Code::System, text));
         };
-        let attach = |path: &[u8], kind, task| {
-            scope.hierarchies.cgroup(id, path)?.attach(kind, &[task], |_| {})
+        let attach = |(id, path): &(HierarchyId, Vec<u8>), kind, task| {
+            scope.hierarchies.cgroup(*id, path)?.attach(kind, &[task], |_| {})
         };
         attach(&home, kind, task)?;
         for (_, thread, text) in self.apart.iter().filter(|(of, _, _)| *of == task) {

@@ -124,12 +124,12 @@ impl Transaction<'_> {
         self.journal.origins().values().any(|text| inside(text) == Some(true))
     }
 
-    /// Returns the unit's path in systemd's hierarchy, and a process's path with a leading slash.
+    /// Returns the unit's path and a process's path, both from the root of systemd's hierarchy.
     fn paths_at_home(&self, own: &ProcCgroup) -> Option<(Vec<u8>, Vec<u8>)> {
         let home = home(self.scope, self.scope.unit?).ok()?;
         let hierarchy = self.scope.info().hierarchy(home.id)?;
-        let at = hierarchy.below_mount(own.get(hierarchy.proc_key())?)?;
-        Some((home.path, lexical::join(&[b"/", &at])))
+        let process = own.get(hierarchy.proc_key())?.clone();
+        Some((self.scope.placement.from_root(&home)?, process))
     }
 
     /// Carries out [`Step::SetProperties`], after [`Transaction::look_ahead`].

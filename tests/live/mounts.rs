@@ -84,6 +84,55 @@ fn cgroup_in_a_writable_part_of_a_read_only_mount_lives_as_any_other() {
     });
 }
 
+/// A sandboxed manager that is given its own cgroup at a place of its own.
+#[test]
+fn writable_mount_elsewhere_is_used_for_the_cgroups_that_it_shows() {
+    let mut s = Sandbox::planned("/box", "{}");
+    s.manager.apply(NOBODY, false).unwrap();
+    let part = dir(&s.manager, "pids");
+    let name = s.name.clone();
+    let pid = s.child();
+    with_own_mounts(move || {
+        let elsewhere = std::env::temp_dir().join(name.trim_start_matches('/'));
+        fs::create_dir(&elsewhere).unwrap();
+        mount_bind(&part, &elsewhere).unwrap();
+        make_read_only(&mountpoint());
+        let leaf = manager_here(&format!("{name}/box/leaf"));
+        assert_eq!(dir(&leaf, "pids"), elsewhere.join("leaf"));
+        leaf.apply(pid, false).unwrap();
+        assert_eq!(leaf.pids().unwrap(), [pid]);
+        let set = katacg::parse::resources(br#"{"pids":{"limit":77}}"#).unwrap();
+        leaf.set(&set).unwrap();
+        assert_eq!(fs::read_to_string(part.join("leaf/pids.max")).unwrap().trim(), "77");
+        let other = manager_here(&format!("{name}/box/other"));
+        other.apply(NOBODY, false).unwrap();
+        leaf.move_to(&other).unwrap();
+        assert_eq!(other.pids().unwrap(), [pid]);
+        // From the read-only mount, into a cgroup below that only the other mount can write.
+        let above = manager_here(&format!("{name}/box"));
+        assert_eq!(dir(&above, "pids"), part, "a mountpoint is no cgroup of a manager");
+        above.move_to(&leaf).unwrap();
+        assert_eq!(leaf.pids().unwrap(), [pid]);
+        // A process that is put back goes where it was, in either mount.
+        let refused = katacg::parse::resources(br#"{"pids":{"limit":1},"unified":{"x.y":"1"}}"#);
+        let third = Manager::new(
+            host_here(),
+            katacg::Config {
+                resources: refused.unwrap(),
+                ..config(&format!("{name}/box/3"), "{}")
+            },
+        );
+        third.unwrap().apply(pid, true).unwrap_err();
+        assert_eq!(leaf.pids().unwrap(), [pid]);
+        leaf.kill(rustix::process::Signal::KILL).unwrap();
+        leaf.destroy().unwrap();
+        other.destroy().unwrap();
+        assert!(!part.join("leaf").exists());
+        rustix::mount::unmount(&elsewhere, rustix::mount::UnmountFlags::DETACH).unwrap();
+        fs::remove_dir(&elsewhere).unwrap();
+    });
+}
+
 #[test]
 fn bind_mount_of_another_cgroup_is_not_entered() {
     let s = Sandbox::planned("/box", "{}");

@@ -5,6 +5,8 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::pedantic)]
 
+mod choice;
+
 use katacg::host::{HostInfo, Layout, Sources, Version};
 use katacg::Code;
 
@@ -207,8 +209,8 @@ fn hierarchies_of_this_host_can_be_opened() {
     }
 }
 
-const LXC: &str = include_str!("mounts/lxc-mixed.mountinfo");
-const LXC_OWN: &str = include_str!("mounts/lxc-mixed.cgroup");
+const LXC: &str = include_str!("../mounts/lxc-mixed.mountinfo");
+const LXC_OWN: &str = include_str!("../mounts/lxc-mixed.cgroup");
 
 fn directory(host: HostInfo, path: &str, subsystem: &str) -> String {
     let flags = katacg::Flags { skip_devices: true, ..Default::default() };
@@ -310,8 +312,8 @@ fn read_only_unified_mount_stays_unified_beside_a_writable_one() {
 #[test]
 fn mount_below_a_directory_that_is_mounted_over_is_hidden() {
     let hidden = parse(
-        include_bytes!("mounts/hidden-by-sysfs.mountinfo"),
-        include_str!("mounts/hidden-by-sysfs.cgroup"),
+        include_bytes!("../mounts/hidden-by-sysfs.mountinfo"),
+        include_str!("../mounts/hidden-by-sysfs.cgroup"),
         b"",
         0,
     );
