@@ -40,8 +40,10 @@ pub struct Placement {
     place: Option<Place>,
     /// One per hierarchy, in the order in which runc walks its subsystems.
     sites: Vec<Site>,
-    /// One flag per site: whether a rootless caller could not create it.
+    /// One flag per site: whether a rootless caller could not create it, or it is unmounted.
     dropped: Vec<AtomicBool>,
+    /// One flag per site: whether its hierarchy has been unmounted.
+    unmounted: Vec<AtomicBool>,
     /// The caller listed the subsystems. Then a limit of another one is a warning.
     pub is_listed: bool,
     /// The directories are known to be the hierarchies' own, with nothing mounted on the way.
@@ -121,9 +123,10 @@ impl Placement {
     }
 
     fn of(info: Arc<HostInfo>, sites: Vec<Site>, place: Option<Place>) -> Placement {
-        let dropped = sites.iter().map(|_| AtomicBool::new(false)).collect();
+        let flags = || sites.iter().map(|_| AtomicBool::new(false)).collect();
+        let (dropped, unmounted) = (flags(), flags());
         let verified = AtomicBool::new(false);
-        Placement { info, place, sites, dropped, is_listed: false, verified }
+        Placement { info, place, sites, dropped, unmounted, is_listed: false, verified }
     }
 
     /// Returns the placement with those sites that `keep` returns true for.
@@ -159,7 +162,7 @@ impl Placement {
         self.info.is_unified()
     }
 
-    /// Returns where a controller's files are; also a site that was dropped.
+    /// Returns where a controller's files are; also a site that a rootless caller lost.
     ///
     /// On a unified host every name has the one site. On a hybrid host cgroup2 has the controllers
     /// that no v1 hierarchy has. `""` is the cgroup2 site.
@@ -167,7 +170,8 @@ impl Placement {
         let name = if self.is_unified() { "" } else { controllers::canonical(controller) };
         let has = |site: &&Site| site.names.iter().any(|n| n == name || is_named(n, name));
         let elsewhere = || self.info.find(name).or_else(|| self.info.cgroup2_with(name));
-        self.sites.iter().find(has).or_else(|| self.by_id(elsewhere()?))
+        let site = self.sites.iter().find(has).or_else(|| self.by_id(elsewhere()?));
+        site.filter(|site| !self.is_unmounted(site))
     }
 
     /// As [`Placement::site`], for a controller that a limit needs.
@@ -186,7 +190,8 @@ impl Placement {
             let controllers = hierarchy.map_or(&[][..], |h| &h.controllers);
             v2.into_iter().chain(controllers.iter().cloned()).collect::<Vec<_>>()
         };
-        let available: Vec<String> = self.sites.iter().flat_map(names).collect();
+        let mounted = self.sites.iter().filter(|site| !self.is_unmounted(site));
+        let available: Vec<String> = mounted.flat_map(names).collect();
         let text = format!("cannot set {limit} limit: the cgroup has no {controller} controller");
         Error::new(Code::Controller, text).advice(format!("available: {}", available.join(" ")))
     }
@@ -232,9 +237,23 @@ impl Placement {
         self.live().any(|live| live.id == site.id)
     }
 
-    /// Returns how many sites are dropped.
+    /// Returns how many sites a rootless caller lost.
     pub fn dropped(&self) -> usize {
-        self.sites.len() - self.live().count()
+        let lost = |site: &&Site| !self.is_live(site) && !self.is_unmounted(site);
+        self.sites.iter().filter(lost).count()
+    }
+
+    /// Goes on without a site whose hierarchy has been unmounted.
+    pub fn note_unmounted(&self, id: HierarchyId) {
+        self.drop_out(id);
+        for (_, gone) in self.sites.iter().zip(&self.unmounted).filter(|(s, _)| s.id == id) {
+            gone.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn is_unmounted(&self, site: &Site) -> bool {
+        let mut flags = self.sites.iter().zip(&self.unmounted);
+        flags.any(|(s, gone)| s.id == site.id && gone.load(Ordering::Relaxed))
     }
 
     /// Goes on without the cgroup in a hierarchy.

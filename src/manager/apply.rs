@@ -82,6 +82,7 @@ impl Manager {
     fn apply_how(&self, pid: i32, set: bool, exclusive: bool) -> Result<ApplyOutcome> {
         self.require_own_cgroup()?;
         let _busy = self.one_at_a_time();
+        let mut left = self.leave_unmounted()?;
         let own = self.resources();
         let mut tries = 0;
         // A unit that this call started and that has ended is not started again.
@@ -103,8 +104,10 @@ impl Manager {
                 .make(&mut transaction, phases, pid, exclusive)
                 .and_then(|phases| self.carry_out(&mut transaction, phases, set, &own));
             match done {
-                Ok(warnings) => {
-                    return Ok(ApplyOutcome { warnings, dropped: self.placement.dropped() })
+                Ok(mut warnings) => {
+                    left.append(&mut warnings);
+                    let dropped = self.placement.dropped();
+                    return Ok(ApplyOutcome { warnings: left, dropped });
                 }
                 // What is left behind would be taken for a cgroup that existed before.
                 Err(e) if !transaction.is_unwound() => return Err(e),

@@ -222,6 +222,25 @@ impl Manager {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Goes on without listed hierarchies that were unmounted since the manager was made. Returns a
+    /// warning for each. One that is open cannot be unmounted.
+    ///
+    /// Errors: strict mode, no list of subsystems, or none of them is left ([`Code::NotMounted`]).
+    pub(super) fn leave_unmounted(&self) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        for site in self.placement.live() {
+            let Err(error) = self.cgroup_at(site) else { continue };
+            let is_last = self.placement.live().count() == 1;
+            let may_go = self.placement.is_listed && !self.config.flags.strict && !is_last;
+            if error.code() != Code::NotMounted || !may_go {
+                return Err(error);
+            }
+            self.placement.note_unmounted(site.id);
+            warnings.push(format!("continuing without {}: {error}", site.names.join(" ")));
+        }
+        Ok(self.warn(warnings))
+    }
+
     /// What a transaction of this manager works on.
     pub(super) fn scope(&self) -> Scope<'_> {
         Scope {

@@ -26,6 +26,7 @@ impl Manager {
     /// ([`Code::Busy`](crate::Code::Busy)), which names the directories that are left.
     pub fn destroy(&self) -> Result<()> {
         self.require_own_cgroup()?;
+        self.leave_unmounted()?;
         self.driver.destroy(self.scope())?;
         self.disable_controllers();
         Ok(())

@@ -202,3 +202,51 @@ fn part_of_a_kind_node_is_entered_at_its_host_path_but_not_from_above() {
         assert!(!root.join("leaf").exists());
     });
 }
+
+/// A manager with a list of subsystems that lives longer than one of its hierarchies' mounts.
+#[test]
+fn hierarchy_that_is_unmounted_under_a_listed_manager_is_left_out_with_a_warning() {
+    need!(!unified() && has("cpu", ""), "only v1 has several hierarchies");
+    let mut s = Sandbox::planned("/box", "{}");
+    let (name, pid) = (s.name.clone(), s.child());
+    with_own_mounts(move || {
+        let listed = |strict: bool| {
+            let subsystems = vec!["cpu".to_owned(), "pids".to_owned()];
+            let resources = r#"{"cpu":{"shares":512},"pids":{"limit":5}}"#;
+            let mut config = config(&format!("{name}/box"), resources);
+            config.flags.strict = strict;
+            Manager::new(host_here(), katacg::Config { subsystems, ..config }).unwrap()
+        };
+        let (gone, strict) = (listed(false), listed(true));
+        let plain = manager_here(&format!("{name}/box"));
+        let saved = gone.state().unwrap();
+        rustix::mount::unmount(mountpoint(), rustix::mount::UnmountFlags::DETACH).unwrap();
+
+        for refused in [&strict, &plain] {
+            let error = refused.apply(NOBODY, true).unwrap_err();
+            assert_eq!(error.code(), katacg::Code::NotMounted, "{error}");
+        }
+        let warnings = gone.apply(pid, true).unwrap();
+        assert_eq!(warnings.dropped, 0);
+        let text = warnings.warnings.join("\n");
+        assert!(text.contains("continuing without pids"), "{text}");
+        assert!(text.contains("cannot set pids limit"), "{text}");
+        let shares = dir(&gone, "cpu").join("cpu.shares");
+        assert_eq!(fs::read_to_string(&shares).unwrap().trim(), "512");
+        assert_eq!(gone.pids().unwrap(), [pid]);
+
+        let json = br#"{"cpu":{"shares":256},"pids":{"limit":7}}"#;
+        let set = katacg::parse::resources(json).unwrap();
+        let warnings = gone.set(&set).unwrap().join("\n");
+        assert!(warnings.contains("cannot set pids limit"), "{warnings}");
+        assert_eq!(fs::read_to_string(&shares).unwrap().trim(), "256");
+        strict.set(&set).unwrap_err();
+        // Another process that loads the state sees the same.
+        let loaded = Manager::load(host_here(), saved.as_bytes()).unwrap();
+        let warnings = loaded.set(&set).unwrap().join("\n");
+        assert!(warnings.contains("cannot set pids limit"), "{warnings}");
+        gone.kill(rustix::process::Signal::KILL).unwrap();
+        gone.destroy().unwrap();
+        assert!(!shares.exists());
+    });
+}
