@@ -105,7 +105,7 @@ $(NOTICES): Cargo.lock scripts/third-party
 	scripts/third-party >$@.tmp
 	mv $@.tmp $@
 
-$(BUILD)/examples/%: examples/%.c include/katacg.h $(SO)
+$(BUILD)/examples/%: examples/%.c $(wildcard examples/*.h examples/*/*.h) include/katacg.h $(SO)
 	@mkdir -p $(@D)
 	$(CC) $(WARN) $(CFLAGS) -Iinclude -o $@ $< \
 		-L$(BUILD) -lkatacg -Wl,-rpath,$(abspath $(BUILD)) $(LDFLAGS)
@@ -152,7 +152,7 @@ lint: $(BUILD)/katacg-uninstalled.pc
 	scripts/check-msrv
 	scripts/check-dependencies
 	cd go && PKG_CONFIG_PATH=$(abspath $(BUILD)) $(GO) vet ./...
-	clang-format --dry-run -Werror $$(git ls-files '*.c' 'tests/*.h')
+	clang-format --dry-run -Werror $$(git ls-files '*.c' 'tests/*.h' 'examples/*.h')
 	$(CC) $(WARN) -Werror -fsyntax-only -Iinclude examples/*.c
 
 test:
