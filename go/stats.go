@@ -310,8 +310,9 @@ func (r *StatsReader) own() *guarded[readerHandle] {
 }
 
 // Read reads the statistics into out, with one system call for each file. It returns true when the
-// cgroup was removed and made again since the last call: the counts have begun at 0. It fails with
-// [ErrDeleted] and ENODEV while the cgroup does not exist.
+// files were opened anew: the cgroup was removed and made again since the last call, and the new
+// counts have begun at 0, or a v2 controller was turned off for it. It fails with [ErrDeleted] and
+// ENODEV while the cgroup does not exist.
 func (r *StatsReader) Read(out *Stats) (again bool, err error) {
 	const op = "StatsReader.Read"
 	if out == nil {

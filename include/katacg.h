@@ -46,8 +46,8 @@
  *       return result;
  *   }
  *
- * Sections: version, errors, host, manager, processes, freezer and removal, statistics, events,
- * attach, cgroup, and Kata's own rules.
+ * Sections: version, errors, host, manager, processes, freezer and removal, device rules,
+ * statistics, events, attach, cgroup, and Kata's own rules.
  *
  * Conventions for every function:
  *
@@ -502,8 +502,8 @@ int katacg_host_own_cgroup(const struct katacg_host *host,
 
 /**
  * opts.flags: joins only hierarchies in which the cgroup already exists. If it exists in none,
- * katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED). The path "/" is allowed then: the
- * manager is a target of katacg_manager_move_to and nothing else.
+ * katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED). The path "/" is allowed then; see
+ * katacg_manager_parent for what a manager of the root can do.
  */
 #define KATACG_MANAGER_EXISTING 8
 
@@ -958,9 +958,10 @@ int katacg_manager_apply(const struct katacg_manager *manager,
  *   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
  *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup lacks a controller; the message lists what
  *                                          it has
- *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules for a cgroup that this library creates,
- *                                          without KATACG_MANAGER_SKIP_DEVICES; "unified" on v1;
- *                                          or what would be a warning, with KATACG_MANAGER_STRICT
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules that the caller may not enforce or systemd
+ *                                          cannot express, without KATACG_MANAGER_SKIP_DEVICES;
+ *                                          "unified" on v1; or what would be a warning, with
+ *                                          KATACG_MANAGER_STRICT
  *   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
  *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or unit does not exist; a scope ends with
  *                                          its last process
@@ -2436,7 +2437,8 @@ struct katacg_stats {
    */
   uint64_t is_populated;
   /**
-   * 1 if the cgroup is frozen. Linux 5.2, v2.
+   * 1 if the cgroup is frozen, also by an ancestor. Linux 5.2, v2. On a hybrid host v1's freezer
+   * does not show here; see katacg_manager_freezer_state.
    */
   uint64_t is_frozen;
   /**
@@ -2570,15 +2572,16 @@ int katacg_stats_reader_open(const struct katacg_manager *manager,
  * Reads the statistics, with one pread(2) for each file.
  *
  * If the cgroup was removed and made again, the reader opens the files of the new cgroup and
- * returns 1. Its counts have begun at 0. A controller that is enabled after the reader was opened
- * is not seen.
+ * returns 1. The new counts have begun at 0. The reader also returns 1 after a v2 controller was
+ * turned off for the cgroup; the counts of the others then go on. A controller that is turned on
+ * after the reader was opened is not seen: open another reader.
  *
  * @param reader    the reader
  * @param out       receives the statistics; not written on failure
  * @param out_size  sizeof(struct katacg_stats). No more than this is written.
  * @param err       filled in on failure; may be NULL
  *
- * Return: 0, or 1 if the cgroup was made again since the last call.
+ * Return: 0, or 1 if the files were opened anew since the last call.
  * Errors:
  *   -ENODEV  (KATACG_ERR_DELETED)   the cgroup was removed. A later call succeeds if the cgroup
  *                                   exists again.
@@ -2992,8 +2995,8 @@ int katacg_cgroup_new(const struct katacg_host *host,
  * that katacg_subsystems returns, or NULL, that includes cgroup2 on a hybrid host. CPU shares are
  * treated as in katacg_cgroup_new.
  *
- * The path "/" gives the root of the hierarchies: a target of katacg_manager_move_to and nothing
- * else.
+ * The path "/" gives the root of the hierarchies; see katacg_manager_parent for what a manager of
+ * the root can do.
  *
  * @param host        as for katacg_manager_new
  * @param subsystems  as for katacg_cgroup_new

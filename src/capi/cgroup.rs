@@ -162,8 +162,8 @@ pub unsafe extern "C" fn katacg_cgroup_new(
 /// that katacg_subsystems returns, or NULL, that includes cgroup2 on a hybrid host. CPU shares are
 /// treated as in katacg_cgroup_new.
 ///
-/// The path "/" gives the root of the hierarchies: a target of katacg_manager_move_to and nothing
-/// else.
+/// The path "/" gives the root of the hierarchies; see katacg_manager_parent for what a manager of
+/// the root can do.
 ///
 /// @param host        as for katacg_manager_new
 /// @param subsystems  as for katacg_cgroup_new

@@ -29,8 +29,8 @@ pub const KATACG_MANAGER_STRICT: u64 = 2;
 /// file. It concerns katacg_manager_set, and katacg_manager_apply to a unit that exists.
 pub const KATACG_MANAGER_NO_ROLLBACK: u64 = 4;
 /// opts.flags: joins only hierarchies in which the cgroup already exists. If it exists in none,
-/// katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED). The path "/" is allowed then: the
-/// manager is a target of katacg_manager_move_to and nothing else.
+/// katacg_manager_new returns -ENOENT (KATACG_ERR_DELETED). The path "/" is allowed then; see
+/// katacg_manager_parent for what a manager of the root can do.
 pub const KATACG_MANAGER_EXISTING: u64 = 8;
 /// opts.flags: gives the v2 cgroup to owner_uid and owner_gid when it is applied. That changes the
 /// owner of the directory and of the files that /sys/kernel/cgroup/delegate names.

@@ -171,9 +171,10 @@ pub unsafe extern "C" fn katacg_manager_apply(
 ///   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
 ///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup lacks a controller; the message lists what
 ///                                          it has
-///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules for a cgroup that this library creates,
-///                                          without KATACG_MANAGER_SKIP_DEVICES; "unified" on v1;
-///                                          or what would be a warning, with KATACG_MANAGER_STRICT
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules that the caller may not enforce or systemd
+///                                          cannot express, without KATACG_MANAGER_SKIP_DEVICES;
+///                                          "unified" on v1; or what would be a warning, with
+///                                          KATACG_MANAGER_STRICT
 ///   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
 ///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or unit does not exist; a scope ends with
 ///                                          its last process

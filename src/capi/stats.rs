@@ -217,7 +217,8 @@ pub struct katacg_stats {
     pub frozen_ns: u64,
     /// 1 if the cgroup or a descendant has processes. v2.
     pub is_populated: u64,
-    /// 1 if the cgroup is frozen. Linux 5.2, v2.
+    /// 1 if the cgroup is frozen, also by an ancestor. Linux 5.2, v2. On a hybrid host v1's freezer
+    /// does not show here; see katacg_manager_freezer_state.
     pub is_frozen: u64,
     /// Pressure of CPU. Linux 4.20, v2, as for all pressure.
     pub cpu_some: katacg_pressure,

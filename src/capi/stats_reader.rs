@@ -60,15 +60,16 @@ pub unsafe extern "C" fn katacg_stats_reader_open(
 /// Reads the statistics, with one pread(2) for each file.
 ///
 /// If the cgroup was removed and made again, the reader opens the files of the new cgroup and
-/// returns 1. Its counts have begun at 0. A controller that is enabled after the reader was opened
-/// is not seen.
+/// returns 1. The new counts have begun at 0. The reader also returns 1 after a v2 controller was
+/// turned off for the cgroup; the counts of the others then go on. A controller that is turned on
+/// after the reader was opened is not seen: open another reader.
 ///
 /// @param reader    the reader
 /// @param out       receives the statistics; not written on failure
 /// @param out_size  sizeof(struct katacg_stats). No more than this is written.
 /// @param err       filled in on failure; may be NULL
 ///
-/// Return: 0, or 1 if the cgroup was made again since the last call.
+/// Return: 0, or 1 if the files were opened anew since the last call.
 /// Errors:
 ///   -ENODEV  (KATACG_ERR_DELETED)   the cgroup was removed. A later call succeeds if the cgroup
 ///                                   exists again.
