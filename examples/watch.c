@@ -195,22 +195,24 @@ static void prepare_signals(sigset_t *waiting) {
 
 int main(int argc, char **argv) {
     struct katacg_host *host = NULL;
-    struct watch *watches = must_have(calloc((size_t)argc, sizeof(*watches)));
-    struct pollfd *fds = must_have(calloc((size_t)argc, sizeof(*fds)));
-    int count = 0, i, failed;
+    struct watch *watches;
+    struct pollfd *fds;
+    int count, i, failed;
     sigset_t waiting;
 
     setlocale(LC_CTYPE, "");
-    for (i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--json"))
-            json = 1;
-        else if (argv[i][0] != '-')
-            watches[count++].cgroup = argv[i];
-    }
-    if (count == 0 || count + 1 + json != argc) {
+    json = argc > 1 && !strcmp(argv[1], "--json");
+    count = argc - 1 - json;
+    for (i = 1 + json; i < argc && argv[i][0] != '-'; i++)
+        ;
+    if (count < 1 || i < argc) {
         fputs("usage: watch [--json] CGROUP...\n", stderr);
         return 2;
     }
+    watches = must_have(calloc((size_t)count, sizeof(*watches)));
+    fds = must_have(calloc((size_t)count, sizeof(*fds)));
+    for (i = 0; i < count; i++)
+        watches[i].cgroup = argv[1 + json + i];
     prepare_signals(&waiting);
     failed = katacg_host_open(&host, &err) < 0;
     for (i = 0; i < count && !failed; i++)

@@ -54,9 +54,9 @@ static inline const char *example(const char *name) {
 }
 
 static inline void run_child(const char *name, char *const *arguments, int out, int terminal) {
-    static char valgrind[] = "valgrind", quiet[] = "-q", leaks[] = "--leak-check=full";
-    static char kinds[] = "--errors-for-leak-kinds=definite", status[] = "--error-exitcode=99";
-    char *words[16] = {valgrind, quiet, leaks, kinds, status}, path[128];
+    static char valgrind[] = "valgrind", log[] = "--log-file=%q{OUT}/valgrind.%p", quiet[] = "-q";
+    static char leaks[] = "--leak-check=full", status[] = "--error-exitcode=99";
+    char *words[16] = {valgrind, log, quiet, leaks, status}, path[128];
     int count = is_watched() ? 5 : 0, null = open("/dev/null", O_RDONLY);
 
     snprintf(path, sizeof(path), "%s", example(name));
