@@ -150,6 +150,24 @@ func managerStatsJSON(op string, _ managerHandle, _ StatsControllers) ([]byte, e
 	return nil, noCgo(op)
 }
 
+func managerIOStats(op string, _ managerHandle) ([]IOStats, error) { return nil, noCgo(op) }
+
+func managerHugetlbStats(op string, _ managerHandle) ([]HugetlbStats, error) {
+	return nil, noCgo(op)
+}
+
+func managerResourceStats(op string, _ managerHandle) ([]ResourceStats, error) {
+	return nil, noCgo(op)
+}
+
+func managerCPUStats(op string, _ managerHandle) ([]CPUStats, error) { return nil, noCgo(op) }
+
+func managerNUMAStats(op string, _ managerHandle) ([]NUMAStats, error) { return nil, noCgo(op) }
+
+func managerReadKeyed(op string, _ managerHandle, _, _ string) ([]KeyedValue, error) {
+	return nil, noCgo(op)
+}
+
 func readerOpen(op string, _ managerHandle, _ StatsControllers) (readerHandle, error) {
 	return readerHandle{}, noCgo(op)
 }

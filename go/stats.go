@@ -21,6 +21,8 @@ const (
 	StatsMisc     StatsControllers = 64
 	StatsPressure StatsControllers = 128
 	StatsCgroup   StatsControllers = 256
+	// StatsBrief reads one file for each of CPU, memory, processes and block I/O: the usage alone.
+	StatsBrief StatsControllers = 1 << 32
 )
 
 // StatsMax is the value of a limit that is not set.

@@ -2081,6 +2081,12 @@ int katacg_manager_devices(const struct katacg_manager *manager,
 #define KATACG_STATS_CGROUP 256
 
 /**
+ * Beside controllers: reads one file for each of CPU, memory, processes and block I/O. The fields
+ * are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O.
+ */
+#define KATACG_STATS_BRIEF (1 << 32)
+
+/**
  * Value of a limit that is not set.
  */
 #define KATACG_STATS_MAX_VALUE UINT64_MAX
@@ -2480,7 +2486,8 @@ struct katacg_stats {
  * costs one.
  *
  * @param manager      the manager
- * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all;
+ *                     KATACG_STATS_BRIEF
  * @param out          receives the statistics; not written on failure
  * @param out_size     sizeof(struct katacg_stats). No more than this is written.
  * @param err          filled in on failure; may be NULL
@@ -2549,7 +2556,8 @@ struct katacg_stats_reader;
  * Opens the files of the statistics.
  *
  * @param manager      the manager
- * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all;
+ *                     KATACG_STATS_BRIEF
  * @param out          receives the new reader; NULL on failure
  * @param err          filled in on failure; may be NULL
  *
@@ -2605,6 +2613,626 @@ int katacg_stats_reader_read(struct katacg_stats_reader *reader,
  * Threads: no other call on this reader at the same time. Fork: safe.
  */
 void katacg_stats_reader_free(struct katacg_stats_reader *reader);
+
+/* ================================================================================================
+ * Statistics: entries
+ *
+ * Numbers that a cgroup has once for each device, page size, processor or node, and every value of
+ * a file by name. docs/kernel-features.md has the file behind each field.
+ *
+ * A number whose bit is not in valid is 0 and says nothing. New versions add fields at the end
+ * only.
+ */
+
+/**
+ * Bit of katacg_io_stats.valid: read_bytes, write_bytes.
+ */
+#define KATACG_IO_HAS_BYTES 1
+
+/**
+ * Bit of katacg_io_stats.valid: read_ops, write_ops.
+ */
+#define KATACG_IO_HAS_OPS 2
+
+/**
+ * Bit of katacg_io_stats.valid: discard_bytes.
+ */
+#define KATACG_IO_HAS_DISCARD_BYTES 4
+
+/**
+ * Bit of katacg_io_stats.valid: discard_ops.
+ */
+#define KATACG_IO_HAS_DISCARD_OPS 8
+
+/**
+ * Bit of katacg_io_stats.valid: cost_usage_ns.
+ */
+#define KATACG_IO_HAS_COST_USAGE 16
+
+/**
+ * Bit of katacg_io_stats.valid: cost_wait_ns, cost_indebt_ns, cost_indelay_ns.
+ */
+#define KATACG_IO_HAS_COST_WAIT 32
+
+/**
+ * Bit of katacg_hugetlb_stats.valid: usage.
+ */
+#define KATACG_HUGETLB_HAS_USAGE 1
+
+/**
+ * Bit of katacg_hugetlb_stats.valid: peak.
+ */
+#define KATACG_HUGETLB_HAS_PEAK 2
+
+/**
+ * Bit of katacg_hugetlb_stats.valid: limit.
+ */
+#define KATACG_HUGETLB_HAS_LIMIT 4
+
+/**
+ * Bit of katacg_hugetlb_stats.valid: failures.
+ */
+#define KATACG_HUGETLB_HAS_FAILURES 8
+
+/**
+ * Bit of katacg_hugetlb_stats.valid: reserved.
+ */
+#define KATACG_HUGETLB_HAS_RESERVED 16
+
+/**
+ * Bit of katacg_hugetlb_stats.valid: reserved_peak.
+ */
+#define KATACG_HUGETLB_HAS_RESERVED_PEAK 32
+
+/**
+ * Bit of katacg_hugetlb_stats.valid: reserved_limit.
+ */
+#define KATACG_HUGETLB_HAS_RESERVED_LIMIT 64
+
+/**
+ * Bit of katacg_hugetlb_stats.valid: reserved_failures.
+ */
+#define KATACG_HUGETLB_HAS_RESERVED_FAILURES 128
+
+/**
+ * Bit of katacg_resource_stats.valid: current.
+ */
+#define KATACG_RESOURCE_HAS_CURRENT 1
+
+/**
+ * Bit of katacg_resource_stats.valid: peak.
+ */
+#define KATACG_RESOURCE_HAS_PEAK 2
+
+/**
+ * Bit of katacg_resource_stats.valid: limit.
+ */
+#define KATACG_RESOURCE_HAS_LIMIT 4
+
+/**
+ * Bit of katacg_resource_stats.valid: events.
+ */
+#define KATACG_RESOURCE_HAS_EVENTS 8
+
+/**
+ * Bit of katacg_cpu_stats.valid: usage_ns.
+ */
+#define KATACG_CPU_HAS_USAGE 1
+
+/**
+ * Bit of katacg_cpu_stats.valid: user_ns, system_ns.
+ */
+#define KATACG_CPU_HAS_TIMES 2
+
+/**
+ * Bit of katacg_numa_stats.valid: anon.
+ */
+#define KATACG_NUMA_HAS_ANON 1
+
+/**
+ * Bit of katacg_numa_stats.valid: file.
+ */
+#define KATACG_NUMA_HAS_FILE 2
+
+/**
+ * Bit of katacg_numa_stats.valid: unevictable.
+ */
+#define KATACG_NUMA_HAS_UNEVICTABLE 4
+
+/**
+ * Bit of katacg_numa_stats.valid: kernel_stack.
+ */
+#define KATACG_NUMA_HAS_KERNEL_STACK 8
+
+/**
+ * Bit of katacg_numa_stats.valid: pagetables.
+ */
+#define KATACG_NUMA_HAS_PAGETABLES 16
+
+/**
+ * Bit of katacg_numa_stats.valid: shmem.
+ */
+#define KATACG_NUMA_HAS_SHMEM 32
+
+/**
+ * Bit of katacg_numa_stats.valid: file_mapped.
+ */
+#define KATACG_NUMA_HAS_FILE_MAPPED 64
+
+/**
+ * Bit of katacg_numa_stats.valid: file_dirty, file_writeback.
+ */
+#define KATACG_NUMA_HAS_FILE_DIRTY 128
+
+/**
+ * Bit of katacg_numa_stats.valid: inactive_anon, active_anon, inactive_file, active_file.
+ */
+#define KATACG_NUMA_HAS_LRU 256
+
+/**
+ * Bit of katacg_numa_stats.valid: slab_reclaimable, slab_unreclaimable.
+ */
+#define KATACG_NUMA_HAS_SLAB 512
+
+/**
+ * Bit of katacg_keyed_value.valid: value.
+ */
+#define KATACG_KEYED_HAS_VALUE 1
+
+/**
+ * Block I/O of one device.
+ */
+struct katacg_io_stats {
+  /**
+   * KATACG_IO_HAS_* combined with |: the fields that were read. major and minor always are.
+   */
+  uint64_t valid;
+  /**
+   * The device's major number.
+   */
+  uint64_t major;
+  /**
+   * The device's minor number.
+   */
+  uint64_t minor;
+  /**
+   * Bytes read.
+   */
+  uint64_t read_bytes;
+  /**
+   * Bytes written.
+   */
+  uint64_t write_bytes;
+  /**
+   * Reads.
+   */
+  uint64_t read_ops;
+  /**
+   * Writes.
+   */
+  uint64_t write_ops;
+  /**
+   * Bytes discarded. v1: Linux 4.19.
+   */
+  uint64_t discard_bytes;
+  /**
+   * Discards. v1: Linux 4.19.
+   */
+  uint64_t discard_ops;
+  /**
+   * Time on the device by the io.cost model. v2, Linux 5.10.
+   */
+  uint64_t cost_usage_ns;
+  /**
+   * Time of waiting. v2, with the kernel parameter blkcg_debug_stats, as the next two.
+   */
+  uint64_t cost_wait_ns;
+  /**
+   * Time in debt.
+   */
+  uint64_t cost_indebt_ns;
+  /**
+   * Time in which the cgroup was delayed for its debt.
+   */
+  uint64_t cost_indelay_ns;
+};
+
+/**
+ * Huge pages of one size.
+ */
+struct katacg_hugetlb_stats {
+  /**
+   * KATACG_HUGETLB_HAS_* combined with |: the fields that were read. size and page_size always
+   * are.
+   */
+  uint64_t valid;
+  /**
+   * The size as the kernel spells it, such as 2MB.
+   */
+  char size[16];
+  /**
+   * The size in bytes.
+   */
+  uint64_t page_size;
+  /**
+   * Bytes in use.
+   */
+  uint64_t usage;
+  /**
+   * The most that usage has been. v1.
+   */
+  uint64_t peak;
+  /**
+   * The limit in bytes, or KATACG_STATS_MAX_VALUE.
+   */
+  uint64_t limit;
+  /**
+   * How often the limit refused a page.
+   */
+  uint64_t failures;
+  /**
+   * Bytes reserved, in use or not. Linux 5.7, as the next three.
+   */
+  uint64_t reserved;
+  /**
+   * The most that reserved has been. v1.
+   */
+  uint64_t reserved_peak;
+  /**
+   * The limit of reservations in bytes, or KATACG_STATS_MAX_VALUE.
+   */
+  uint64_t reserved_limit;
+  /**
+   * How often the limit refused a reservation. v1.
+   */
+  uint64_t reserved_failures;
+};
+
+/**
+ * A resource of the controllers rdma, misc or dmem.
+ */
+struct katacg_resource_stats {
+  /**
+   * KATACG_RESOURCE_HAS_* combined with |: the numbers that were read.
+   */
+  uint64_t valid;
+  /**
+   * "rdma", "misc" or "dmem".
+   */
+  char controller[16];
+  /**
+   * The RDMA device, the resource of misc, or the region of device memory. A name that is too
+   * long is cut.
+   */
+  char name[64];
+  /**
+   * rdma: the object, hca_handle or hca_object. Empty for the others.
+   */
+  char resource[32];
+  /**
+   * How much is in use; of dmem in bytes.
+   */
+  uint64_t current;
+  /**
+   * The most that current has been. misc, Linux 6.11.
+   */
+  uint64_t peak;
+  /**
+   * The limit, or KATACG_STATS_MAX_VALUE.
+   */
+  uint64_t limit;
+  /**
+   * How often the limit was hit. misc, Linux 5.16.
+   */
+  uint64_t events;
+};
+
+/**
+ * CPU time on one processor.
+ */
+struct katacg_cpu_stats {
+  /**
+   * KATACG_CPU_HAS_* combined with |: the times that were read.
+   */
+  uint64_t valid;
+  /**
+   * The processor. For usage_ns, its place among the possible processors.
+   */
+  uint64_t cpu;
+  /**
+   * CPU time.
+   */
+  uint64_t usage_ns;
+  /**
+   * CPU time in user space. Linux 4.8.
+   */
+  uint64_t user_ns;
+  /**
+   * CPU time in the kernel. Linux 4.8.
+   */
+  uint64_t system_ns;
+};
+
+/**
+ * Memory on one NUMA node, in bytes, with the descendants.
+ */
+struct katacg_numa_stats {
+  /**
+   * KATACG_NUMA_HAS_* combined with |: the numbers that were read. v1 has the first three.
+   */
+  uint64_t valid;
+  /**
+   * The node.
+   */
+  uint64_t node;
+  /**
+   * Anonymous memory.
+   */
+  uint64_t anon;
+  /**
+   * Page cache.
+   */
+  uint64_t file;
+  /**
+   * Memory that cannot be reclaimed.
+   */
+  uint64_t unevictable;
+  /**
+   * Kernel stacks.
+   */
+  uint64_t kernel_stack;
+  /**
+   * Page tables. Linux 5.15.
+   */
+  uint64_t pagetables;
+  /**
+   * Page cache that is swap-backed: tmpfs, shared memory.
+   */
+  uint64_t shmem;
+  /**
+   * Page cache that is mapped.
+   */
+  uint64_t file_mapped;
+  /**
+   * Page cache that must be written.
+   */
+  uint64_t file_dirty;
+  /**
+   * Page cache that is being written.
+   */
+  uint64_t file_writeback;
+  /**
+   * Anonymous memory on the inactive list.
+   */
+  uint64_t inactive_anon;
+  /**
+   * Anonymous memory on the active list.
+   */
+  uint64_t active_anon;
+  /**
+   * Page cache on the inactive list.
+   */
+  uint64_t inactive_file;
+  /**
+   * Page cache on the active list.
+   */
+  uint64_t active_file;
+  /**
+   * Slab memory that can be reclaimed.
+   */
+  uint64_t slab_reclaimable;
+  /**
+   * Slab memory that cannot be reclaimed.
+   */
+  uint64_t slab_unreclaimable;
+};
+
+/**
+ * One value of a file. What is too long is cut.
+ */
+struct katacg_keyed_value {
+  /**
+   * KATACG_KEYED_HAS_VALUE if the text is a number or max.
+   */
+  uint64_t valid;
+  /**
+   * The device, or the first word of the line; empty in files of a key and a value.
+   */
+  char name[64];
+  /**
+   * The key; empty in files of one value.
+   */
+  char key[64];
+  /**
+   * The value as the kernel writes it.
+   */
+  char text[32];
+  /**
+   * The number; KATACG_STATS_MAX_VALUE for max.
+   */
+  uint64_t value;
+};
+
+/* ================================================================================================
+ * Statistics: lists
+ *
+ * The caller gives an array and the size of one entry in the caller's program. A newer library
+ * fills older structs to their size.
+ *
+ * The functions work like snprintf(3): they return how many entries there are, and fill in as many
+ * as fit. The files are read at each call, so another call may find more entries.
+ */
+
+/**
+ * Lists block I/O by device.
+ *
+ * On v1, the first of these files that names a device counts: BFQ's, CFQ's, the throttle layer's;
+ * the recursive ones first. A device that the cgroup has not used is not listed.
+ *
+ * @param manager     the manager
+ * @param out         receives the entries; may be NULL if n is 0
+ * @param entry_size  sizeof(struct katacg_io_stats)
+ * @param n           how many entries out has room for; 0 asks for the number only
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: how many entries there are, even if they did not fit.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)  the cgroup has no io or blkio controller
+ *   -EPERM       (KATACG_ERR_ROOTLESS)    the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)    manager or out is NULL, or entry_size is not a multiple
+ *                                         of 8 from 16 to 4096
+ *   -errno       (KATACG_ERR_SYSTEM)      openat2(2) or read(2) failed, for instance with EMFILE
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_io_stats(const struct katacg_manager *manager,
+                            struct katacg_io_stats *out,
+                            size_t entry_size,
+                            size_t n,
+                            struct katacg_error *err);
+
+/**
+ * Lists huge pages by page size.
+ *
+ * @param manager     the manager
+ * @param out         receives the entries; may be NULL if n is 0
+ * @param entry_size  sizeof(struct katacg_hugetlb_stats)
+ * @param n           how many entries out has room for; 0 asks for the number only
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: how many entries there are, even if they did not fit.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)  the cgroup has no hugetlb controller
+ *   -EPERM       (KATACG_ERR_ROOTLESS)    the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)    manager or out is NULL, or entry_size is not a multiple
+ *                                         of 8 from 16 to 4096
+ *   -errno       (KATACG_ERR_SYSTEM)      openat2(2) or read(2) failed, for instance with EMFILE
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_hugetlb_stats(const struct katacg_manager *manager,
+                                 struct katacg_hugetlb_stats *out,
+                                 size_t entry_size,
+                                 size_t n,
+                                 struct katacg_error *err);
+
+/**
+ * Lists RDMA by device and object, miscellaneous by resource, and device memory by region.
+ *
+ * A controller that the cgroup does not have is a warning (see katacg_manager_log) if it has
+ * another of the three.
+ *
+ * @param manager     the manager
+ * @param out         receives the entries; may be NULL if n is 0
+ * @param entry_size  sizeof(struct katacg_resource_stats)
+ * @param n           how many entries out has room for; 0 asks for the number only
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: how many entries there are, even if they did not fit.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)  the cgroup has none of rdma, misc and dmem
+ *   -EPERM       (KATACG_ERR_ROOTLESS)    the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)    manager or out is NULL, or entry_size is not a multiple
+ *                                         of 8 from 16 to 4096
+ *   -errno       (KATACG_ERR_SYSTEM)      openat2(2) or read(2) failed, for instance with EMFILE
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_resource_stats(const struct katacg_manager *manager,
+                                  struct katacg_resource_stats *out,
+                                  size_t entry_size,
+                                  size_t n,
+                                  struct katacg_error *err);
+
+/**
+ * Lists CPU time by processor.
+ *
+ * @param manager     the manager
+ * @param out         receives the entries; may be NULL if n is 0
+ * @param entry_size  sizeof(struct katacg_cpu_stats)
+ * @param n           how many entries out has room for; 0 asks for the number only
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: how many entries there are, even if they did not fit.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)  the cgroup has no v1 cpuacct controller; cgroup2
+ *                                         does not count by processor
+ *   -EPERM       (KATACG_ERR_ROOTLESS)    the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)    manager or out is NULL, or entry_size is not a multiple
+ *                                         of 8 from 16 to 4096
+ *   -errno       (KATACG_ERR_SYSTEM)      openat2(2) or read(2) failed, for instance with EMFILE
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_cpu_stats(const struct katacg_manager *manager,
+                             struct katacg_cpu_stats *out,
+                             size_t entry_size,
+                             size_t n,
+                             struct katacg_error *err);
+
+/**
+ * Lists memory by NUMA node.
+ *
+ * @param manager     the manager
+ * @param out         receives the entries; may be NULL if n is 0
+ * @param entry_size  sizeof(struct katacg_numa_stats)
+ * @param n           how many entries out has room for; 0 asks for the number only
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: how many entries there are, even if they did not fit.
+ * Errors:
+ *   -ENOENT      (KATACG_ERR_DELETED)     the cgroup does not exist
+ *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)  the cgroup has no memory controller, or the kernel
+ *                                         has no memory.numa_stat
+ *   -EPERM       (KATACG_ERR_ROOTLESS)    the manager has no cgroup (see katacg_manager_apply)
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)    manager or out is NULL, or entry_size is not a multiple
+ *                                         of 8 from 16 to 4096
+ *   -errno       (KATACG_ERR_SYSTEM)      openat2(2) or read(2) failed, for instance with EMFILE
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_numa_stats(const struct katacg_manager *manager,
+                              struct katacg_numa_stats *out,
+                              size_t entry_size,
+                              size_t n,
+                              struct katacg_error *err);
+
+/**
+ * Lists every value of one file by name, also of keys that this library does not know.
+ *
+ * memory.stat gives a key and a value for each line; io.stat the device as the name, and its keys;
+ * pids.current one value without a name or key. The file may have any format of cgroup-v2.rst, or
+ * be one of v1's statistics.
+ *
+ * @param manager     the manager
+ * @param subsystem   as for katacg_manager_path
+ * @param file        the name of the file, without a slash
+ * @param out         receives the values; may be NULL if n is 0
+ * @param entry_size  sizeof(struct katacg_keyed_value)
+ * @param n           how many entries out has room for; 0 asks for the number only
+ * @param err         filled in on failure; may be NULL
+ *
+ * Return: how many values there are, even if they did not fit.
+ * Errors:
+ *   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
+ *   -ENOENT  (KATACG_ERR_DELETED)      the cgroup does not exist
+ *   -EINVAL  (KATACG_ERR_ARGUMENT)     an argument is NULL, file is not a file name, or entry_size
+ *                                      is not a multiple of 8 from 16 to 4096
+ *   -errno   (KATACG_ERR_SYSTEM)       openat2(2) or read(2) failed
+ * Threads: any. Fork: safe.
+ */
+KATACG_MUST_USE
+int katacg_manager_read_keyed(const struct katacg_manager *manager,
+                              const char *subsystem,
+                              const char *file,
+                              struct katacg_keyed_value *out,
+                              size_t entry_size,
+                              size_t n,
+                              struct katacg_error *err);
 
 /* ================================================================================================
  * Events

@@ -48,6 +48,14 @@ pub(crate) fn read_at_once(fd: impl AsFd) -> std::result::Result<Vec<u8>, Errno>
     }
 }
 
+/// Returns the bytes of a page of memory.
+#[allow(unsafe_code)]
+pub(crate) fn page_size() -> u64 {
+    // SAFETY: sysconf(3) takes a number.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).unwrap_or(4096)
+}
+
 /// Reads a whole file of /proc or /sys by its absolute path. Not for files of cgroups.
 pub(crate) fn read_file(path: &str) -> Result<Vec<u8>> {
     let failed = |what| move |e| Error::system(what, path.as_bytes(), e);

@@ -21,7 +21,7 @@ use std::path::Path;
 use regex::Regex;
 
 /// The files of src/capi in the order of the header.
-const FILES: [&str; 21] = [
+const FILES: [&str; 23] = [
     "version",
     "error",
     "host",
@@ -36,6 +36,8 @@ const FILES: [&str; 21] = [
     "stats_bits",
     "stats",
     "stats_reader",
+    "stats_entries",
+    "stats_lists",
     "events",
     "attach",
     "cgroup",
@@ -47,7 +49,7 @@ const FILES: [&str; 21] = [
 /// Every struct of the header. In a file that only mentions a struct, cbindgen does not see the
 /// definition and would leave out the word `struct`. In the file that defines it, cbindgen would
 /// leave out a struct that no function there takes.
-const STRUCTS: [&str; 11] = [
+const STRUCTS: [&str; 17] = [
     "katacg_error",
     "katacg_host",
     "katacg_manager_opts",
@@ -56,6 +58,12 @@ const STRUCTS: [&str; 11] = [
     "katacg_pressure",
     "katacg_stats",
     "katacg_stats_reader",
+    "katacg_io_stats",
+    "katacg_hugetlb_stats",
+    "katacg_resource_stats",
+    "katacg_cpu_stats",
+    "katacg_numa_stats",
+    "katacg_keyed_value",
     "katacg_events_opts",
     "katacg_event",
     "katacg_events",

@@ -29,6 +29,8 @@ mod processes;
 mod resources;
 mod stats;
 mod stats_bits;
+mod stats_entries;
+mod stats_lists;
 mod stats_reader;
 #[cfg(test)]
 mod tests;
@@ -53,6 +55,8 @@ pub use processes::*;
 pub use resources::*;
 pub use stats::*;
 pub use stats_bits::*;
+pub use stats_entries::*;
+pub use stats_lists::*;
 pub use stats_reader::*;
 pub use units::*;
 pub use version::*;

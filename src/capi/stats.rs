@@ -33,6 +33,10 @@ pub const KATACG_STATS_PRESSURE: u64 = 128;
 /// Controller of statistics: the state of the cgroup itself. It needs cgroup2.
 pub const KATACG_STATS_CGROUP: u64 = 256;
 
+/// Beside controllers: reads one file for each of CPU, memory, processes and block I/O. The fields
+/// are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O.
+pub const KATACG_STATS_BRIEF: u64 = 1 << 32;
+
 /// Value of a limit that is not set.
 pub const KATACG_STATS_MAX_VALUE: u64 = u64::MAX;
 
@@ -260,11 +264,17 @@ pub(super) fn check_size(out: *const katacg_stats, size: usize) -> Result<()> {
 pub(super) unsafe fn write(stats: &Stats, out: *mut katacg_stats, size: usize) {
     let words = size / WORD;
     let valid = stats.valid_before(words.saturating_sub(HEAD));
-    let known = [valid, stats.missing].into_iter().chain(stats.values().iter().copied());
-    for (i, word) in known.chain(std::iter::repeat(0)).take(words).enumerate() {
-        // SAFETY: the caller says that `size` bytes can be written, and `check_size` has refused
-        // NULL. The place need not be aligned.
-        unsafe { out.cast::<u64>().add(i).write_unaligned(word) };
+    let values = stats.values();
+    let count = values.len().min(words.saturating_sub(HEAD));
+    // SAFETY: the caller says that `size` bytes can be written, and `check_size` has refused NULL
+    // and less than HEAD words. The place need not be aligned. `values` is memory of this library.
+    unsafe {
+        let head = [valid, stats.missing];
+        let place = out.cast::<u8>();
+        std::ptr::copy_nonoverlapping(head.as_ptr().cast(), place, HEAD * WORD);
+        let rest = place.add(HEAD * WORD);
+        std::ptr::copy_nonoverlapping(values.as_ptr().cast(), rest, count * WORD);
+        rest.add(count * WORD).write_bytes(0, size - (HEAD + count) * WORD);
     }
 }
 
@@ -276,7 +286,8 @@ pub(super) unsafe fn write(stats: &Stats, out: *mut katacg_stats, size: usize) {
 /// costs one.
 ///
 /// @param manager      the manager
-/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all;
+///                     KATACG_STATS_BRIEF
 /// @param out          receives the statistics; not written on failure
 /// @param out_size     sizeof(struct katacg_stats). No more than this is written.
 /// @param err          filled in on failure; may be NULL

@@ -27,7 +27,8 @@ pub struct katacg_stats_reader {
 /// Opens the files of the statistics.
 ///
 /// @param manager      the manager
-/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all;
+///                     KATACG_STATS_BRIEF
 /// @param out          receives the new reader; NULL on failure
 /// @param err          filled in on failure; may be NULL
 ///

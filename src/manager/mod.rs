@@ -23,6 +23,7 @@ mod release;
 mod set;
 mod state;
 mod stats;
+mod stats_lists;
 
 pub use apply::{ApplyOutcome, NOBODY};
 pub use core::Manager;

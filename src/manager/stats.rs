@@ -11,7 +11,7 @@ use crate::host::Version;
 use crate::host_handle::Host;
 use crate::placement::Site;
 use crate::stats::{
-    controller_names, json, Field, Part, Reader, Source, Stats, ALL, MEMORY, SOURCES,
+    controller_names, json, Field, Part, Reader, Source, Stats, ALL, BRIEF, MEMORY, SOURCES,
 };
 
 /// Reads one cgroup's statistics again and again, through files that stay open.
@@ -49,7 +49,7 @@ impl Manager {
             let site = Some(site).filter(|site| self.placement.is_live(site))?;
             self.cgroup_at(site).ok()?.read(file).ok()
         };
-        let controllers = if controllers == 0 { ALL } else { controllers };
+        let controllers = if controllers & ALL == 0 { ALL } else { controllers };
         Ok(json(&stats, &files, controllers).to_string().into_bytes())
     }
 
@@ -83,13 +83,18 @@ impl Manager {
     }
 
     fn new_reader(&self, bits: u64, wanted: impl Fn(&Source) -> bool) -> Result<StatsReader> {
-        if bits & !ALL != 0 {
-            return fail(Code::Argument, format!("unknown controllers {:#x}", bits & !ALL));
+        let unknown = bits & !(ALL | BRIEF);
+        if unknown != 0 {
+            return fail(Code::Argument, format!("unknown controllers {unknown:#x}"));
         }
-        let controllers = if bits == 0 { ALL } else { bits };
+        let controllers = if bits & ALL == 0 { ALL } else { bits & ALL };
+        let wanted = |source: &Source| {
+            let chosen = source.controller & controllers != 0 && wanted(source);
+            chosen && (bits & BRIEF == 0 || source.is_brief())
+        };
         let mut sites: Vec<Site> = Vec::new();
         let mut rows = Vec::new();
-        for source in SOURCES.iter().filter(|s| s.controller & controllers != 0 && wanted(s)) {
+        for source in SOURCES.iter().filter(|source| wanted(source)) {
             let site = self.placement.site(source.subsystem);
             let here = |site: &&Site| site.version == source.version;
             let Some(site) = site.filter(here).filter(|site| self.placement.is_live(site)) else {

@@ -11,6 +11,11 @@ mod fields;
 mod hugepages;
 mod json;
 mod json_io;
+mod keyed;
+mod list_table;
+#[cfg(test)]
+mod list_tests;
+mod lists;
 mod parse;
 #[cfg(any(test, feature = "internals"))]
 mod printed;
@@ -23,11 +28,20 @@ mod values;
 pub use fields::{Field, FIELDS};
 #[cfg(any(test, feature = "internals"))]
 pub use fields::{Group, MAX_VALUE};
+pub use hugepages::sizes;
 pub use json::json;
 #[cfg(any(test, feature = "internals"))]
-pub use printed::table;
+pub use list_table::LISTS;
+pub use list_table::{
+    List, CPUS, HUGETLB as HUGETLB_SIZES, IO as IO_DEVICES, NODES, RESOURCES, VALUES,
+};
+pub use lists::{fill, values, Entry, Text};
+#[cfg(any(test, feature = "internals"))]
+pub use parse::parse;
+#[cfg(any(test, feature = "internals"))]
+pub use printed::{list_table, table};
 pub use reader::{Part, Reader};
 #[cfg(any(test, feature = "internals"))]
 pub use table::PIDS;
-pub use table::{controller_names, Source, ALL, MEMORY, SOURCES};
+pub use table::{controller_names, Source, ALL, BRIEF, MEMORY, SOURCES};
 pub use values::Stats;

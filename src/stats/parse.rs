@@ -51,7 +51,8 @@ fn sum(out: &mut Stats, field: Field, value: Option<u64>) {
     }
 }
 
-fn no_limit(value: u64) -> u64 {
+/// Returns a limit, or `MAX_VALUE` for one that v1 does not enforce.
+pub fn no_limit(value: u64) -> u64 {
     if value >= V1_NO_LIMIT {
         MAX_VALUE
     } else {
@@ -107,10 +108,15 @@ fn flat_keyed(text: &[u8], key: &[u8]) -> Option<u64> {
 }
 
 fn keyed(keys: &[(&str, Field, u64)], text: &[u8], out: &mut Stats) {
+    // The table has the kernel's order, so the next key is most often the next of the table.
+    let mut next = 0;
     for line in lines(text) {
         let Some((name, value)) = split(line, b' ') else { continue };
-        let found = keys.iter().find(|(key, _, _)| key.as_bytes() == name);
-        if let Some(&(_, field, scale)) = found {
+        let (before, after) = keys.split_at_checked(next).unwrap_or((&[], keys));
+        let found = after.iter().chain(before).position(|(key, _, _)| key.as_bytes() == name);
+        let Some(place) = found.map(|steps| (next + steps) % keys.len()) else { continue };
+        next = place + 1;
+        if let Some(&(_, field, scale)) = keys.get(place) {
             put(out, field, number(value).and_then(|value| value.checked_mul(scale)));
         }
     }

@@ -3,6 +3,7 @@
 //! The table as docs/kernel-features.md shows it.
 
 use super::fields::{Field, FIELDS};
+use super::list_table::LISTS;
 use super::table::{Source, SOURCES};
 use crate::host::Version::{self, V1, V2};
 
@@ -23,6 +24,46 @@ const KEYS_SINCE: &[(Version, &str, &str)] = &[
     (V2, "frozen", "5.2"),
 ];
 
+/// The same for the lists.
+const LIST_KEYS_SINCE: &[(&str, &str)] = &[
+    ("dbytes", "4.19"),
+    ("dios", "4.19"),
+    ("Discard", "4.19"),
+    ("cost.usage", "5.10"),
+    ("cost.wait", "5.10"),
+    ("cost.indebt", "5.10"),
+    ("cost.indelay", "5.10"),
+    ("pagetables", "5.15"),
+];
+
+/// Returns the table of lists as Markdown: a row for each file and field.
+pub fn list_table() -> String {
+    let head = "| struct | field | layout | file | key | since |\n|---|---|---|---|---|---|\n";
+    let mut out = head.to_owned();
+    for list in LISTS {
+        for source in list.sources {
+            for (column, key) in source.fields() {
+                let field = list.columns.get(column).map_or("", |column| column.0);
+                let (layout, since) = (layout(source.version), source.since);
+                let since = LIST_KEYS_SINCE.iter().find(|k| k.0 == key).map_or(since, |k| k.1);
+                let file = source.file;
+                let row =
+                    format!("| {} | {field} | {layout} | {file} | {key} | {since} |\n", list.name);
+                out.push_str(&row);
+            }
+        }
+    }
+    out
+}
+
+fn layout(version: Version) -> &'static str {
+    if version == V1 {
+        "v1"
+    } else {
+        "v2"
+    }
+}
+
 /// Returns the table as Markdown: a row for each file and field.
 pub fn table() -> String {
     let head = "| field | layout | file | key | since |\n|---|---|---|---|---|\n";
@@ -32,10 +73,17 @@ pub fn table() -> String {
     std::iter::once(head.to_owned()).chain(rows).collect()
 }
 
+/// A kernel version as numbers.
+fn number(version: &str) -> Option<(u32, u32)> {
+    let (major, minor) = version.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
 fn shown(source: &Source, field: Field, key: &str) -> String {
-    let layout = if source.version == V1 { "v1" } else { "v2" };
+    let layout = layout(source.version);
     let later = |k: &&(Version, &str, &str)| k.0 == source.version && k.1 == key;
     let since = KEYS_SINCE.iter().find(later).map_or(source.since, |k| k.2);
+    let since = if number(since) < number(source.since) { source.since } else { since };
     let name = FIELDS.get(field as usize).map_or("", |f| f.0);
     let name = name.strip_suffix(".avg10").unwrap_or(name);
     format!("| {name} | {layout} | {} | {key} | {since} |\n", source.file)

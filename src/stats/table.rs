@@ -29,6 +29,8 @@ pub const PRESSURE: u64 = 128;
 pub const CGROUP: u64 = 256;
 /// All of them.
 pub const ALL: u64 = 511;
+/// Beside them: one file for each of CPU, memory, processes and block I/O.
+pub const BRIEF: u64 = 1 << 32;
 
 const NAMES: [&str; 9] =
     ["cpu", "memory", "pids", "io", "hugetlb", "rdma", "misc", "pressure", "cgroup"];
@@ -349,6 +351,17 @@ pub const SOURCES: &[Source] = &[
 ];
 
 impl Source {
+    /// Whether a brief reading has the file: the usage alone.
+    pub fn is_brief(&self) -> bool {
+        match self.controller {
+            CPU => self.feeds(F::CpuUsage),
+            MEMORY => self.feeds(F::MemoryUsage),
+            PIDS => self.feeds(F::PidsCurrent),
+            IO => self.feeds(F::IoReadBytes),
+            _ => true,
+        }
+    }
+
     /// Whether the file says this field.
     pub fn feeds(&self, field: Field) -> bool {
         self.fields().iter().any(|&(fed, _)| fed == field)

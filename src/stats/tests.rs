@@ -14,7 +14,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// Reads a folder of files as a reader reads a cgroup.
-fn read(folder: &str, version: Version) -> Stats {
+pub(super) fn read(folder: &str, version: Version) -> Stats {
     let mut out = Stats::default();
     let mut settled = [false; 3];
     for source in SOURCES.iter().filter(|source| source.version == version) {
@@ -367,18 +367,19 @@ fn every_field_is_fed() {
     }
 }
 
-/// `KATACG_BLESS=1` writes the table into the document.
+/// `KATACG_BLESS=1` writes the tables into the document.
 #[test]
-fn the_document_has_the_table() {
+fn the_document_has_the_tables() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kernel-features.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (start, end) = ("<!-- statistics: begin -->\n", "<!-- statistics: end -->");
-    let (before, rest) = text.split_once(start).expect("no place for the table");
-    let (found, after) = rest.split_once(end).expect("no end of the table");
-    if std::env::var_os("KATACG_BLESS").is_some() {
-        let whole = format!("{before}{start}{}{end}{after}", table());
-        std::fs::write(&path, whole).unwrap();
-        return;
+    for (name, wanted) in [("statistics", table()), ("lists", super::list_table())] {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (start, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+        let (before, rest) = text.split_once(&start).expect("no place for the table");
+        let (found, after) = rest.split_once(&end).expect("no end of the table");
+        if std::env::var_os("KATACG_BLESS").is_some() {
+            std::fs::write(&path, format!("{before}{start}{wanted}{end}{after}")).unwrap();
+            continue;
+        }
+        assert!(found == wanted, "kernel-features.md: run KATACG_BLESS=1 cargo test --lib stats");
     }
-    assert!(found == table(), "docs/kernel-features.md: run KATACG_BLESS=1 cargo test --lib stats");
 }

@@ -123,6 +123,37 @@ static void statistics_refuse_null_and_unknown_bits(void) {
     katacg_stats_reader_free(NULL);
 }
 
+#define LIST_REFUSES(function, type)                                                               \
+    do {                                                                                           \
+        static struct type entries_[4];                                                            \
+                                                                                                   \
+        REFUSED(function(NULL, entries_, sizeof(*entries_), 4, e));                                \
+        REFUSED(function(manager, NULL, sizeof(*entries_), 4, e));                                 \
+        REFUSED(function(manager, entries_, 0, 4, e));                                             \
+        REFUSED(function(manager, entries_, 8, 4, e));                                             \
+        REFUSED(function(manager, entries_, 20, 4, e));                                            \
+        REFUSED(function(manager, entries_, SIZE_MAX - 7, 4, e));                                  \
+        REFUSED(function(manager, entries_, sizeof(*entries_), SIZE_MAX, e));                      \
+    } while (0)
+
+static void lists_refuse_null_and_wrong_sizes(void) {
+    static struct katacg_keyed_value values[4];
+    const size_t size = sizeof(*values);
+
+    LIST_REFUSES(katacg_manager_io_stats, katacg_io_stats);
+    LIST_REFUSES(katacg_manager_hugetlb_stats, katacg_hugetlb_stats);
+    LIST_REFUSES(katacg_manager_resource_stats, katacg_resource_stats);
+    LIST_REFUSES(katacg_manager_cpu_stats, katacg_cpu_stats);
+    LIST_REFUSES(katacg_manager_numa_stats, katacg_numa_stats);
+    REFUSED(katacg_manager_read_keyed(NULL, "cpu", "cpu.stat", values, size, 4, e));
+    REFUSED(katacg_manager_read_keyed(manager, NULL, "cpu.stat", values, size, 4, e));
+    REFUSED(katacg_manager_read_keyed(manager, "cpu", NULL, values, size, 4, e));
+    REFUSED(katacg_manager_read_keyed(manager, "cpu", "../cpu.stat", values, size, 4, e));
+    REFUSED(katacg_manager_read_keyed(manager, "cpu", "cpu.stat", NULL, size, 4, e));
+    REFUSED(katacg_manager_read_keyed(manager, "cpu", "cpu.stat", values, 12, 4, e));
+    REFUSED(katacg_manager_read_keyed(manager, "cpu", "cpu.stat", values, size, SIZE_MAX, e));
+}
+
 static void events_refuse_null_and_unknown_bits(void) {
     struct katacg_events_opts opts = KATACG_EVENTS_OPTS_INIT;
     struct katacg_event event;
@@ -329,6 +360,7 @@ int main(void) {
     host_functions_refuse_null();
     manager_functions_refuse_null();
     statistics_refuse_null_and_unknown_bits();
+    lists_refuse_null_and_wrong_sizes();
     events_refuse_null_and_unknown_bits();
     process_functions_refuse_null_and_bad_ids();
     freezer_and_kill_refuse_null_and_bad_signals();

@@ -32,4 +32,5 @@ mod misc;
 mod mounts;
 mod races;
 mod stats;
+mod stats_lists;
 mod transaction;
