@@ -22,10 +22,22 @@ import (
 
 type eventsHandle struct{ c *C.struct_katacg_events }
 
-func eventsOpen(op string, m managerHandle, kinds EventKind) (eventsHandle, error) {
+func eventsOpen(op string, m managerHandle, o EventOptions) (eventsHandle, error) {
 	var handle eventsHandle
 	var e C.struct_katacg_error
-	opts := C.struct_katacg_events_opts{kinds: C.uint64_t(kinds)}
+	opts := C.struct_katacg_events_opts{
+		kinds:                 C.uint64_t(o.Kinds),
+		pressure_resource:     C.uint64_t(o.PressureResource),
+		pressure_threshold_us: C.uint64_t(max(o.PressureStall.Microseconds(), 0)),
+		pressure_window_us:    C.uint64_t(max(o.PressureWindow.Microseconds(), 0)),
+		pressure_level:        C.uint64_t(o.PressureLevel),
+		pressure_mode:         C.uint64_t(o.PressureMode),
+		threshold_bytes:       C.uint64_t(o.ThresholdBytes),
+		threshold_interval_ms: C.uint64_t(max(o.ThresholdInterval.Milliseconds(), 0)),
+	}
+	if o.PressureFull {
+		opts.pressure_full = 1
+	}
 	n := C.katacg_events_open(m.c, &opts, C.sizeof_struct_katacg_events_opts, &handle.c, &e)
 	return handle, check(op, n, &e)
 }

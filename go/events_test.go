@@ -7,6 +7,7 @@ package katacg_test
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"runtime"
 	"testing"
 	"time"
@@ -120,7 +121,57 @@ func TestEventsOfUnknownKindsAreRefused(t *testing.T) {
 	if _, err := m.OpenEvents(4096); !errors.Is(err, katacg.ErrArgument) {
 		t.Error(err)
 	}
-	if _, err := m.OpenEvents(512); !errors.Is(err, katacg.ErrUnsupported) {
+	if _, err := m.OpenEvents(katacg.EventThreshold); !errors.Is(err, katacg.ErrArgument) {
 		t.Error(err)
+	}
+	unknown := katacg.EventOptions{Kinds: katacg.EventPressure, PressureResource: 3}
+	if _, err := m.OpenEventsWith(unknown); !errors.Is(err, katacg.ErrArgument) {
+		t.Error(err)
+	}
+}
+
+func TestEventsTellPressureAndLeaveNoGoroutine(t *testing.T) {
+	_, m, _ := box(t)
+	apply(t, m, -1)
+	before := runtime.NumGoroutine()
+	options := katacg.EventOptions{
+		Kinds:            katacg.EventPressure | katacg.EventRemoved,
+		PressureResource: katacg.PressureCPU,
+		PressureStall:    time.Millisecond,
+	}
+	watch, err := m.OpenEventsWith(options)
+	if errors.Is(err, katacg.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := watch.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		busy := exec.Command("sh", "-c", "while :; do :; done")
+		if err := busy.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer busy.Wait()
+		defer busy.Process.Kill()
+		if err := m.Add([]int{busy.Process.Pid}, katacg.AddOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if event := next(t, events, katacg.EventPressure); event.Value < 1000 {
+		t.Errorf("%d microseconds", event.Value)
+	}
+	if err := watch.Close(); err != nil {
+		t.Error(err)
+	}
+	closes(t, events)
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; {
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines, before %d", runtime.NumGoroutine(), before)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

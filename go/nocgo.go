@@ -176,7 +176,7 @@ func readerRead(op string, _ readerHandle, _ *Stats) (bool, error) { return fals
 
 func readerFree(readerHandle) {}
 
-func eventsOpen(op string, _ managerHandle, _ EventKind) (eventsHandle, error) {
+func eventsOpen(op string, _ managerHandle, _ EventOptions) (eventsHandle, error) {
 	return eventsHandle{}, noCgo(op)
 }
 

@@ -3240,9 +3240,19 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
  * What happens to a cgroup, behind one descriptor that poll(2), epoll(7) or an event loop can wait
  * for. There is no thread and no signal handler.
  *
- * On v2 the kernel wakes the descriptor, at most 10 ms late. On v1 it does so for OOM; the freezer
- * and refused forks are looked at every 100 ms. On every layout a cgroup without processes is
- * looked at every 100 ms, because its removal wakes nobody.
+ * On v2 the kernel wakes the descriptor, at most 10 ms late. On v1 it does so for OOM, thresholds
+ * and pressure, and when a process that the watch has chosen ends; the freezer, refused forks and
+ * processes that are moved away are looked at every 100 ms.
+ *
+ * The removal is told by inotify on the parent cgroup, or on v1 by the memory controller, 50 to
+ * 70 ms late. All watches of one host share one inotify instance, because a user has only 128. So
+ * give the managers of many cgroups one katacg_host. A wake may be for another watch of the host
+ * then; katacg_events_read passes the event on, and returns 0. Without inotify a cgroup without
+ * processes is looked at every 100 ms.
+ *
+ * Nothing that a cgroup did while it existed is lost. What it did in its last moments may not have
+ * been read: KATACG_EVENT_REMOVED says how sure the counts are. They are exact when this process
+ * removes the cgroup through a manager of the same host.
  */
 
 /**
@@ -3271,8 +3281,10 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_MEMORY_MAX 16
 
 /**
- * Kind of event: the last process of the cgroup and its descendants is gone. It needs cgroup2. It
- * is not told of a cgroup that was empty at the last reading and is empty again.
+ * Kind of event: the last process of the cgroup and its descendants is gone. v1 without cgroup2:
+ * the last process of the cgroup itself, in its memory hierarchy; a process that was moved away is
+ * missed up to 100 ms late. It is not told of a cgroup that was empty at the last reading and is
+ * empty again.
  */
 #define KATACG_EVENT_EMPTY 32
 
@@ -3292,12 +3304,13 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_PIDS_MAX 256
 
 /**
- * Kind of event: pressure. This version does not watch it: -EOPNOTSUPP.
+ * Kind of event: tasks waited for memory, CPU time or I/O for as long as katacg_events_opts asks,
+ * or v1's level of memory pressure was reached. It must be asked for.
  */
 #define KATACG_EVENT_PRESSURE 512
 
 /**
- * Kind of event: memory use crossed a threshold. This version does not watch it: -EOPNOTSUPP.
+ * Kind of event: memory use crossed opts.threshold_bytes, up or down. It must be asked for.
  */
 #define KATACG_EVENT_THRESHOLD 1024
 
@@ -3307,16 +3320,69 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_REMOVED 2048
 
 /**
- * Value of KATACG_EVENT_REMOVED: the counts that were told are complete. They were read after the
- * last process had gone, and no process was seen to come back.
+ * Value of KATACG_EVENT_REMOVED: the counts of OOM, OOM kills and group kills that were told are
+ * complete. This process removed the cgroup, or the parent's memory.events has no other kill. On
+ * v1: they were read after the last process had gone, and no OOM was signalled since.
  */
 #define KATACG_EVENT_EXACT 0
 
 /**
- * Value of KATACG_EVENT_REMOVED: the cgroup was removed before its last counts could be read. What
- * was told is the least that happened.
+ * Value of KATACG_EVENT_REMOVED: what was told is the least that happened. Since the last reading
+ * there was an OOM in the cgroup, or the parent counted one that may have been a sibling's.
  */
 #define KATACG_EVENT_AT_LEAST 1
+
+/**
+ * Value of KATACG_EVENT_REMOVED: another process removed the cgroup before its last counts could
+ * be read, and nothing tells what they were: the parent is the root of cgroup2, or is gone too,
+ * or the memory controller is v1's.
+ */
+#define KATACG_EVENT_UNKNOWN 2
+
+/**
+ * opts.pressure_resource: memory, CPU time, I/O.
+ */
+#define KATACG_PRESSURE_MEMORY 0
+
+/**
+ * See KATACG_PRESSURE_MEMORY.
+ */
+#define KATACG_PRESSURE_CPU 1
+
+/**
+ * See KATACG_PRESSURE_MEMORY.
+ */
+#define KATACG_PRESSURE_IO 2
+
+/**
+ * opts.pressure_level: v1's levels of memory.pressure_level.
+ */
+#define KATACG_PRESSURE_LOW 0
+
+/**
+ * See KATACG_PRESSURE_LOW.
+ */
+#define KATACG_PRESSURE_MEDIUM 1
+
+/**
+ * See KATACG_PRESSURE_LOW.
+ */
+#define KATACG_PRESSURE_CRITICAL 2
+
+/**
+ * opts.pressure_mode: v1 tells of pressure in a descendant unless a cgroup in between is watched.
+ */
+#define KATACG_PRESSURE_MODE_DEFAULT 0
+
+/**
+ * opts.pressure_mode: v1 tells of pressure in the cgroup and in all its descendants.
+ */
+#define KATACG_PRESSURE_MODE_HIERARCHY 1
+
+/**
+ * opts.pressure_mode: v1 tells of pressure in the cgroup itself.
+ */
+#define KATACG_PRESSURE_MODE_LOCAL 2
 
 /**
  * A watch of one cgroup's events. It may outlive its manager and its host.
@@ -3325,12 +3391,58 @@ struct katacg_events;
 
 /**
  * Options of katacg_events_open. New versions add fields at the end only.
+ *
+ * KATACG_EVENT_PRESSURE, on v2 and in the cgroup2 directory of a hybrid host: told when some tasks
+ * of the cgroup (or all, see pressure_full) waited for the resource for pressure_threshold_us in a
+ * window of pressure_window_us; at most once a window. Without CAP_SYS_RESOURCE the window must be
+ * 2, 4, 6, 8 or 10 seconds. With it any window up to 10 s will do (Linux before 6.5: from 0.5 s),
+ * which costs a kernel thread for the cgroup. Only the cgroup's owner may ask.
+ *
+ * KATACG_EVENT_PRESSURE, on v1 without cgroup2's file: told when reclaim in the cgroup reaches
+ * pressure_level. v1 has it for memory only, and has no threshold of time.
+ *
+ * KATACG_EVENT_THRESHOLD: told each time when memory use (memory.usage_in_bytes, memory.current)
+ * crosses threshold_bytes. v1 signals it. v2 does not, so the watch compares every
+ * threshold_interval_ms: shorter excursions are missed.
  */
 struct katacg_events_opts {
   /**
-   * KATACG_EVENT_* combined with |. 0: all kinds that the cgroup has.
+   * KATACG_EVENT_* combined with |. 0: all kinds that the cgroup has, without
+   * KATACG_EVENT_PRESSURE and KATACG_EVENT_THRESHOLD.
    */
   uint64_t kinds;
+  /**
+   * v2: KATACG_PRESSURE_MEMORY, _CPU or _IO.
+   */
+  uint64_t pressure_resource;
+  /**
+   * v2: 1 for time in which all tasks waited, 0 for time in which some did.
+   */
+  uint64_t pressure_full;
+  /**
+   * v2: the time of waiting in microseconds; 0 for 200 ms.
+   */
+  uint64_t pressure_threshold_us;
+  /**
+   * v2: the window in microseconds; 0 for 2 s.
+   */
+  uint64_t pressure_window_us;
+  /**
+   * v1: KATACG_PRESSURE_LOW, _MEDIUM or _CRITICAL.
+   */
+  uint64_t pressure_level;
+  /**
+   * v1: KATACG_PRESSURE_MODE_*.
+   */
+  uint64_t pressure_mode;
+  /**
+   * Bytes of memory in use.
+   */
+  uint64_t threshold_bytes;
+  /**
+   * v2: how often memory use is looked at, in milliseconds; needed there. v1 does not use it.
+   */
+  uint64_t threshold_interval_ms;
 };
 
 /**
@@ -3346,8 +3458,10 @@ struct katacg_event {
    */
   uint64_t count;
   /**
-   * KATACG_EVENT_REMOVED: KATACG_EVENT_EXACT or KATACG_EVENT_AT_LEAST. Else the kernel's count
-   * since the cgroup was made, or 0 where the kernel has none.
+   * KATACG_EVENT_REMOVED: KATACG_EVENT_EXACT, KATACG_EVENT_AT_LEAST or KATACG_EVENT_UNKNOWN.
+   * KATACG_EVENT_THRESHOLD: the bytes in use. KATACG_EVENT_PRESSURE: the microseconds of waiting
+   * since the cgroup was made, or 0 on v1. Else the kernel's count since the cgroup was made, or
+   * 0 where the kernel has none.
    */
   uint64_t value;
 };
@@ -3355,7 +3469,8 @@ struct katacg_event {
 /**
  * Begins to watch a cgroup.
  *
- * Only what happens afterwards is told. The watch has some five descriptors, all close-on-exec.
+ * Only what happens afterwards is told. The watch has some seven descriptors, all close-on-exec,
+ * and a share in the host's inotify instance.
  *
  * @param manager    the manager
  * @param opts       the options, or NULL for all kinds
@@ -3366,10 +3481,15 @@ struct katacg_event {
  * Return: 0 on success.
  * Errors:
  *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
- *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  no file of the cgroup tells one of the kinds, or this
- *                                          version does not watch it
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  no file of the cgroup tells one of the kinds: the
+ *                                          layout has none, its controller or pressure stall
+ *                                          information is off; or a threshold on v2 without
+ *                                          threshold_interval_ms
  *   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
- *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL, or a kind is unknown
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL, a kind or a pressure_* value is
+ *                                          unknown, or threshold_bytes is 0
+ *   -EINVAL      (KATACG_ERR_SYSTEM)       the kernel refuses the pressure window or threshold
+ *   -EACCES      (KATACG_ERR_SYSTEM)       only the cgroup's owner may ask for pressure
  *   -E2BIG       (KATACG_ERR_TOO_NEW)      opts sets fields that this version does not know
  *   -errno       (KATACG_ERR_SYSTEM)       a descriptor could not be made, or on v1 the eventfd
  *                                          not registered (-EROFS on a read-only mount)
@@ -3387,7 +3507,8 @@ int katacg_events_open(const struct katacg_manager *manager,
  * Returns the descriptor to wait for: it is readable (POLLIN) when there may be events.
  *
  * It may become readable without an event. Read it with katacg_events_read only. An edge-triggered
- * epoll(7) may wait for it, if a reading follows every wake.
+ * epoll(7) may wait for it, if a reading follows every wake. The descriptor stays readable until
+ * the reading that tells the event.
  *
  * @param events  the watch
  * @param err     filled in on failure; may be NULL
@@ -3406,8 +3527,8 @@ KATACG_MUST_USE int katacg_events_fd(const struct katacg_events *events, struct 
  * One event of a kind stands for all of that kind. Events that do not fit in the array are told by
  * the next call. The descriptor is readable until then.
  *
- * Of a removed cgroup, the last event is KATACG_EVENT_REMOVED. Its counts are exact if the cgroup
- * was removed after KATACG_EVENT_EMPTY was read.
+ * Of a removed cgroup, the last event is KATACG_EVENT_REMOVED, and the descriptor is not readable
+ * afterwards. On v1 the event can be 200 ms late when the cgroup ran out of memory just before.
  *
  * @param events  the watch
  * @param out     receives the events
@@ -3419,7 +3540,7 @@ KATACG_MUST_USE int katacg_events_fd(const struct katacg_events *events, struct 
  *   -EINVAL  (KATACG_ERR_ARGUMENT)  events or out is NULL, or n is 0
  *   -errno   (KATACG_ERR_SYSTEM)    the timer could not be set
  * Threads: one at a time for one watch. Fork: a child must not read its parent's watch; both would
- * miss events.
+ * miss events. It may free the watch, and open its own, also with its parent's host.
  */
 KATACG_MUST_USE
 int katacg_events_read(struct katacg_events *events,
@@ -3430,6 +3551,9 @@ int katacg_events_read(struct katacg_events *events,
 /**
  * Ends a watch and closes its descriptors.
  *
+ * A watch of v2 pressure takes some 20 to 60 ms to end: the kernel waits until nobody uses the
+ * trigger.
+ *
  * @param events  the watch, not to be used again; NULL does nothing
  *
  * Errors: none.
@@ -3438,7 +3562,7 @@ int katacg_events_read(struct katacg_events *events,
 void katacg_events_free(struct katacg_events *events);
 
 /* Starts a struct katacg_events_opts. */
-#define KATACG_EVENTS_OPTS_INIT { 0 }
+#define KATACG_EVENTS_OPTS_INIT { 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* ================================================================================================
  * Attach

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::cgroupfs::Hierarchies;
 use crate::error::Result;
+use crate::events::Registry;
 use crate::host::{proc_cgroup, HostInfo};
 use crate::path::lexical;
 use crate::systemd::{Bus, Systemd};
@@ -22,6 +23,8 @@ pub struct Host {
     /// The cgroup that PID 1's systemd has all its units below.
     systemd_root: OnceLock<Vec<u8>>,
     systemds: Mutex<Systemds>,
+    /// What the watches of events share.
+    events: Arc<Registry>,
     /// Whether the facts are this host's, and more can be read.
     live: bool,
 }
@@ -40,7 +43,13 @@ impl Host {
     pub fn new(info: HostInfo) -> Host {
         let root = OnceLock::from(b"/".to_vec());
         let hierarchies = Hierarchies::new(info);
-        Host { hierarchies, systemd_root: root, systemds: Mutex::default(), live: false }
+        Host {
+            hierarchies,
+            systemd_root: root,
+            systemds: Mutex::default(),
+            events: Arc::default(),
+            live: false,
+        }
     }
 
     /// Reads this host.
@@ -50,6 +59,7 @@ impl Host {
             hierarchies,
             systemd_root: OnceLock::new(),
             systemds: Mutex::default(),
+            events: Arc::default(),
             live: true,
         })
     }
@@ -62,6 +72,11 @@ impl Host {
     /// The host's hierarchies.
     pub(crate) fn hierarchies(&self) -> &Hierarchies {
         &self.hierarchies
+    }
+
+    /// What the watches of events share.
+    pub(crate) fn events(&self) -> &Arc<Registry> {
+        &self.events
     }
 
     /// Whether the facts are this host's, and more can be read.

@@ -25,20 +25,29 @@ impl Cgroup<'_> {
     ///
     /// Errors: processes are still inside at `deadline` ([`Code::Busy`]).
     pub fn remove(&self, deadline: Instant) -> Result<()> {
+        self.remove_by(deadline, &|| self.rmdir())
+    }
+
+    /// Does what [`Cgroup::remove`] does, with `rmdir` for the directory itself.
+    pub fn remove_by(
+        &self,
+        deadline: Instant,
+        rmdir: &dyn Fn() -> std::result::Result<(), Errno>,
+    ) -> Result<()> {
         if self.path().is_empty() {
             // All cgroups of the host are below the root. None of them may be removed.
             return Err(Error::system("rmdir", &self.absolute(""), Errno::BUSY));
         }
         // The cgroup has children or processes, or the mount is read-only: there rmdir returns
         // EROFS even for a directory that does not exist (runc#4518).
-        if let Ok(()) | Err(Errno::NOENT) = self.rmdir() {
+        if let Ok(()) | Err(Errno::NOENT) = rmdir() {
             return Ok(());
         }
         let mut pause = Duration::from_millis(1);
         loop {
             // The children are listed each time: a process that is ending can still make one.
             let below = self.remove_below()?;
-            let errno = match self.rmdir() {
+            let errno = match rmdir() {
                 Ok(()) | Err(Errno::NOENT) => return Ok(()),
                 Err(errno) => errno,
             };

@@ -24,9 +24,9 @@ pub enum Kind {
     Thawed,
     /// The limit of processes refused a fork.
     PidsMax,
-    /// Reserved: pressure.
+    /// Tasks waited for a resource for as long as was asked, or v1's level was reached.
     Pressure,
-    /// Reserved: memory threshold.
+    /// Memory use crossed a number of bytes, up or down.
     Threshold,
     /// The cgroup was removed.
     Removed,
@@ -36,13 +36,15 @@ pub enum Kind {
 pub const KINDS: usize = Kind::Removed as usize + 1;
 
 /// All kinds, in the order in which they are told: that of the removal is the last.
-pub const ORDER: [Kind; 10] = [
+pub const ORDER: [Kind; KINDS] = [
     Kind::Oom,
     Kind::OomKill,
     Kind::OomGroupKill,
     Kind::MemoryHigh,
     Kind::MemoryMax,
     Kind::PidsMax,
+    Kind::Pressure,
+    Kind::Threshold,
     Kind::Frozen,
     Kind::Thawed,
     Kind::Empty,
@@ -58,13 +60,34 @@ impl Kind {
 
 /// The bits of all kinds.
 pub const ALL_KINDS: u64 = (1 << KINDS) - 1;
-/// The bits of kinds that this version does not watch.
-pub const LATER_KINDS: u64 = 1 << Kind::Pressure as usize | 1 << Kind::Threshold as usize;
+/// The bits of kinds that need options, so that "all kinds" leaves them out.
+pub const OPTION_KINDS: u64 = 1 << Kind::Pressure as usize | 1 << Kind::Threshold as usize;
+/// The bits of kinds that the value of a removal speaks of.
+pub const OOM_KINDS: u64 =
+    1 << Kind::Oom as usize | 1 << Kind::OomKill as usize | 1 << Kind::OomGroupKill as usize;
+/// The bits of kinds that the kernel counts.
+pub const COUNTED_KINDS: u64 = OOM_KINDS
+    | 1 << Kind::MemoryHigh as usize
+    | 1 << Kind::MemoryMax as usize
+    | 1 << Kind::PidsMax as usize;
 
-/// Value of a removal: every count before it is complete.
+/// The keys of memory.events, and the kinds that they count.
+pub const MEMORY_EVENTS: &[(&str, Kind)] = &[
+    ("oom", Kind::Oom),
+    ("oom_kill", Kind::OomKill),
+    ("oom_group_kill", Kind::OomGroupKill),
+    ("high", Kind::MemoryHigh),
+    ("max", Kind::MemoryMax),
+];
+
+/// Value of a removal: every OOM and kill before it was told.
 pub const EXACT: u64 = 0;
-/// Value of a removal: the cgroup went before its last counts could be read.
+/// Value of a removal: something that is left of the cgroup says that more may have happened than
+/// was told.
 pub const AT_LEAST: u64 = 1;
+/// Value of a removal: nothing that is left can tell whether something happened after the last
+/// reading.
+pub const UNKNOWN: u64 = 2;
 
 /// What happened, and how often since the last reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +96,8 @@ pub struct Event {
     pub kind: Kind,
     /// How often.
     pub count: u64,
-    /// Of a removal: [`EXACT`] or [`AT_LEAST`]. Else the whole count, where the kernel has one.
+    /// Of a removal: [`EXACT`], [`AT_LEAST`] or [`UNKNOWN`]. Of a threshold: the bytes in use. Of
+    /// pressure: the microseconds of waiting in all, or 0. Else the whole count, where the kernel
+    /// has one.
     pub value: u64,
 }

@@ -2,19 +2,24 @@
 
 //! What is known of the counts, and what has not been told yet. Pure.
 
-use super::kind::{Event, Kind, AT_LEAST, EXACT, KINDS, ORDER};
+use super::kind::{Event, Kind, KINDS, ORDER};
 
 /// Counts as they were read last, and events to be told.
 #[derive(Debug, Default)]
 pub struct Tally {
     last: [Option<u64>; KINDS],
     pending: [u64; KINDS],
+    /// What is told beside an event that the kernel does not count.
+    levels: [u64; KINDS],
+    /// Memory use was at or above the threshold.
+    above: Option<bool>,
     /// The last state of the cgroup that was read.
     pub populated: Option<bool>,
     frozen: Option<bool>,
     /// The counts were read after the last process had gone.
     settled: bool,
-    removed: bool,
+    /// The cgroup is gone: how sure the counts are.
+    removed: Option<u64>,
 }
 
 impl Tally {
@@ -59,15 +64,36 @@ impl Tally {
         self.settled = self.populated == Some(false);
     }
 
-    /// Notes that a count may have grown since it was read.
-    pub fn unsettle(&mut self) {
-        self.settled = false;
+    /// Whether every count was read after the last process had gone.
+    pub fn is_settled(&self) -> bool {
+        self.settled
     }
 
-    /// Notes that the cgroup is gone. It was empty before, whether or not that was seen.
-    pub fn remove(&mut self) {
-        if !self.removed {
-            self.removed = true;
+    /// Notes a level that is told with an event of this kind.
+    pub fn level(&mut self, kind: Kind, now: u64) {
+        if let Some(level) = self.levels.get_mut(kind as usize) {
+            *level = now;
+        }
+    }
+
+    /// Notes on which side of a threshold memory use is; tells when the side has changed.
+    pub fn side(&mut self, above: bool) {
+        if self.above.is_some_and(|before| before != above) {
+            self.more(Kind::Threshold, 1);
+        }
+        self.above = Some(above);
+    }
+
+    /// Returns the count that was read last.
+    pub fn last(&self, kind: Kind) -> Option<u64> {
+        self.last.get(kind as usize).copied().flatten()
+    }
+
+    /// Notes that the cgroup is gone, and how sure its counts are. It was empty before, whether or
+    /// not that was seen.
+    pub fn remove(&mut self, certainty: u64) {
+        if self.removed.is_none() {
+            self.removed = Some(certainty);
             if self.populated == Some(true) {
                 self.more(Kind::Empty, 1);
             }
@@ -77,7 +103,7 @@ impl Tally {
 
     /// Whether the cgroup is gone.
     pub fn is_removed(&self) -> bool {
-        self.removed
+        self.removed.is_some()
     }
 
     /// Whether there is something to tell.
@@ -97,11 +123,11 @@ impl Tally {
         if let Some(pending) = self.pending.get_mut(kind as usize) {
             *pending = 0;
         }
-        let whole = self.last.get(kind as usize).copied().flatten().unwrap_or(0);
+        let level = self.levels.get(kind as usize).copied().unwrap_or(0);
         let value = match kind {
-            Kind::Removed if self.settled => EXACT,
-            Kind::Removed => AT_LEAST,
-            _ => whole,
+            Kind::Removed => self.removed.unwrap_or(0),
+            Kind::Pressure | Kind::Threshold => level,
+            _ => self.last(kind).unwrap_or(0),
         };
         Some(Event { kind, count, value })
     }
@@ -109,6 +135,7 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kind::{AT_LEAST, EXACT};
     use super::*;
 
     const ALL: u64 = u64::MAX;
@@ -135,23 +162,43 @@ mod tests {
     }
 
     #[test]
-    fn a_removal_is_exact_only_if_the_counts_were_read_when_nobody_was_left() {
+    fn counts_are_settled_when_they_were_read_after_the_last_process_had_gone() {
         for (populated, read, wanted) in
-            [(false, true, EXACT), (true, true, AT_LEAST), (false, false, AT_LEAST)]
+            [(false, true, true), (true, true, false), (false, false, false)]
         {
             let mut tally = Tally::default();
             tally.state(Some(populated), Some(false));
             if read {
                 tally.all_read();
             }
-            tally.remove();
-            tally.remove();
+            assert_eq!(tally.is_settled(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_removal_is_told_once_and_last_with_how_sure_it_is() {
+        for populated in [true, false] {
+            let mut tally = Tally::default();
+            tally.state(Some(populated), Some(false));
+            tally.remove(AT_LEAST);
+            tally.remove(EXACT);
             let events: Vec<Event> = std::iter::from_fn(|| tally.take(ALL)).collect();
-            let last = Event { kind: Kind::Removed, count: 1, value: wanted };
+            let last = Event { kind: Kind::Removed, count: 1, value: AT_LEAST };
             assert_eq!(events.last(), Some(&last));
             // A cgroup with processes cannot be removed: it was empty in between.
             assert_eq!(events.len(), if populated { 2 } else { 1 });
         }
+    }
+
+    #[test]
+    fn a_threshold_is_told_when_the_side_changes() {
+        let mut tally = Tally::default();
+        for (above, bytes) in [(false, 1), (true, 9), (true, 8), (false, 2)] {
+            tally.side(above);
+            tally.level(Kind::Threshold, bytes);
+        }
+        assert_eq!(tally.take(ALL), Some(Event { kind: Kind::Threshold, count: 2, value: 2 }));
+        assert_eq!(tally.take(ALL), None);
     }
 
     #[test]

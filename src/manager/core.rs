@@ -248,6 +248,7 @@ impl Manager {
             placement: &self.placement,
             unit: self.driver.unit(),
             wants_frozen: &self.wants_frozen,
+            events: self.host.events(),
             log: self.log(),
         }
     }

@@ -2,105 +2,174 @@
 
 //! What to watch for which kinds of event, on each layout.
 
+use std::time::Duration;
+
 use rustix::fs::OFlags;
 
 use super::core::Manager;
-use crate::error::{fail, Code, Result};
-use crate::events::{Events, File, Kind, Role, Target, ALL_KINDS, LATER_KINDS};
+use crate::cgroupfs::Cgroup;
+use crate::error::{fail, Code, Error, Result};
+use crate::events::{
+    Argument, Events, File, Kind, Request, Role, Target, Trigger, ALL_KINDS, COUNTED_KINDS,
+    MEMORY_EVENTS, OPTION_KINDS,
+};
 use crate::host::Version;
 use crate::placement::Site;
+
+/// What waiting a pressure event is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resource {
+    /// Memory.
+    #[default]
+    Memory,
+    /// CPU time.
+    Cpu,
+    /// I/O.
+    Io,
+}
+
+/// Options of the kinds that need some.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EventOptions {
+    /// The kinds to tell; 0 for all that need no options.
+    pub kinds: u64,
+    /// v2: the resource.
+    pub resource: Resource,
+    /// v2: all tasks waited, not only some.
+    pub full: bool,
+    /// v2: microseconds of waiting; 0 for 200 ms.
+    pub stall: u64,
+    /// v2: microseconds of the window; 0 for 2 s.
+    pub window: u64,
+    /// v1: what memory.pressure_level is to tell, as cgroup.event_control takes it; empty for
+    /// `low`.
+    pub level: &'static str,
+    /// Bytes of memory in use.
+    pub threshold: u64,
+    /// v2: how often memory use is compared with the threshold.
+    pub interval: Duration,
+}
 
 const fn file(name: &'static str, role: Role, wakes: bool) -> File {
     File { name, role, wakes, eventfd: None }
 }
 
+const fn signalled(name: &'static str, role: Role, kind: Kind, argument: Argument) -> File {
+    File { name, role, wakes: true, eventfd: Some((kind, argument)) }
+}
+
 const STATE: File = file("cgroup.events", Role::State, true);
 const POPULATED: File = file("cgroup.events", Role::Populated, true);
-/// Says only whether the v1 cgroup is there.
-const V1_THERE: File = file("notify_on_release", Role::Counts(&[]), false);
 const V1_FREEZER: File = file("freezer.state", Role::FreezerState, false);
 const PIDS: Role = Role::Counts(&[("max", Kind::PidsMax)]);
-const MEMORY: File = file(
-    "memory.events",
-    Role::Counts(&[
-        ("oom", Kind::Oom),
-        ("oom_kill", Kind::OomKill),
-        ("oom_group_kill", Kind::OomGroupKill),
-        ("high", Kind::MemoryHigh),
-        ("max", Kind::MemoryMax),
-    ]),
-    true,
+const MEMORY: File = file("memory.events", Role::Counts(MEMORY_EVENTS), true);
+const V1_MEMORY: File = signalled(
+    "memory.oom_control",
+    Role::Counts(&[("oom_kill", Kind::OomKill)]),
+    Kind::Oom,
+    Argument::None,
 );
-const V1_MEMORY: File = File {
-    name: "memory.oom_control",
-    role: Role::Counts(&[("oom_kill", Kind::OomKill)]),
-    wakes: true,
-    eventfd: Some(Kind::Oom),
-};
+
+/// Microseconds of waiting and of the window. Everybody may ask for this window.
+const STALL: u64 = 200_000;
+const WINDOW: u64 = 2_000_000;
 
 /// A file, the site that has it, and the kinds that it tells.
 type Row<'a> = (File, &'a Site, u64);
 
 impl Manager {
-    /// Watches the cgroup for these kinds of event; for all that the cgroup has with 0.
+    /// Watches the cgroup for these kinds of event; for all that need no options with 0.
     ///
-    /// Errors: unknown bits ([`Code::Argument`]); kinds that this layout or this version does not
-    /// have ([`Code::Unsupported`]); the cgroup does not exist ([`Code::Deleted`]).
+    /// Errors: as for [`Manager::events_with`].
     pub fn events(&self, kinds: u64) -> Result<Events> {
+        self.events_with(&EventOptions { kinds, ..EventOptions::default() })
+    }
+
+    /// Watches the cgroup for events.
+    ///
+    /// Errors: unknown bits, or options that a kind needs ([`Code::Argument`]); kinds that this
+    /// layout or this kernel does not have ([`Code::Unsupported`]); the cgroup does not exist
+    /// ([`Code::Deleted`]).
+    pub fn events_with(&self, options: &EventOptions) -> Result<Events> {
+        let kinds = options.kinds;
         if kinds & !ALL_KINDS != 0 {
             return fail(Code::Argument, format!("unknown kinds {:#x}", kinds & !ALL_KINDS));
         }
-        if kinds & LATER_KINDS != 0 {
-            let text = "pressure and memory thresholds are not watched by this version";
-            return fail(Code::Unsupported, text);
+        let kinds = if kinds == 0 { ALL_KINDS & !OPTION_KINDS } else { kinds };
+        let mut rows = self.event_files()?;
+        let mut trigger = None;
+        if kinds & Kind::Pressure.bit() != 0 {
+            trigger = self.pressure(options, &mut rows)?;
         }
-        let rows = self.event_files()?;
-        let known = rows.iter().fold(0, |all, row| all | row.2) | Kind::Removed.bit();
-        if kinds & !known != 0 {
-            let text = format!("no file of this cgroup tells the kinds {:#x}", kinds & !known);
-            return fail(Code::Unsupported, text);
+        if kinds & Kind::Threshold.bit() != 0 {
+            rows.push(self.threshold(options)?);
+        }
+        let members = self.members()?;
+        let mut known = rows.iter().fold(0, |all, row| all | row.2) | Kind::Removed.bit();
+        if members.is_some() {
+            known |= Kind::Empty.bit();
+        }
+        if trigger.is_some() {
+            known |= Kind::Pressure.bit();
+        }
+        if options.kinds & !known != 0 {
+            return Err(self.untold(options.kinds & !known));
         }
         let mut targets = Vec::new();
         for (file, site, tells) in &rows {
-            // The first row says whether the cgroup is there.
-            if kinds == 0 || kinds & tells != 0 || targets.is_empty() {
-                let cgroup = self.cgroup_at(site)?;
-                targets.push(Target { file: *file, cgroup });
+            // The file of the state also says whether the cgroup is there, and whether the counts
+            // are final.
+            let is_state = matches!(file.role, Role::State | Role::Populated);
+            if kinds & tells != 0 || is_state {
+                targets.push(Target { file: *file, cgroup: self.cgroup_at(site)? });
             }
         }
-        Events::open(if kinds == 0 { ALL_KINDS } else { kinds }, &targets)
+        let interval = targets.iter().any(|t| matches!(t.file.role, Role::Usage(Some(_))));
+        let home = members.or_else(|| targets.first().map(|target| target.cgroup));
+        let is_signalled = targets.iter().any(|target| target.file.eventfd.is_some());
+        let is_counted = |target: &&Target<'_>| target.file.name == MEMORY.name;
+        let request = Request {
+            kinds,
+            members,
+            memory: targets.iter().find(is_counted).map(|target| target.cgroup),
+            removal: home.filter(|_| !is_signalled),
+            trigger,
+            interval: interval.then_some(options.interval),
+            targets,
+        };
+        Events::open(self.host.events(), &request)
+    }
+
+    fn live_site(&self, name: &str) -> Option<&Site> {
+        self.placement.site(name).filter(|site| self.placement.is_live(site))
     }
 
     /// Returns the files that the cgroup has, the one that tells of its state first.
     fn event_files(&self) -> Result<Vec<Row<'_>>> {
         let bits = |kinds: &[Kind]| kinds.iter().fold(0, |all, kind| all | kind.bit());
-        let live =
-            |name: &str| self.placement.site(name).filter(|site| self.placement.is_live(site));
         let frozen = bits(&[Kind::Frozen, Kind::Thawed]);
         let mut rows: Vec<Row<'_>> = Vec::new();
-        let freezer = live("freezer").filter(|site| site.version == Version::V1);
-        match (live(""), freezer) {
+        let freezer = self.live_site("freezer").filter(|site| site.version == Version::V1);
+        match (self.live_site(""), freezer) {
             (Some(site), Some(_)) => rows.push((POPULATED, site, Kind::Empty.bit())),
             (Some(site), None) => rows.push((STATE, site, Kind::Empty.bit() | frozen)),
-            (None, _) => rows.push((V1_THERE, self.main_site()?, 0)),
+            (None, _) => {}
         }
+        let first = rows.len();
         if let Some(site) = freezer {
             rows.push((V1_FREEZER, site, frozen));
         }
-        if let Some(site) = live("memory") {
-            let oom = bits(&[Kind::Oom, Kind::OomKill]);
-            let more = bits(&[Kind::OomGroupKill, Kind::MemoryHigh, Kind::MemoryMax]);
+        if let Some(site) = self.live_site("memory") {
             rows.push(match site.version {
-                Version::V1 => (V1_MEMORY, site, oom),
-                Version::V2 => (MEMORY, site, oom | more),
+                Version::V1 => (V1_MEMORY, site, bits(&[Kind::Oom, Kind::OomKill])),
+                Version::V2 => (MEMORY, site, COUNTED_KINDS & !Kind::PidsMax.bit()),
             });
         }
-        if let Some(site) = live("pids") {
+        if let Some(site) = self.live_site("pids") {
             let wakes = site.version == Version::V2;
             rows.push((file("pids.events", PIDS, wakes), site, Kind::PidsMax.bit()));
         }
         // A v2 controller may be off, and kernels before 4.8 have no pids.events.
-        let first = rows.len().min(1);
         let optional = rows.split_off(first);
         for row in optional {
             if self.cgroup_at(row.1)?.open(row.0.name, OFlags::PATH).is_ok() {
@@ -108,5 +177,91 @@ impl Manager {
             }
         }
         Ok(rows)
+    }
+
+    /// Returns the v1 cgroup whose processes are listed, where cgroup2 does not tell of them: that
+    /// of the memory controller, whose kills are counted.
+    fn members(&self) -> Result<Option<Cgroup<'_>>> {
+        if self.live_site("").is_some() {
+            return Ok(None);
+        }
+        let site = match self.live_site("memory") {
+            Some(site) => site,
+            None => self.main_site()?,
+        };
+        self.cgroup_at(site).map(Some)
+    }
+
+    /// Returns the trigger in the cgroup2 directory. Without cgroup2, or where its directory has no
+    /// such file, adds v1's file of memory pressure.
+    fn pressure<'a>(
+        &'a self,
+        options: &EventOptions,
+        rows: &mut Vec<Row<'a>>,
+    ) -> Result<Option<(Cgroup<'a>, Trigger)>> {
+        let name = match options.resource {
+            Resource::Memory => "memory.pressure",
+            Resource::Cpu => "cpu.pressure",
+            Resource::Io => "io.pressure",
+        };
+        let v2 = self.live_site("").map(|site| self.cgroup_at(site)).transpose()?;
+        let has = |cgroup: &Cgroup<'_>| cgroup.open(name, OFlags::PATH).is_ok();
+        let v1 = self.live_site("memory").filter(|site| site.version == Version::V1);
+        let v1 = v1.filter(|_| options.resource == Resource::Memory);
+        if let (false, Some(site)) = (v2.is_some_and(|cgroup| has(&cgroup)), v1) {
+            let level = if options.level.is_empty() { "low" } else { options.level };
+            let argument = Argument::Level(level);
+            let file = signalled("memory.pressure_level", Role::Signal, Kind::Pressure, argument);
+            rows.push((file, site, Kind::Pressure.bit()));
+            return Ok(None);
+        }
+        let Some(cgroup) = v2 else {
+            let text = format!("{name} is in cgroup2 only, which this cgroup is not in");
+            return Err(Error::new(Code::Unsupported, text)
+                .advice("v1 tells levels of memory pressure, where it has the memory controller"));
+        };
+        let or = |value, default| if value == 0 { default } else { value };
+        let (stall, window) = (or(options.stall, STALL), or(options.window, WINDOW));
+        Ok(Some((cgroup, Trigger { file: name, full: options.full, threshold: stall, window })))
+    }
+
+    fn threshold(&self, options: &EventOptions) -> Result<Row<'_>> {
+        if options.threshold == 0 {
+            return fail(Code::Argument, "a memory threshold needs a number of bytes, not 0");
+        }
+        let Some(site) = self.live_site("memory") else {
+            return Err(self.untold(Kind::Threshold.bit()));
+        };
+        let bit = Kind::Threshold.bit();
+        if site.version == Version::V1 {
+            let argument = Argument::Bytes(options.threshold);
+            let (name, role) = ("memory.usage_in_bytes", Role::Usage(None));
+            return Ok((signalled(name, role, Kind::Threshold, argument), site, bit));
+        }
+        if options.interval.is_zero() {
+            return Err(Error::new(
+                Code::Unsupported,
+                "cgroup2 does not tell when memory use crosses a threshold",
+            )
+            .advice("ask for a timer with threshold_interval_ms"));
+        }
+        let file = file("memory.current", Role::Usage(Some(options.threshold)), true);
+        match self.cgroup_at(site)?.open(file.name, OFlags::PATH) {
+            Ok(_) => Ok((file, site, bit)),
+            Err(_) => Err(self.untold(bit)),
+        }
+    }
+
+    /// Returns the error for kinds that no file tells; that the cgroup is gone, if it is.
+    fn untold(&self, kinds: u64) -> Error {
+        if matches!(self.exists(), Ok(false)) {
+            let cgroup = self.main_site().and_then(|site| self.cgroup_at(site));
+            return cgroup.map_or_else(|e| e, crate::cgroupfs::interface_file::deleted);
+        }
+        let text = format!("no file of this cgroup tells the kinds {kinds:#x}");
+        Error::new(Code::Unsupported, text).advice(
+            "the kernel does not have them on this layout, or their controller is off in the \
+             parent's cgroup.subtree_control",
+        )
     }
 }

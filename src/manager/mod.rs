@@ -27,5 +27,6 @@ mod stats_lists;
 
 pub use apply::{ApplyOutcome, NOBODY};
 pub use core::Manager;
+pub use events::{EventOptions, Resource};
 pub use processes::Add;
 pub use stats::StatsReader;

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::cgroupfs::{Cgroup, Hierarchies};
 use crate::error::{fail, Code, Result};
+use crate::events::Registry;
 use crate::host::{HierarchyId, HostInfo, Version};
 use crate::log::Log;
 use crate::placement::{Placement, Site};
@@ -23,6 +24,8 @@ pub struct Scope<'a> {
     pub unit: Option<&'a SystemdUnit>,
     /// Whether the caller wants the cgroup frozen; a freeze in passing must not thaw it then.
     pub wants_frozen: &'a AtomicBool,
+    /// The host's watches of events. A removal lets them read the last counts.
+    pub events: &'a Registry,
     /// Where warnings go at once.
     pub log: Option<Log>,
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::scope::Scope;
 use crate::bytes::{list_some, shorten};
-use crate::cgroupfs::REMOVE_TIMEOUT;
+use crate::cgroupfs::{Cgroup, REMOVE_TIMEOUT};
 use crate::error::{Code, Error, Result};
 use crate::placement::Site;
 use crate::systemd::{SystemdUnit, Value};
@@ -35,7 +35,7 @@ pub fn remove_directories(scope: Scope<'_>) -> Result<()> {
             // rmdir enters mounts on the way, which opening does not. A verified cgroup has been
             // opened before.
             if verified || cgroup.exists()? {
-                cgroup.remove(deadline)?;
+                remove(scope, cgroup, deadline)?;
             }
             Ok(())
         });
@@ -55,6 +55,11 @@ pub fn remove_directories(scope: Scope<'_>) -> Result<()> {
     }
 }
 
+/// Removes a cgroup. Its watches of events read the last counts before each attempt.
+fn remove(scope: Scope<'_>, cgroup: Cgroup<'_>, deadline: Instant) -> Result<()> {
+    cgroup.remove_by(deadline, &|| scope.events.removing(cgroup, || cgroup.rmdir()))
+}
+
 /// Removes what of the cgroup is empty now. Returns whether something is left.
 pub fn remove_empty_directories(scope: Scope<'_>) -> Result<bool> {
     let now = Instant::now();
@@ -62,7 +67,7 @@ pub fn remove_empty_directories(scope: Scope<'_>) -> Result<bool> {
     for site in scope.placement.live() {
         let cgroup = scope.cgroup_at(site)?;
         let removed = cgroup.exists().and_then(|exists| match exists {
-            true => cgroup.remove(now),
+            true => remove(scope, cgroup, now),
             false => Ok(()),
         });
         match removed {
@@ -95,7 +100,7 @@ pub fn stop_empty(scope: Scope<'_>) -> Result<()> {
     }
     let existed = home.exists()?;
     if !joined {
-        home.remove(Instant::now() + REMOVE_TIMEOUT)?;
+        remove(scope, home, Instant::now() + REMOVE_TIMEOUT)?;
     }
     remove_directories(scope)?;
     if !existed {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events through the C ABI: the descriptor wakes poll and an edge-triggered epoll, the array may be
- * narrow, and an OOM kill of a cgroup that is then removed is told.
+ * narrow, and an OOM kill of a cgroup that is then removed is told. Closing leaves nothing, and a
+ * forked child takes nothing.
  */
 #include "cgroups.h"
 
@@ -76,6 +77,110 @@ static void a_quiet_cgroup_with_a_process_does_not_wake(void) {
     end_child(child);
 }
 
+static int count_links(const char *what) {
+    char path[64], to[256];
+    int fd, count = 0;
+
+    for (fd = 0; fd < 1024; fd++) {
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        n = readlink(path, to, sizeof(to) - 1);
+        if (n < 0)
+            continue;
+        to[n] = 0;
+        count += strstr(to, what) != NULL;
+    }
+    return count;
+}
+
+/* Returns the number of directories that this process watches by inotify. */
+static int count_watches(void) {
+    char path[64], line[512];
+    int fd, count = 0;
+
+    for (fd = 0; fd < 1024; fd++) {
+        FILE *info;
+
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        info = fopen(path, "re");
+        if (!info)
+            continue;
+        while (fgets(line, sizeof(line), info))
+            count += strncmp(line, "inotify wd:", 11) == 0;
+        fclose(info);
+    }
+    return count;
+}
+
+static void a_thousand_rounds_leave_nothing(void) {
+    unsigned long i, rounds = divided(1000);
+    struct katacg_events *first, *second;
+    int before;
+
+    katacg_events_free(watch(0));
+    before = count_links("");
+    for (i = 0; i < rounds; i++)
+        katacg_events_free(watch(0));
+    CHECK(count_links("") == before, "%d descriptors, before %d", count_links(""), before);
+    CHECK(count_watches() == 0, "%d watched directories", count_watches());
+    first = watch(KATACG_EVENT_REMOVED);
+    second = watch(KATACG_EVENT_REMOVED);
+    CHECK(count_links("inotify") == 1 && count_watches() == 1, "%d inotify instances, %d watches",
+          count_links("inotify"), count_watches());
+    katacg_events_free(first);
+    CHECK(count_watches() == 1, "the second watch has lost its directory");
+    katacg_events_free(second);
+    CHECK(count_links("") == before, "%d descriptors, before %d", count_links(""), before);
+    CHECK(count_links("inotify") == 0 && count_watches() == 0, "inotify is left");
+}
+
+/* A forked child watches a cgroup of its own, with the host of its parent. */
+static void a_child_does_not_take_the_events_of_its_parent(void) {
+    struct katacg_events *events = watch(KATACG_EVENT_REMOVED);
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *box;
+    int status, gone[2];
+    pid_t child;
+    char byte;
+
+    katacg_events_free(events);
+    opts.path = test_cgroup("events-box");
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+    MUST(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &box, clear(&err)) == 0);
+    MUST(katacg_manager_apply(box, -1, 0, clear(&err)) == 0);
+    CHECK(katacg_events_open(box, NULL, 0, &events, clear(&err)) == 0, "%s", err.message);
+    MUST(pipe(gone) == 0);
+    fflush(NULL);
+    child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        struct katacg_events *own;
+        struct katacg_event event;
+
+        alarm(60);
+        if (read(gone[0], &byte, 1) != 1)
+            _exit(1);
+        /* Reads the inotify instance, which must not be the parent's. */
+        if (katacg_events_open(manager, NULL, 0, &own, clear(&err)) != 0)
+            _exit(2);
+        if (katacg_events_read(own, &event, 1, clear(&err)) != 0)
+            _exit(3);
+        katacg_events_free(own);
+        katacg_events_free(events);
+        _exit(0);
+    }
+    CHECK(katacg_manager_destroy(box, clear(&err)) == 0, "%s", err.message);
+    MUST(write(gone[1], "x", 1) == 1);
+    MUST(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+    CHECK(next(events, KATACG_EVENT_REMOVED).value == KATACG_EVENT_EXACT, "not exact");
+    katacg_events_free(events);
+    katacg_manager_free(box);
+    close(gone[0]);
+    close(gone[1]);
+}
+
 static void use_memory(void) {
     const size_t size = 64 << 20;
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -116,7 +221,8 @@ static void an_oom_kill_and_the_removal_are_told(void) {
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "status %d", status);
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     event = next(events, KATACG_EVENT_REMOVED);
-    CHECK(event.count == 1 && event.value <= KATACG_EVENT_AT_LEAST, "removed");
+    CHECK(event.count == 1 && event.value == KATACG_EVENT_EXACT, "removed, %llu",
+          (unsigned long long)event.value);
     CHECK(katacg_events_read(events, &event, 1, clear(&err)) == 0, "%s", err.message);
     katacg_events_free(events);
     close(ready[0]);
@@ -138,6 +244,8 @@ int main(void) {
     MUST(manager);
     CHECK(katacg_manager_apply(manager, -1, 0, clear(&err)) == 0, "%s", err.message);
     a_quiet_cgroup_with_a_process_does_not_wake();
+    a_thousand_rounds_leave_nothing();
+    a_child_does_not_take_the_events_of_its_parent();
     an_oom_kill_and_the_removal_are_told();
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     katacg_manager_free(manager);

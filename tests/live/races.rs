@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use katacg::cgroupfs::Hierarchies;
+use katacg::events::Registry;
 use katacg::placement::{Place, Placement};
 use katacg::plan::{Step, TaskKind};
 use katacg::transaction::{Options, Scope, Transaction};
@@ -141,6 +142,7 @@ fn move_into_a_replaced_directory_reports_deleted() {
         placement: &placement,
         unit: None,
         wants_frozen: &AtomicBool::new(false),
+        events: &Registry::default(),
         log: None,
     };
     let (kind, ids, subcgroup) = (TaskKind::Process, vec![pid], Vec::new());

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 
 use katacg::cgroupfs::Hierarchies;
+use katacg::events::Registry;
 use katacg::host::{HierarchyId, HostInfo, Sources};
 use katacg::placement::{Place, Placement};
 use katacg::plan::{Step, TaskKind, Write};
@@ -36,6 +37,7 @@ struct Fake {
     placement: Placement,
     unit: Option<SystemdUnit>,
     wants_frozen: AtomicBool,
+    events: Registry,
 }
 
 impl Fake {
@@ -58,7 +60,8 @@ impl Fake {
         let info = Arc::clone(hierarchies.info());
         let placement = Placement::new(info, &place, &[], false).unwrap();
         let wants_frozen = AtomicBool::new(false);
-        Fake { root, hierarchies, placement, unit: None, wants_frozen }
+        let events = Registry::default();
+        Fake { root, hierarchies, placement, unit: None, wants_frozen, events }
     }
 
     /// A host whose systemd is this peer.
@@ -106,6 +109,7 @@ impl Fake {
             placement: &self.placement,
             unit: self.unit.as_ref(),
             wants_frozen: &self.wants_frozen,
+            events: &self.events,
             log: None,
         };
         Transaction::new(scope, Options { keep_old: true, ..Options::default() })

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! The files that tell events, and how each is read.
+
+use rustix::event::epoll::EventFlags;
+use rustix::event::{eventfd, EventfdFlags};
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::kind::Kind;
+use super::poller::{Poller, FILE, SIGNAL};
+use super::tally::Tally;
+use crate::cgroupfs::Cgroup;
+use crate::error::{Error, Result};
+
+/// What a file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `populated` and `frozen` of cgroup.events.
+    State,
+    /// `populated` alone: on a hybrid host v1 freezes.
+    Populated,
+    /// Counts by key.
+    Counts(&'static [(&'static str, Kind)]),
+    /// v1's freezer.state.
+    FreezerState,
+    /// Bytes in use. With a number, both sides of this threshold are told apart by reading.
+    Usage(Option<u64>),
+    /// Nothing: the file only takes an eventfd.
+    Signal,
+}
+
+/// What v1's cgroup.event_control takes behind the two descriptors.
+#[derive(Clone, Copy, Debug)]
+pub enum Argument {
+    /// Nothing.
+    None,
+    /// A number of bytes.
+    Bytes(u64),
+    /// A level of memory.pressure_level, perhaps with a mode.
+    Level(&'static str),
+}
+
+/// A file to watch: its name and how.
+#[derive(Clone, Copy, Debug)]
+pub struct File {
+    /// The name.
+    pub name: &'static str,
+    /// What it says.
+    pub role: Role,
+    /// The kernel wakes who polls it, or signals its eventfd.
+    pub wakes: bool,
+    /// v1: it takes an eventfd, which counts this kind.
+    pub eventfd: Option<(Kind, Argument)>,
+}
+
+/// A file of a cgroup.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The file.
+    pub file: File,
+    /// The cgroup.
+    pub cgroup: Cgroup<'a>,
+}
+
+/// What came of a look at a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It was read.
+    Read,
+    /// It could not be read now.
+    Failed,
+    /// The cgroup is gone.
+    Gone,
+}
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct Watch {
+    fd: OwnedFd,
+    pub(super) file: File,
+    eventfd: Option<OwnedFd>,
+    /// Signals that were read when the cgroup was gone. One of them is that of the removal.
+    pub(super) late: u64,
+    /// How many of them there were at first. Later ones are that of the removal.
+    first: Option<u64>,
+}
+
+impl Watch {
+    /// Opens a file, and begins to be woken by it.
+    pub(super) fn open(poller: &Poller, target: &Target<'_>) -> Result<Watch> {
+        let Target { file, cgroup } = *target;
+        let failed =
+            |what: &'static str| move |e| Error::system(what, &cgroup.absolute(file.name), e);
+        let fd = cgroup.open(file.name, OFlags::RDONLY).map_err(failed("open"))?;
+        let Some((_, argument)) = file.eventfd else {
+            if file.wakes {
+                poller.add(&fd, EventFlags::PRI, FILE).map_err(failed("watch"))?;
+            }
+            return Ok(Watch { fd, file, eventfd: None, late: 0, first: None });
+        };
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let signal = eventfd(0, flags).map_err(failed("create an eventfd for"))?;
+        let numbers = (signal.as_raw_fd(), fd.as_raw_fd());
+        let line = match argument {
+            Argument::None => format!("{} {}", numbers.0, numbers.1),
+            Argument::Bytes(bytes) => format!("{} {} {bytes}", numbers.0, numbers.1),
+            Argument::Level(level) => format!("{} {} {level}", numbers.0, numbers.1),
+        };
+        cgroup.write("cgroup.event_control", line.as_bytes()).map_err(|e| {
+            e.advice(format!("v1 tells events of {} only to who may write this file", file.name))
+        })?;
+        poller.add(&signal, EventFlags::IN, SIGNAL).map_err(failed("watch"))?;
+        Ok(Watch { fd, file, eventfd: Some(signal), late: 0, first: None })
+    }
+
+    /// Ends being woken. Closing is not enough: a forked child may hold the same open file.
+    pub(super) fn close(self, poller: &Poller) {
+        poller.delete(self.eventfd.as_ref().unwrap_or(&self.fd));
+    }
+
+    /// Reads the file into the tally.
+    pub(super) fn look(&mut self, tally: &mut Tally) -> Look {
+        let mut buffer = [0u8; 1024];
+        let read = match self.file.role {
+            Role::Signal => Ok(0),
+            _ => rustix::io::retry_on_intr(|| rustix::io::pread(&self.fd, &mut buffer, 0)),
+        };
+        // After the file: a signal that is read while the cgroup is there is not the removal's,
+        // unless the removal comes in between. That one is at least 50 ms late.
+        self.take_signals(tally, read == Err(Errno::NODEV));
+        match read {
+            Ok(length) => self.parse(buffer.get(..length).unwrap_or_default(), tally),
+            Err(Errno::NODEV) => return Look::Gone,
+            Err(_) => return Look::Failed,
+        }
+        Look::Read
+    }
+
+    fn take_signals(&mut self, tally: &mut Tally, gone: bool) {
+        let (Some(fd), Some((kind, _))) = (&self.eventfd, self.file.eventfd) else { return };
+        let mut word = [0; 8];
+        let read = rustix::io::read(fd, &mut word) == Ok(word.len());
+        let signals = if read { u64::from_ne_bytes(word) } else { 0 };
+        if gone {
+            self.late = self.late.saturating_add(signals);
+            self.first.get_or_insert(self.late);
+        } else if signals > 0 {
+            tally.more(kind, signals);
+        }
+    }
+
+    /// Whether the removal may still have to signal, and it matters.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.late > 0 && self.first == Some(self.late)
+    }
+
+    /// Takes the signals of a file that does not tell by itself that its cgroup is gone.
+    pub(super) fn note_gone(&mut self, tally: &mut Tally) {
+        self.take_signals(tally, true);
+    }
+
+    fn parse(&self, text: &[u8], tally: &mut Tally) {
+        let text = String::from_utf8_lossy(text);
+        let flag = |key| number(&text, key).map(|value| value != 0);
+        match self.file.role {
+            Role::State => tally.state(flag("populated"), flag("frozen")),
+            Role::Populated => tally.state(flag("populated"), None),
+            Role::FreezerState => match text.trim() {
+                "FROZEN" => tally.state(None, Some(true)),
+                "THAWED" => tally.state(None, Some(false)),
+                _ => {}
+            },
+            Role::Counts(keys) => {
+                for (key, kind) in keys {
+                    if let Some(value) = number(&text, key) {
+                        tally.count(*kind, value);
+                    }
+                }
+            }
+            Role::Usage(threshold) => {
+                let Ok(bytes) = text.trim().parse::<u64>() else { return };
+                tally.level(Kind::Threshold, bytes);
+                if let Some(threshold) = threshold {
+                    tally.side(bytes >= threshold);
+                }
+            }
+            Role::Signal => {}
+        }
+    }
+}
+
+/// Returns the number behind a key and a space.
+pub(super) fn number(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+    line.and_then(|value| value.trim().parse().ok())
+}

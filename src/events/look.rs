@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Everything that is open for one cgroup's events, and what a look at it finds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::EventFlags;
+use rustix::event::Timespec;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::time::{
+    timerfd_create, timerfd_settime, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags,
+};
+
+use super::file::{Look, Role, Watch};
+use super::kind::{Event, Kind, AT_LEAST, COUNTED_KINDS, EXACT, OOM_KINDS, UNKNOWN};
+use super::members::Members;
+use super::parent::Parent;
+use super::poller::{Poller, PARENTS, TIMER};
+use super::pressure::Pressure;
+use super::registry::{Registry, Subscriber};
+use super::request::Request;
+use super::tally::Tally;
+use crate::cgroupfs::interface_file::deleted_or;
+use crate::error::{Error, Result};
+
+/// How often is looked at what wakes nobody.
+const LOOK: Duration = Duration::from_millis(100);
+/// The kernel holds a wake back for 10 ms after another one of the same file.
+const AGAIN: Duration = Duration::from_millis(20);
+/// v1 signals an eventfd 50 to 70 ms after the removal.
+const LATE: Duration = Duration::from_millis(200);
+
+/// Everything that is open for one cgroup's events.
+#[derive(Debug)]
+pub(super) struct State {
+    timer: OwnedFd,
+    watches: Vec<Watch>,
+    members: Option<Members>,
+    pressure: Option<Pressure>,
+    parent: Option<Parent>,
+    /// The host's inotify descriptor, and this watch's place in its list.
+    inotify: Option<(Arc<OwnedFd>, Arc<Subscriber>)>,
+    /// The inotify descriptor is in the epoll. A cgroup with processes cannot be removed, and
+    /// removals of other cgroups would wake for nothing.
+    is_listening: bool,
+    /// The removal wakes an eventfd of v1.
+    has_signal: bool,
+    interval: Option<Duration>,
+    kinds: u64,
+    tally: Tally,
+    /// When the cgroup was first seen to be gone.
+    gone: Option<Instant>,
+    /// This process has read all counts, and then removed the cgroup or is about to.
+    ours: bool,
+}
+
+impl State {
+    pub(super) fn open(
+        poller: &Poller,
+        request: &Request<'_>,
+        inotify: Option<(Arc<OwnedFd>, Arc<Subscriber>)>,
+    ) -> Result<State> {
+        let failed = |what: &'static str| move |e| Error::system(what, b"for events", e);
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, flags).map_err(failed("create a timer"))?;
+        poller.add(&timer, EventFlags::IN, TIMER).map_err(failed("watch a timer"))?;
+        let mut watches = Vec::with_capacity(request.targets.len());
+        for target in &request.targets {
+            watches.push(Watch::open(poller, target).map_err(|e| deleted_or(target.cgroup, e))?);
+        }
+        // State comes first: counts that are read after the last process has gone are final. A
+        // file that is only signalled comes last: the others say whether the cgroup is there.
+        watches.sort_by_key(|watch| match watch.file.role {
+            Role::State | Role::Populated => 0,
+            Role::Signal => 2,
+            _ => 1,
+        });
+        let is_told = request.kinds & Kind::Empty.bit() != 0;
+        let members = request
+            .members
+            .map(|cgroup| Members::open(cgroup, is_told).map_err(|e| deleted_or(cgroup, e)));
+        let pressure =
+            request.trigger.map(|(cgroup, trigger)| Pressure::open(poller, cgroup, trigger));
+        Ok(State {
+            timer,
+            has_signal: watches.iter().any(|watch| watch.file.eventfd.is_some()),
+            watches,
+            members: members.transpose()?,
+            pressure: pressure.transpose()?,
+            parent: request.memory.and_then(Parent::open),
+            inotify,
+            is_listening: false,
+            interval: request.interval,
+            kinds: request.kinds,
+            tally: Tally::default(),
+            gone: None,
+            ours: false,
+        })
+    }
+
+    /// Takes what woke the descriptor. Returns whether an interface file did.
+    pub(super) fn take_wakes(&mut self, poller: &Poller, registry: &Registry) -> bool {
+        let woken = poller.is_woken_by_file(self.watches.len() + 8);
+        let mut word = [0; 8];
+        // How often it expired does not matter; EAGAIN says that it has not.
+        let _ = rustix::io::read(&self.timer, &mut word);
+        if self.is_listening && !registry.pass_on() {
+            // Without the list there is a timer.
+            self.stop_listening(poller);
+            self.inotify = None;
+        }
+        if let Some((_, subscriber)) = &self.inotify {
+            let _ = rustix::io::read(&subscriber.passed_on, &mut word);
+        }
+        woken
+    }
+
+    /// Reads everything. Returns whether everything could be read, and the cgroup is there.
+    pub(super) fn look(&mut self, poller: &Poller, registry: &Registry) -> bool {
+        let whole = self.look_at_files(poller);
+        if self.gone.is_some() && !self.tally.is_removed() {
+            self.end(poller, registry);
+        }
+        whole
+    }
+
+    fn look_at_files(&mut self, poller: &Poller) -> bool {
+        if self.tally.is_removed() {
+            return false;
+        }
+        let State { watches, members, tally, pressure, parent, .. } = self;
+        let seen = parent.as_ref().and_then(Parent::read);
+        let (mut gone, mut whole) = (self.gone.is_some(), true);
+        if let Some(members) = members {
+            match members.look(poller) {
+                Ok(populated) => tally.state(Some(populated), None),
+                Err(Errno::NOENT | Errno::NODEV) => gone = true,
+                Err(_) => whole = false,
+            }
+        }
+        for watch in watches.iter_mut() {
+            if gone && watch.file.role == Role::Signal {
+                watch.note_gone(tally);
+                continue;
+            }
+            match watch.look(tally) {
+                Look::Read => {}
+                Look::Failed => whole = false,
+                Look::Gone => gone = true,
+            }
+        }
+        if let Some(pressure) = pressure {
+            pressure.look(tally);
+        }
+        if gone {
+            self.gone.get_or_insert_with(Instant::now);
+            return false;
+        }
+        if whole {
+            tally.all_read();
+            if let Some(parent) = parent {
+                parent.note(seen);
+            }
+        }
+        self.ours &= self.tally.populated == Some(false);
+        whole
+    }
+
+    /// Reads the last counts, for a removal by this process.
+    pub(super) fn look_before_removal(&mut self, poller: &Poller) {
+        if self.gone.is_none() {
+            let whole = self.look_at_files(poller);
+            self.ours = whole && self.tally.populated == Some(false);
+        }
+    }
+
+    /// The removal by this process has failed.
+    pub(super) fn is_kept(&mut self) {
+        self.ours &= self.gone.is_some();
+    }
+
+    /// Tells of the removal. On v1, waits until the eventfds have counted it, when they have
+    /// counted something: one of their signals is the removal's.
+    fn end(&mut self, poller: &Poller, registry: &Registry) {
+        let late = self.watches.iter().any(Watch::is_unsure);
+        let waited = self.gone.is_some_and(|since| since.elapsed() >= LATE);
+        if late && !waited && !self.ours {
+            return;
+        }
+        let mut oom = false;
+        for watch in &self.watches {
+            if let Some((kind, _)) = watch.file.eventfd {
+                let count = if self.ours { 0 } else { watch.late.saturating_sub(1) };
+                self.tally.more(kind, count);
+                oom |= count > 0 && kind == Kind::Oom;
+            }
+        }
+        let certainty = self.certainty(oom, registry);
+        self.tally.remove(certainty);
+        self.close(poller, registry);
+    }
+
+    /// How sure the counts of a cgroup are that is gone.
+    fn certainty(&mut self, oom: bool, registry: &Registry) -> u64 {
+        if self.ours || self.kinds & COUNTED_KINDS == 0 {
+            return EXACT;
+        }
+        if let Some(parent) = &self.parent {
+            // What inotify has told so far says whether a sibling was made.
+            registry.pass_on();
+            let alone = self.inotify.as_ref().is_some_and(|(_, place)| !place.is_crowded());
+            return parent.judge(alone, &mut self.tally);
+        }
+        let is_signalled = |watch: &Watch| matches!(watch.file.eventfd, Some((Kind::Oom, _)));
+        let signalled = self.watches.iter().any(is_signalled) && self.kinds & OOM_KINDS != 0;
+        match (signalled, oom) {
+            // v1 signals every OOM. Without one, a process that came back was not killed.
+            (true, false) if self.tally.is_settled() => EXACT,
+            (true, true) => AT_LEAST,
+            _ => UNKNOWN,
+        }
+    }
+
+    /// Ends being woken: the old files wake for ever, and say nothing more. A new cgroup of the
+    /// name is another one.
+    fn close(&mut self, poller: &Poller, registry: &Registry) {
+        self.stop_listening(poller);
+        if let Some((_, subscriber)) = self.inotify.take() {
+            poller.delete(&subscriber.passed_on);
+            registry.unsubscribe(&subscriber);
+        }
+        for watch in self.watches.drain(..) {
+            watch.close(poller);
+        }
+        if let Some(mut members) = self.members.take() {
+            members.forget(poller);
+        }
+        if let Some(pressure) = self.pressure.take() {
+            pressure.close(poller);
+        }
+        self.parent = None;
+    }
+
+    /// Fills `out` with events, and returns how many there are.
+    pub(super) fn tell(&mut self, out: &mut [Option<Event>]) -> usize {
+        let mut told = 0;
+        for place in out.iter_mut() {
+            let Some(event) = self.tally.take(self.kinds) else { break };
+            *place = Some(event);
+            told += 1;
+        }
+        told
+    }
+
+    /// Sets the timer: soon when something woke, or regularly when something does not wake.
+    pub(super) fn arm(&mut self, poller: &Poller, woken: bool) -> std::result::Result<(), Errno> {
+        let removed = self.tally.is_removed();
+        let may_go = !removed && self.tally.populated != Some(true);
+        self.listen(poller, may_go);
+        let lists = self.members.as_ref().is_some_and(|members| members.is_told);
+        let silent = lists || self.watches.iter().any(|watch| !watch.file.wakes);
+        let unseen = may_go && !self.is_listening && !self.has_signal;
+        let next = if self.tally.has_pending(self.kinds) {
+            Some(Duration::from_nanos(1))
+        } else if removed {
+            None
+        } else if woken || self.gone.is_some() {
+            Some(AGAIN)
+        } else {
+            let regular = (silent || unseen).then_some(LOOK);
+            regular.into_iter().chain(self.interval).min()
+        };
+        let next = next.unwrap_or_default();
+        let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let seconds = i64::try_from(next.as_secs()).unwrap_or(i64::MAX);
+        let once = Timespec { tv_sec: seconds, tv_nsec: next.subsec_nanos().into() };
+        let times = Itimerspec { it_interval: none, it_value: once };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &times).map(drop)
+    }
+
+    /// Puts the inotify descriptor into the epoll while the cgroup can be removed.
+    fn listen(&mut self, poller: &Poller, wanted: bool) {
+        if !wanted {
+            self.stop_listening(poller);
+        } else if let (false, Some((inotify, _))) = (self.is_listening, &self.inotify) {
+            // Events that wait already wake at once.
+            self.is_listening = poller.add(inotify, EventFlags::IN, PARENTS).is_ok();
+        }
+    }
+
+    fn stop_listening(&mut self, poller: &Poller) {
+        if let (true, Some((inotify, _))) = (self.is_listening, &self.inotify) {
+            poller.delete(inotify);
+        }
+        self.is_listening = false;
+    }
+
+    /// Takes the place in the host's list.
+    pub(super) fn take_subscriber(&mut self) -> Option<Arc<Subscriber>> {
+        self.inotify.take().map(|(_, subscriber)| subscriber)
+    }
+}

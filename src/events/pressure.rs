@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Pressure: a trigger of v2's pressure stall information.
+//!
+//! Kernel: accounting/psi.rst "Monitoring for pressure thresholds".
+
+use rustix::event::epoll::EventFlags;
+use rustix::event::PollFlags;
+use rustix::fd::OwnedFd;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::aio::AsyncPoll;
+use super::kind::Kind;
+use super::poller::{Poller, SIGNAL};
+use super::tally::Tally;
+use crate::cgroupfs::Cgroup;
+use crate::error::{Code, Error, Result};
+use crate::sys::write_all;
+
+/// What wakes: tasks waited for `threshold` microseconds in a window of `window` microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// The file: `memory.pressure`, `cpu.pressure` or `io.pressure`.
+    pub file: &'static str,
+    /// All tasks waited, not only some.
+    pub full: bool,
+    /// Microseconds of waiting.
+    pub threshold: u64,
+    /// Microseconds of the window.
+    pub window: u64,
+}
+
+impl Trigger {
+    fn word(&self) -> &'static str {
+        if self.full {
+            "full"
+        } else {
+            "some"
+        }
+    }
+}
+
+/// A trigger that is set.
+#[derive(Debug)]
+pub(super) struct Pressure {
+    file: OwnedFd,
+    poll: AsyncPoll,
+    trigger: Trigger,
+    /// The kernel has ended the trigger.
+    dead: bool,
+}
+
+impl Pressure {
+    /// Sets a trigger.
+    pub(super) fn open(poller: &Poller, cgroup: Cgroup<'_>, trigger: Trigger) -> Result<Pressure> {
+        let absolute = || cgroup.absolute(trigger.file);
+        let failed = |what: &'static str| move |e| Error::system(what, &absolute(), e);
+        let file = cgroup
+            .open(trigger.file, OFlags::RDWR | OFlags::NONBLOCK)
+            .map_err(failed("open"))
+            .map_err(explain)?;
+        let line = format!("{} {} {}", trigger.word(), trigger.threshold, trigger.window);
+        write_all(&file, line.as_bytes())
+            .map_err(|e| Error::write(&absolute(), line.as_bytes(), e))
+            .map_err(explain)?;
+        let poll = AsyncPoll::new().map_err(failed("set up an asynchronous poll (io_setup) of"))?;
+        poll.start(&file).map_err(failed("poll (io_submit)"))?;
+        poller.add(&poll.signal, EventFlags::IN, SIGNAL).map_err(failed("watch"))?;
+        Ok(Pressure { file, poll, trigger, dead: false })
+    }
+
+    /// Notes an event, and begins to wait for the next one.
+    pub(super) fn look(&mut self, tally: &mut Tally) {
+        if self.dead {
+            return;
+        }
+        let Some(bits) = self.poll.take() else { return };
+        // The cgroup was removed, or pressure was turned off in it (cgroup.pressure).
+        self.dead = bits.contains(PollFlags::ERR);
+        if self.dead {
+            return;
+        }
+        tally.more(Kind::Pressure, 1);
+        tally.level(Kind::Pressure, self.total().unwrap_or(0));
+        self.dead = self.poll.start(&self.file).is_err();
+    }
+
+    /// Ends being woken.
+    pub(super) fn close(self, poller: &Poller) {
+        poller.delete(&self.poll.signal);
+    }
+
+    /// Returns the microseconds of waiting since the cgroup was made.
+    fn total(&self) -> Option<u64> {
+        let mut buffer = [0u8; 512];
+        let length =
+            rustix::io::retry_on_intr(|| rustix::io::pread(&self.file, &mut buffer, 0)).ok()?;
+        let text = String::from_utf8_lossy(buffer.get(..length)?);
+        let line = text.lines().find(|line| line.starts_with(self.trigger.word()))?;
+        line.rsplit_once("total=")?.1.trim().parse().ok()
+    }
+}
+
+fn explain(error: Error) -> Error {
+    let off = "pressure stall information is off: boot with psi=1 and without \
+               cgroup_disable=pressure, and write 1 to the cgroup's cgroup.pressure";
+    match error.sys_errno() {
+        Some(Errno::OPNOTSUPP | Errno::NOENT) => error.with_code(Code::Unsupported).advice(off),
+        Some(Errno::ACCESS | Errno::PERM) => {
+            error.advice("only the cgroup's owner may set a pressure trigger")
+        }
+        Some(Errno::INVAL) => error.advice(
+            "the threshold must be less than the window; without CAP_SYS_RESOURCE the window must \
+             be 2000000, 4000000, 6000000, 8000000 or 10000000; with it, at least 500000 before \
+             Linux 6.5, and at most 10000000",
+        ),
+        _ => error,
+    }
+}
