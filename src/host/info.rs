@@ -177,7 +177,10 @@ impl HostInfo {
 
 /// Whether `name` is `name=X`, and `X` is what is looked for and no controller.
 pub(crate) fn is_named(name: &str, wanted: &str) -> bool {
-    name.strip_prefix("name=") == Some(wanted) && !controllers::is_controller(wanted)
+    // Most names differ in length, which is compared at once.
+    name.len() == "name=".len() + wanted.len()
+        && name.strip_prefix("name=") == Some(wanted)
+        && !controllers::is_controller(wanted)
 }
 
 /// Whether a uid_map maps only some of the host's users: every map but "0 0 4294967295".
