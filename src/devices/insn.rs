@@ -14,6 +14,14 @@ pub mod op {
     pub const LDDW: u8 = 0x18;
     /// Loads 32 bits of memory.
     pub const LDXW: u8 = 0x61;
+    /// Loads 16 bits of memory.
+    pub const LDXH: u8 = 0x69;
+    /// Loads 8 bits of memory.
+    pub const LDXB: u8 = 0x71;
+    /// Stores 32 bits.
+    pub const STXW: u8 = 0x63;
+    /// `dst += imm`
+    pub const ADD_K: u8 = 0x07;
     /// `dst = imm`
     pub const MOV_K: u8 = 0xb7;
     /// `dst = src`
@@ -24,6 +32,10 @@ pub mod op {
     pub const AND_X: u8 = 0x5f;
     /// `dst |= imm`
     pub const OR_K: u8 = 0x47;
+    /// `dst |= src`
+    pub const OR_X: u8 = 0x4f;
+    /// `dst <<= imm`
+    pub const LSH_K: u8 = 0x67;
     /// `dst >>= imm`
     pub const RSH_K: u8 = 0x77;
     /// Jumps always.
@@ -36,6 +48,12 @@ pub mod op {
     pub const JNE_K: u8 = 0x55;
     /// Jumps when `dst != src`.
     pub const JNE_X: u8 = 0x5d;
+    /// Jumps when the low halves of `dst` and `imm` differ.
+    pub const JNE32_K: u8 = 0x56;
+    /// Calls a function of the kernel or of the program.
+    pub const CALL: u8 = 0x85;
+    /// Goes on with another program: the kernel's own form of such a call.
+    pub const TAIL_CALL: u8 = 0xf0;
     /// Returns r0.
     pub const EXIT: u8 = 0x95;
 }

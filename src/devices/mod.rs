@@ -12,9 +12,16 @@
 mod access;
 mod decode;
 mod defaults;
+pub mod foreign;
+mod front;
+#[cfg(test)]
+mod front_tests;
 mod insn;
 mod node;
 mod oci;
+#[cfg(test)]
+#[path = "../../tests/common/device_programs.rs"]
+mod peer_programs;
 mod program;
 #[cfg(test)]
 mod program_tests;
@@ -30,6 +37,7 @@ mod v1_tests;
 pub use access::Access;
 pub use decode::{decode, is_ours};
 pub use defaults::{append_runtime_defaults, runtime_defaults};
+pub use front::Fronted;
 pub use insn::{Insn, INSN_SIZE};
 pub use node::{hypervisor_rules, parse_access, parse_devices};
 pub use oci::to_oci;

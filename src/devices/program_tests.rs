@@ -7,7 +7,7 @@ use super::insn::op;
 use super::tests::{emulate, kinds_and_numbers, states_of};
 use super::*;
 
-fn bytes(code: &[Insn]) -> Vec<u8> {
+pub fn bytes(code: &[Insn]) -> Vec<u8> {
     code.iter().flat_map(|insn| insn.to_bytes()).collect()
 }
 
@@ -21,14 +21,14 @@ fn context(kind: Kind, major: u32, minor: u32, asked: Access) -> [u8; 12] {
     out
 }
 
-struct Machine<'a>(rbpf::EbpfVmRaw<'a>);
+pub struct Machine<'a>(rbpf::EbpfVmRaw<'a>);
 
 impl<'a> Machine<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
+    pub fn new(bytes: &'a [u8]) -> Self {
         Machine(rbpf::EbpfVmRaw::new(Some(bytes)).unwrap())
     }
 
-    fn permits(&mut self, kind: Kind, major: u32, minor: u32, asked: Access) -> bool {
+    pub fn permits(&mut self, kind: Kind, major: u32, minor: u32, asked: Access) -> bool {
         self.0.execute_program(&mut context(kind, major, minor, asked)).unwrap() == 1
     }
 }
