@@ -27,7 +27,8 @@ func CheckDevice(rules []byte, device, access string) (bool, error) {
 }
 
 // AllowDevice allows a device, on top of the rules in force. A device that is allowed already stays
-// so. Calls for one cgroup take turns, also between processes.
+// so. Calls for one cgroup take turns, also between processes. In a v2 cgroup of another program, the
+// device is allowed in front of each of that program's device programs that does not allow it.
 //
 // The device is a node such as "/dev/kvm", or a kind and numbers such as "c 10:232" or "b 8:*". The
 // access is some of "rwm"; "" means all.
@@ -51,5 +52,6 @@ func (m *Manager) changeDevice(op string, allow bool, device, access string) err
 }
 
 // Devices returns the device rules in force, as a JSON array of OCI rules. On v2 they are those of
-// the library's own program, whichever process attached it.
+// the library's own program, whichever process attached it; beside another's program it is an error
+// of [ErrUnsupported], which says what is allowed in front of that program.
 func (m *Manager) Devices() ([]byte, error) { return m.text("Manager.Devices", managerDevices) }

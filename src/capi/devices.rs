@@ -141,6 +141,10 @@ unsafe fn change(
 /// for one cgroup take turns, also those of other processes. A device that is allowed already stays
 /// so. On v2 this library's program is exchanged for another; a later process finds it again.
 ///
+/// A cgroup of v2 that another program has made (a manager with KATACG_MANAGER_EXISTING) has that
+/// program's device programs, each of which must allow the device. Each one that does not is exchanged
+/// for itself with the device allowed in front. Its owner's next change of the rules ends that.
+///
 /// @param manager  the cgroup, which must exist
 /// @param device   a node such as "/dev/kvm", or a kind and numbers such as "c 10:232" or "b 8:*"
 /// @param access   some of "rwm"; NULL means all
@@ -153,8 +157,10 @@ unsafe fn change(
 ///   -ERANGE      (KATACG_ERR_VALUE)        a part of what a wider rule denies would be allowed
 ///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
 ///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup is in no hierarchy with devices
-///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  systemd owns the cgroup; another program has a device
-///                                          program there; or the kernel has no device programs
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  systemd owns the cgroup; another's device program
+///                                          cannot be extended, because the kernel hides its
+///                                          instructions or it calls functions, and the message
+///                                          names it; or the kernel has no device programs
 ///   -EPERM       (KATACG_ERR_SYSTEM)       the parent cgroup does not allow the device; the
 ///                                          message names it
 ///   -EPERM       (KATACG_ERR_UNSUPPORTED)  the caller may not change device rules
@@ -174,7 +180,9 @@ pub unsafe extern "C" fn katacg_manager_device_allow(
 
 /// Denies a device, on top of the rules in force, for instance one that is unplugged.
 ///
-/// A device that is denied already stays so. Processes that have the device open keep it.
+/// A device that is denied already stays so. Processes that have the device open keep it. Beside
+/// another's device program, what katacg_manager_device_allow put in front of it is removed; if it
+/// allows the device by itself, a program of this library denies the device.
 ///
 /// @param manager  the cgroup, which must exist
 /// @param device   as for katacg_manager_device_allow
@@ -214,7 +222,8 @@ pub unsafe extern "C" fn katacg_manager_device_deny(
 ///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
 ///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
 ///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup is in no hierarchy with devices
-///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another program has a device program there, or the
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another program has a device program there (the
+///                                          message has what is allowed in front of it), or the
 ///                                          program cannot be read
 ///   -errno       (KATACG_ERR_SYSTEM)       a system call failed
 /// Threads: any. Fork: safe.

@@ -5,6 +5,8 @@
 //! Every call passes a zeroed attribute of [`ATTR_SIZE`] bytes: kernels from 6.17 to 7.1 write the
 //! revision of a query at offset 56, whatever size the caller says.
 
+use std::sync::Arc;
+
 use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::Errno;
 
@@ -23,6 +25,8 @@ const REPLACE: u32 = 4;
 const ATTR_SIZE: usize = 256;
 /// Most programs that a cgroup can have (BPF_CGROUP_MAX_PROGS).
 const MOST_PROGRAMS: usize = 64;
+/// Longest name of a program (BPF_OBJ_NAME_LEN, without the NUL).
+const NAME_LENGTH: usize = 15;
 /// Attempts of a load, which fails with EAGAIN while a signal is pending.
 const TRIES: u32 = 5;
 const LOG_SIZE: usize = 256 * 1024;
@@ -104,15 +108,15 @@ pub struct LoadError {
 }
 
 /// Loads a device program. The kernel keeps it while it is attached or its descriptor is open.
-pub fn load(code: &[Insn]) -> Result<OwnedFd, LoadError> {
+pub fn load(name: &str, code: &[Insn]) -> Result<OwnedFd, LoadError> {
     let bytes: Vec<u8> = code.iter().flat_map(|insn| insn.to_bytes()).collect();
     // Without a log first: the log of a long program is larger than a buffer (ENOSPC).
-    let mut errno = match load_bytes(&bytes, &mut []) {
+    let mut errno = match load_bytes(name, &bytes, &mut []) {
         Ok(fd) => return Ok(fd),
         Err(errno) => errno,
     };
     if errno == Errno::PERM && raise_memlock() {
-        errno = match load_bytes(&bytes, &mut []) {
+        errno = match load_bytes(name, &bytes, &mut []) {
             Ok(fd) => return Ok(fd),
             Err(errno) => errno,
         };
@@ -120,7 +124,7 @@ pub fn load(code: &[Insn]) -> Result<OwnedFd, LoadError> {
     let mut log = Vec::new();
     if errno == Errno::INVAL || errno == Errno::ACCESS {
         log.resize(LOG_SIZE, 0);
-        if let Ok(fd) = load_bytes(&bytes, &mut log) {
+        if let Ok(fd) = load_bytes(name, &bytes, &mut log) {
             return Ok(fd);
         }
     }
@@ -128,7 +132,7 @@ pub fn load(code: &[Insn]) -> Result<OwnedFd, LoadError> {
     Err(LoadError { errno, log: String::from_utf8_lossy(text).trim().to_owned() })
 }
 
-fn load_bytes(code: &[u8], log: &mut [u8]) -> Result<OwnedFd, Errno> {
+fn load_bytes(name: &str, code: &[u8], log: &mut [u8]) -> Result<OwnedFd, Errno> {
     let count = u32::try_from(code.len() / INSN_SIZE).map_err(|_| Errno::TOOBIG)?;
     let license = c"Apache-2.0";
     let mut tries = 0;
@@ -139,7 +143,7 @@ fn load_bytes(code: &[u8], log: &mut [u8]) -> Result<OwnedFd, Errno> {
             .number(4, count)
             .pointer(8, code.as_ptr())
             .pointer(16, license.as_ptr())
-            .set(48, NAME.as_bytes())
+            .set(48, name.as_bytes().get(..name.len().min(NAME_LENGTH)).unwrap_or_default())
             .number(68, ATTACH_CGROUP_DEVICE);
         if !log.is_empty() {
             let size = u32::try_from(log.len()).unwrap_or(0);
@@ -200,18 +204,25 @@ pub fn query(cgroup: impl AsFd) -> Result<Vec<u32>, Errno> {
 #[derive(Debug)]
 pub struct Program {
     /// Its descriptor.
-    pub fd: OwnedFd,
+    pub fd: Arc<OwnedFd>,
     /// Its id.
     pub id: u32,
     /// Its name.
     pub name: String,
     /// Its instructions; empty where the kernel hides them.
     pub code: Vec<Insn>,
+    /// The kernel tells their number, but not them: they are blinded, and kernel.kptr_restrict
+    /// hides such code. Without a number, the caller lacks the privilege.
+    pub is_blinded: bool,
 }
 
 /// Opens a program by its id.
 pub fn open(id: u32) -> Result<Program, Errno> {
-    let fd = bpf_fd(Command::FdById, &mut Attr::new().number(0, id))?;
+    read(Arc::new(bpf_fd(Command::FdById, &mut Attr::new().number(0, id))?))
+}
+
+/// Reads what an open program is.
+pub fn read(fd: Arc<OwnedFd>) -> Result<Program, Errno> {
     // Room for a list of usual length, so that one call is enough.
     let mut code = vec![0u8; 128 * INSN_SIZE];
     let mut info = read_info(&fd, &mut code)?;
@@ -221,15 +232,13 @@ pub fn open(id: u32) -> Result<Program, Errno> {
         info = read_info(&fd, &mut code)?;
     }
     // Hidden instructions have no address.
-    code.truncate(if info.0.get(32..40).is_some_and(|p| p.iter().all(|b| *b == 0)) {
-        0
-    } else {
-        length.min(code.len())
-    });
+    let is_hidden = info.0.get(32..40).is_some_and(|p| p.iter().all(|b| *b == 0));
+    code.truncate(if is_hidden { 0 } else { length.min(code.len()) });
     let name = info.0.get(64..80).unwrap_or_default().split(|b| *b == 0).next();
     let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
     let insns = code.chunks_exact(INSN_SIZE).filter_map(|b| b.try_into().ok());
-    Ok(Program { fd, id, name, code: insns.map(Insn::from_bytes).collect() })
+    let (code, is_blinded) = (insns.map(Insn::from_bytes).collect(), is_hidden && length > 0);
+    Ok(Program { fd, id: info.read(4), name, code, is_blinded })
 }
 
 fn read_info(fd: &OwnedFd, code: &mut [u8]) -> Result<Attr, Errno> {

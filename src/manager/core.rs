@@ -15,7 +15,7 @@ use crate::host::{HierarchyId, HostInfo};
 use crate::host_handle::Host;
 use crate::log::{Log, NO_LOG};
 use crate::placement::{Placement, Site};
-use crate::transaction::{Options, Scope, Transaction};
+use crate::transaction::{LastProgram, Options, Scope, Transaction};
 
 /// One cgroup in every hierarchy that it is in.
 ///
@@ -33,6 +33,7 @@ pub struct Manager {
     pub(super) enabled: Mutex<Vec<(HierarchyId, usize, Vec<String>)>>,
     /// The caller wants the cgroup frozen. A freeze in passing must not thaw it then.
     pub(super) wants_frozen: AtomicBool,
+    pub(super) last_program: LastProgram,
     /// Processes can be moved to the cgroup, and nothing else: it is a unit's slice.
     pub(super) move_target_only: bool,
     log: AtomicI32,
@@ -95,6 +96,7 @@ impl Manager {
             busy: Mutex::default(),
             enabled: Mutex::default(),
             wants_frozen: AtomicBool::new(false),
+            last_program: LastProgram::default(),
             move_target_only: false,
             log: AtomicI32::new(NO_LOG),
         }
@@ -249,6 +251,7 @@ impl Manager {
             unit: self.driver.unit(),
             wants_frozen: &self.wants_frozen,
             events: self.host.events(),
+            last_program: &self.last_program,
             log: self.log(),
         }
     }

@@ -28,6 +28,7 @@ impl Manager {
         self.require_own_cgroup()?;
         self.leave_unmounted()?;
         self.driver.destroy(self.scope())?;
+        self.last_program.note(None);
         self.disable_controllers();
         Ok(())
     }

@@ -16,8 +16,10 @@ impl Manager {
     ///
     /// Calls for one cgroup take turns, also those of other processes, so that none is lost.
     ///
+    /// On v2, devices are allowed in front of other programs' device programs.
+    ///
     /// Errors: the rule denies a part of what a wider rule allows ([`Code::Value`]); systemd owns
-    /// the cgroup, or another program has a device program there ([`Code::Unsupported`]).
+    /// the cgroup, or another's device program cannot be extended ([`Code::Unsupported`]).
     pub fn change_device(&self, allow: bool, devices: Devices, access: Access) -> Result<()> {
         self.require_own_cgroup()?;
         if let Some(unit) = self.unit() {

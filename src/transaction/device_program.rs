@@ -6,7 +6,7 @@
 //! The kernel exchanges a program for another at once: no device is denied or allowed in between
 //! that is not so before or afterwards.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::scope::Scope;
 use crate::cgroupfs::{bpf, Cgroup};
-use crate::devices::{compile, decode, is_ours, Insn, Mode, State};
+use crate::devices::{compile, decode, is_ours, Fronted, Insn, Mode, State};
 use crate::error::{fail, Code, Error, Result};
 use crate::host::HierarchyId;
 
@@ -26,6 +26,25 @@ const LOG_END: usize = 400;
 const NEEDS: &str = "device programs need a kernel with CONFIG_CGROUP_BPF, and CAP_SYS_ADMIN (or \
                      CAP_BPF and CAP_NET_ADMIN) outside of user namespaces; without it, set the \
                      skip-devices flag";
+
+/// The program that a manager attached last.
+///
+/// The kernel exchanges a program for another only while the old one is attached (BPF_F_REPLACE). So
+/// the manager need not look for its program: an exchange of the last one fails when another process
+/// has exchanged the program since.
+#[derive(Debug, Default)]
+pub struct LastProgram(Mutex<Option<Arc<OwnedFd>>>);
+
+impl LastProgram {
+    /// Notes a program; none when it is not known which one is attached.
+    pub fn note(&self, program: Option<Arc<OwnedFd>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = program;
+    }
+
+    fn get(&self) -> Option<Arc<OwnedFd>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// The programs before and after a change.
 #[derive(Clone, Debug)]
@@ -46,8 +65,8 @@ impl PartialEq for Exchange {
 pub struct Found {
     /// Those of this library.
     pub programs: Vec<bpf::Program>,
-    /// Names of others' programs, with their ids.
-    pub foreign: Vec<String>,
+    /// Those of others, perhaps with code of this library in front.
+    pub foreign: Vec<bpf::Program>,
 }
 
 impl Found {
@@ -74,10 +93,21 @@ fn unreadable(cgroup: Cgroup<'_>, program: &bpf::Program) -> Error {
 ///
 /// Errors: there is a program of others, whose rules have no form ([`Code::Unsupported`]).
 pub fn read_program(cgroup: Cgroup<'_>) -> Result<State> {
-    let found = ours(&open(cgroup)?, cgroup)?;
+    let directory = open(cgroup)?;
+    let found = retry(cgroup, || ours(&directory, cgroup))?;
     if let Some(other) = found.foreign.first() {
-        let text = format!("the cgroup has the device program {other}, whose rules are not known");
-        return fail(Code::Unsupported, text);
+        let text = format!("the cgroup has {}, whose rules are not known", describe(other));
+        let allowed = Fronted::new(&other.code);
+        let mut front = allowed.allowed().exceptions().peekable();
+        let error = Error::new(Code::Unsupported, text);
+        return Err(match front.peek() {
+            None => error,
+            Some(_) => {
+                let rules = front.map(|(devices, access)| format!("allow {devices} {access}"));
+                let rules = rules.collect::<Vec<_>>().join(", ");
+                error.advice(format!("this library has put \"{rules}\" in front of it"))
+            }
+        });
     }
     found.state(cgroup)
 }
@@ -102,11 +132,23 @@ fn failed(what: &'static str, cgroup: Cgroup<'_>) -> impl Fn(Errno) -> Error {
     }
 }
 
+/// Says which program it is, by the name that its owner gave it.
+pub fn describe(program: &bpf::Program) -> String {
+    match program.name.as_str() {
+        "" => format!("the device program with the id {}, which has no name", program.id),
+        name => format!("the device program {name:?} (id {})", program.id),
+    }
+}
+
 /// Loads the program of a state.
 pub fn load(cgroup: Cgroup<'_>, wanted: &State) -> Result<OwnedFd> {
-    let code = compile(wanted);
-    bpf::load(&code).map_err(|e| {
-        let what = "load the device program of";
+    load_code(cgroup, bpf::NAME, &compile(wanted))
+}
+
+/// Loads a program under a name.
+pub fn load_code(cgroup: Cgroup<'_>, name: &str, code: &[Insn]) -> Result<OwnedFd> {
+    bpf::load(name, code).map_err(|e| {
+        let what = "load a device program for";
         if e.log.is_empty() {
             return failed(what, cgroup)(e.errno);
         }
@@ -118,15 +160,33 @@ pub fn load(cgroup: Cgroup<'_>, wanted: &State) -> Result<OwnedFd> {
 
 /// Finds the programs of this library, and those of others.
 pub fn ours(directory: &OwnedFd, cgroup: Cgroup<'_>) -> Result<Found> {
+    find(&query(directory, cgroup)?, cgroup)
+}
+
+/// Finds the programs as [`ours`] does, for a change of rules. A program that the manager has
+/// attached last need not be opened when no other is there.
+pub fn find_known(directory: &OwnedFd, cgroup: Cgroup<'_>, last: &LastProgram) -> Result<Found> {
+    let ids = query(directory, cgroup)?;
+    let known = last.get().and_then(|fd| bpf::read(fd).ok());
+    match known.filter(|program| ids == [program.id]) {
+        Some(program) => Ok(Found { programs: vec![program], foreign: Vec::new() }),
+        None => find(&ids, cgroup),
+    }
+}
+
+fn query(directory: &OwnedFd, cgroup: Cgroup<'_>) -> Result<Vec<u32>> {
+    bpf::query(directory).map_err(failed("query the device programs of", cgroup))
+}
+
+fn find(ids: &[u32], cgroup: Cgroup<'_>) -> Result<Found> {
     let mut found = Found { programs: Vec::new(), foreign: Vec::new() };
-    for id in bpf::query(directory).map_err(failed("query the device programs of", cgroup))? {
-        match bpf::open(id) {
+    for id in ids {
+        match bpf::open(*id) {
             Ok(program) if program.name == bpf::NAME && may_be_ours(&program) => {
                 found.programs.push(program);
             }
-            Ok(program) => found.foreign.push(format!("{:?} (id {id})", program.name)),
-            // It was detached since.
-            Err(Errno::NOENT) => {}
+            Ok(program) => found.foreign.push(program),
+            // ENOENT: it was detached since, and the caller looks again.
             Err(e) => return Err(failed("open a device program of", cgroup)(e)),
         }
     }
@@ -140,6 +200,22 @@ fn may_be_ours(program: &bpf::Program) -> bool {
     program.code.is_empty() || is_ours(&program.code) || program.code.iter().any(blinded)
 }
 
+/// Explains why a program cannot be attached.
+pub fn attached(cgroup: Cgroup<'_>) -> impl Fn(Errno) -> Error {
+    let path = cgroup.absolute("");
+    move |e| {
+        let error = Error::system("attach a device program to", &path, e);
+        match e {
+            Errno::PERM => error.with_code(Code::Unsupported).advice(
+                "a program that allows no other beside it is attached here or in an ancestor",
+            ),
+            Errno::NOSYS => error.with_code(Code::Unsupported).advice(NEEDS),
+            Errno::TOOBIG => error.advice("the cgroup has 64 programs, the kernel's limit"),
+            _ => error,
+        }
+    }
+}
+
 /// Attaches the new program in the place of the old one. Returns the old ones.
 pub fn exchange(
     directory: &OwnedFd,
@@ -147,31 +223,37 @@ pub fn exchange(
     new: &OwnedFd,
     old: Vec<bpf::Program>,
 ) -> Result<Vec<Arc<OwnedFd>>> {
-    let attached = |e: Errno| {
-        let error = Error::system("attach a device program to", &cgroup.absolute(""), e);
-        match e {
-            Errno::PERM => error.with_code(Code::Unsupported).advice(
-                "a program that allows no other beside it is attached here or in an ancestor",
-            ),
-            Errno::TOOBIG => error.advice("the cgroup has 64 programs, the kernel's limit"),
-            _ => error,
-        }
-    };
     match old.as_slice() {
-        [one] => replace(directory, new, &one.fd).map_err(attached)?,
+        [one] => replace(directory, new, &one.fd).map_err(attached(cgroup))?,
         several => {
-            bpf::attach(directory, new, None).map_err(attached)?;
+            bpf::attach(directory, new, None).map_err(attached(cgroup))?;
             for program in several {
                 let _ = bpf::detach(directory, &program.fd);
             }
         }
     }
-    Ok(old.into_iter().map(|program| Arc::new(program.fd)).collect())
+    Ok(old.into_iter().map(|program| program.fd).collect())
+}
+
+/// Attaches a program in the place of the one that was attached last, if that is known and still
+/// attached. Returns the old one.
+pub fn exchange_last(
+    directory: &OwnedFd,
+    new: &OwnedFd,
+    last: &LastProgram,
+) -> Option<Arc<OwnedFd>> {
+    let old = last.get()?;
+    // Whatever the reason of a refusal: the longer way meets it again and reports it.
+    bpf::attach(directory, new, Some(&old)).ok().map(|()| old)
 }
 
 /// Attaches a program in the place of another. Kernels before 5.6 cannot do so at once: there both
 /// programs decide for a moment, so that nothing denied opens.
-fn replace(directory: &OwnedFd, new: &OwnedFd, old: &OwnedFd) -> std::result::Result<(), Errno> {
+pub fn replace(
+    directory: &OwnedFd,
+    new: &OwnedFd,
+    old: &OwnedFd,
+) -> std::result::Result<(), Errno> {
     match bpf::attach(directory, new, Some(old)) {
         Err(Errno::INVAL) => {
             bpf::attach(directory, new, None)?;
@@ -197,6 +279,7 @@ pub fn restore_program(scope: Scope<'_>, id: HierarchyId, programs: &Exchange) -
     let cgroup = scope.cgroup(id)?;
     let directory = open(cgroup)?;
     let failed = failed("restore the device program of", cgroup);
+    scope.last_program.note(None);
     match programs.old.as_slice() {
         [one] => replace(&directory, one, &programs.new).map_err(failed),
         several => {

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use super::device_change::Change;
 use super::device_list;
 use super::device_program::{self as program, Exchange};
 use super::journal::Undo;
 use super::state::Transaction;
 use crate::cgroupfs::Cgroup;
 use crate::devices::{Mode, Rule, State};
-use crate::error::{fail, Code, Result};
+use crate::error::Result;
 use crate::host::{HierarchyId, Version};
 
 impl Transaction<'_> {
@@ -60,43 +61,47 @@ impl Transaction<'_> {
         let new = program::load(cgroup, wanted)?;
         // A cgroup that this transaction made has no program yet.
         let is_new = self.has_made(self.scope.placement.at(id)?);
-        let old = match is_new {
-            true => program::exchange(&directory, cgroup, &new, Vec::new())?,
-            false => program::retry(cgroup, || {
+        let last = self.scope.last_program;
+        let known = match is_new {
+            true => None,
+            false => program::exchange_last(&directory, &new, last),
+        };
+        let old = match known {
+            Some(known) => vec![known],
+            None if is_new => program::exchange(&directory, cgroup, &new, Vec::new())?,
+            None => program::retry(cgroup, || {
                 let old = program::ours(&directory, cgroup)?;
                 program::exchange(&directory, cgroup, &new, old.programs)
             })?,
         };
+        let new = Arc::new(new);
+        last.note(Some(Arc::clone(&new)));
         if keep {
-            let programs = Exchange { new: Arc::new(new), old };
+            let programs = Exchange { new, old };
             self.journal.push(Undo::RestoreProgram { hierarchy: id, programs });
         }
         Ok(())
     }
 
-    /// Adds a rule to those of this library's program.
+    /// Adds a rule to those of the cgroup's programs.
     pub(super) fn change_program(
         &mut self,
         id: HierarchyId,
         cgroup: Cgroup<'_>,
         rule: &Rule,
     ) -> Result<()> {
-        let found = program::ours(&program::open(cgroup)?, cgroup)?;
-        if let (true, Some(other)) = (rule.allow, found.foreign.first()) {
-            return fail(
-                Code::Unsupported,
-                format!(
-                    "device rule \"{rule}\": the cgroup has the device program {other} of another \
-                     program, and both must allow a device; tell its owner"
-                ),
-            );
-        }
-        let now = found.state(cgroup)?;
-        let mut wanted = now.clone();
-        wanted.apply(rule)?;
-        if wanted == now {
-            return Ok(());
-        }
-        self.set_program(id, cgroup, &wanted, true)
+        let directory = program::open(cgroup)?;
+        let last = self.scope.last_program;
+        program::retry(cgroup, || {
+            let found = program::find_known(&directory, cgroup, last)?;
+            Change::new(cgroup, found, rule)?.carry_out(cgroup, &directory, |exchanged| {
+                let new = Arc::new(exchanged.new);
+                if exchanged.is_own {
+                    last.note(Some(Arc::clone(&new)));
+                }
+                let programs = Exchange { new, old: exchanged.old };
+                self.journal.push(Undo::RestoreProgram { hierarchy: id, programs });
+            })
+        })
     }
 }

@@ -6,6 +6,7 @@
 //! JSON.
 
 mod cpuset;
+mod device_change;
 mod device_list;
 mod device_program;
 mod devices;
@@ -24,7 +25,7 @@ mod unit;
 mod write;
 
 pub use device_list::read_list;
-pub use device_program::read_program;
+pub use device_program::{read_program, LastProgram};
 pub use freeze_guard::{
     freeze, freezer_cgroup, freezer_state, thaw, thaw_unless_wanted, REFREEZE_TIMEOUT,
 };

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
+use super::device_program::LastProgram;
 use crate::cgroupfs::{Cgroup, Hierarchies};
 use crate::error::{fail, Code, Result};
 use crate::events::Registry;
@@ -26,6 +27,8 @@ pub struct Scope<'a> {
     pub wants_frozen: &'a AtomicBool,
     /// The host's watches of events. A removal lets them read the last counts.
     pub events: &'a Registry,
+    /// v2: the device program that the manager attached last.
+    pub last_program: &'a LastProgram,
     /// Where warnings go at once.
     pub log: Option<Log>,
 }

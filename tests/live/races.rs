@@ -14,7 +14,7 @@ use katacg::cgroupfs::Hierarchies;
 use katacg::events::Registry;
 use katacg::placement::{Place, Placement};
 use katacg::plan::{Step, TaskKind};
-use katacg::transaction::{Options, Scope, Transaction};
+use katacg::transaction::{LastProgram, Options, Scope, Transaction};
 use katacg::{Code, Config, Error, Manager, NOBODY};
 
 use crate::fixture::*;
@@ -143,6 +143,7 @@ fn move_into_a_replaced_directory_reports_deleted() {
         unit: None,
         wants_frozen: &AtomicBool::new(false),
         events: &Registry::default(),
+        last_program: &LastProgram::default(),
         log: None,
     };
     let (kind, ids, subcgroup) = (TaskKind::Process, vec![pid], Vec::new());

@@ -22,7 +22,7 @@ use katacg::host::{HierarchyId, HostInfo, Sources};
 use katacg::placement::{Place, Placement};
 use katacg::plan::{Step, TaskKind, Write};
 use katacg::systemd::{Property, Systemd, SystemdUnit, Unit, Value};
-use katacg::transaction::{Options, Scope, Transaction};
+use katacg::transaction::{LastProgram, Options, Scope, Transaction};
 use katacg::{Bus, Error, Result};
 
 use peer::{Peer, Then};
@@ -38,6 +38,7 @@ struct Fake {
     unit: Option<SystemdUnit>,
     wants_frozen: AtomicBool,
     events: Registry,
+    last_program: LastProgram,
 }
 
 impl Fake {
@@ -61,7 +62,8 @@ impl Fake {
         let placement = Placement::new(info, &place, &[], false).unwrap();
         let wants_frozen = AtomicBool::new(false);
         let events = Registry::default();
-        Fake { root, hierarchies, placement, unit: None, wants_frozen, events }
+        let last_program = LastProgram::default();
+        Fake { root, hierarchies, placement, unit: None, wants_frozen, events, last_program }
     }
 
     /// A host whose systemd is this peer.
@@ -110,6 +112,7 @@ impl Fake {
             unit: self.unit.as_ref(),
             wants_frozen: &self.wants_frozen,
             events: &self.events,
+            last_program: &self.last_program,
             log: None,
         };
         Transaction::new(scope, Options { keep_old: true, ..Options::default() })
