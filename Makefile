@@ -185,6 +185,7 @@ lab-test: all
 
 bench: all
 	benches/run
+	$(call CARGO_LOCKED,bench) --quiet --features internals --bench devices
 
 bench-lab: all
 	benches/lab/run
