@@ -186,6 +186,7 @@ lab-test: all
 bench: all
 	benches/run
 	$(call CARGO_LOCKED,bench) --quiet --features internals --bench devices
+	benches/statistics
 
 bench-lab: all
 	benches/lab/run

@@ -115,8 +115,8 @@ type KeyedValue struct {
 	Value     uint64
 }
 
-// list calls a function of a list with the manager's handle.
-func list[T any](m *Manager, op string, call func(string, managerHandle) ([]T, error)) ([]T, error) {
+// statsList calls a function of a list with the manager's handle.
+func statsList[T any](m *Manager, op string, call func(string, managerHandle) ([]T, error)) ([]T, error) {
 	handle, err := m.own().acquire(op)
 	if err != nil {
 		return nil, err
@@ -128,34 +128,34 @@ func list[T any](m *Manager, op string, call func(string, managerHandle) ([]T, e
 // IOStats lists the block I/O by device. It fails with [ErrController] when the cgroup has no io or
 // blkio controller, and the other lists do so likewise.
 func (m *Manager) IOStats() ([]IOStats, error) {
-	return list(m, "Manager.IOStats", managerIOStats)
+	return statsList(m, "Manager.IOStats", managerIOStats)
 }
 
 // HugetlbStats lists huge pages by page size.
 func (m *Manager) HugetlbStats() ([]HugetlbStats, error) {
-	return list(m, "Manager.HugetlbStats", managerHugetlbStats)
+	return statsList(m, "Manager.HugetlbStats", managerHugetlbStats)
 }
 
 // ResourceStats lists RDMA by device and object, miscellaneous by resource, and device memory by
 // region.
 func (m *Manager) ResourceStats() ([]ResourceStats, error) {
-	return list(m, "Manager.ResourceStats", managerResourceStats)
+	return statsList(m, "Manager.ResourceStats", managerResourceStats)
 }
 
 // CPUStats lists CPU time by processor, which only v1 counts.
 func (m *Manager) CPUStats() ([]CPUStats, error) {
-	return list(m, "Manager.CPUStats", managerCPUStats)
+	return statsList(m, "Manager.CPUStats", managerCPUStats)
 }
 
 // NUMAStats lists memory by NUMA node.
 func (m *Manager) NUMAStats() ([]NUMAStats, error) {
-	return list(m, "Manager.NUMAStats", managerNUMAStats)
+	return statsList(m, "Manager.NUMAStats", managerNUMAStats)
 }
 
 // ReadKeyed lists every value of one file by name, also of keys that this package does not know.
 // Subsystem is as for [Manager.Path].
 func (m *Manager) ReadKeyed(subsystem, file string) ([]KeyedValue, error) {
-	return list(m, "Manager.ReadKeyed", func(op string, h managerHandle) ([]KeyedValue, error) {
+	return statsList(m, "Manager.ReadKeyed", func(op string, h managerHandle) ([]KeyedValue, error) {
 		return managerReadKeyed(op, h, subsystem, file)
 	})
 }

@@ -2093,7 +2093,7 @@ int katacg_manager_devices(const struct katacg_manager *manager,
  * Beside controllers: reads one file for each of CPU, memory, processes and block I/O. The fields
  * are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O.
  */
-#define KATACG_STATS_BRIEF (1 << 32)
+#define KATACG_STATS_BRIEF 4294967296
 
 /**
  * Value of a limit that is not set.

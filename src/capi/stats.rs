@@ -35,7 +35,7 @@ pub const KATACG_STATS_CGROUP: u64 = 256;
 
 /// Beside controllers: reads one file for each of CPU, memory, processes and block I/O. The fields
 /// are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O.
-pub const KATACG_STATS_BRIEF: u64 = 1 << 32;
+pub const KATACG_STATS_BRIEF: u64 = 0x0000_0001_0000_0000;
 
 /// Value of a limit that is not set.
 pub const KATACG_STATS_MAX_VALUE: u64 = u64::MAX;

@@ -52,6 +52,22 @@ static void leave(pid_t child, char was[][256]) {
     }
 }
 
+/* Three files. How many files a complete reading has depends on the kernel. */
+static void statistics(void) {
+    const uint64_t which =
+        KATACG_STATS_BRIEF | KATACG_STATS_CPU | KATACG_STATS_MEMORY | KATACG_STATS_PIDS;
+    struct katacg_stats_reader *reader = NULL;
+    struct katacg_keyed_value values[100];
+    struct katacg_stats out;
+
+    COUNTED(katacg_manager_stats(manager, which, &out, sizeof(out), clear(&err)));
+    COUNTED(katacg_stats_reader_open(manager, which, &reader, clear(&err)));
+    COUNTED(katacg_stats_reader_read(reader, &out, sizeof(out), clear(&err)));
+    COUNTED((katacg_stats_reader_free(reader), 0));
+    COUNTED(katacg_manager_read_keyed(manager, "cpu", "cpu.stat", values, sizeof(*values), 100,
+                                      clear(&err)));
+}
+
 /* Calls on an existing sandbox, and its end with a move of all processes to the parent. */
 static void members(pid_t child, char was[][256]) {
     struct katacg_manager *parent = NULL, *loaded = NULL;
@@ -64,6 +80,7 @@ static void members(pid_t child, char was[][256]) {
     COUNTED(katacg_manager_all_pids(manager, NULL, 0, clear(&err)));
     COUNTED(katacg_manager_exists(manager, clear(&err)));
     COUNTED(katacg_manager_oom_kills(manager, &kills, clear(&err)));
+    statistics();
     COUNTED(katacg_manager_freezer_state(manager, clear(&err)));
     COUNTED(katacg_manager_thaw(manager, clear(&err)));
     COUNTED(katacg_attach_open(manager, 0, &attach, clear(&err)));

@@ -32,9 +32,15 @@ static void apply(void) {
     CHECK(katacg_manager_apply(manager, -1, KATACG_APPLY_SET, clear(&err)) == 0, "%s", err.message);
 }
 
-/* Debian 13 has no memory controller on v1. */
+static int unified(void) {
+    return mount_count == 1 && mounts[0].v2;
+}
+
+/* Debian 13 has no memory controller on v1, and a kernel parameter turns it off. */
 static int with_memory(void) {
-    return mount_of("memory") != NULL || (mount_count == 1 && mounts[0].v2);
+    if (unified())
+        return strstr(file_value("", "", "cgroup.controllers"), "memory") != NULL;
+    return mount_of("memory") != NULL;
 }
 
 static void limits_and_usage_are_those_of_the_files(void) {
@@ -52,6 +58,36 @@ static void limits_and_usage_are_those_of_the_files(void) {
     CHECK((out.valid & memory) == memory, "%llx", (unsigned long long)out.valid);
     CHECK(out.memory_limit == KATACG_STATS_MAX_VALUE, "%llu", (unsigned long long)out.memory_limit);
     CHECK(out.memory_events_oom_kill == 0, "oom kills");
+}
+
+/* The rest is read all the same. */
+static void what_the_kernel_does_not_have_is_missing(void) {
+    const uint64_t pressure = KATACG_STATS_HAS_CPU_SOME | KATACG_STATS_HAS_CPU_FULL |
+                              KATACG_STATS_HAS_MEMORY_PRESSURE | KATACG_STATS_HAS_IO_PRESSURE;
+    const uint64_t memory = KATACG_STATS_HAS_MEMORY_USAGE | KATACG_STATS_HAS_MEMORY_LIMIT |
+                            KATACG_STATS_HAS_FAULTS | KATACG_STATS_HAS_OOM_KILLS;
+    struct katacg_stats out = all(0);
+
+    CHECK(out.valid & KATACG_STATS_HAS_PIDS_LIMIT, "%llx", (unsigned long long)out.valid);
+    if (!with_memory() && unified()) {
+        CHECK(out.missing & KATACG_STATS_MEMORY, "%llx", (unsigned long long)out.missing);
+        CHECK(!(out.valid & memory), "%llx", (unsigned long long)out.valid);
+        CHECK(out.memory_usage == 0 && out.memory_limit == 0, "memory");
+    }
+    if (unified() && access("/proc/pressure/cpu", F_OK) != 0) {
+        CHECK(out.missing & KATACG_STATS_PRESSURE, "%llx", (unsigned long long)out.missing);
+        CHECK(!(out.valid & pressure), "%llx", (unsigned long long)out.valid);
+    }
+}
+
+/* One file for each of four controllers. */
+static void a_brief_reading_has_the_usage_alone(void) {
+    struct katacg_stats out = all(KATACG_STATS_BRIEF | KATACG_STATS_CPU | KATACG_STATS_PIDS);
+
+    CHECK(out.valid & KATACG_STATS_HAS_CPU_USAGE, "%llx", (unsigned long long)out.valid);
+    CHECK(out.valid & KATACG_STATS_HAS_PIDS_CURRENT, "%llx", (unsigned long long)out.valid);
+    CHECK(!(out.valid & KATACG_STATS_HAS_PIDS_LIMIT) && out.missing == 0, "%llx",
+          (unsigned long long)out.valid);
 }
 
 static void only_what_was_asked_for_is_valid(void) {
@@ -215,9 +251,13 @@ int main(void) {
     a_cgroup_that_does_not_exist_has_no_statistics();
     apply();
     limits_and_usage_are_those_of_the_files();
+    what_the_kernel_does_not_have_is_missing();
+    a_brief_reading_has_the_usage_alone();
     only_what_was_asked_for_is_valid();
     structs_of_every_size_are_filled_to_their_size();
     a_reading_costs_one_pread_for_each_open_file(KATACG_STATS_CPU | KATACG_STATS_MEMORY |
+                                                 KATACG_STATS_PIDS);
+    a_reading_costs_one_pread_for_each_open_file(KATACG_STATS_BRIEF | KATACG_STATS_CPU |
                                                  KATACG_STATS_PIDS);
     a_reading_costs_one_pread_for_each_open_file(KATACG_STATS_PRESSURE | KATACG_STATS_CGROUP |
                                                  KATACG_STATS_PIDS | KATACG_STATS_HUGETLB);

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command statistics compares reading a cgroup's statistics: katacg's reader and one-shot call, a C
+// floor, opencontainers/cgroups and containerd/cgroups, on the same cgroup, in turns. It prints
+// Markdown. benches/statistics builds and starts it.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/containerd/cgroups/v3/cgroup1"
+	"github.com/containerd/cgroups/v3/cgroup2"
+	katacg "github.com/kata-containers/libkatacg/go"
+	"github.com/opencontainers/cgroups"
+	_ "github.com/opencontainers/cgroups/devices"
+	"github.com/opencontainers/cgroups/manager"
+)
+
+const four = katacg.StatsCPU | katacg.StatsMemory | katacg.StatsPids | katacg.StatsIO
+
+func must[T any](value T, err error) T {
+	check(err)
+	return value
+}
+
+// check panics, so that the deferred calls remove the cgroups.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+type samples map[string][]float64
+
+func (s samples) median(name string) float64 {
+	values := slices.Sorted(slices.Values(s[name]))
+	if len(values) == 0 {
+		return 0
+	}
+	return values[len(values)/2]
+}
+
+// used returns the process's CPU time, which other processes on the machine do not add to.
+func used() time.Duration {
+	var usage syscall.Rusage
+	check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// per measures one call, of calls that take some 20 ms together.
+func (s samples) per(name string, call func()) {
+	for calls := 8; ; calls *= 2 {
+		begin := used()
+		for range calls {
+			call()
+		}
+		if took := used() - begin; took > 20*time.Millisecond {
+			s[name] = append(s[name], float64(took.Nanoseconds())/float64(calls))
+			return
+		}
+	}
+}
+
+func newManager(host *katacg.Host, path, resources string) *katacg.Manager {
+	options := &katacg.ManagerOptions{Flags: katacg.SkipDevices, Path: path}
+	return must(katacg.NewManager(host, []byte(`{"resources":`+resources+`}`), options))
+}
+
+func ocManager(path string) cgroups.Manager {
+	config := &cgroups.Cgroup{Path: path, Resources: &cgroups.Resources{SkipDevices: true}}
+	return must(manager.New(config))
+}
+
+// ccStat returns containerd's call for the same cgroup.
+func ccStat(path string) func() {
+	if cgroups.IsCgroup2UnifiedMode() {
+		m := must(cgroup2.Load(path))
+		return func() { must(m.Stat()) }
+	}
+	m := must(cgroup1.Load(cgroup1.StaticPath(path)))
+	return func() { must(m.Stat(cgroup1.IgnoreNotExist)) }
+}
+
+// traced runs this program under strace, and returns the system calls of one of 100 readings.
+func traced(who, path string) float64 {
+	file := filepath.Join(os.TempDir(), "katacg-bench-"+rand.Text())
+	defer os.Remove(file)
+	command := exec.Command("strace", "-f", "-o", file, os.Args[0], "calls", who, path)
+	command.Stderr = os.Stderr
+	check(command.Run())
+	count, on := 0, false
+	for line := range bytes.Lines(must(os.ReadFile(file))) {
+		switch {
+		case bytes.Contains(line, []byte(" getppid(")):
+			on = !on
+		case on && !bytes.Contains(line, []byte(" resumed>")) && !bytes.Contains(line, []byte(" +++ ")) &&
+			!bytes.Contains(line, []byte(" --- ")):
+			count++
+		}
+	}
+	return float64(count) / 100
+}
+
+// calls makes 100 readings between two calls of getppid.
+func calls(who, path string) {
+	runtime.LockOSThread()
+	host := must(katacg.OpenHost())
+	var read func()
+	switch who {
+	case "oc":
+		m := ocManager(path)
+		read = func() { must(m.GetStats()) }
+	case "cc":
+		read = ccStat(path)
+	case "once":
+		m := newManager(host, path, "{}")
+		read = func() { must(m.Stats(four)) }
+	default:
+		bits := four
+		if who == "brief" {
+			bits |= katacg.StatsBrief
+		}
+		reader := must(newManager(host, path, "{}").OpenStats(bits))
+		read = func() { must(reader.Read(new(katacg.Stats))) }
+	}
+	read()
+	syscall.Getppid()
+	for range 100 {
+		read()
+	}
+	syscall.Getppid()
+}
+
+// many polls 1,000 cgroups in turns. Memory is what the heap and the process grow by.
+func many(host *katacg.Host, base string, rounds int) samples {
+	const count = 1000
+	out := samples{}
+	readers, others := []*katacg.StatsReader{}, []cgroups.Manager{}
+	managers := []*katacg.Manager{}
+	for i := range count {
+		m := newManager(host, fmt.Sprintf("%s/%d", base, i), "{}")
+		managers = append(managers, m)
+		must(m.Apply(-1, 0))
+	}
+	defer func() {
+		for _, m := range managers {
+			check(m.Destroy())
+		}
+	}()
+	before := resident()
+	for _, m := range managers {
+		readers = append(readers, must(m.OpenStats(four|katacg.StatsBrief)))
+	}
+	out["brief-kb"] = []float64{resident() - before}
+	before = resident()
+	for i := range count {
+		others = append(others, ocManager(fmt.Sprintf("%s/%d", base, i)))
+	}
+	var stats katacg.Stats
+	poll := func(name string, read func(i int)) {
+		begin := used()
+		for i := range count {
+			read(i)
+		}
+		out[name] = append(out[name], float64((used() - begin).Nanoseconds()))
+	}
+	for range rounds {
+		poll("brief", func(i int) { must(readers[i].Read(&stats)) })
+		poll("four", func(i int) { stats = must(managers[i].Stats(four)) })
+		poll("oc", func(i int) { must(others[i].GetStats()) })
+	}
+	out["oc-kb"] = []float64{resident() - before}
+	for _, reader := range readers {
+		_ = reader.Close()
+	}
+	return out
+}
+
+// resident returns the process's resident memory in KB.
+func resident() float64 {
+	runtime.GC()
+	for line := range strings.Lines(string(must(os.ReadFile("/proc/self/status")))) {
+		if rest, found := strings.CutPrefix(line, "VmRSS:"); found {
+			return must(strconv.ParseFloat(strings.Fields(rest)[0], 64))
+		}
+	}
+	return 0
+}
+
+// load writes into memory and a file, and stops itself.
+const load = `x=$(head -c 4000000 /dev/zero | tr '\0' x)
+dd if=/dev/zero of="$1" bs=64k count=16 oflag=direct 2>/dev/null || true
+kill -STOP $$`
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == "calls" {
+		calls(os.Args[2], os.Args[3])
+		return
+	}
+	rounds := must(strconv.Atoi(os.Args[1]))
+	program := filepath.Join(filepath.Dir(os.Args[0]), "..", "stats")
+	base := "/katacg-test-bench-" + rand.Text()
+	host := must(katacg.OpenHost())
+	m := newManager(host, base+"/one", `{"cpu":{"quota":50000},"memory":{"limit":67108864},"pids":{"limit":64}}`)
+	parent := newManager(host, base, "{}")
+	must(parent.Apply(-1, 0))
+	defer func() { check(parent.Destroy()) }()
+	must(m.Apply(-1, katacg.ApplySet))
+	defer func() { check(m.Destroy()) }()
+	dir := must(os.MkdirTemp("", "katacg-bench"))
+	defer os.RemoveAll(dir)
+	child := exec.Command("sh", "-c", load, "sh", dir+"/file")
+	check(child.Start())
+	defer func() { _ = child.Wait() }()
+	defer func() { check(m.Kill(9)) }()
+	check(m.Add([]int{child.Process.Pid}, katacg.AddOptions{}))
+	time.Sleep(time.Second)
+
+	found := samples{}
+	path := base + "/one"
+	oc, cc := ocManager(path), ccStat(path)
+	reader := must(m.OpenStats(0))
+	var stats katacg.Stats
+	for range rounds {
+		command := exec.Command(program, path)
+		command.Stderr = os.Stderr
+		lines := bufio.NewScanner(bytes.NewReader(must(command.Output())))
+		for lines.Scan() {
+			name, value, _ := strings.Cut(lines.Text(), " ")
+			found[name] = append(found[name], must(strconv.ParseFloat(value, 64)))
+		}
+		found.per("oc", func() { must(oc.GetStats()) })
+		found.per("cc", cc)
+		found.per("all-go", func() { must(reader.Read(&stats)) })
+	}
+	report(rounds, path, found, many(host, base, max(3, rounds)))
+}
+
+func report(rounds int, path string, found, thousand samples) {
+	us := func(name string) string { return fmt.Sprintf("%.2f", found.median(name)/1000) }
+	fmt.Printf("## One cgroup, again and again\n\n%d rounds; each runs every participant in turn. "+
+		"Medians of the CPU time, in µs for one reading. preads alone is the kernel's share, and the system calls' "+
+		"own.\n\n", rounds)
+	fmt.Println("| files | preads | preads alone | floor | reader | of floor | user time of the reader | " +
+		"kernel's share | once |")
+	fmt.Println("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+	for _, set := range []string{"brief", "four", "memory"} {
+		alone, read := found.median(set+"-preads"), found.median(set+"-reader")
+		fmt.Printf("| %s | %.0f | %s | %s | %s | %.2f× | %.2f | %.0f %% | %s |\n", set,
+			found.median(set+"-files"), us(set+"-preads"), us(set+"-floor"), us(set+"-reader"),
+			read/found.median(set+"-floor"), (read-alone)/1000, 100*alone/read, us(set+"-once"))
+	}
+	fmt.Println("\n- brief: KATACG_STATS_BRIEF, one file each for cpu, memory, pids and io.\n" +
+		"- four: every file of cpu, memory, pids and io. memory: every file of memory, with memory.stat.\n" +
+		"- once: katacg_manager_stats, which opens, reads and closes each file.\n" +
+		"- user time: what the reader takes beyond the preads alone.\n")
+	fmt.Println("| whole libraries, same cgroup | µs | reader of four | of brief | system calls |\n|---|---:|---:|---:|---:|")
+	for _, who := range []struct{ name, sample, calls string }{
+		{"katacg, Go, reader, brief", "", "brief"},
+		{"katacg, C, reader of four", "four-reader", "reader"},
+		{"katacg, Go, reader of everything", "all-go", ""},
+		{"katacg, C, once, four", "four-once", "once"},
+		{"opencontainers/cgroups GetStats", "oc", "oc"},
+		{"containerd/cgroups Stat", "cc", "cc"},
+	} {
+		cells := []string{"–", "–", "–", "–"}
+		if took := found.median(who.sample); took > 0 {
+			cells[0] = us(who.sample)
+			cells[1] = fmt.Sprintf("%.1f×", took/found.median("four-reader"))
+			cells[2] = fmt.Sprintf("%.1f×", took/found.median("brief-reader"))
+		}
+		if who.calls != "" {
+			cells[3] = fmt.Sprintf("%.1f", traced(who.calls, path))
+		}
+		fmt.Printf("| %s | %s |\n", who.name, strings.Join(cells, " | "))
+	}
+	fmt.Printf("\n## 1,000 cgroups\n\nCPU time of one poll of all of them, and the memory that the readers or managers " +
+		"and their polls add to the process.\n\n| | ms | of oc | KB |\n|---|---:|---:|---:|\n")
+	for _, who := range []struct{ name, sample string }{
+		{"katacg reader, brief", "brief"}, {"katacg once, four", "four"},
+		{"opencontainers/cgroups GetStats", "oc"},
+	} {
+		took := thousand.median(who.sample)
+		fmt.Printf("| %s | %.1f | %.2f× | %.0f |\n", who.name, took/1e6,
+			took/thousand.median("oc"), thousand.median(who.sample+"-kb"))
+	}
+}

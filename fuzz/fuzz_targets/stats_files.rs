@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Any bytes as each statistics file of the table. No panic; a text without a whole line feeds no
+//! field; what is not valid is 0.
+
+#![no_main]
+
+use katacg::stats::{parse, SOURCES};
+use katacg::Stats;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    for source in SOURCES {
+        let mut out = Stats::default();
+        parse(source.format, data, &mut out);
+        assert!(data.contains(&b'\n') || data.is_empty() || out == Stats::default());
+        for (place, value) in out.values().iter().enumerate() {
+            assert!(*value == 0 || out.get_at(place) == Some(*value));
+        }
+    }
+});
