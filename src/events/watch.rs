@@ -52,7 +52,9 @@ impl Events {
         let state = match opened {
             Ok(state) => state,
             Err(e) => {
-                subscriber.iter().for_each(|subscriber| registry.unsubscribe(subscriber));
+                if let Some(subscriber) = &subscriber {
+                    registry.unsubscribe(subscriber);
+                }
                 return Err(e);
             }
         };
@@ -91,7 +93,9 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         let subscriber = self.shared.lock().take_subscriber();
-        subscriber.iter().for_each(|subscriber| self.registry.unsubscribe(subscriber));
+        if let Some(subscriber) = &subscriber {
+            self.registry.unsubscribe(subscriber);
+        }
     }
 }
 
