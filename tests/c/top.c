@@ -255,10 +255,18 @@ static int comes_before(const char *first, const char *second) {
 
 static void keys_sort_and_the_state_is_shown(void) {
     struct katacg_manager *one = make("one-alpha", "{}"), *two = make("two-beta", "{}");
+    struct katacg_manager *inner = make("two-beta/below", "{}");
+    char once[] = "-1", fast[] = "-d", time[] = "0.05", json[] = "--json";
+    char *arguments[] = {once, fast, time, json, base, NULL};
     pid_t child = start_child();
+    const char *below;
 
-    CHECK(katacg_manager_add(two, &child, 1, 0, NULL, clear(&err)) == 0, "%s", err.message);
+    CHECK(katacg_manager_add(inner, &child, 1, 0, NULL, clear(&err)) == 0, "%s", err.message);
     CHECK(katacg_manager_freeze(two, 5000, clear(&err)) == 0, "%s", err.message);
+    CHECK(run_program(&top, "top", arguments) == 0, "%s", top.output);
+    CHECK((below = strstr(top.output, "/two-beta/below\"")) != NULL &&
+              strstr(below, "\"state\":\"frozen\""),
+          "%s", top.output);
     start_top(100, 24, "-s", "n");
     CHECK(comes_before("one-alpha", "two-beta"), "by name: %s", top.output);
     (void)wait_output(&top, "frozen");
@@ -272,6 +280,7 @@ static void keys_sort_and_the_state_is_shown(void) {
     CHECK(end_program(&top) == 0, "%s", top.output);
     CHECK(katacg_manager_kill(two, SIGKILL, clear(&err)) == 0, "%s", err.message);
     end_child(child);
+    destroy(inner);
     destroy(one);
     destroy(two);
 }
