@@ -96,7 +96,9 @@ static int print(const char *cgroup, const struct katacg_event *event) {
         text_name(&line, cgroup);
         text_print(&line, "  %s", name);
         if (removed)
-            text_print(&line, "  (the counts are %s)", certainty_of(event->value));
+            text_print(&line, "  (the counts are %s)",
+                       event->value == KATACG_EVENT_AT_LEAST ? "the least that happened"
+                                                             : certainty_of(event->value));
         else if (event && event->value)
             text_print(&line, "  %llu  (in all %llu)", (unsigned long long)event->count,
                        (unsigned long long)event->value);
