@@ -227,7 +227,8 @@ fn load(json: &str) -> Result<Manager, Error> {
 fn null_members_of_a_state_are_absent() {
     let json = r#"{"version":1,"driver":"cgroupfs","path":"/x","paths":null,"subsystems":null,
         "resources":null,"skipDevices":true,"strict":null,"noRollback":null,"owner":null,
-        "nowhere":null,"implicit":null,"annotations":null,"literal":null,"place":null,
+        "clampShares":null,"onlyNeeded":null,"nowhere":null,"implicit":null,"annotations":null,
+        "literal":null,"place":null,
         "unit":null,"bus":null,"busAddress":null}"#;
     let manager = load(json).unwrap();
     assert_eq!(manager.paths().count(), 4);

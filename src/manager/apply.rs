@@ -26,7 +26,7 @@ const TRIES: u32 = 5;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApplyOutcome {
-    /// What was asked for and has no effect on this host.
+    /// One text per setting that has no effect on this host, or not the effect that was asked for.
     pub warnings: Vec<String>,
     /// Number of hierarchies in which a rootless caller could not create the cgroup.
     pub dropped: usize,
@@ -65,16 +65,16 @@ impl Manager {
     /// Creates the cgroup in every hierarchy and moves a process in; [`NOBODY`] only creates. With
     /// `set`, the manager's resources are set before the process enters.
     ///
-    /// Joins a cgroup that is there, also an active unit. On failure, directories that this call
-    /// created are removed, and the process is where it was. A unit is stopped after its process
-    /// has left, because stopping kills.
+    /// Joins a cgroup or an active unit that exists already. On failure, removes the directories
+    /// that this call created and moves the process back. A unit is stopped only after its process
+    /// has left, because stopping a unit kills its processes.
     pub fn apply(&self, pid: i32, set: bool) -> Result<ApplyOutcome> {
         self.apply_how(pid, set, false)
     }
 
-    /// As [`Manager::apply`], but the cgroup must not be there yet.
+    /// Does as [`Manager::apply`], for a cgroup that must not exist yet.
     ///
-    /// Errors: the cgroup's directory or unit exists (EEXIST). It stays as it is.
+    /// Errors: the cgroup's directory or unit exists (EEXIST); it stays unchanged.
     pub fn apply_exclusively(&self, pid: i32, set: bool) -> Result<ApplyOutcome> {
         self.apply_how(pid, set, true)
     }
@@ -94,7 +94,8 @@ impl Manager {
             tries += 1;
             let phases = self.plan_phases(pid, &own, set.then_some(&own))?;
             let mut transaction = self.transaction();
-            // A unit is one thing: the directories that systemd does not manage need not be new.
+            // Of a unit, only the unit itself must be new. Directories in hierarchies that systemd
+            // does not manage may be left from an earlier unit.
             transaction.set_exclusive(exclusive && self.driver.unit().is_none());
             if pid != NOBODY {
                 let steps = [&phases.make, &phases.fill, &phases.enter];
@@ -109,10 +110,10 @@ impl Manager {
                     let dropped = self.placement.dropped();
                     return Ok(ApplyOutcome { warnings: left, dropped });
                 }
-                // What is left behind would be taken for a cgroup that existed before.
+                // Another try would take what is left behind for a cgroup that existed before.
                 Err(e) if !transaction.is_unwound() => return Err(e),
-                // Another process removes empty cgroups. systemd does on v1, of unknown cgroups. An
-                // existing unit ends with its last process.
+                // Another process removed the empty cgroup: on v1 systemd removes cgroups that it
+                // does not know. Or the existing unit ended with its last process.
                 Err(e) if tries < TRIES && e.code() == Code::Deleted && again(&transaction) => {}
                 Err(e) => self.drop_or_fail(e, transaction.progress().failed_in, &own)?,
             }
@@ -158,7 +159,8 @@ impl Manager {
         if set && has_existed(transaction) {
             return self.set_on_existing(transaction, fill, &enter, own);
         }
-        // Others may be setting a cgroup that was there before: take turns, and keep old values.
+        // Another process may be setting a cgroup that existed before: take turns, and keep the old
+        // values.
         let shared = fill.iter().any(Step::is_limit) && !transaction.has_made_all();
         transaction.set_keep_old(shared && !self.config.flags.no_rollback);
         let lock = match shared {
@@ -170,7 +172,7 @@ impl Manager {
         };
         let done = transaction.carry_out(&fill).and_then(|()| transaction.carry_out(&enter));
         let done = done.and_then(|()| transaction.verify());
-        // Unwinding comes before unlocking.
+        // A failed step has been undone by now, still under the lock.
         drop(lock);
         done?;
         self.note_enabled(transaction);
@@ -186,21 +188,21 @@ impl Manager {
         enter: &[Step],
         own: &LinuxResources,
     ) -> Result<Vec<String>> {
-        // Set writes the files and enables controllers.
+        // The set below writes the limits and enables controllers.
         let mut fill = fill;
         fill.retain(|step| !step.is_limit() && !matches!(step, Step::Enable { .. }));
         transaction.carry_out(&fill)?;
         let set = self.set_in(transaction, own, own, enter);
         let mut warnings = set.map_err(|e| transaction.unwind(e))?;
-        // Nothing tells which properties the unit was created with.
+        // Whoever created the unit may have left out the properties that only creation can set.
         let none = LinuxResources::default();
         let late = self.driver.too_late(self.context(own, &none), own);
         warnings.extend(self.warn(late));
         Ok(warnings)
     }
 
-    /// Whether systemd keeps the unit's processes in a hierarchy. A manager without it would
-    /// neither see them nor be able to move them out before the unit is stopped.
+    /// Whether systemd keeps the unit's processes in a hierarchy. A manager without that hierarchy
+    /// could neither see the processes nor move them out before the unit is stopped.
     fn is_unit_home(&self, id: HierarchyId) -> bool {
         let attaches = |name: &Cow<'static, str>| controllers::systemd_attaches(name);
         let site = self.placement.at(id);
@@ -234,7 +236,7 @@ impl Manager {
     }
 }
 
-/// Whether the unit was there before the transaction.
+/// Whether the unit existed before the transaction.
 fn has_existed(transaction: &Transaction<'_>) -> bool {
     transaction.progress().unit == Some(Started::Existed)
 }

@@ -18,8 +18,8 @@ use crate::plan::TaskKind;
 
 impl Manager {
     /// Returns one descriptor per hierarchy, to which a single-threaded child writes "0" to join:
-    /// v1 `tasks`, v2 `cgroup.procs`. With `v1_only` the latter is left out, for a child that
-    /// clone3 puts into the v2 cgroup.
+    /// v1 `tasks`, v2 `cgroup.procs`. `v1_only` leaves out `cgroup.procs`, for a child that clone3
+    /// puts into the v2 cgroup.
     pub fn attach_fds(&self, v1_only: bool) -> Result<Vec<OwnedFd>> {
         let mut out = Vec::new();
         for site in self.placement.live() {

@@ -29,9 +29,10 @@ pub struct Manager {
     resources: Mutex<LinuxResources>,
     /// Held while the cgroup is changed.
     busy: Mutex<()>,
-    /// Controllers to disable with the cgroup's end: see [`Manager::note_enabled`].
+    /// Controllers to disable when the cgroup is destroyed, by hierarchy and the ancestor's level
+    /// in the path: see [`Manager::note_enabled`].
     pub(super) enabled: Mutex<Vec<(HierarchyId, usize, Vec<String>)>>,
-    /// The caller wants the cgroup frozen. A freeze in passing must not thaw it then.
+    /// The caller has frozen the cgroup. A call that freezes it for a moment must not thaw it.
     pub(super) wants_frozen: AtomicBool,
     pub(super) last_program: LastProgram,
     /// Processes can be moved to the cgroup, and nothing else: it is a unit's slice.
@@ -44,8 +45,9 @@ impl Manager {
     ///
     /// Errors: a path without a name of its own, or of a form that the driver does not take
     /// ([`Code::Path`]); a user's systemd on a host that is not unified ([`Code::Unsupported`]); a
-    /// v1 host without `devices`, unless devices are skipped ([`Code::NotMounted`]). A user's
-    /// systemd is asked where its units are, so its bus must answer.
+    /// v1 host without `devices`, unless devices are skipped ([`Code::NotMounted`]); a user's bus
+    /// that does not answer ([`Code::Bus`]), because only the user's systemd knows where its units
+    /// are.
     pub fn new(host: Arc<Host>, config: Config) -> Result<Manager> {
         config.check()?;
         let driver = Driver::new(&host, &config)?;
@@ -59,8 +61,8 @@ impl Manager {
         Ok(Manager::assemble(host, config, driver, placement))
     }
 
-    /// Makes a manager for the parent cgroup, to move processes to. The parent must exist; it is
-    /// never created. A unit's parent is its slice's cgroup.
+    /// Makes a manager for the parent cgroup, to move processes to. The parent must exist: the
+    /// manager never creates it. A unit's parent is its slice's cgroup.
     ///
     /// Errors: in strict mode, a parent that is the root of a hierarchy ([`Code::Path`]); the
     /// parent does not exist ([`Code::Deleted`]).
@@ -102,7 +104,8 @@ impl Manager {
         }
     }
 
-    /// Returns the manager with its warnings written to `log`; at once that of its path.
+    /// Returns the manager with its warnings written to `log`. Writes a warning about the path at
+    /// once.
     #[must_use]
     pub fn with_log(self, log: Option<Log>) -> Manager {
         self.set_log(log);
@@ -110,7 +113,7 @@ impl Manager {
         self
     }
 
-    /// Writes warnings to `log` from now on; to nowhere with None.
+    /// Writes warnings to `log` from now on. None discards them.
     pub fn set_log(&self, log: Option<Log>) {
         self.log.store(Log::number(log), Ordering::Relaxed);
     }
@@ -119,12 +122,12 @@ impl Manager {
         Log::of_number(self.log.load(Ordering::Relaxed))
     }
 
-    /// Fails with the first warning in strict mode.
+    /// Returns the first warning as an error in strict mode.
     pub(crate) fn check_warnings(&self, warnings: &[String]) -> Result<()> {
         self.config.flags.resource_options().check(warnings)
     }
 
-    /// Writes warnings to the log, and returns them for callers of the crate.
+    /// Writes warnings to the log, and returns them for callers in Rust, who get them as values.
     pub(crate) fn warn(&self, warnings: Vec<String>) -> Vec<String> {
         if let Some(log) = self.log() {
             for text in &warnings {
@@ -134,7 +137,7 @@ impl Manager {
         warnings
     }
 
-    /// The host that the manager works on.
+    /// Returns the host that the manager works on.
     pub fn host(&self) -> &Arc<Host> {
         &self.host
     }
@@ -143,18 +146,18 @@ impl Manager {
         self.host.info()
     }
 
-    /// The name of the systemd unit that the cgroup is, if it is one.
+    /// Returns the name of the cgroup's systemd unit, if systemd makes the cgroup.
     pub fn unit(&self) -> Option<&str> {
         let unit = self.driver.unit().filter(|_| !self.move_target_only);
         unit.map(|unit| unit.unit.name.as_str())
     }
 
-    /// Whether the cgroup is a scope of systemd's, which cannot be made without a process.
+    /// Whether the cgroup is a scope, which systemd cannot start without a process.
     pub fn is_scope(&self) -> bool {
         self.driver.unit().is_some_and(|unit| !unit.unit.is_slice())
     }
 
-    /// The manager's configuration.
+    /// Returns the manager's configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -219,7 +222,7 @@ impl Manager {
         self.resources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for other threads' changes of this manager's cgroup.
+    /// Waits until no other thread changes the cgroup through this manager.
     pub(super) fn one_at_a_time(&self) -> MutexGuard<'_, ()> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -262,7 +265,7 @@ impl Manager {
         Transaction::new(self.scope(), options)
     }
 
-    /// What the driver plans from.
+    /// Returns what the driver plans from.
     pub(super) fn context<'a>(
         &'a self,
         own: &'a LinuxResources,

@@ -10,8 +10,8 @@ use super::core::Manager;
 use crate::driver::Needs;
 
 impl Manager {
-    /// Returns the known resources, with those values read from the cgroup's files that the driver
-    /// needs to plan a set of `r`. Another process may have set them.
+    /// Returns the known resources, after reading from the cgroup's files the values that the
+    /// driver needs to plan a set of `r`. Another process may have changed these values.
     pub(super) fn refresh<'k>(
         &self,
         r: &LinuxResources,
@@ -53,7 +53,7 @@ impl Manager {
         }
     }
 
-    /// Reads quota and period in microseconds; a quota of -1 is no limit.
+    /// Reads quota and period, in microseconds. A quota of -1 means no limit.
     fn read_bandwidth(&self) -> Option<(i64, u64)> {
         let text = |file: &str| {
             let text = self.read("cpu", file).ok()?;

@@ -19,11 +19,13 @@ impl Manager {
         Ok(false)
     }
 
-    /// Removes the cgroup with its children from every hierarchy, and stops its unit. A cgroup that
-    /// is gone counts as removed.
+    /// Removes the cgroup with its children from every hierarchy, and stops its unit. Succeeds for
+    /// a cgroup that does not exist.
     ///
-    /// Goes on in the other hierarchies when one fails. Processes inside are an error
-    /// ([`Code::Busy`](crate::Code::Busy)), which names the directories that are left.
+    /// Goes on in the other hierarchies when one fails.
+    ///
+    /// Errors: processes are inside ([`Code::Busy`](crate::Code::Busy)); the message names the
+    /// directories that are left.
     pub fn destroy(&self) -> Result<()> {
         self.require_own_cgroup()?;
         self.leave_unmounted()?;
@@ -50,7 +52,7 @@ impl Manager {
         for (id, level, names) in std::mem::take(&mut *enabled).into_iter().rev() {
             let Ok(site) = self.placement.at(id) else { continue };
             if let Ok(cgroup) = self.cgroup_at(site) {
-                // What stays on is no reason for the destroy to fail.
+                // The cgroup is gone, so destroy has succeeded even if a controller stays enabled.
                 let _ = cgroup.prefix(level).turn_off(&names, b"");
             }
         }

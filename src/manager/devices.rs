@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Device rules in force: one more, one less, and what they are.
+//! The device rules in force: allowing one device more or less, and listing the rules.
 
 use oci_spec::runtime::LinuxDeviceCgroup;
 
@@ -12,9 +12,10 @@ use crate::plan::Step;
 use crate::transaction::{read_list, read_program};
 
 impl Manager {
-    /// Allows or denies devices, on top of the rules in force. What is so already stays so.
+    /// Allows or denies devices, on top of the rules in force. Does nothing if the rules say so
+    /// already.
     ///
-    /// Calls for one cgroup take turns, also those of other processes, so that none is lost.
+    /// Calls for one cgroup take turns, also those of other processes, so that no change is lost.
     ///
     /// On v2, devices are allowed in front of other programs' device programs.
     ///
@@ -38,8 +39,8 @@ impl Manager {
         Ok(())
     }
 
-    /// Adds the rule to the manager's own resources, if they have device rules: a later set of them
-    /// must not undo it.
+    /// Adds the rule to the manager's own resources, if they have device rules: a later set of
+    /// these resources must not undo the rule.
     fn remember(&self, rule: Rule) {
         let mut resources = self.resources();
         let mut state = State::default();
@@ -60,8 +61,8 @@ impl Manager {
     /// Returns the device rules in force: on v1 from `devices.list`, on v2 from the program that
     /// this library has attached, in this process or another.
     ///
-    /// Errors: a program of others is attached, or the instructions cannot be read
-    /// ([`Code::Unsupported`]).
+    /// Errors: another program's device program is attached, or the kernel does not show the
+    /// instructions ([`Code::Unsupported`]).
     pub fn device_rules(&self) -> Result<Vec<LinuxDeviceCgroup>> {
         let cgroup = self.cgroup_at(self.placement.require("devices")?)?;
         let state = match cgroup.version() {

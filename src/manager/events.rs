@@ -74,7 +74,7 @@ const V1_MEMORY: File = signalled(
 const STALL: u64 = 200_000;
 const WINDOW: u64 = 2_000_000;
 
-/// A file, the site that has it, and the kinds that it tells.
+/// A file, the site that has it, and the bits of the kinds that it reports.
 type Row<'a> = (File, &'a Site, u64);
 
 impl Manager {
@@ -144,7 +144,7 @@ impl Manager {
         self.placement.site(name).filter(|site| self.placement.is_live(site))
     }
 
-    /// Returns the files that the cgroup has, the one that tells of its state first.
+    /// Returns the files that the cgroup has. The first one tells whether the cgroup exists.
     fn event_files(&self) -> Result<Vec<Row<'_>>> {
         let bits = |kinds: &[Kind]| kinds.iter().fold(0, |all, kind| all | kind.bit());
         let frozen = bits(&[Kind::Frozen, Kind::Thawed]);

@@ -9,7 +9,7 @@ use crate::cgroupfs::Cgroup;
 use crate::error::{fail, Code, Result};
 
 impl Manager {
-    /// Writes one file of the cgroup as it is.
+    /// Writes a value, unchanged, to one file of the cgroup.
     pub fn write(&self, subsystem: &str, file: &str, value: &[u8]) -> Result<()> {
         self.require_own_cgroup()?;
         let cgroup = self.cgroup_of_file(subsystem, file)?;

@@ -24,7 +24,6 @@ impl Manager {
             .and_then(|()| transaction::freeze(self.scope(), timeout))
             .map(drop);
         let wanted = match &done {
-            // Another caller's thaw meanwhile counts as earlier.
             Ok(()) => true,
             // A refused call changes nothing; a call that failed later has thawed the cgroup.
             Err(e) => before && e.code() == Code::Argument,
@@ -33,7 +32,7 @@ impl Manager {
         done
     }
 
-    /// Thaws the cgroup. Processes stay frozen that a frozen ancestor holds.
+    /// Thaws the cgroup. Its processes stay frozen while an ancestor is frozen.
     pub fn thaw(&self) -> Result<()> {
         self.require_own_cgroup()?;
         self.wants_frozen.store(false, Ordering::SeqCst);

@@ -13,7 +13,7 @@ use crate::cgroupfs::{Cgroup, FreezerState};
 use crate::error::{Code, Error, Result};
 use crate::transaction::{freeze, freezer_cgroup, thaw_unless_wanted, REFREEZE_TIMEOUT};
 
-/// Passes over a cgroup whose processes cannot be frozen and keep forking.
+/// Most passes over a cgroup whose processes cannot be frozen and keep forking.
 const PASSES: usize = 16;
 
 impl Manager {
@@ -29,8 +29,8 @@ impl Manager {
             return Ok(());
         }
         let before = self.freezer_state().unwrap_or(FreezerState::Thawed);
-        // Without a freezer, past the timeout, or while another process freezes the cgroup, several
-        // passes catch processes that fork.
+        // Where the freeze fails, or another process is freezing the cgroup, signal_all makes
+        // several passes to catch processes that fork.
         let held = match before {
             FreezerState::Thawed => freeze(self.scope(), REFREEZE_TIMEOUT).ok(),
             _ => None,
@@ -52,8 +52,8 @@ impl Manager {
         }
     }
 
-    /// Kills through `cgroup.kill`. Returns false where the kernel or the cgroup does not have it.
-    /// On a hybrid host v1's freezer could hold processes that cgroup.kill has signalled.
+    /// Kills through `cgroup.kill`. Returns false where the kernel or the cgroup does not have the
+    /// file, and on hybrid hosts: there v1's freezer could hold processes that cgroup.kill signals.
     fn kill_by_file(&self) -> Result<bool> {
         let Some(site) = self.placement.live().next().filter(|_| self.placement.is_unified())
         else {
@@ -68,14 +68,15 @@ impl Manager {
         }
     }
 
-    /// v1: a frozen process receives no signal, also in a descendant that is frozen itself.
+    /// Thaws the cgroup and its descendants. On v1 a frozen process receives no signal, and a
+    /// descendant can be frozen by itself.
     fn thaw_descendants(&self) -> Result<()> {
         let cgroup = freezer_cgroup(self.scope())?;
         let mut thaw = |cgroup: Cgroup<'_>| cgroup.thaw();
         cgroup.walk(&mut thaw).map_err(|e| deleted_or(cgroup, e))
     }
 
-    /// Signals every process, also after an error; returns the first error.
+    /// Signals every process. Goes on after an error, and returns the first one.
     fn signal_all(&self, signal: Signal, frozen: bool) -> Result<()> {
         let own = rustix::process::getpid().as_raw_nonzero().get();
         let mut signalled: BTreeSet<i32> = BTreeSet::from([own]);
@@ -95,7 +96,7 @@ impl Manager {
                 result = result.and(signal_one(id, signal));
             }
         }
-        // The caller comes last: a dead caller signals nobody.
+        // The caller comes last, because the signal may end it.
         match own_is_inside {
             true => result.and(signal_one(own, signal)),
             false => result,

@@ -7,7 +7,7 @@
 
 use serde_json::{json, Map, Value};
 
-/// Members of linux.resources, and where libcontainer has their values.
+/// Section and member of linux.resources, and libcontainer's name for the value.
 const NUMBERS: &[(&str, &str, &str)] = &[
     ("memory", "limit", "memory"),
     ("memory", "reservation", "memory_reservation"),
@@ -55,7 +55,8 @@ pub(super) fn as_state(json: &[u8]) -> Option<Value> {
     // Older versions do not save which manager made the cgroup. Only systemd's has no path.
     let systemd = cgroup.get("Systemd").and_then(Value::as_bool).unwrap_or_default()
         || path.is_empty() && (!prefix.is_empty() || is_slice(parent));
-    // libcontainer puts the dash also after an empty prefix, which no path of ours gives.
+    // After an empty prefix libcontainer still puts the dash: `-name.scope`. No path of ours gives
+    // that name.
     let dashed = systemd && prefix.is_empty() && !is_slice(name);
     let path = match (systemd, path) {
         (true, _) if dashed => format!("{parent}::"),

@@ -2,9 +2,9 @@
 
 //! Taking turns with other processes that set the same cgroup.
 //!
-//! Whoever can open a file can hold a flock(2) on it, also when the file is open for reading only.
-//! So the lock is on a file that the kernel lets nobody but the owner open: a file that can only
-//! be written has the mode 0200. The hierarchies of v1 that have no such file come last.
+//! Whoever can open a file can hold a flock(2) on it, even when the file is open for reading only.
+//! So the lock is on a file that only the cgroup's owner can open: a file that can only be written
+//! has the mode 0200. The v1 hierarchies without such a file come last.
 //!
 //! Two managers can join different hierarchies. So a manager looks for the lock in all hierarchies
 //! of the host in one order, also in those that it has not joined.
@@ -51,11 +51,11 @@ impl Manager {
     /// Waits for the lock on the cgroup. Returns None when the cgroup does not exist.
     ///
     /// A directory that the caller has just `made` may come earlier in the order than the one that
-    /// other calls have locked by now. Then both are locked.
+    /// other calls have locked by now. Then this call locks both.
     ///
     /// After the timeout the call goes on without the lock, with a warning: a call that hangs must
-    /// not keep limits from being set. So does a caller who is not the cgroup's owner: the kernel
-    /// refuses his writes.
+    /// not keep others from setting limits. A caller who does not own the cgroup goes on as well:
+    /// the kernel will refuse the writes.
     pub(super) fn lock(&self, made: &dyn Fn(HierarchyId) -> bool) -> Result<Option<CgroupLock>> {
         let deadline = Instant::now() + LOCK_TIMEOUT;
         let mut lock = CgroupLock::default();
@@ -80,13 +80,14 @@ impl Manager {
                 Err(e) => return Err(e),
             }
             if !made(id) {
-                // systemd removes a failed unit from its own hierarchies, and not from ours. A new
-                // property would create the unit's cgroup again.
+                // systemd removes a failed unit from its own hierarchies only, so another
+                // hierarchy can still have the locked directory. Setting a property of the unit
+                // would then create its cgroup again.
                 let exists = !missing || self.main_cgroup()?.exists()?;
                 return Ok(exists.then_some(lock));
             }
         }
-        // The caller of a cgroup that is nowhere learns that it was not created.
+        // Fails for a rootless caller without a cgroup in any hierarchy.
         self.main_site()?;
         Ok((refused || !lock.0.is_empty()).then_some(lock))
     }
@@ -100,7 +101,7 @@ impl Manager {
         let mut waited = false;
         loop {
             match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-                // The holder can have removed the cgroup and created it again.
+                // The last holder may have removed the cgroup and created it again.
                 Ok(()) if waited && !is_open_file(cgroup, file, &fd) => fd = open()?,
                 Ok(()) => return Ok(fd),
                 Err(Errno::INTR) => {}
@@ -122,7 +123,8 @@ impl Manager {
         }
     }
 
-    /// Whether a hierarchy can be looked into. One that was not joined need not be there any more.
+    /// Whether a hierarchy's directory can be opened. A hierarchy that the manager has not joined
+    /// may have been unmounted.
     fn is_openable(&self, id: HierarchyId) -> bool {
         self.placement.at(id).is_ok() || self.host.hierarchies().cgroup(id, b"").is_ok()
     }

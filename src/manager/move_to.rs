@@ -14,7 +14,7 @@ use crate::host::Version;
 use crate::placement::Site;
 use crate::plan::TaskKind;
 
-/// Passes over a cgroup in which new tasks keep appearing.
+/// Most passes over a cgroup in which new tasks keep appearing.
 const PASSES: usize = 16;
 
 impl Manager {
@@ -26,13 +26,16 @@ impl Manager {
     /// cgroups. A hierarchy that only the target is in takes the processes of the other
     /// hierarchies. Tasks that end in the meantime are skipped.
     pub fn move_to(&self, to: &Manager) -> Result<usize> {
-        // The processes of the root are the host's.
+        // A manager of the root would move every process of the host.
         self.require_own_cgroup()?;
         if to.placement.live().any(|site| site.path.is_empty()) && self.config.flags.strict {
-            return fail(Code::Path, "the hierarchies' root is no place to move processes to");
+            return fail(Code::Path, "strict mode moves no process to the hierarchies' root");
         }
         if !self.info().has_mounts_of(to.info()) {
-            return fail(Code::Argument, "the two cgroups are of hosts with other mounts");
+            return fail(
+                Code::Argument,
+                "the two managers know different mounts: make both with one host handle",
+            );
         }
         for site in self.placement.live() {
             let cgroup = self.placement.from_root(site);
@@ -75,7 +78,7 @@ fn move_all(from: Cgroup<'_>, into: Cgroup<'_>, begun: bool) -> Result<usize> {
     let is_target = |cgroup: Cgroup<'_>| into.is_in(from) && cgroup.is_in(into);
     for pass in 0..PASSES {
         let mut found = 0;
-        // Kept apart from errors of `from`, which may be gone.
+        // An error of `into`, kept apart from the errors of the walk through `from`.
         let mut refused: Option<Error> = None;
         let mut move_tasks = |cgroup: Cgroup<'_>| {
             if refused.is_some() || is_target(cgroup) {
@@ -94,7 +97,7 @@ fn move_all(from: Cgroup<'_>, into: Cgroup<'_>, begun: bool) -> Result<usize> {
             return Err(deleted_or(into, e));
         }
         match walked {
-            // A unit's cgroup goes away when it is empty.
+            // systemd removes a unit's cgroup when the cgroup is empty.
             Err(e) if (begun || pass > 0) && is_gone(from, &e)? => return Ok(count),
             other => other.map_err(|e| deleted_or(from, e))?,
         }
@@ -117,7 +120,7 @@ fn move_all(from: Cgroup<'_>, into: Cgroup<'_>, begun: bool) -> Result<usize> {
     }
 }
 
-/// Returns what to move out of one cgroup.
+/// Returns the tasks to move out of one cgroup, and their kind.
 fn tasks(cgroup: Cgroup<'_>) -> Result<(TaskKind, Vec<i32>)> {
     if cgroup.version() == Version::V1 {
         return Ok((TaskKind::Thread, cgroup.threads()?));
@@ -141,7 +144,7 @@ fn has_tasks(from: Cgroup<'_>, is_target: &dyn Fn(Cgroup<'_>) -> bool) -> Result
     Ok(left)
 }
 
-/// Attaches those tasks that still exist. Returns how many.
+/// Attaches those tasks that still exist. Returns how many it attached.
 fn attach_living(into: Cgroup<'_>, kind: TaskKind, ids: &[i32]) -> Result<usize> {
     let mut moved = 0;
     let mut rest = ids;
@@ -159,8 +162,8 @@ fn attach_living(into: Cgroup<'_>, kind: TaskKind, ids: &[i32]) -> Result<usize>
     Ok(moved)
 }
 
-/// Whether an error comes from the removal of the cgroup. One file's error is not enough: the tasks
-/// of a cgroup that exists are still there.
+/// Whether an error comes from the removal of the cgroup. The errno alone is not enough: one file
+/// can be missing from a cgroup that exists and has tasks.
 fn is_gone(cgroup: Cgroup<'_>, error: &Error) -> Result<bool> {
     let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
     Ok(missing && !cgroup.exists()?)

@@ -12,16 +12,16 @@ use crate::plan::{Step, TaskKind};
 /// How [`Manager::add`] adds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Add<'a> {
-    /// The ids are those of threads.
+    /// The ids are thread ids, not process ids.
     pub threads: bool,
     /// A cgroup below the manager's; empty for the manager's own.
     pub subcgroup: &'a [u8],
-    /// Create the subcgroup when it does not exist; with `threads` on v2, as a threaded one.
+    /// Create the subcgroup if it does not exist. With `threads` on v2 it becomes threaded.
     pub create: bool,
 }
 
 impl Manager {
-    /// Moves processes or threads in, in every hierarchy in one burst. When one cannot be moved,
+    /// Moves processes or threads into the cgroup, in every hierarchy. When one cannot be moved,
     /// the others are moved back.
     pub fn add(&self, ids: &[i32], how: Add<'_>) -> Result<()> {
         if let Some(id) = ids.iter().find(|id| **id < 1) {
@@ -56,7 +56,7 @@ impl Manager {
     }
 
     /// Returns the processes in the cgroup and its descendants, each once; the threads of a v2
-    /// threaded cgroup. In the hierarchy of [`Manager::pids`].
+    /// threaded cgroup. Looks in the same hierarchy as [`Manager::pids`].
     pub fn all_pids(&self) -> Result<Vec<i32>> {
         let cgroup = self.main_cgroup()?;
         cgroup.all_pids().map_err(|e| deleted_or(cgroup, e))

@@ -5,10 +5,11 @@ use super::core::Manager;
 use crate::error::Result;
 
 impl Manager {
-    /// Lets go of the cgroup: removes now what of it is empty, and abandons its unit, which goes
-    /// with its last process then. Kills, moves and waits for nobody, so the caller may be inside.
+    /// Removes those directories of the cgroup that are empty, and abandons its unit, which then
+    /// ends with its last process. Kills, moves and waits for no process, so the caller may be
+    /// inside.
     ///
-    /// Returns whether something is left. On v1 systemd leaves directories in hierarchies that it
+    /// Returns whether a directory is left. On v1 systemd leaves directories in hierarchies that it
     /// does not manage; [`Manager::destroy`] removes them once the processes have ended.
     pub fn release(&self) -> Result<bool> {
         self.require_own_cgroup()?;

@@ -21,11 +21,11 @@ impl Manager {
         self.driver.plan_set(self.context(&own, &known), &resources)
     }
 
-    /// Gives the cgroup these resources; what they leave out stays as it is. Returns the warnings.
+    /// Sets these resources. A value that they leave out stays unchanged. Returns the warnings.
     ///
-    /// When a write fails, the values that this call changed are restored in reverse order, and the
-    /// error says which could not be (unless [`crate::config::Flags::no_rollback`]). Calls for one
-    /// cgroup take turns, also those of other processes.
+    /// When a write fails, this call restores the values that it changed, in reverse order, unless
+    /// [`crate::config::Flags::no_rollback`] is set. The error names the values that could not be
+    /// restored. Calls for one cgroup take turns, also those of other processes.
     pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
         self.require_own_cgroup()?;
         let _busy = self.one_at_a_time();
@@ -35,8 +35,8 @@ impl Manager {
         Ok(warnings)
     }
 
-    /// Sets resources as a part of a larger transaction, and carries out `then` before the next
-    /// call has its turn.
+    /// Sets resources as a part of a larger transaction, then carries out the steps `then` under
+    /// the same lock.
     pub(super) fn set_in(
         &self,
         transaction: &mut Transaction<'_>,
@@ -44,10 +44,10 @@ impl Manager {
         own: &LinuxResources,
         then: &[Step],
     ) -> Result<Vec<String>> {
-        // Locked before anything is read that another call may be about to write.
+        // Lock before reading values that another call may be about to write.
         let lock = self.lock(&|_| false);
         if !matches!(lock, Ok(Some(_))) {
-            // An error in the resources comes before an error of the cgroup.
+            // Report an error in the resources rather than one of the cgroup.
             self.driver.plan_set(self.context(own, own), resources)?;
         }
         let Some(lock) = lock? else { return Err(deleted(self.main_cgroup()?)) };

@@ -4,9 +4,10 @@
 //!
 //! `{"version":1,"driver":"cgroupfs"|"systemd","path":P,"paths":{SUBSYSTEM:P},"subsystems":[…],
 //! "skipDevices":B,"strict":B,"noRollback":B,"clampShares":B,"onlyNeeded":B,"nowhere":B,
-//! "implicit":B,"owner":[UID,GID],"resources":{…},"bus":"system"|"user","busAddress":A,"unit":U,
-//! "annotations":{…}}`, where P is a string, or `{"hex":"…"}` for a path that is not UTF-8. Without
-//! `paths`, or with an empty one, the paths are derived again.
+//! "implicit":B,"owner":[UID,GID],"literal":B,"resources":{…},"bus":"system"|"user",
+//! "busAddress":A,"unit":U,"place":B,"annotations":{…}}`.
+//! P is a string, or `{"hex":"…"}` for a path that is not UTF-8. If `paths` is missing or empty,
+//! the paths are derived again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,7 +46,11 @@ struct State {
     strict: bool,
     #[serde(default, deserialize_with = "null_as_default")]
     no_rollback: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     clamp_shares: bool,
     /// Only the v2 controllers that limits need are enabled.
     #[serde(
@@ -68,7 +73,7 @@ struct State {
         skip_serializing_if = "std::ops::Not::not"
     )]
     literal: bool,
-    /// The JSON that [`parse::resources`] reads. The type has less than the JSON.
+    /// JSON for [`parse::resources`]. `LinuxResources` cannot hold all that the JSON says.
     #[serde(default)]
     resources: serde_json::Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,11 +85,12 @@ struct State {
     unit: Option<String>,
     /// The manager is only a destination for processes.
     #[serde(
+        rename = "place",
         default,
         deserialize_with = "null_as_default",
         skip_serializing_if = "std::ops::Not::not"
     )]
-    place: bool,
+    move_target_only: bool,
     #[serde(
         default,
         deserialize_with = "null_as_default",
@@ -93,7 +99,7 @@ struct State {
     annotations: BTreeMap<String, String>,
 }
 
-/// Reads null as Go does, as if the member were absent.
+/// Reads null as if the member were absent, as Go does.
 fn null_as_default<'de, D, T>(deserializer: D) -> std::result::Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -106,7 +112,7 @@ impl State {
     /// Returns the driver that made the state. No other driver may use it.
     fn driver(&self) -> Result<DriverKind> {
         match self.driver.as_str() {
-            // AutoK0 would take this path for a unit, so it did not make this state.
+            // The path has no unit's form for AutoK0, so AutoK0 takes it for a directory again.
             CGROUPFS if self.literal && !rules::is_systemd(&self.path.bytes()?) => {
                 Ok(DriverKind::AutoK0)
             }
@@ -134,9 +140,7 @@ impl State {
             annotations: self.annotations.clone(),
         })
     }
-}
 
-impl State {
     fn config(&self) -> Result<Config> {
         let resources = match &self.resources {
             serde_json::Value::Null => LinuxResources::default(),
@@ -187,7 +191,9 @@ impl Text {
         }
     }
 
-    /// Returns the path. No path has a NUL byte.
+    /// Returns the path.
+    ///
+    /// Errors: it has a NUL byte ([`Code::Path`]); the hex is malformed ([`Code::Json`]).
     fn bytes(&self) -> Result<Vec<u8>> {
         let bytes = match self {
             Text::Plain(text) => text.clone().into_bytes(),
@@ -242,7 +248,7 @@ impl Manager {
             }),
             bus_address: self.config.systemd.address.clone(),
             unit: self.config.systemd.unit.clone(),
-            place: self.move_target_only,
+            move_target_only: self.move_target_only,
             annotations: self.config.systemd.annotations.clone(),
         };
         serde_json::to_string(&state)
@@ -289,7 +295,7 @@ impl Manager {
             let is_listed = !config.subsystems.is_empty();
             let mounted =
                 |(name, _): &(String, _)| info.find(controllers::canonical(name)).is_some();
-            // A hierarchy of the list may have been unmounted since.
+            // A hierarchy of the list may have been unmounted since the state was saved.
             if is_listed && paths.iter().any(mounted) {
                 paths.retain(mounted);
             }
@@ -298,7 +304,7 @@ impl Manager {
             driver.check_sites(&placement)?;
             Manager::assemble(host, config, driver, placement)
         };
-        manager.move_target_only = state.place;
+        manager.move_target_only = state.move_target_only;
         Ok(manager)
     }
 }

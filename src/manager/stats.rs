@@ -26,7 +26,7 @@ pub struct StatsReader {
 }
 
 impl Manager {
-    /// Reads the statistics of the controllers whose bits are set; of all with 0.
+    /// Reads the statistics of the controllers whose bits are set. 0 means all.
     ///
     /// A controller that the cgroup does not have is a warning, and its bit of [`Stats::missing`]
     /// is set.
@@ -53,7 +53,7 @@ impl Manager {
         Ok(json(&stats, &files, controllers).to_string().into_bytes())
     }
 
-    /// Opens the files of these controllers' statistics, of all with 0.
+    /// Opens the files of these controllers' statistics. 0 means all controllers.
     ///
     /// Errors: as for [`Manager::stats`].
     pub fn stats_reader(&self, controllers: u64) -> Result<StatsReader> {
@@ -63,11 +63,7 @@ impl Manager {
     /// Returns how many processes the OOM killer has killed in this cgroup: `oom_kill` of v1's
     /// memory.oom_control (Linux 4.13) or of v2's memory.events.
     pub fn oom_kills(&self) -> Result<u64> {
-        self.one_of_memory(Field::EventsOomKill)
-    }
-
-    /// Returns one field of memory, from the one file that has it.
-    fn one_of_memory(&self, field: Field) -> Result<u64> {
+        let field = Field::EventsOomKill;
         let site = self.placement.site("memory").filter(|site| self.placement.is_live(site));
         let missing = "the cgroup has no memory controller";
         if site.is_none() {
@@ -78,7 +74,7 @@ impl Manager {
         match out.get(field) {
             Some(value) => Ok(value),
             None if out.missing != 0 => fail(Code::Controller, missing),
-            None => fail(Code::Unsupported, "this kernel does not count it"),
+            None => fail(Code::Unsupported, "this kernel does not count OOM kills"),
         }
     }
 
@@ -107,7 +103,7 @@ impl Manager {
             });
             rows.push((source, index));
         }
-        // Says so when the cgroup is in no hierarchy at all.
+        // Fails for a cgroup that is in no hierarchy.
         let main = self.main_site()?;
         if sites.is_empty() {
             sites.push(main.clone());
@@ -127,10 +123,10 @@ impl Manager {
 }
 
 impl StatsReader {
-    /// Reads the statistics, one pread(2) a file. Opens the files anew when the cgroup was removed
-    /// and made again; then the result is true, and the counts have begun at 0.
+    /// Reads the statistics, with one pread(2) per file. Returns true when the cgroup was removed
+    /// and created again: the reader has opened the new files, whose counts have begun at 0.
     ///
-    /// Errors: the cgroup does not exist ([`Code::Deleted`]). A later call opens it when it does.
+    /// Errors: the cgroup does not exist ([`Code::Deleted`]). A later call tries to open it again.
     pub fn read(&mut self, out: &mut Stats) -> Result<bool> {
         if !self.reader.is_empty() && self.reader.read(out).is_ok() {
             return Ok(false);
