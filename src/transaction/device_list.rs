@@ -11,16 +11,18 @@ use crate::error::{Code, Error, Result};
 use crate::host::HierarchyId;
 use crate::sys::write_all;
 
-/// What the kernel's capability check wants.
+/// The capability that the kernel checks for.
 const NEEDS: &str = "device rules need CAP_SYS_ADMIN outside of user namespaces; without it, set \
                      the skip-devices flag";
 
-/// Reads what is in force.
+/// Reads the rules in force.
 pub fn read_list(cgroup: Cgroup<'_>) -> Result<State> {
     v1::parse_list(&String::from_utf8_lossy(&cgroup.read("devices.list")?))
 }
 
-/// Leads from one state to another, and looks whether the kernel has it.
+/// Writes the rules that lead from one state to another, and reads the list back.
+///
+/// Errors: the list shows another state ([`Code::Clamped`]).
 pub fn write_list(cgroup: Cgroup<'_>, now: &State, wanted: &State) -> Result<()> {
     let rules = v1::transition(now, wanted);
     if rules.is_empty() {
@@ -36,6 +38,7 @@ pub fn write_list(cgroup: Cgroup<'_>, now: &State, wanted: &State) -> Result<()>
     Err(Error::new(Code::Clamped, text))
 }
 
+/// Writes rules, one by one.
 pub fn write_rules(cgroup: Cgroup<'_>, rules: &[Rule]) -> Result<()> {
     let mut open = [None, None];
     for rule in rules {
@@ -56,7 +59,7 @@ pub fn write_rules(cgroup: Cgroup<'_>, rules: &[Rule]) -> Result<()> {
     Ok(())
 }
 
-/// Adds to a refused rule why the kernel refuses it.
+/// Adds to an error why the kernel refuses the rule.
 fn explain(cgroup: Cgroup<'_>, rule: &Rule, error: Error) -> Error {
     let error = error.context(format_args!("device rule \"{rule}\""));
     if error.is(Errno::INVAL) && rule.devices.is_none() {
@@ -71,7 +74,7 @@ fn explain(cgroup: Cgroup<'_>, rule: &Rule, error: Error) -> Error {
     let parent = cgroup.parent();
     let list = parent.and_then(|parent| Some((parent, read_list(parent).ok()?)));
     match list {
-        Some((parent, list)) if !gives(&list, rule) => {
+        Some((parent, list)) if !parent_allows(&list, rule) => {
             let path = String::from_utf8_lossy(&parent.absolute("")).into_owned();
             error.advice(format!("the parent cgroup {path} does not allow that itself"))
         }
@@ -80,7 +83,7 @@ fn explain(cgroup: Cgroup<'_>, rule: &Rule, error: Error) -> Error {
 }
 
 /// Whether a parent allows all that a rule of a child allows.
-fn gives(parent: &State, rule: &Rule) -> bool {
+fn parent_allows(parent: &State, rule: &Rule) -> bool {
     match (parent.mode(), rule.devices) {
         (Mode::Allow, _) => true,
         (Mode::Deny, None) => !rule.allow,
@@ -90,7 +93,7 @@ fn gives(parent: &State, rule: &Rule) -> bool {
     }
 }
 
-/// Brings the rules back that were in force before.
+/// Restores the rules that were in force before.
 pub fn restore(scope: Scope<'_>, id: HierarchyId, before: &State) -> Result<()> {
     let cgroup = scope.cgroup(id)?;
     let now = read_list(cgroup)?;

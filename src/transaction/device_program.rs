@@ -3,8 +3,8 @@
 //!
 //! A cgroup may have programs of others, systemd's for instance; all of them must allow an access.
 //! This library has one program per cgroup, and finds it again by its name and a constant in it.
-//! The kernel exchanges a program for another at once: no device is denied or allowed in between
-//! that is not so before or afterwards.
+//! The kernel exchanges one program for another atomically: at every moment the rules are the old
+//! ones or the new ones.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ use crate::devices::{compile, decode, is_ours, Fronted, Insn, Mode, State};
 use crate::error::{fail, Code, Error, Result};
 use crate::host::HierarchyId;
 
-/// Attempts to exchange a program that another process exchanges as well.
+/// Attempts to exchange a program that another process exchanges at the same time.
 const TRIES: u32 = 5;
 /// Bytes of the verifier's log in an error: its end says why.
 const LOG_END: usize = 400;
@@ -51,7 +51,7 @@ impl LastProgram {
 pub struct Exchange {
     /// The program that is attached now.
     pub new: Arc<OwnedFd>,
-    /// Programs of this library that it took the place of.
+    /// Programs of this library that the new one replaced.
     pub old: Vec<Arc<OwnedFd>>,
 }
 
@@ -63,7 +63,7 @@ impl PartialEq for Exchange {
 
 /// The programs that are attached to a cgroup itself.
 pub struct Found {
-    /// Those of this library.
+    /// Programs of this library.
     pub programs: Vec<bpf::Program>,
     /// Those of others, perhaps with code of this library in front.
     pub foreign: Vec<bpf::Program>,
@@ -91,7 +91,8 @@ fn unreadable(cgroup: Cgroup<'_>, program: &bpf::Program) -> Error {
 
 /// Reads the rules in force on v2.
 ///
-/// Errors: there is a program of others, whose rules have no form ([`Code::Unsupported`]).
+/// Errors: another program's device program is attached, whose rules cannot be read
+/// ([`Code::Unsupported`]).
 pub fn read_program(cgroup: Cgroup<'_>) -> Result<State> {
     let directory = open(cgroup)?;
     let found = retry(cgroup, || ours(&directory, cgroup))?;
@@ -158,7 +159,7 @@ pub fn load_code(cgroup: Cgroup<'_>, name: &str, code: &[Insn]) -> Result<OwnedF
     })
 }
 
-/// Finds the programs of this library, and those of others.
+/// Lists the attached programs: this library's, and all others.
 pub fn ours(directory: &OwnedFd, cgroup: Cgroup<'_>) -> Result<Found> {
     find(&query(directory, cgroup)?, cgroup)
 }
@@ -193,8 +194,8 @@ fn find(ids: &[u32], cgroup: Cgroup<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// Whether a program of our name has our mark, or has instructions that do not show it: hidden
-/// ones, or blinded ones, which use the kernel's own register 11.
+/// Whether a program of our name has our mark, or instructions that cannot show the mark: hidden
+/// ones, or blinded ones, which use the kernel's internal register 11.
 fn may_be_ours(program: &bpf::Program) -> bool {
     let blinded = |insn: &Insn| insn.dst > 10 || insn.src > 10;
     program.code.is_empty() || is_ours(&program.code) || program.code.iter().any(blinded)
@@ -274,7 +275,7 @@ pub fn retry<T>(cgroup: Cgroup<'_>, mut attempt: impl FnMut() -> Result<T>) -> R
     attempt()
 }
 
-/// Brings the programs back that were attached before.
+/// Attaches the programs again that were attached before.
 pub fn restore_program(scope: Scope<'_>, id: HierarchyId, programs: &Exchange) -> Result<()> {
     let cgroup = scope.cgroup(id)?;
     let directory = open(cgroup)?;

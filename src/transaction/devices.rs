@@ -40,7 +40,7 @@ impl Transaction<'_> {
         }
         let now = device_list::read_list(cgroup)?;
         if now.mode() == Mode::Allow {
-            // The kernel knows exceptions that the list does not show.
+            // In this mode devices.list shows only "a *:* rwm", and no exceptions to compare with.
             return device_list::write_rules(cgroup, &[*rule]);
         }
         let mut wanted = now.clone();

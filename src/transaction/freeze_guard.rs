@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Freezing the cgroup while something else happens, and thawing it on every way out.
+//! Freezing the cgroup during another change, and thawing it on every way out.
 //!
-//! When the caller freezes the cgroup in the meantime, the thaw at the end is skipped.
+//! If the caller freezes the cgroup during that change, the thaw at the end is skipped.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,8 +17,7 @@ use crate::host::Version;
 const FREEZE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for all of systemd's replies while the cgroup is frozen.
 const FROZEN_CALL_TIMEOUT: Duration = Duration::from_secs(3);
-/// Timeout of the freeze that follows when the caller's freeze meets our thaw; also of a freeze
-/// before a kill.
+/// Time to freeze again when our thaw undid the caller's freeze; also to freeze before a kill.
 pub const REFREEZE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A cgroup that is frozen until this is released or dropped.
@@ -32,7 +31,7 @@ pub struct FreezeGuard<'a> {
 }
 
 impl<'a> FreezeGuard<'a> {
-    /// Freezes the cgroup. Returns None when it was frozen before: then it must stay so.
+    /// Freezes the cgroup. Returns None for a cgroup that was frozen before and must stay frozen.
     pub fn hold(scope: Scope<'a>) -> Result<Option<FreezeGuard<'a>>> {
         if freezer_state(scope)? != FreezerState::Thawed {
             return Ok(None);
@@ -48,7 +47,7 @@ impl<'a> FreezeGuard<'a> {
             return Ok(());
         }
         if let Err(e) = thaw_unless_wanted(self.scope) {
-            // The open file works also when no file can be opened.
+            // The file that is open already works even when the process has no descriptor left.
             if self.control.thaw().is_err() {
                 return Err(e);
             }
@@ -111,8 +110,8 @@ impl<'a> Freeze<'a> {
         }
     }
 
-    /// Freezes again before old device rules come back. When systemd has used up its time, thaws
-    /// instead: devices that are denied for a moment are the smaller harm.
+    /// Freezes again before systemd restores the old device rules. When systemd has used up its
+    /// time, thaws instead: devices that are denied for a moment do less harm than a frozen cgroup.
     pub fn prepare_undo(&mut self, scope: Scope<'a>) -> Result<()> {
         match self {
             Freeze::Now(_) if self.time_left().is_some_and(|left| left.is_zero()) => self.release(),
@@ -157,14 +156,14 @@ pub fn freeze(scope: Scope<'_>, timeout: Duration) -> Result<Thaw> {
     cgroup.freeze(timeout).map_err(|e| deleted_or(cgroup, e))
 }
 
-/// Thaws the cgroup. Processes stay frozen that a frozen ancestor holds.
+/// Thaws the cgroup. Its processes stay frozen while an ancestor is frozen.
 pub fn thaw(scope: Scope<'_>) -> Result<()> {
     let cgroup = freezer_cgroup(scope)?;
     cgroup.thaw().map_err(|e| deleted_or(cgroup, e))
 }
 
-/// Thaws the cgroup, unless the caller has frozen it since. The caller's freeze may come between
-/// the check and the thaw, and find the cgroup frozen already; so the wish is checked again.
+/// Thaws the cgroup, unless the caller has frozen it meanwhile. The caller's freeze may come
+/// between the check and the thaw, so `wants_frozen` is checked again after the thaw.
 pub fn thaw_unless_wanted(scope: Scope<'_>) -> Result<()> {
     let wanted = || scope.wants_frozen.load(Ordering::SeqCst);
     if wanted() {

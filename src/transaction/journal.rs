@@ -2,10 +2,10 @@
 
 //! What a transaction has done, and how to undo it.
 //!
-//! The entries are in the order in which things were done. Unwinding goes by kind, and within a
-//! kind newest first: tasks leave before the unit is stopped, because stopping kills; files come
-//! after systemd's properties, because systemd rewrites them; controllers come last, because only
-//! then are there no children.
+//! The entries are in the order in which the steps were done. Unwinding goes by kind, and within a
+//! kind newest first. Tasks leave before the unit is stopped, because stopping kills. Files are
+//! restored after systemd's properties, because systemd rewrites files. Controllers are disabled
+//! last, because only then have the children gone that use them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ use crate::host::{proc_cgroup, HierarchyId};
 use crate::plan::{TaskKind, Write};
 use crate::systemd::Property;
 
-/// One thing that was done, with what undoes it.
+/// How to undo one action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
     /// Move a task back to where it was.
@@ -50,7 +50,7 @@ pub enum Undo {
     RestoreFile(Box<Write>),
     /// Report a file whose old value is not known.
     ReportFile(Cow<'static, str>),
-    /// v1: lead back to the old device rules.
+    /// v1: restore the old device rules.
     RestoreDevices {
         /// The hierarchy.
         hierarchy: HierarchyId,
@@ -90,7 +90,7 @@ pub struct Journal {
     entries: Vec<Undo>,
     /// Each task's /proc/PID/cgroup from before.
     origins: BTreeMap<i32, Vec<u8>>,
-    /// Threads that were in other cgroups than their process: process, thread, /proc/TID/cgroup.
+    /// Threads in other cgroups than their process: process, thread, /proc/TID/cgroup from before.
     apart: Vec<(i32, i32, Vec<u8>)>,
     /// The last unwinding undid everything.
     is_unwound: bool,
@@ -104,7 +104,7 @@ struct Outcome {
 }
 
 impl Journal {
-    /// Returns an empty journal with room for so many entries.
+    /// Returns an empty journal with room for this many entries.
     pub fn with_capacity(entries: usize) -> Journal {
         Journal { entries: Vec::with_capacity(entries), ..Journal::default() }
     }
@@ -114,12 +114,12 @@ impl Journal {
         self.entries.push(undo);
     }
 
-    /// Returns the place that [`Journal::truncate`] goes back to.
+    /// Returns a mark for [`Journal::truncate`].
     pub fn mark(&self) -> usize {
         self.entries.len()
     }
 
-    /// Forgets the entries since a mark: what they undo was not done.
+    /// Forgets the entries since a mark, whose actions were not done.
     pub fn truncate(&mut self, mark: usize) {
         self.entries.truncate(mark);
     }
@@ -156,7 +156,7 @@ impl Journal {
         self.origins.insert(id, text);
     }
 
-    /// The noted tasks, each with its /proc/PID/cgroup from before.
+    /// Returns the noted tasks, each with its /proc/PID/cgroup from before.
     pub fn origins(&self) -> &BTreeMap<i32, Vec<u8>> {
         &self.origins
     }
@@ -165,7 +165,7 @@ impl Journal {
     pub fn unwind<'a>(&mut self, scope: Scope<'a>, freeze: &mut Freeze<'a>, error: Error) -> Error {
         let entries = std::mem::take(&mut self.entries);
         let mut out = Outcome::default();
-        self.move_tasks(scope, &entries, &mut out.failed);
+        self.move_tasks_back(scope, &entries, &mut out.failed);
         let properties = restore_properties(scope, freeze, &entries, &mut out);
         if let Err(e) = freeze.release() {
             out.failed.push(format!("the cgroup stays frozen: {e}"));
@@ -190,7 +190,7 @@ impl Journal {
         }
     }
 
-    fn move_tasks(&self, scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<String>) {
+    fn move_tasks_back(&self, scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<String>) {
         for entry in entries.iter().rev() {
             let Undo::MoveTask { hierarchy, kind, id } = *entry else { continue };
             match self.put_back(scope, hierarchy, kind, id) {
@@ -202,7 +202,7 @@ impl Journal {
         }
     }
 
-    /// Moves a task back to where it was, and a process's threads each to where it was.
+    /// Moves a task back to its old cgroup, and each thread of a process to the thread's own.
     fn put_back(&self, scope: Scope<'_>, id: HierarchyId, kind: TaskKind, task: i32) -> Result<()> {
         let Some(hierarchy) = scope.info().hierarchy(id) else { return Ok(()) };
         let place = |text: &[u8]| {
@@ -228,8 +228,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Stops the unit when all its processes have been moved back: stopping kills. A slice stays.
-    /// An empty slice does no harm, and other units may use it by now.
+    /// Stops the unit after moving all its processes back, because stopping kills. Leaves a slice:
+    /// other units may use it by now, and an empty one does no harm.
     fn stop_unit(&self, scope: Scope<'_>) -> Result<()> {
         let unit = scope.require_unit()?;
         let home = home(scope, unit)?;
@@ -268,7 +268,7 @@ fn restore_properties<'a>(
         let name = &unit.unit.name;
         out.failed.extend(lost.iter().map(|property| format!("{property} of {name}")));
         for (n, properties) in before.iter().filter(|list| !list.is_empty()).enumerate() {
-            // Only the first call takes devices away for a moment.
+            // Only the first call makes systemd deny devices for a moment.
             let ready = match n {
                 0 => freeze.prepare_undo(scope),
                 _ => freeze.release(),
@@ -318,7 +318,8 @@ fn lost_files(entries: &[Undo]) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// Removes directories with one rmdir per level: another process may have come to use an ancestor.
+/// Removes directories with one rmdir per level, because another process may use an ancestor by
+/// now.
 fn remove_directories(scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<String>) {
     for entry in entries.iter().rev() {
         let Undo::RemoveDirs { hierarchy, path, made } = entry else { continue };
@@ -336,8 +337,8 @@ fn remove_directories(scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<Strin
     }
 }
 
-/// Disables controllers where no other child has come to use them. The transaction's own cgroup has
-/// used none before: they were off.
+/// Disables controllers that no other child uses by now. The transaction's own cgroup needs none of
+/// them: they were off before.
 fn disable_controllers(scope: Scope<'_>, entries: &[Undo]) {
     for entry in entries.iter().rev() {
         let Undo::DisableControllers { hierarchy, level, names } = entry else { continue };

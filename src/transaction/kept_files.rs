@@ -7,17 +7,17 @@ use rustix::fd::OwnedFd;
 use super::snapshot::FileName;
 use crate::plan::Write;
 
-/// A file before systemd changed the unit.
+/// What is known about a file from before systemd changed the unit.
 pub enum KeptFile<'a> {
     /// It was not read before the change.
     Unseen,
-    /// It did not exist. What it holds now is systemd's.
+    /// It did not exist. Its value now is systemd's.
     Absent,
     /// It is open, and its old value is in the journal.
     Open(&'a OwnedFd),
 }
 
-/// The files that were looked at.
+/// The files that were read or found missing.
 #[derive(Debug, Default)]
 pub struct KeptFiles {
     files: Vec<(FileName, Option<OwnedFd>)>,
@@ -29,7 +29,7 @@ impl KeptFiles {
         KeptFiles { files }
     }
 
-    /// Returns what the file of a write was.
+    /// Returns what is known about the file of a write.
     pub fn find(&self, write: &Write) -> KeptFile<'_> {
         let is_same_file = |name: &FileName| name.0 == write.hierarchy && name.1 == write.file;
         match self.files.iter().find(|(name, _)| is_same_file(name)) {

@@ -45,7 +45,8 @@ use crate::plan::{Step, TaskKind};
 use journal::Undo;
 
 impl Transaction<'_> {
-    /// Carries out all steps in order. After a failure everything is undone, and the error says so.
+    /// Carries out all steps in order. After a failure, undoes all steps of the transaction; the
+    /// error says what could not be undone.
     pub fn carry_out(&mut self, steps: &[Step]) -> Result<()> {
         for step in steps {
             if let Err(e) = self.step(step, steps) {
@@ -58,9 +59,9 @@ impl Transaction<'_> {
     }
 
     /// Opens the files with which `steps` will move tasks into the cgroup. A task that is moved
-    /// with one of them enters the directory of this moment, or none: not a new directory without
-    /// the limits that are written in between. It costs no system call, because the files are
-    /// opened anyway.
+    /// with an open file enters today's directory or, if that is gone, none. It never enters a
+    /// directory that another process created later, and that lacks the limits. This costs no
+    /// system call, because the files are opened anyway.
     pub fn hold(&mut self, steps: &[Step]) -> Result<()> {
         for step in steps {
             let Step::Attach { hierarchy, kind, subcgroup, .. } = step else { continue };
@@ -70,7 +71,7 @@ impl Transaction<'_> {
             let opened = self.scope.cgroup(*hierarchy).and_then(|cgroup| cgroup.open_tasks(*kind));
             match opened {
                 Ok(fd) => self.held.push(*hierarchy, *kind, fd),
-                // Without descriptors to spare, each file is opened when it is written.
+                // When descriptors run out, each file is opened when a task is moved.
                 Err(e) if e.is(Errno::MFILE) || e.is(Errno::NFILE) => return Ok(()),
                 Err(e) => {
                     self.progress.failed_in = Some(*hierarchy);
@@ -82,7 +83,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Returns "deleted" for the error of a step that needs the cgroup, when the cgroup is gone.
+    /// Returns [`Code::Deleted`] for the error of a step that needs the cgroup, if the cgroup is
+    /// gone.
     fn or_deleted(&self, step: &Step, error: Error) -> Error {
         let needed_in = match step {
             Step::Create { .. } | Step::CreateSubcgroup { .. } => None,
@@ -94,8 +96,8 @@ impl Transaction<'_> {
         }
     }
 
-    /// Checks that every cgroup in which no file was opened is a directory of its hierarchy: not a
-    /// file of that name, and not in something that is mounted over it.
+    /// Checks that every cgroup in which no file was opened is a directory of its hierarchy:
+    /// neither a file, nor a directory of another mount on the way.
     pub fn verify(&mut self) -> Result<()> {
         let entered = self.progress.entered.iter().copied();
         let unproven: Vec<HierarchyId> =
@@ -165,7 +167,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Creates a cgroup, and notes the directories also when it fails half-way.
+    /// Creates a cgroup. Notes the directories that it made even if it fails half-way.
     fn create(&mut self, id: HierarchyId, subcgroup: &[u8]) -> Result<()> {
         let path = self.scope.subcgroup_path(id, subcgroup)?;
         let cgroup = self.scope.hierarchies.cgroup(id, &path)?;
@@ -179,7 +181,7 @@ impl Transaction<'_> {
         result
     }
 
-    /// Refuses a directory that another call made, if this one must make it itself.
+    /// In an exclusive transaction, refuses a directory that the transaction did not create.
     fn refuse_existing(&self, id: HierarchyId) -> Result<()> {
         let cgroup = self.scope.cgroup(id)?;
         match self.options.exclusive && !self.journal.has_made(id, cgroup.path()) {
@@ -203,16 +205,16 @@ impl Transaction<'_> {
         let own = path.len() - subcgroup.len();
         let levels = (own + 1..=path.len())
             .filter(|&end| threaded && path.get(end).is_none_or(|&next| next == b'/'));
-        // From the top: a level that is not threaded would be the root of a subtree of its own.
+        // From the top down: a level that is not threaded yet would become the root of a threaded
+        // subtree of its own.
         for end in levels {
             self.make_threaded(id, cgroup.prefix(end))?;
         }
         Ok(())
     }
 
-    /// Makes a cgroup threaded that this transaction created. Threaded cgroups never become domains
-    /// again, so a cgroup that existed before is never
-    /// converted.
+    /// Makes a cgroup threaded that this transaction created. Refuses to convert a cgroup that
+    /// existed before, because a threaded cgroup can never become a domain again.
     fn make_threaded(&self, id: HierarchyId, cgroup: Cgroup<'_>) -> Result<()> {
         if self.journal.made(id).any(|(_, made)| made.0.contains(&cgroup.path().len())) {
             return cgroup.write("cgroup.type", b"threaded");
@@ -227,8 +229,7 @@ impl Transaction<'_> {
     }
 
     fn enable(&mut self, id: HierarchyId, needed: &[String], only_needed: bool) -> Result<()> {
-        // Levels that were created below a threaded cgroup take no controller before they are
-        // threaded.
+        // Below a threaded cgroup, controllers can be enabled only in levels that are threaded.
         for (path, made) in self.journal.made(id) {
             let cgroup = self.scope.hierarchies.cgroup(id, path)?;
             for &end in made.0.iter().filter(|&&end| end < path.len()) {
@@ -283,7 +284,7 @@ impl Transaction<'_> {
 
 /// Refuses v2 limits at or below the current usage, as runc does: the kernel kills for them.
 fn check_memory(cgroup: Cgroup<'_>, limit: Option<u64>, swap: Option<u64>) -> Result<()> {
-    // memory.current cannot be read: the cgroup is new, and has no process that could be killed.
+    // If memory.current cannot be read, the cgroup is new and has no process that could be killed.
     let Ok(text) = cgroup.read("memory.current") else {
         return Ok(());
     };

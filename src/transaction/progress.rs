@@ -21,7 +21,7 @@ pub struct Progress {
     /// Controllers that were enabled in ancestors that have processes: the hierarchy, the length of
     /// the ancestor's path, the controllers.
     pub beside_processes: Vec<(HierarchyId, usize, Vec<String>)>,
-    /// What starting the unit came to.
+    /// Whether starting the unit created it or found it.
     pub unit: Option<Started>,
 }
 

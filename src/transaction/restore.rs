@@ -12,8 +12,8 @@ use crate::resources::attribute;
 
 /// Restores files with writes of their old values, newest first.
 ///
-/// A file that is refused while another one still has its new value (EINVAL, EBUSY) is tried again
-/// after the others.
+/// The kernel may refuse a file while another one still has its new value (EINVAL, EBUSY). Such a
+/// file is written again after the others.
 pub fn restore_files<'w>(
     scope: Scope<'_>,
     files: impl Iterator<Item = &'w Write>,
@@ -36,7 +36,7 @@ pub fn restore_files<'w>(
     }
 }
 
-/// Adds what became of one file.
+/// Adds a file to those restored or to those failed.
 fn note(write: &Write, result: Result<Back>, restored: &mut Vec<String>, failed: &mut Vec<String>) {
     match result {
         Ok(Back::Old) => restored.push(write.file.to_string()),
@@ -53,7 +53,7 @@ fn note(write: &Write, result: Result<Back>, restored: &mut Vec<String>, failed:
 enum Back {
     /// Its old value.
     Old,
-    /// The text that has the same effect.
+    /// Another text with the same effect.
     Instead(String),
 }
 

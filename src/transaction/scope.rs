@@ -21,9 +21,10 @@ pub struct Scope<'a> {
     pub hierarchies: &'a Hierarchies,
     /// Where the cgroup is.
     pub placement: &'a Placement,
-    /// The unit that the cgroup is, when systemd creates it.
+    /// The cgroup's unit, if systemd creates the cgroup.
     pub unit: Option<&'a SystemdUnit>,
-    /// Whether the caller wants the cgroup frozen; a freeze in passing must not thaw it then.
+    /// The caller has frozen the cgroup. A transaction that freezes it for a moment must not thaw
+    /// it.
     pub wants_frozen: &'a AtomicBool,
     /// The host's watches of events. A removal lets them read the last counts.
     pub events: &'a Registry,
@@ -34,7 +35,7 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// The host's facts.
+    /// Returns the host's facts.
     pub fn info(&self) -> &'a HostInfo {
         self.hierarchies.info()
     }
@@ -54,7 +55,7 @@ impl<'a> Scope<'a> {
         let path = &self.placement.at(id)?.path[..];
         Ok(match subcgroup {
             b"" => Cow::Borrowed(path),
-            // A leading slash would make it absolute, and mkdirat would leave the hierarchy.
+            // A leading slash would make the path absolute, and mkdirat would leave the hierarchy.
             subcgroup if path.is_empty() => Cow::Owned(subcgroup.to_vec()),
             subcgroup => Cow::Owned([path, b"/", subcgroup].concat()),
         })

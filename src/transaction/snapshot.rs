@@ -16,7 +16,7 @@ use crate::host::HierarchyId;
 /// A file's hierarchy and name.
 pub type FileName = (HierarchyId, Cow<'static, str>);
 
-/// What a file was.
+/// A file at the time of the snapshot.
 pub enum FileState {
     /// It did not exist.
     Absent,
@@ -26,7 +26,7 @@ pub enum FileState {
     Text(Vec<u8>),
 }
 
-/// One file that was looked at; open when it could be opened.
+/// One file of the snapshot; open if it could be opened.
 struct SeenFile {
     name: FileName,
     state: FileState,
@@ -41,13 +41,13 @@ pub struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Looks at nothing yet.
+    /// Makes a snapshot that has read no file yet.
     pub fn new(scope: Scope<'a>) -> Self {
         Snapshot { scope, files: RefCell::default(), failed: Cell::default() }
     }
 
-    /// Reads a file the first time, and passes its state to `take`. `take` must not call
-    /// this method again.
+    /// Passes a file's state to `take`. Reads the file at the first call only. `take` must not call
+    /// this method.
     pub fn look<T>(
         &self,
         id: HierarchyId,

@@ -26,7 +26,7 @@ pub struct Options {
     pub keep_old: bool,
     /// Fail where a value has no effect, instead of warning.
     pub strict: bool,
-    /// Fail where a directory of the cgroup is there already, instead of using it.
+    /// Fail if a directory of the cgroup exists already, instead of using it.
     pub exclusive: bool,
 }
 
@@ -35,10 +35,10 @@ pub struct Transaction<'a> {
     pub(super) scope: Scope<'a>,
     pub(super) options: Options,
     pub(super) journal: Journal,
-    /// What was read before systemd changed the unit.
+    /// Old values that were read before systemd changed the unit.
     pub(super) ahead: LookAhead,
     pub(super) freeze: Freeze<'a>,
-    /// What tasks will be moved in with.
+    /// The open files with which tasks will be moved in.
     pub(super) held: HeldFiles,
     /// Writes that wait until the named file has been written.
     pub(super) waiting: Vec<(&'static str, Write)>,
@@ -53,7 +53,7 @@ impl<'a> Transaction<'a> {
         Transaction {
             scope,
             options,
-            // Every directory that is created, and every process that moves, is an entry.
+            // One entry for the directory, and one for the process that moves there.
             journal: Journal::with_capacity(2 * hierarchies),
             ahead: LookAhead::default(),
             freeze: Freeze::default(),
@@ -64,12 +64,12 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Reads each value before it is overwritten from now on, or no longer.
+    /// Selects whether writes from now on first read the value that they overwrite.
     pub fn set_keep_old(&mut self, keep_old: bool) {
         self.options.keep_old = keep_old;
     }
 
-    /// Fails from now on where a directory of the cgroup is there already.
+    /// Selects whether a directory that exists already is an error from now on.
     pub fn set_exclusive(&mut self, exclusive: bool) {
         self.options.exclusive = exclusive;
     }
@@ -130,8 +130,8 @@ impl<'a> Transaction<'a> {
         if moves != 1 || !last_moves {
             return self.note_origins(TaskKind::Process, &[id]);
         }
-        // A live process has a program: one call says so. Zombies, kernel threads and processes of
-        // other users do not show one.
+        // One call shows that a process has a program, so that it is alive. Zombies, kernel threads
+        // and processes of other users do not show a program.
         match proc_state::has_program(id) {
             true => Ok(()),
             false => check_alive(id),
@@ -165,7 +165,7 @@ impl<'a> Transaction<'a> {
         self.journal.unwind(self.scope, &mut self.freeze, error)
     }
 
-    /// Warns that a value is not in force; an error when strict.
+    /// Warns that a value is not in force. In strict mode this is an error.
     pub(super) fn without_effect(&mut self, write: &Write, why: &str) -> Result<()> {
         let text = format!("{} {why}; {:?} is not applied", write.file, write.value);
         if self.options.strict {
@@ -176,8 +176,8 @@ impl<'a> Transaction<'a> {
     }
 }
 
-/// Checks that a process exists and has not ended. The kernel takes the number of a zombie without
-/// an error, and moves nothing.
+/// Checks that a process exists and has not ended. Moving a zombie would succeed, but the kernel
+/// would move nothing.
 fn check_alive(id: i32) -> Result<()> {
     let missing = |pid| test_kill_process(pid) == Err(Errno::SRCH);
     if proc_state::is_zombie(id) || Pid::from_raw(id).is_some_and(missing) {

@@ -2,8 +2,8 @@
 
 //! Removing the cgroup: its directories, and then its unit.
 //!
-//! StopUnit kills, so it comes last. That the kernel removed the directories proves that no process
-//! is inside, in any PID namespace, and that none can enter.
+//! StopUnit kills, so it comes last. The kernel removes a directory only if no process is inside,
+//! in any PID namespace, and no process can enter a removed directory.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::placement::Site;
 use crate::systemd::{SystemdUnit, Value};
 
-/// Length of a message that C callers have room for, with the number of what it leaves out.
+/// Length of a message that C callers have room for, less the words "… and N more".
 const SHOWN_MESSAGE: usize = 460;
 
 /// Returns the unit's site in the hierarchy in which systemd has its units.
@@ -107,7 +107,7 @@ pub fn stop_empty(scope: Scope<'_>) -> Result<()> {
         if !unit.client.is_loaded(name)? {
             return Ok(());
         }
-        // The unit is about to go by itself, or it is another unit of the same name.
+        // The unit is ending by itself, or is another unit of the same name.
         check_same_cgroup(unit)?;
         check_no_unseen_process(unit)?;
     }

@@ -27,8 +27,8 @@ impl Transaction<'_> {
     ) -> Result<()> {
         let unit = self.scope.require_unit()?;
         let all: Vec<Property> = properties.iter().chain(limits).cloned().collect();
-        // Without a process an existing unit is fine: slices are shared, and systemd creates no
-        // scope without a process.
+        // Without a process the unit may exist already: it is a slice, which units share. systemd
+        // creates no scope without a process.
         let no_process = !properties.iter().any(|p| p.name == "PIDs");
         match unit.client.start(name, &all, no_process) {
             Ok(started) => {
@@ -44,8 +44,8 @@ impl Transaction<'_> {
                 return Err(e.advice("systemd creates a scope only with a process: pass a pid"))
             }
             Err(e) => {
-                // The process tells whether the unit was created all the same, unless the process
-                // was inside before.
+                // If the process is in the unit now, and was not before, the unit was created in
+                // spite of the error.
                 let created =
                     !no_process && self.are_in_unit(b"") == Some(true) && !self.were_in_unit();
                 if created {
@@ -69,7 +69,7 @@ impl Transaction<'_> {
             Err(_) => return fail(Code::Path, "the name of a subcgroup of a unit must be UTF-8"),
         };
         let mark = self.journal.mark();
-        // When systemd fails, it may have moved some of them.
+        // systemd may have moved some of the processes before it failed.
         for site in self.scope.placement.live() {
             for &id in ids {
                 let (hierarchy, kind) = (site.id, TaskKind::Process);
@@ -84,7 +84,8 @@ impl Transaction<'_> {
             ),
             false => e,
         })?;
-        // A process that did not arrive was not moved: systemd moved another one of that number.
+        // If a process did not arrive, systemd moved another process, which has that number in
+        // systemd's PID namespace.
         self.check_arrived("AttachProcessesToUnit", subcgroup)
             .inspect_err(|_| self.journal.truncate(mark))
     }
@@ -150,8 +151,8 @@ impl Transaction<'_> {
         done
     }
 
-    /// Reads old values before systemd changes a unit, because systemd writes files, too. Reads
-    /// once, and before the cgroup is frozen: systemd may be slow to answer.
+    /// Reads old values before systemd changes a unit, because systemd writes files, too. Does so
+    /// once per transaction, before the cgroup is frozen: systemd may be slow to answer.
     pub(super) fn look_ahead(&mut self, steps: &[Step]) -> Result<()> {
         let properties = steps.iter().find_map(|step| match step {
             Step::SetProperties { properties, .. } => Some(properties),
@@ -168,12 +169,13 @@ impl Transaction<'_> {
             written.extend(self.look_at(&snapshot, write));
         }
         self.ahead.properties = self.old_properties(&snapshot, properties)?;
-        // A value that cannot be read now could not be restored later. systemd knows nothing yet.
+        // Fail now if a value cannot be read and so could not be restored: systemd has changed
+        // nothing yet.
         self.ahead.files = KeptFiles::new(snapshot.into_open(&written)?);
         Ok(())
     }
 
-    /// Notes the old value of a file that systemd may write. Returns the file's name, also when the
+    /// Notes the old value of a file that systemd may write. Returns the file's name, even if the
     /// file does not exist.
     fn look_at(&mut self, snapshot: &Snapshot<'_>, write: &Write) -> Option<FileName> {
         let found = snapshot.look(write.hierarchy, write.file.clone(), |state| {
@@ -199,7 +201,7 @@ impl Transaction<'_> {
     }
 
     /// Returns the old values of properties, from the files that the properties stand for, or from
-    /// systemd where the files do not tell.
+    /// systemd where the files do not show them.
     fn old_properties(
         &self,
         snapshot: &Snapshot<'_>,
@@ -235,8 +237,8 @@ impl Transaction<'_> {
         Ok(old)
     }
 
-    /// Asks systemd for the properties whose files do not tell: no file has device rules, a file
-    /// has a value also where its property is not set, and the kernel rounds.
+    /// Asks systemd for the properties that their files do not show: no file has device rules, a
+    /// file has a value even if its property is not set, and the kernel rounds values.
     fn ask_systemd<'n>(
         &self,
         seen: &[(&'n str, Option<Value>)],
@@ -257,11 +259,11 @@ impl Transaction<'_> {
         Ok(names.into_iter().zip(values).collect())
     }
 
-    /// Returns a property's value by the files that it stands for.
+    /// Returns a property's value, as the files that the property stands for show it.
     fn property_in_file(&self, snapshot: &Snapshot<'_>, name: &str) -> Option<Value> {
         let placement = self.scope.placement;
         let read = |file: &'static str| {
-            // v1 kernels do not have it.
+            // v1 has two files instead of cpu.max.
             if file == "cpu.max" && !placement.is_unified() {
                 return None;
             }
@@ -275,7 +277,7 @@ impl Transaction<'_> {
     }
 }
 
-/// Adds what sets a property back to its old value.
+/// Adds the properties that set one property back to its old value.
 fn old_limit(name: &str, value: Option<Value>, before: &mut Vec<Property>, lost: &mut Vec<String>) {
     match value {
         Some(value) => {
@@ -292,7 +294,7 @@ fn old_limit(name: &str, value: Option<Value>, before: &mut Vec<Property>, lost:
     }
 }
 
-/// A property that was never set.
+/// Returns the property with the value that means "not set".
 fn unset(name: &str) -> Option<Property> {
     attribute::unset(name).map(|value| Property::new(name.to_owned(), value))
 }

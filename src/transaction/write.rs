@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Writing one interface file, so that its old value and what the kernel changes with it are kept.
+//! Writing one interface file: keeps the old value for the rollback, and restores other files that
+//! the kernel changes as a side effect.
 
 use rustix::io::Errno;
 
@@ -53,7 +54,8 @@ impl Transaction<'_> {
         self.retry_waiting(write)
     }
 
-    /// Warns when the kernel has taken a value that cannot be in force now; an error when strict.
+    /// Warns when the kernel has taken a value that cannot be in force now. In strict mode this is
+    /// an error.
     fn check_valid(&mut self, cgroup: Cgroup<'_>, write: &Write) -> Result<()> {
         if !attribute::may_be_invalid(&write.file) {
             return Ok(());
@@ -75,7 +77,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Writes again what the kernel refused before this file was written.
+    /// Writes again the files that the kernel refused before this file was written.
     fn retry_waiting(&mut self, written: &Write) -> Result<()> {
         let (due, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
             .into_iter()
@@ -109,7 +111,7 @@ impl Transaction<'_> {
         match self.ahead.files.find(write) {
             KeptFile::Open(fd) => {
                 return match put_open(cgroup, write, fd) {
-                    // systemd has created the cgroup anew, or the file was open for reading only.
+                    // systemd has created the cgroup again, or the file is open for reading only.
                     Err(e) if e.is(Errno::NODEV) || e.is(Errno::BADF) => put(cgroup, write, None),
                     done => done,
                 };
@@ -123,7 +125,7 @@ impl Transaction<'_> {
         }
         let mut old = None;
         let result = put(cgroup, write, Some(&mut old));
-        // The kernel took the value, also when it changed the value or took a part of it.
+        // The file has changed even if the kernel took another value, or only a part of it.
         let taken = |e: &Error| e.code() == Code::Clamped || e.is(Errno::IO);
         if result.as_ref().map_or_else(taken, |()| true) {
             let old = old.as_deref().map(String::from_utf8_lossy);
@@ -133,7 +135,7 @@ impl Transaction<'_> {
         result
     }
 
-    /// Notes the old value of a file that something else is about to write.
+    /// Notes the old value of a file that systemd is about to write.
     pub(super) fn journal_before(
         &mut self,
         cgroup: Cgroup<'_>,
@@ -162,7 +164,7 @@ impl Transaction<'_> {
         });
     }
 
-    /// The names of the two cpuset files in a hierarchy.
+    /// Returns the names of the two cpuset files in a hierarchy.
     pub(super) fn cpuset_files(&self, id: HierarchyId) -> [&'static str; 2] {
         let name = |name| match self.scope.info().hierarchy(id) {
             Some(hierarchy) => cpuset_file(hierarchy, name),
