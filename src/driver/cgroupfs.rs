@@ -2,9 +2,9 @@
 
 //! The cgroupfs driver: this library creates the directories.
 //!
-//! The order costs least: create all directories, write files while no process is inside, then
-//! move the process in one burst. The first write to a cgroup.procs after a quiet moment waits for
-//! an RCU grace period; the next ones do not.
+//! The driver creates all directories, writes the files while no process is inside, and then moves
+//! the process in all hierarchies at once. This order is the fastest: only the first write to a
+//! cgroup.procs after a quiet moment waits for an RCU grace period.
 
 use std::borrow::Cow;
 
@@ -33,7 +33,7 @@ pub fn plan_apply(
             context.config.flags.resource_options(),
         )?,
     };
-    // Limits that are not set now will be set later.
+    // Without `set` the caller sets these limits later, so their controllers are enabled now.
     let limits = match set {
         Some(_) => Cow::Borrowed(&plan),
         None => Cow::Owned(context.limits_of(&context.config.resources)),
@@ -49,7 +49,7 @@ pub fn plan_apply(
     if let Some(pid) = pid {
         enter.extend(placement.live().map(|site| Context::attach(site, pid)));
     }
-    // Delegation comes last: a call that fails gives nothing away.
+    // Delegate last, so that a call that fails gives the user nothing.
     enter.extend(context.delegate());
     let mut warnings = plan.warnings;
     warnings.extend(context.no_delegation_warning());
@@ -63,7 +63,7 @@ pub fn plan_set(context: Context<'_>, resources: &LinuxResources) -> Result<Plan
     let mut plan = context.writes_of(resources)?;
     let only_needed = context.config.flags.only_needed;
     if only_needed || !context.placement.is_unified() {
-        // Apply left controllers disabled that no limit needed.
+        // Apply enabled only the controllers that its own limits needed.
         let enable = context.enable(&plan.steps, only_needed);
         let at = plan.steps.iter().take_while(|step| step.is_check()).count();
         plan.steps.splice(at..at, enable);

@@ -39,7 +39,7 @@ pub struct Phases {
     pub fill: Vec<Step>,
     /// Moves the process in.
     pub enter: Vec<Step>,
-    /// What has no effect on this host.
+    /// Settings that have no effect on this host, each with the reason.
     pub warnings: Vec<String>,
 }
 
@@ -62,8 +62,8 @@ impl Context<'_> {
         resources::plan(resources, self.placement, Options { devices: DevicePolicy::Skip, strict })
     }
 
-    /// Returns the resources with CPU shares that the kernel takes, and a warning if they differ,
-    /// for a caller that wants the warning instead of the kernel's error.
+    /// Returns the resources with their CPU shares brought into the kernel's range, and a warning
+    /// if that changes them. Changes nothing for a caller that wants the kernel's error instead.
     pub fn clamped<'r>(
         &self,
         resources: &'r LinuxResources,
@@ -76,8 +76,8 @@ impl Context<'_> {
         }
     }
 
-    /// Returns the limits that these resources come to on v2. What is wrong with the resources is
-    /// for [`Context::writes_of`] to say.
+    /// Returns the limits that these resources need on v2; none for malformed resources, whose
+    /// errors [`Context::writes_of`] reports.
     pub fn limits_of(&self, resources: &LinuxResources) -> Plan {
         if self.placement.live().all(|site| site.version == Version::V1) {
             // Only v2 has controllers to enable and types to settle.
@@ -100,9 +100,9 @@ impl Context<'_> {
 
     /// Returns the steps that enable controllers in v2 hierarchies.
     ///
-    /// A unified host gets them always, so that there are statistics, too. A hybrid host gets them
-    /// when a limit needs them: its owner does not expect controllers there. With `only_needed` a
-    /// unified host gets them so as well.
+    /// On a unified host these are all controllers, because statistics need them, too. With
+    /// `only_needed`, and always on a hybrid host, these are only the controllers that limits need:
+    /// the owner of a hybrid host does not expect controllers in cgroup2.
     pub fn enable(&self, limits: &[Step], only_needed: bool) -> Vec<Step> {
         let unified = self.placement.is_unified();
         let v2 = self.placement.live().filter(|site| site.version == Version::V2);
@@ -119,7 +119,7 @@ impl Context<'_> {
         v2.filter_map(step).collect()
     }
 
-    /// Returns the step that fills what the writes leave empty of a v1 cpuset.
+    /// Returns the step that fills those files of a v1 cpuset that the writes leave empty.
     pub fn inherit_cpuset(&self, steps: &[Step]) -> Option<Step> {
         let written = |part: &str| writes(steps).any(|write| write.file.ends_with(part));
         let (cpus, mems) = (!written("cpus"), !written("mems"));
@@ -132,15 +132,15 @@ impl Context<'_> {
         (site.version == Version::V1 && self.placement.is_live(site)).then_some(site.id)
     }
 
-    /// Returns the steps that give the cgroup to its owner. v1 has no safe delegation: its files
-    /// are not confined to the subtree.
+    /// Returns the steps that give the cgroup to its owner. v1 hierarchies have no safe delegation,
+    /// because a v1 file can act outside of the subtree.
     pub fn delegate(&self) -> Vec<Step> {
         let Some((uid, gid)) = self.config.owner else { return Vec::new() };
         let v2 = self.placement.live().filter(|site| site.version == Version::V2);
         v2.map(|site| Step::Delegate { hierarchy: site.id, uid, gid }).collect()
     }
 
-    /// Returns a warning when the cgroup has an owner and no hierarchy that can be delegated.
+    /// Returns a warning when the cgroup has an owner but no hierarchy that can be delegated.
     pub fn no_delegation_warning(&self) -> Option<String> {
         let nowhere = self.config.owner.is_some() && self.delegate().is_empty();
         nowhere.then(|| {

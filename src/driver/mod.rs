@@ -2,7 +2,7 @@
 
 //! Who creates the cgroup: this library, or systemd.
 //!
-//! [`Driver`] is the only place that knows which of the two it is.
+//! [`Driver`] is the only type that knows which of the two creates the cgroup.
 
 mod cgroupfs;
 mod context;
@@ -71,8 +71,8 @@ impl Driver {
         })
     }
 
-    /// Checks that saved paths are the driver's: processes would be looked for in one cgroup, and
-    /// another one would be stopped.
+    /// Checks that saved paths are the driver's. Otherwise the manager would look for processes in
+    /// one cgroup and stop the unit of another.
     pub fn check_sites(&self, placement: &Placement) -> Result<()> {
         match self {
             Driver::Cgroupfs => Ok(()),
@@ -80,8 +80,8 @@ impl Driver {
         }
     }
 
-    /// Returns the driver and the path of the parent cgroup, and whether processes can be moved to
-    /// it but nothing else: other units share a unit's slice.
+    /// Returns the driver and the path of the parent cgroup, and whether the parent only accepts
+    /// processes and cannot be changed. A unit's slice cannot, because other units share it.
     pub fn parent(&self, config: &Config) -> (Driver, Vec<u8>, bool) {
         match self {
             Driver::Cgroupfs => (Driver::Cgroupfs, crate::kata::path::parent(&config.path), false),
@@ -93,7 +93,7 @@ impl Driver {
         }
     }
 
-    /// Returns the unit.
+    /// Returns the unit, if systemd creates the cgroup.
     pub fn unit(&self) -> Option<&SystemdUnit> {
         match self {
             Driver::Cgroupfs => None,
@@ -138,8 +138,8 @@ impl Driver {
 
     /// Returns the steps that move tasks into the cgroup, or into one below it.
     ///
-    /// A user's systemd may move processes that the user may not move. It moves no threads, and no
-    /// processes into slices.
+    /// A user's systemd is asked to move processes, because it may move processes that the user may
+    /// not. systemd moves no threads, and no processes into slices.
     pub fn plan_add(
         &self,
         placement: &Placement,
@@ -174,8 +174,8 @@ impl Driver {
         }
     }
 
-    /// Removes what of the cgroup is empty, and abandons its unit. Returns whether something is
-    /// left.
+    /// Removes the cgroup's empty directories, and abandons its unit. Returns whether a directory
+    /// or the unit is left.
     pub fn release(&self, scope: Scope<'_>) -> Result<bool> {
         match self {
             Driver::Cgroupfs => remove_empty_directories(scope),
@@ -183,7 +183,7 @@ impl Driver {
         }
     }
 
-    /// Returns what a set of these resources needs to know from the cgroup's files.
+    /// Returns the values that a set of these resources needs from the cgroup's files.
     pub fn needs(
         &self,
         placement: &Placement,
@@ -193,7 +193,8 @@ impl Driver {
         let map = r.unified().as_ref();
         let half = r.cpu().as_ref().is_some_and(resources::is_half);
         match self {
-            // The kernel itself keeps the other half, except that of a v2 field.
+            // v1 has a file for each half, so the kernel keeps the other one. v2's cpu.max holds
+            // both.
             Driver::Cgroupfs => {
                 Needs { bandwidth: half && placement.is_v2("cpu", "cpu"), idle: false }
             }
@@ -204,7 +205,8 @@ impl Driver {
                 let by_map = map.is_some_and(|map| {
                     map.contains_key("cpu.idle") || map.contains_key("cpu.weight")
                 });
-                // The period is written again, and another process may have set a quota since.
+                // reassert writes cpu.max again to keep the period, and another process may have
+                // set a quota since.
                 let alone = resources::has_period_alone(known);
                 Needs { bandwidth: half || no_period || alone, idle: by_field || by_map }
             }

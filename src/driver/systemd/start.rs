@@ -26,7 +26,7 @@ pub fn plan_apply(
     let Wanted { properties: limits, plan } = match set {
         Some(resources) => wanted(context, unit, resources)?,
         None if placement.is_unified() => Wanted::default(),
-        // Only what a process needs to enter; all of it files.
+        // Only the files that a process needs to enter.
         None => Wanted {
             plan: resources::plan_before_join(
                 context.own,
@@ -94,7 +94,7 @@ fn at_creation(
     }
     let none = LinuxResources::default();
     let context = Context { known: &none, ..context };
-    // A slice has no such property.
+    // A slice has none of these properties.
     if unit.unit.is_slice() {
         warnings.append(&mut too_late(context, r));
         return Ok(Vec::new());

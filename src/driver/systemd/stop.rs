@@ -36,14 +36,15 @@ pub fn stop(scope: Scope<'_>, unit: &SystemdUnit) -> Result<()> {
     stop_empty(scope)
 }
 
-/// Stops the unit if no process is in it. Else abandons it, so that it goes with its last process,
-/// and removes what is empty. Returns whether something is left.
+/// Stops the unit if no process is in it. Otherwise abandons the unit, so that it ends with its
+/// last process, and removes the empty directories. Returns whether a directory or the unit is
+/// left.
 ///
-/// A slice with something inside stays as it is: other units may share it.
+/// A slice with units or processes inside stays unchanged: other units may share it.
 pub fn release(scope: Scope<'_>, unit: &SystemdUnit) -> Result<bool> {
     if processes(scope, unit)?.is_empty() {
         match stop_empty(scope) {
-            // A process has come, or cannot be seen from here.
+            // A process has entered since, or is invisible from this namespace.
             Err(e) if e.code() == Code::Busy => {}
             stopped => return stopped.map(|()| false),
         }
@@ -67,7 +68,7 @@ fn processes(scope: Scope<'_>, unit: &SystemdUnit) -> Result<Vec<i32>> {
             Ok(())
         };
         match cgroup.walk(&mut list) {
-            // systemd removes the cgroup as well.
+            // systemd may remove the cgroup during the walk.
             Err(e) if (e.is(Errno::NOENT) || e.is(Errno::NODEV)) && !cgroup.exists()? => {}
             other => other?,
         }

@@ -58,8 +58,8 @@ fn has_own_systemd() -> bool {
         && std::fs::metadata("/run/systemd/private").is_ok_and(own)
 }
 
-/// Checks that saved sites are the unit's. A user's systemd need not run for that, so only the end
-/// of the path is compared then.
+/// Checks that saved sites are the unit's. For a user's systemd, which need not be running,
+/// compares only the end of the path.
 pub fn check_sites(unit: &SystemdUnit, placement: &Placement) -> Result<()> {
     for site in placement.live() {
         let found = [b"/", &site.path[..]].concat();

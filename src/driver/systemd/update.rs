@@ -41,7 +41,7 @@ fn rewrites_after_change(
 ) -> Result<Vec<Step>> {
     let (known, placement) = (context.known, context.placement);
     let mut about = property_context(context, unit, r)?;
-    // v2's weights are properties, or files of the unified map.
+    // On v2 weights are properties, or keys of the unified map.
     about.bfq = known.block_io().is_some() && !placement.is_unified() && has_bfq(context);
     let again = resources::reassert(known, r, placement, about);
     let options = Options { devices: DevicePolicy::Systemd, strict: false };
@@ -64,9 +64,9 @@ fn not_frozen_warning(context: Context<'_>, r: &LinuxResources) -> Option<String
     })
 }
 
-/// Whether the cgroup is frozen during the change. On v1 systemd denies a unit with device rules
-/// every device for a moment, at every change. A slice is not frozen: the bus may be inside, and
-/// could not answer.
+/// Whether to freeze the cgroup during the change. On v1, at every change of a unit with device
+/// rules, systemd denies all devices for a moment. A slice is not frozen: the bus daemon may be
+/// inside, and could not answer.
 fn freezes(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> bool {
     let v1 = !context.placement.is_unified();
     let can = v1 && context.placement.site("freezer").is_some() && !unit.unit.is_slice();

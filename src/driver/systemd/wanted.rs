@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What resources come to on a unit: properties, and the writes beside them.
+//! What resources mean for a unit: properties, and the writes beside them.
 
 use oci_spec::runtime::{LinuxBlockIo, LinuxResources};
 use rustix::fs::OFlags;
@@ -17,7 +17,7 @@ const DEVICES_PERHAPS: &str =
     "device rules may have no effect: systemd in a user namespace may not be allowed to load BPF \
      programs";
 
-/// What a unit is told, and what is written beside it.
+/// A unit's properties, and the writes beside them.
 #[derive(Debug, Default)]
 pub struct Wanted {
     /// The unit's properties.
@@ -26,7 +26,7 @@ pub struct Wanted {
     pub plan: Plan,
 }
 
-/// Returns what resources come to on a unit.
+/// Returns the properties and the writes for these resources.
 pub fn wanted(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> Result<Wanted> {
     let flags = context.config.flags;
     let placement = context.placement;
@@ -38,11 +38,11 @@ pub fn wanted(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> R
         _ if rules.is_empty() => {}
         Bus::System => {
             warnings = device_properties(rules, about.version, &mut properties)?;
-            // Nothing tells whether it is the namespace's systemd or the host's.
+            // In a user namespace this may be the host's systemd, or one of the namespace's own.
             let unsure = placement.info().in_user_namespace;
             warnings.extend(unsure.then(|| DEVICES_PERHAPS.to_owned()));
         }
-        // A user's systemd may load no BPF program, and does not say so.
+        // A user's systemd is not allowed to load BPF programs, and reports success all the same.
         Bus::User if flags.strict => {
             return fail(Code::Unsupported, format!("device rules: {NO_DEVICES}"))
         }
@@ -60,8 +60,8 @@ pub fn wanted(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> R
     Ok(Wanted { properties, plan })
 }
 
-/// Returns what the properties depend on. Asking systemd's version is a round trip, so it is asked
-/// only for resources that depend on it.
+/// Returns what the properties depend on. Asking for systemd's version is a round trip, so systemd
+/// is asked only for resources that depend on the version.
 pub fn property_context<'a>(
     context: Context<'a>,
     unit: &SystemdUnit,
@@ -91,7 +91,8 @@ pub fn has_bfq(context: Context<'_>) -> bool {
     bfq(cgroup) || cgroup.ancestors().any(bfq)
 }
 
-/// Returns warnings of resources that a unit which exists can only have in a file.
+/// Returns a warning for each resource that an existing unit can only have in a file, without a
+/// property.
 pub fn too_late(context: Context<'_>, r: &LinuxResources) -> Vec<String> {
     let about = PropertyContext { version: 0, known: context.known, bfq: false };
     resources::too_late(r, context.placement, about)
