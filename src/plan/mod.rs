@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What is going to be done, as data: an ordered list of steps.
+//! A plan: an ordered list of steps, as data.
 //!
 //! Pure functions make a plan from resources, host and path. A transaction carries it out, a dry
 //! run prints it, and golden tests compare it.

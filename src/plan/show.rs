@@ -70,7 +70,7 @@ fn step_text(step: &Step, host: &HostInfo) -> [String; 4] {
         Step::ChangeDevice { hierarchy, rule } => {
             row("device", at(hierarchy), "", rule.to_string())
         }
-        // People read this: a value of several lines stays on one line.
+        // One step is one line, so a value's line breaks are escaped.
         Step::Write(w) => {
             row("write", w.controller.to_owned(), &w.file, w.value.replace('\n', "\\n"))
         }
@@ -90,7 +90,7 @@ fn step_text(step: &Step, host: &HostInfo) -> [String; 4] {
     }
 }
 
-/// Returns the file that tasks are moved by, from the manager's cgroup.
+/// Returns the path, from the manager's cgroup, of the file that moves tasks.
 fn task_file(host: &HostInfo, id: HierarchyId, kind: TaskKind, subcgroup: &[u8]) -> String {
     let version = host.hierarchy(id).map_or(Version::V1, |h| h.version);
     let file = kind.file(version);

@@ -30,7 +30,7 @@ pub enum Step {
     SettleType {
         /// The hierarchy.
         hierarchy: HierarchyId,
-        /// A controller with limits that no threaded cgroup has.
+        /// A controller that has limits and does not work in threaded cgroups, if there is one.
         domain: Option<&'static str>,
     },
     /// Create a cgroup below the manager's.
@@ -95,7 +95,7 @@ pub enum Step {
     Devices {
         /// The hierarchy.
         hierarchy: HierarchyId,
-        /// What the rules come to.
+        /// The default and the exceptions that the rules amount to.
         state: State,
     },
     /// Allow or deny devices, on top of the rules in force.
@@ -111,15 +111,15 @@ pub enum Step {
     Attach {
         /// The hierarchy.
         hierarchy: HierarchyId,
-        /// Which of the two.
+        /// Processes or threads.
         kind: TaskKind,
-        /// Their ids.
+        /// The ids of the tasks.
         ids: Vec<i32>,
         /// A cgroup below the manager's; empty for the manager's own.
         subcgroup: Vec<u8>,
     },
-    /// Have a user's systemd move processes into a unit. It may move processes that the user may
-    /// not.
+    /// Have a user's systemd move processes into a unit. systemd may move processes that the user
+    /// may not.
     AttachUnit {
         /// The unit's name.
         unit: String,
@@ -131,7 +131,8 @@ pub enum Step {
 }
 
 impl Step {
-    /// Returns the hierarchy that the step works in; None for a step of systemd's.
+    /// Returns the hierarchy that the step works in; None for a step that systemd carries out, and
+    /// for freezing and thawing.
     pub fn hierarchy(&self) -> Option<HierarchyId> {
         match self {
             Step::Create { hierarchy }
@@ -177,7 +178,7 @@ pub fn writes(steps: &[Step]) -> impl Iterator<Item = &Write> {
 pub struct Plan {
     /// The steps, in the order in which a transaction carries them out.
     pub steps: Vec<Step>,
-    /// What was asked for and has no effect on this host, each with the reason.
+    /// Settings that have no effect on this host, each with the reason.
     pub warnings: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ pub enum Missing {
     /// Fail, naming the controller that would have it.
     #[default]
     Fail,
-    /// Go on. The kernel lacks the file, and without it the cgroup already is as asked for.
+    /// Go on. A kernel without the file already does what the value asks for.
     Skip,
     /// Go on with a warning: the value is not in force.
     Warn,
@@ -44,7 +44,7 @@ pub struct Write {
 }
 
 impl Write {
-    /// A write that must succeed.
+    /// Makes a write that must succeed.
     pub fn new(
         hierarchy: HierarchyId,
         controller: &'static str,
@@ -62,7 +62,7 @@ impl Write {
         }
     }
 
-    /// A write of a limit, in the hierarchy of its controller.
+    /// Makes a write of a limit, in the hierarchy of its controller.
     ///
     /// Errors: the cgroup has no such controller.
     pub fn limit(
@@ -74,7 +74,8 @@ impl Write {
         Ok(Write::new(placement.require(controller)?.id, controller, file, value.to_string()))
     }
 
-    /// Returns the controller in the file's name. The unified map's writes have no other.
+    /// Returns the controller in the file's name. Writes of the unified map name their controller
+    /// only there.
     pub fn file_controller(&self) -> &str {
         self.file.split('.').next().unwrap_or_default()
     }
