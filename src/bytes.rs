@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Bytes that need not be UTF-8, shown without loss.
+//! Text for messages: bytes that need not be UTF-8, misspelt words, long lists and long paths.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -66,7 +66,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str>
 /// Counts the letters to add, drop, change or swap with their neighbour (optimal string alignment).
 pub(crate) fn letters_changed(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    // Far apart, and the caller's word may be long.
+    // Too far apart to be near. The work below grows with both lengths, and the caller chooses one.
     if a.len().abs_diff(b.len()) > 2 {
         return a.len().max(b.len());
     }
@@ -120,7 +120,7 @@ pub fn shorten(path: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Returns the text, cut after `limit` bytes at the end of a character.
+/// Returns at most `limit` bytes of the text, in whole characters. A text that was cut ends in `…`.
 pub fn cut(text: &str, limit: usize) -> String {
     let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     match text.get(..end) {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn long_list_ends_with_the_number_of_those_left_out() {
+    fn list_some_says_how_many_items_it_leaves_out() {
         assert_eq!(list_some([10, 20].iter(), 5), "10 20");
         assert_eq!(list_some([10, 20, 30, 4].iter(), 5), "10 20 … and 2 more");
         assert_eq!(list_some(["longer than that", "a"].iter(), 5), "longer than that … and 1 more");

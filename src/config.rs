@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What a manager is made from.
+//! The configuration of a manager.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::path::{lexical, slice};
 use crate::resources::{DevicePolicy, Options};
 use crate::systemd::Bus;
 
-/// How a manager treats what it cannot apply, and what is there already.
+/// How a manager treats settings that it cannot apply, and cgroups that exist already.
 ///
 /// Later versions add fields: construct it with `..Flags::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,8 @@ pub enum DriverKind {
     /// paths.
     #[default]
     Auto,
-    /// As Kata's Go code of January 2020 chooses. It takes a slice with a dash for a directory.
+    /// Chooses as Kata's Go code of January 2020 does, which takes a slice with a dash for a
+    /// directory.
     AutoK0,
     /// This library, in the cgroup file system. A systemd path is an error.
     Cgroupfs,
@@ -89,7 +90,7 @@ pub struct Config {
     pub subsystems: Vec<String>,
     /// The resources for apply, and for a set that brings none.
     pub resources: LinuxResources,
-    /// How the manager treats what it cannot apply, and what is there already.
+    /// How the manager treats settings that it cannot apply, and cgroups that exist already.
     pub flags: Flags,
     /// The path was made from a name. A rootless caller that may not create it then has no cgroup,
     /// unless limits are asked for.
@@ -98,7 +99,7 @@ pub struct Config {
     pub owner: Option<(u32, u32)>,
     /// Who makes the cgroup.
     pub driver: DriverKind,
-    /// What the systemd driver needs besides.
+    /// Settings of the systemd driver.
     pub systemd: SystemdConfig,
 }
 
@@ -118,10 +119,11 @@ impl Config {
             DriverKind::Auto | DriverKind::Systemd if self.systemd.unit.is_some() => Ok(true),
             _ if self.systemd.unit.is_some() => fail(
                 Code::Argument,
-                "a unit name is given, and the driver that is asked for makes no units",
+                "a unit name is given, but the cgroupfs driver makes no units: use the systemd \
+                 driver, or give no unit name",
             ),
             DriverKind::Auto if form || rooted_triple(&self.path).is_some() => Ok(true),
-            // Nobody means a directory by `x.slice:a:b:`. Such a path is a misspelt unit.
+            // `x.slice:a:b:` is a misspelt unit: no caller wants a directory of that name.
             DriverKind::Auto if self.path.contains(&b':') && !self.path.starts_with(b"/") => {
                 refuse(
                     &self.path,
@@ -142,14 +144,14 @@ impl Config {
         }
     }
 
-    /// Refuses what cannot be managed.
+    /// Refuses a configuration whose cgroup cannot be managed.
     pub(crate) fn check(&self) -> Result<()> {
         if self.path.contains(&0) {
             return refuse(&self.path, "it has a NUL byte");
         }
         if let Some((uid, gid)) = self.owner.filter(|&(uid, gid)| uid == !0 || gid == !0) {
-            // For chown(2) this value means that the owner stays.
-            return fail(Code::Argument, format!("owner {uid}:{gid} is no user and group"));
+            // chown(2) takes this value for "keep the owner".
+            return fail(Code::Argument, format!("owner {uid}:{gid}: {} is not an id", !0u32));
         }
         let systemd = self.is_systemd()?;
         if self.flags.strict && self.systemd.unit.is_none() {
@@ -159,12 +161,13 @@ impl Config {
         if systemd {
             return Ok(());
         }
-        // The root exists and can receive processes. Nothing else is done to it.
+        // The root exists and can receive processes. A manager refuses to change the root.
         let is_root = !self.path.is_empty() && self.path.iter().all(|&b| b == b'/');
         if is_root && self.flags.existing {
             return Ok(());
         }
-        // Nobody means to remove the hierarchy's root, or the caller's own cgroup.
+        // Such a path means the hierarchy's root or the caller's own cgroup, which destroy would
+        // remove.
         if !self.has_name() {
             return refuse(&self.path, "it has no name of its own");
         }
@@ -176,7 +179,7 @@ impl Config {
         rooted_triple(&self.path).unwrap_or(&self.path)
     }
 
-    /// Returns the slice that the path gives to a unit with a name of its own. It is empty for the
+    /// Returns the slice that the path gives to a unit named by `systemd.unit`; empty for the
     /// default slice.
     pub(crate) fn slice(&self) -> Result<&[u8]> {
         match slice::split_triple(self.unit_path()) {
@@ -208,7 +211,7 @@ impl Config {
         !matches!(self.clean_path().as_slice(), b"/" | b"." | b"")
     }
 
-    /// The path, cleaned so that `..` cannot lead out (as runc's CleanPath).
+    /// Returns the path, cleaned so that `..` cannot lead out, as runc's CleanPath does.
     pub fn clean_path(&self) -> Vec<u8> {
         lexical::clean_confined(&self.path)
     }
@@ -217,8 +220,8 @@ impl Config {
 /// Bytes of a path that a message shows.
 const SHOWN: usize = 128;
 
-/// Returns the `slice:prefix:name` of a path `/slice:prefix:name`, as Kata 3 makes it on cgroup v2.
-/// With another slash it is a directory's path.
+/// Returns the `slice:prefix:name` of a path `/slice:prefix:name`, which Kata 3 makes on cgroup v2.
+/// A path with a second slash is a directory's.
 fn rooted_triple(path: &[u8]) -> Option<&[u8]> {
     let rest = path.strip_prefix(b"/")?;
     (is_systemd_slice(rest) && !rest.contains(&b'/')).then_some(rest)

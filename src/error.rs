@@ -76,7 +76,7 @@ struct Inner {
     code: Code,
     errno: Option<Errno>,
     text: Vec<u8>,
-    /// The request may have been carried out all the same.
+    /// The request may have been carried out in spite of the error.
     uncertain: bool,
 }
 
@@ -84,28 +84,29 @@ struct Inner {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error whose whole text is `text` (bytes, because paths need not be UTF-8), on one line.
+    /// Makes an error with this text, on one line. The text is bytes, because paths need not be
+    /// UTF-8.
     pub fn new(code: Code, text: impl Into<Vec<u8>>) -> Self {
         Error::original(code, one_line(&text.into()))
     }
 
-    /// An error with the exact text of Kata's Go code, which can have a path's newlines.
+    /// Makes an error with the exact text of Kata's Go code, which may have the newlines of a path.
     pub(crate) fn original(code: Code, text: impl Into<Vec<u8>>) -> Self {
         Error(Box::new(Inner { code, errno: None, text: text.into(), uncertain: false }))
     }
 
-    /// A system call that failed: `OPERATION FILE: CAUSE`.
+    /// Makes the error of a system call that failed: `OPERATION FILE: CAUSE`.
     pub fn system(operation: &str, file: &[u8], errno: Errno) -> Self {
-        Error::new(Code::System, [operation.as_bytes(), b" ", file].concat()).because(errno)
+        Error::new(Code::System, [operation.as_bytes(), b" ", file].concat()).caused_by(errno)
     }
 
-    /// A write that failed: `write "VALUE" to FILE: CAUSE`.
+    /// Makes the error of a write that failed: `write "VALUE" to FILE: CAUSE`.
     pub fn write(file: &[u8], value: &[u8], errno: Errno) -> Self {
         let text = format!("write {} to ", Lossless(value));
-        Error::new(Code::System, [text.as_bytes(), file].concat()).because(errno)
+        Error::new(Code::System, [text.as_bytes(), file].concat()).caused_by(errno)
     }
 
-    fn because(mut self, errno: Errno) -> Self {
+    fn caused_by(mut self, errno: Errno) -> Self {
         self.0.errno = Some(errno);
         self.0.text.extend_from_slice(format!(": {}", describe(errno)).as_bytes());
         self
@@ -134,38 +135,38 @@ impl Error {
         self
     }
 
-    /// Returns the error as one of a request that may have been carried out, or still may be.
-    pub(crate) fn or_done(mut self) -> Self {
+    /// Marks the error: the request may have been carried out already, or may be carried out later.
+    pub(crate) fn into_uncertain(mut self) -> Self {
         self.0.uncertain = true;
         self
     }
 
-    /// Whether the request may have been carried out all the same.
+    /// Whether the request may have been carried out in spite of the error.
     pub(crate) fn is_uncertain(&self) -> bool {
         self.0.uncertain
     }
 
-    /// The kind of the failure.
+    /// Returns the kind of the failure.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// The errno of the system call that failed, if one failed.
+    /// Returns the errno of the system call that failed, if one failed.
     pub fn sys_errno(&self) -> Option<Errno> {
         self.0.errno
     }
 
-    /// The errno for a C caller: the system call's, or the one that stands for the kind of failure.
+    /// Returns the errno for a C caller: the system call's, or the one that stands for the code.
     pub fn errno(&self) -> Errno {
         match self.0.code {
-            // Some other errno failed here: ENODEV for an open file of a removed cgroup, ENOENT
-            // for the file of a missing controller or the socket of a missing bus.
+            // The system call's errno would mislead: ENODEV for an open file of a removed cgroup,
+            // ENOENT for the file of a missing controller or the socket of a missing bus.
             code @ (Code::Deleted | Code::Controller | Code::Bus) => code.errno(),
             code => self.0.errno.unwrap_or_else(|| code.errno()),
         }
     }
 
-    /// The text as bytes. Paths are as the caller gave them.
+    /// Returns the text as bytes. Paths are as the caller gave them.
     pub fn text(&self) -> &[u8] {
         &self.0.text
     }

@@ -12,15 +12,15 @@ use crate::host::{proc_cgroup, HostInfo};
 use crate::path::lexical;
 use crate::systemd::{Bus, Systemd};
 
-/// Attempts, a millisecond apart, to lock the list of connections.
+/// Attempts to lock the list of connections, one millisecond apart.
 const LOCK_ATTEMPTS: u32 = 100;
 
-/// A host's hierarchies, and its connections to systemd: one per bus, for all managers. Nothing is
-/// opened or connected before it is needed.
+/// A host's hierarchies, and its connections to systemd: one per bus, for all managers. Each is
+/// opened at its first use.
 #[derive(Debug)]
 pub struct Host {
     hierarchies: Hierarchies,
-    /// The cgroup that PID 1's systemd has all its units below.
+    /// The cgroup below which PID 1's systemd has its units.
     systemd_root: OnceLock<Vec<u8>>,
     systemds: Mutex<Systemds>,
     /// What the watches of events share.
@@ -39,7 +39,7 @@ struct BusKey {
 }
 
 impl Host {
-    /// Makes a handle for facts that may be any host's. Only a manager's own calls read files.
+    /// Makes a handle for the facts of any host. Reads no file; a call on a manager may.
     pub fn new(info: HostInfo) -> Host {
         let root = OnceLock::from(b"/".to_vec());
         let hierarchies = Hierarchies::new(info);
@@ -52,7 +52,7 @@ impl Host {
         }
     }
 
-    /// Reads this host.
+    /// Reads the facts of this host.
     pub fn read() -> Result<Host> {
         let hierarchies = Hierarchies::read()?;
         Ok(Host {
@@ -64,12 +64,12 @@ impl Host {
         })
     }
 
-    /// The host's facts.
+    /// Returns the host's facts.
     pub fn info(&self) -> &HostInfo {
         self.hierarchies.info()
     }
 
-    /// The host's hierarchies.
+    /// Returns the host's hierarchies.
     pub(crate) fn hierarchies(&self) -> &Hierarchies {
         &self.hierarchies
     }
@@ -84,7 +84,7 @@ impl Host {
         self.live
     }
 
-    /// Returns a systemd; the same one for the same arguments.
+    /// Returns the client of a systemd; the same client for the same arguments.
     pub(crate) fn systemd(
         &self,
         bus: Bus,
@@ -108,8 +108,9 @@ impl Host {
         systemd
     }
 
-    /// Locks the list. In the child of a fork the lock may be held by a thread that does not exist
-    /// there; then this returns None. The lock is only held for a moment: nobody connects under it.
+    /// Locks the list. Returns None in the child of a fork when a thread of the parent held the
+    /// lock, because that thread does not exist in the child. No thread connects under the lock, so
+    /// all hold it for a moment only.
     fn lock_systemds(&self) -> Option<MutexGuard<'_, Systemds>> {
         for _ in 0..LOCK_ATTEMPTS {
             match self.systemds.try_lock() {
@@ -121,14 +122,14 @@ impl Host {
         None
     }
 
-    /// Returns the cgroup that PID 1's systemd has its units below. It is `/`, except in a
-    /// container that sees the host's hierarchy and runs a systemd of its own. systemd derives it
-    /// in the same way, from the cgroup of PID 1.
+    /// Returns the cgroup below which PID 1's systemd has its units. The cgroup is `/`, except in a
+    /// container that sees the host's hierarchy and runs a systemd of its own. systemd, too,
+    /// derives it from the cgroup of PID 1.
     pub(crate) fn systemd_root(&self) -> &[u8] {
         if let Some(root) = self.systemd_root.get() {
             return root;
         }
-        // Read outside the cell: a fork in the meantime leaves nothing locked.
+        // Read before the cell is locked: a fork during the read leaves no lock held.
         let own = proc_cgroup::of_task(1).unwrap_or_default();
         let at = own.get("name=systemd").or_else(|| own.get(""));
         let root = match at.and_then(|path| path.strip_suffix(b"/init.scope")) {

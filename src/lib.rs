@@ -3,10 +3,10 @@
 //! Control groups for container runtimes.
 //!
 //! libkatacg turns OCI resources into the right writes on cgroup v1, hybrid and v2, behind one C
-//! header (`include/katacg.h`) and this crate. It decides first and then does: pure functions make
-//! a plan, a transaction carries the plan out, and undoes it when a step fails.
+//! header (`include/katacg.h`) and this crate. Pure functions make a plan. A transaction carries
+//! the plan out, and undoes it when a step fails.
 //!
-//! A plan can be had without root, and for any host:
+//! Making a plan needs no root, and works for any host:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -47,8 +47,9 @@
 //! # }
 //! ```
 //!
-//! The library starts no thread, installs no signal handler and keeps no global state. It reads the
-//! environment only for the address of a bus.
+//! The library starts no thread and installs no signal handler. It keeps no global state but one
+//! panic hook, which the C ABI (feature `capi`) installs. It reads the environment only for the
+//! address of a bus.
 
 #![cfg_attr(
     test,
@@ -62,7 +63,7 @@ pub mod capi;
 pub mod kata;
 mod sys;
 
-// The rooms of the crate. Only its own tests see inside, with the feature `internals`.
+// The rooms of the crate. The feature `internals` makes them public for the crate's own tests.
 #[cfg(not(feature = "internals"))]
 mod cgroupfs;
 #[cfg(not(feature = "internals"))]

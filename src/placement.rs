@@ -3,7 +3,8 @@
 //! Where a manager's cgroup is: one site per hierarchy. Pure.
 //!
 //! [`Placement::site`] is the only answer to "where is this controller". v1 has a hierarchy per set
-//! of controllers; a unified host has one for all; on a hybrid host cgroup2 has what v1 lacks.
+//! of controllers; a unified host has one for all; on a hybrid host cgroup2 has those that v1
+//! lacks.
 
 mod anywhere;
 mod locate;
@@ -32,7 +33,7 @@ pub struct Site {
     pub path: Vec<u8>,
 }
 
-/// The cgroup's sites. They never change, but a rootless caller can lose some.
+/// The cgroup's sites. They never change, except that a rootless caller may have to drop some.
 #[derive(Debug)]
 pub struct Placement {
     info: Arc<HostInfo>,
@@ -152,7 +153,7 @@ impl Placement {
         Placement::of(Arc::clone(&self.info), sites.collect(), None)
     }
 
-    /// The host's facts.
+    /// Returns the host's facts.
     pub fn info(&self) -> &HostInfo {
         &self.info
     }
@@ -164,7 +165,7 @@ impl Placement {
 
     /// Returns where a controller's files are; also a site that a rootless caller lost.
     ///
-    /// On a unified host every name has the one site. On a hybrid host cgroup2 has the controllers
+    /// On a unified host every name has the same site. On a hybrid host cgroup2 has the controllers
     /// that no v1 hierarchy has. `""` is the cgroup2 site.
     pub fn site(&self, controller: &str) -> Option<&Site> {
         let name = if self.is_unified() { "" } else { controllers::canonical(controller) };
@@ -174,10 +175,10 @@ impl Placement {
         site.filter(|site| !self.is_unmounted(site))
     }
 
-    /// As [`Placement::site`], for a controller that a limit needs.
+    /// Returns [`Placement::site`] of a controller that a limit needs. Only the write tells whether
+    /// a v2 controller is enabled.
     ///
-    /// Errors: the cgroup has no such controller ([`Code::Controller`]); names those it has.
-    /// Whether a v2 controller is enabled is not known before the write.
+    /// Errors: the cgroup has no such controller ([`Code::Controller`]); the message lists its own.
     pub fn require(&self, controller: &str) -> Result<&Site> {
         self.site(controller).ok_or_else(|| self.missing(controller, controller))
     }
@@ -210,8 +211,8 @@ impl Placement {
         self.sites.iter().find(|site| site.id.is_same(id))
     }
 
-    /// Whether a resource goes to v2 files. On a hybrid host it does if no v1 hierarchy has it and
-    /// cgroup2 has.
+    /// Whether a resource goes to v2 files. On a hybrid host it does if cgroup2 has its controller
+    /// and no v1 hierarchy has.
     pub fn is_v2(&self, v1_name: &str, v2_name: &str) -> bool {
         self.is_unified() || !self.is_v1(v1_name) && self.info.cgroup2_with(v2_name).is_some()
     }
@@ -256,24 +257,24 @@ impl Placement {
         flags.any(|(s, gone)| s.id == site.id && gone.load(Ordering::Relaxed))
     }
 
-    /// Goes on without the cgroup in a hierarchy.
+    /// Drops the site in a hierarchy.
     pub fn drop_out(&self, id: HierarchyId) {
         for (_, dropped) in self.sites.iter().zip(&self.dropped).filter(|(s, _)| s.id == id) {
             dropped.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Goes on without the cgroup in any hierarchy.
+    /// Drops all sites.
     pub fn drop_all(&self) {
         self.dropped.iter().for_each(|dropped| dropped.store(true, Ordering::Relaxed));
     }
 
-    /// Whether a site is the root of its hierarchy, which all cgroups share.
+    /// Whether any site is the root of its hierarchy, which all cgroups share.
     pub fn has_root(&self) -> bool {
         self.sites.iter().any(|site| site.path.is_empty())
     }
 
-    /// Returns whether the directories are known to be the hierarchies' own.
+    /// Whether the directories are known to be the hierarchies' own.
     pub fn is_verified(&self) -> bool {
         self.verified.load(Ordering::Relaxed)
     }

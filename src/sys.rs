@@ -64,16 +64,17 @@ pub(crate) fn read_file(path: &str) -> Result<Vec<u8>> {
     read_to_end(&fd, 64 * 1024).map_err(failed("read"))
 }
 
-/// Whether the process has more rights than its caller (AT_SECURE). Its environment must not be
-/// trusted then.
+/// Whether the process has more rights than the one that started it, as a set-uid program has
+/// (AT_SECURE). Its environment cannot be trusted then.
 #[allow(unsafe_code)]
-pub(crate) fn is_privileged_for_another() -> bool {
+pub(crate) fn is_secure_execution() -> bool {
     // SAFETY: getauxval only reads what the kernel gave the process at its start.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 /// Whether the process that listens at the other end of a unix socket is in a PID namespace that
-/// the caller cannot see: the kernel reports its pid as 0. Pids mean other processes to it.
+/// the caller cannot see: the kernel reports its pid as 0. There the caller's pids stand for other
+/// processes.
 #[allow(unsafe_code)]
 pub(crate) fn is_peer_elsewhere(fd: impl AsFd) -> bool {
     use std::os::fd::AsRawFd;
@@ -93,8 +94,8 @@ pub(crate) fn is_peer_elsewhere(fd: impl AsFd) -> bool {
     done == 0 && peer.pid == 0
 }
 
-/// Returns CLOCK_MONOTONIC in microseconds, as in systemd's timestamps. `Instant` does not tell its
-/// value.
+/// Returns CLOCK_MONOTONIC in microseconds, as systemd's timestamps have it. std's `Instant` does
+/// not show its value.
 ///
 /// Goes through libc: valgrind reports invalid reads in rustix's own vDSO parser.
 #[allow(unsafe_code)]

@@ -12,8 +12,8 @@ impl Placement {
     /// Returns the hierarchy of a subsystem, and the path that the cgroup has there if another
     /// manager has joined it. None when no mount shows the place.
     ///
-    /// A placement that was taken from saved directories does not know what they were derived from.
-    /// It supposes the path of its first site.
+    /// A placement from saved directories does not know what the directories were derived from. It
+    /// assumes the path of its first site.
     pub fn anywhere(&self, subsystem: &str) -> Option<(HierarchyId, Cow<'_, [u8]>)> {
         let id = self.info.find(subsystem)?;
         if let Some(site) = self.by_id(id) {
@@ -27,7 +27,7 @@ impl Placement {
             }
             None => (id, Cow::Borrowed(&self.sites.first()?.path[..])),
         };
-        // The root is every cgroup's.
+        // An empty path is the hierarchy's root, which all cgroups share.
         (!path.is_empty()).then_some((id, path))
     }
 }

@@ -102,7 +102,7 @@ fn is_among(socket: &Path, endpoints: Result<Vec<Endpoint>>) -> bool {
 /// Returns an environment variable that is set and not empty. A privileged process (AT_SECURE)
 /// does not trust its environment.
 fn variable(name: &str) -> Option<Vec<u8>> {
-    if crate::sys::is_privileged_for_another() {
+    if crate::sys::is_secure_execution() {
         return None;
     }
     std::env::var_os(name).map(OsString::into_vec).filter(|value| !value.is_empty())

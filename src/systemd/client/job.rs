@@ -204,7 +204,7 @@ impl Request<'_> {
     pub fn job_timed_out(&mut self) -> Error {
         self.reset_failed_best_effort();
         self.drop_connection();
-        self.info.timeout("its job did not end", self.deadline.timeout_seconds()).or_done()
+        self.info.timeout("its job did not end", self.deadline.timeout_seconds()).into_uncertain()
     }
 
     /// Makes systemd unload the unit if it failed: a failed unit would block its name for the

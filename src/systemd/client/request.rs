@@ -189,12 +189,12 @@ impl<'a> Request<'a> {
         let error = self.info.error(fault);
         if self.maybe_done && !refused {
             // This fault may be that of the second try, which need not have sent anything.
-            return error.or_done().advice("an earlier try may have been carried out");
+            return error.into_uncertain().advice("an earlier try may have been carried out");
         }
         // The bus refuses in systemd's place when systemd disconnected or took too long.
         let unclear = refused && (error.is(Errno::CONNRESET) || error.code() == Code::Timeout);
         match unanswered || lost || unclear {
-            true => error.or_done(),
+            true => error.into_uncertain(),
             false => error,
         }
     }
