@@ -844,9 +844,10 @@ void katacg_manager_free(struct katacg_manager *manager);
 /**
  * Creates the cgroup in every hierarchy and moves a process in.
  *
- * A cgroup that is there is joined: its directories are used, and the process is moved into an
- * active unit that has processes. With KATACG_APPLY_SET it gets the manager's resources, as by
- * katacg_manager_set. KATACG_APPLY_EXCLUSIVE makes both an error.
+ * A cgroup that exists already is joined: the call uses its directories, and moves the process
+ * into a unit that is active and has processes. With KATACG_APPLY_SET the existing cgroup gets the
+ * manager's resources, as by katacg_manager_set. With KATACG_APPLY_EXCLUSIVE an existing directory
+ * or unit is an error.
  *
  * On v1 the manager's own cpuset and realtime values are written even without KATACG_APPLY_SET,
  * because no process could enter otherwise. On failure the directories that this call created are
@@ -932,14 +933,14 @@ int katacg_manager_apply(const struct katacg_manager *manager,
  * errors. A member that the library does not know is a warning that names it and the nearest one
  * that it knows; in strict mode it is an error. null is 0, "" or an empty object, as in Go.
  *
- * pids.limit 0 is a limit, as since runtime-spec 1.3: the kernel gets 1, so that no process can
- * fork. A pids object without a limit keeps the current one; -1 lifts it. Of a config.json
- * katacg_manager_new knows the version.
+ * pids.limit 0 is a limit, as in runtime-spec 1.3 and later: the kernel gets 1, so that no process
+ * can fork. A pids object without a limit keeps the current one; -1 lifts it. katacg_manager_new
+ * reads the version of the specification from a config.json.
  *
- * Resources of subsystems that are not in opts.subsystems, where the caller gave a list, are a
- * warning; in strict mode they are an error.
+ * If the caller gave a list in opts.subsystems, resources of other subsystems are a warning; in
+ * strict mode they are an error.
  *
- * Of "unified", a file of one value gets its text without the blanks around it. A file of lines,
+ * In "unified", a file of one value gets its text without the blanks around it. A file of lines,
  * such as io.max, gets one write for each line that is not blank. Only files that hold a limit are
  * accepted: of cgroup.*, only cgroup.max.depth and cgroup.max.descendants. Use
  * katacg_manager_write for the others.
@@ -986,14 +987,16 @@ int katacg_manager_set(const struct katacg_manager *manager,
  * The JSON is {"steps":[STEP,...],"warnings":[TEXT,...]}. A step has "op" and some of these
  * members:
  *
- *   op            "create", "inherit", "enable", "settle", "check", "write", "delegate", "attach";
- *                 for a unit also "start", "property", "freeze", "thaw"
+ *   op            "create", "inherit", "enable", "settle", "check", "write", "devices",
+ *                 "delegate", "attach"; for a unit also "start", "property", "freeze", "thaw"
  *   hierarchy     the controllers of a v1 hierarchy, or "cgroup2"
  *   controller    the controller of the file
  *   file, value   the interface file and what is written
  *   if_missing    if the file does not exist: "skip", "warn", or another write to do instead
  *   retry_after   the file after which a refused write is tried once more
  *   read_back     true: the value is read back and compared
+ *   rules         of "devices": the rules in their final form, the first for all devices
+ *   program       of "devices" on cgroup2: the instructions of the BPF program
  *   limit, swap   of "check": memory.current must be below these
  *   unit          the name of the unit
  *   properties    of "start" and "property": pairs of name and value, the value as GVariant text
@@ -1216,7 +1219,7 @@ int katacg_manager_write(const struct katacg_manager *manager,
 /**
  * Moves processes or threads into the cgroup, in every hierarchy.
  *
- * All ids are moved in one burst. If one cannot be moved, those that were are put back.
+ * If one id cannot be moved, those that were moved are put back.
  *
  * For a unit of a user's systemd, systemd moves the processes (AttachProcessesToUnit, systemd
  * 238), because it may do so where the user may not. A systemd in another PID namespace is not
@@ -1533,7 +1536,7 @@ int katacg_manager_exists(const struct katacg_manager *manager,
  * killed. Ancestors stay, even those that katacg_manager_apply created. A cgroup that is already
  * gone counts as removed, so the function can be called again.
  *
- * A systemd unit is stopped too. To stop a unit kills its processes, so the directories are
+ * A systemd unit is stopped too. Stopping a unit kills its processes, so the directories are
  * removed first. If processes are left after about a second, the function fails before it asks
  * systemd. It also fails in these cases:
  *
@@ -1563,13 +1566,14 @@ int katacg_manager_destroy(const struct katacg_manager *manager,
 /**
  * Lets go of the cgroup without ending the processes in it.
  *
- * Nobody is killed, moved or waited for, so the caller may be in the cgroup itself, as Kata's shim
- * is. What is empty is removed now. A systemd scope with processes is abandoned (AbandonScope): it
- * goes with its last process. A slice with something inside stays as it is.
+ * The function kills, moves and waits for no process, so the caller may be in the cgroup itself,
+ * as Kata's shim is. It removes empty directories. It abandons a systemd scope with processes
+ * (AbandonScope), which then ends with its last process. A slice with units or processes inside
+ * stays unchanged.
  *
- * A directory with processes stays until somebody removes it: katacg_manager_destroy does, also in
- * another process that has loaded the state. On v1 that includes the directories of a scope in
- * hierarchies that systemd does not manage.
+ * A directory with processes stays until katacg_manager_destroy removes it, in this process or in
+ * one that has loaded the state. On v1 that includes the directories of a scope in hierarchies
+ * that systemd does not manage.
  *
  * @param manager  the manager
  * @param err      filled in on failure; may be NULL
@@ -1633,7 +1637,7 @@ int katacg_device_rules(uint32_t set,
                         struct katacg_error *err);
 
 /**
- * Says whether device rules allow an access. Looks at the rules only, not at any cgroup.
+ * Tells whether device rules allow an access. Looks at the rules only, not at any cgroup.
  *
  * The rules apply in order and start from "deny all". All letters of access must be allowed.
  *
@@ -1725,9 +1729,9 @@ int katacg_manager_device_deny(const struct katacg_manager *manager,
 /**
  * Reads the device rules in force.
  *
- * v1 does not show what a cgroup denies that allows all other devices. On v2 the rules are those
- * of this library's program, whichever process attached it; without one, all devices are allowed.
- * Rules of ancestors are not among them.
+ * On v1, a cgroup that allows all devices but some does not show which ones. On v2 the rules are
+ * those of this library's program, whichever process attached it; without one, all devices are
+ * allowed. Rules of ancestors are not among them.
  *
  * @param manager  the cgroup, which must exist
  * @param buf      receives the rules; may be NULL if buf_len is 0

@@ -78,7 +78,7 @@ pub unsafe extern "C" fn katacg_device_rules(
     }
 }
 
-/// Says whether device rules allow an access. Looks at the rules only, not at any cgroup.
+/// Tells whether device rules allow an access. Looks at the rules only, not at any cgroup.
 ///
 /// The rules apply in order and start from "deny all". All letters of access must be allowed.
 ///
@@ -207,9 +207,9 @@ pub unsafe extern "C" fn katacg_manager_device_deny(
 
 /// Reads the device rules in force.
 ///
-/// v1 does not show what a cgroup denies that allows all other devices. On v2 the rules are those
-/// of this library's program, whichever process attached it; without one, all devices are allowed.
-/// Rules of ancestors are not among them.
+/// On v1, a cgroup that allows all devices but some does not show which ones. On v2 the rules are
+/// those of this library's program, whichever process attached it; without one, all devices are
+/// allowed. Rules of ancestors are not among them.
 ///
 /// @param manager  the cgroup, which must exist
 /// @param buf      receives the rules; may be NULL if buf_len is 0

@@ -214,7 +214,7 @@ pub unsafe extern "C" fn katacg_manager_exists(
 /// killed. Ancestors stay, even those that katacg_manager_apply created. A cgroup that is already
 /// gone counts as removed, so the function can be called again.
 ///
-/// A systemd unit is stopped too. To stop a unit kills its processes, so the directories are
+/// A systemd unit is stopped too. Stopping a unit kills its processes, so the directories are
 /// removed first. If processes are left after about a second, the function fails before it asks
 /// systemd. It also fails in these cases:
 ///
@@ -253,13 +253,14 @@ pub unsafe extern "C" fn katacg_manager_destroy(
 
 /// Lets go of the cgroup without ending the processes in it.
 ///
-/// Nobody is killed, moved or waited for, so the caller may be in the cgroup itself, as Kata's shim
-/// is. What is empty is removed now. A systemd scope with processes is abandoned (AbandonScope): it
-/// goes with its last process. A slice with something inside stays as it is.
+/// The function kills, moves and waits for no process, so the caller may be in the cgroup itself,
+/// as Kata's shim is. It removes empty directories. It abandons a systemd scope with processes
+/// (AbandonScope), which then ends with its last process. A slice with units or processes inside
+/// stays unchanged.
 ///
-/// A directory with processes stays until somebody removes it: katacg_manager_destroy does, also in
-/// another process that has loaded the state. On v1 that includes the directories of a scope in
-/// hierarchies that systemd does not manage.
+/// A directory with processes stays until katacg_manager_destroy removes it, in this process or in
+/// one that has loaded the state. On v1 that includes the directories of a scope in hierarchies
+/// that systemd does not manage.
 ///
 /// @param manager  the manager
 /// @param err      filled in on failure; may be NULL

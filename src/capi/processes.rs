@@ -20,7 +20,7 @@ pub const KATACG_ADD_CREATE: u32 = 2;
 
 /// Moves processes or threads into the cgroup, in every hierarchy.
 ///
-/// All ids are moved in one burst. If one cannot be moved, those that were are put back.
+/// If one id cannot be moved, those that were moved are put back.
 ///
 /// For a unit of a user's systemd, systemd moves the processes (AttachProcessesToUnit, systemd
 /// 238), because it may do so where the user may not. A systemd in another PID namespace is not

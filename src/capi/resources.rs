@@ -42,9 +42,10 @@ unsafe fn resources(
 
 /// Creates the cgroup in every hierarchy and moves a process in.
 ///
-/// A cgroup that is there is joined: its directories are used, and the process is moved into an
-/// active unit that has processes. With KATACG_APPLY_SET it gets the manager's resources, as by
-/// katacg_manager_set. KATACG_APPLY_EXCLUSIVE makes both an error.
+/// A cgroup that exists already is joined: the call uses its directories, and moves the process
+/// into a unit that is active and has processes. With KATACG_APPLY_SET the existing cgroup gets the
+/// manager's resources, as by katacg_manager_set. With KATACG_APPLY_EXCLUSIVE an existing directory
+/// or unit is an error.
 ///
 /// On v1 the manager's own cpuset and realtime values are written even without KATACG_APPLY_SET,
 /// because no process could enter otherwise. On failure the directories that this call created are
@@ -145,14 +146,14 @@ pub unsafe extern "C" fn katacg_manager_apply(
 /// errors. A member that the library does not know is a warning that names it and the nearest one
 /// that it knows; in strict mode it is an error. null is 0, "" or an empty object, as in Go.
 ///
-/// pids.limit 0 is a limit, as since runtime-spec 1.3: the kernel gets 1, so that no process can
-/// fork. A pids object without a limit keeps the current one; -1 lifts it. Of a config.json
-/// katacg_manager_new knows the version.
+/// pids.limit 0 is a limit, as in runtime-spec 1.3 and later: the kernel gets 1, so that no process
+/// can fork. A pids object without a limit keeps the current one; -1 lifts it. katacg_manager_new
+/// reads the version of the specification from a config.json.
 ///
-/// Resources of subsystems that are not in opts.subsystems, where the caller gave a list, are a
-/// warning; in strict mode they are an error.
+/// If the caller gave a list in opts.subsystems, resources of other subsystems are a warning; in
+/// strict mode they are an error.
 ///
-/// Of "unified", a file of one value gets its text without the blanks around it. A file of lines,
+/// In "unified", a file of one value gets its text without the blanks around it. A file of lines,
 /// such as io.max, gets one write for each line that is not blank. Only files that hold a limit are
 /// accepted: of cgroup.*, only cgroup.max.depth and cgroup.max.descendants. Use
 /// katacg_manager_write for the others.
@@ -211,14 +212,16 @@ pub unsafe extern "C" fn katacg_manager_set(
 /// The JSON is {"steps":[STEP,...],"warnings":[TEXT,...]}. A step has "op" and some of these
 /// members:
 ///
-///   op            "create", "inherit", "enable", "settle", "check", "write", "delegate", "attach";
-///                 for a unit also "start", "property", "freeze", "thaw"
+///   op            "create", "inherit", "enable", "settle", "check", "write", "devices",
+///                 "delegate", "attach"; for a unit also "start", "property", "freeze", "thaw"
 ///   hierarchy     the controllers of a v1 hierarchy, or "cgroup2"
 ///   controller    the controller of the file
 ///   file, value   the interface file and what is written
 ///   if_missing    if the file does not exist: "skip", "warn", or another write to do instead
 ///   retry_after   the file after which a refused write is tried once more
 ///   read_back     true: the value is read back and compared
+///   rules         of "devices": the rules in their final form, the first for all devices
+///   program       of "devices" on cgroup2: the instructions of the BPF program
 ///   limit, swap   of "check": memory.current must be below these
 ///   unit          the name of the unit
 ///   properties    of "start" and "property": pairs of name and value, the value as GVariant text
