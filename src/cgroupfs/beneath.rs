@@ -22,7 +22,7 @@ use crate::sys::read_file;
 /// Attempts of openat2, which fails with EAGAIN during a concurrent rename.
 const TRIES: usize = 64;
 
-/// The directory that nothing may leave.
+/// The directory that no path may leave.
 #[derive(Clone, Copy)]
 pub struct Root<'a> {
     /// Its descriptor.
@@ -91,7 +91,7 @@ fn open_in_mount(root: Root<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, 
     Err(Errno::AGAIN)
 }
 
-/// Does the same without openat2.
+/// Does what [`open_in_mount`] does, without openat2: one component at a time.
 fn walk(root: Root<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
     let mount = mount_id(root.fd);
     let mut parts = path.split(|&b| b == b'/').filter(|part| !part.is_empty()).peekable();

@@ -70,18 +70,18 @@ impl OpenHierarchy {
         Cgroup { hierarchy: self, path, base: &self.fd, skip: 0 }
     }
 
-    /// The directory descriptor (O_PATH).
+    /// Returns the directory descriptor (O_PATH).
     pub(super) fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
-    /// Whether a path is a mountpoint at which a cgroup appears for the second time. Whoever goes
-    /// through a whole cgroup stops there: another cgroup's processes and children are below.
+    /// Whether a path is a mountpoint at which a cgroup appears for the second time. A walk stops
+    /// there, because the processes and children below are another cgroup's.
     pub(super) fn is_alias(&self, path: &[u8]) -> bool {
         self.mount.parts.iter().any(|part| part.is_alias && part.path == path)
     }
 
-    /// The device number of the file system.
+    /// Returns the device number of the file system.
     pub(super) fn device(&self) -> u64 {
         self.device
     }

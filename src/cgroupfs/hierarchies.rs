@@ -18,14 +18,14 @@ pub struct Hierarchies {
 }
 
 impl Hierarchies {
-    /// Opens nothing yet.
+    /// Returns the hierarchies of a host. Opens nothing yet.
     pub fn new(info: HostInfo) -> Hierarchies {
         let open = info.hierarchies.iter().map(|_| OnceLock::new()).collect();
         Hierarchies { others: closed_others(&info), info: Arc::new(info), open }
     }
 
     /// Reads this host, with the controllers of the cgroup2 mount. A mount whose controllers cannot
-    /// be read has none for us.
+    /// be read counts as one without controllers.
     pub fn read() -> Result<Hierarchies> {
         let mut info = HostInfo::read()?;
         for hierarchy in info.hierarchies.iter_mut().filter(|h| h.version == Version::V2) {
@@ -45,7 +45,7 @@ impl Hierarchies {
         Ok(Hierarchies { others: closed_others(&info), info: Arc::new(info), open })
     }
 
-    /// The host's facts.
+    /// Returns the host's facts.
     pub fn info(&self) -> &Arc<HostInfo> {
         &self.info
     }
@@ -62,8 +62,8 @@ impl Hierarchies {
         if let Some(open) = cell.get() {
             return Ok(open);
         }
-        // Opened outside the cell: a fork in the meantime leaves nothing locked. When two threads
-        // open at once, the later one's descriptor is closed.
+        // Open before the cell is locked: a fork during the open leaves no lock held. When two
+        // threads open at once, the later one's descriptor is closed.
         let open = OpenHierarchy::open(hierarchy)?;
         Ok(cell.get_or_init(|| open))
     }

@@ -96,7 +96,7 @@ fn clamped(write: &Write, took: &str) -> Result<()> {
     Err(Error::new(Code::Clamped, format!("the {which} allowed {name} is {took}, not {asked}")))
 }
 
-/// Returns the same error, or that the cgroup does not exist any more.
+/// Returns the same error, or [`Code::Deleted`] if the error comes from the cgroup's removal.
 pub(crate) fn deleted_or(cgroup: Cgroup<'_>, error: Error) -> Error {
     let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
     if missing && !cgroup.exists().unwrap_or(true) {

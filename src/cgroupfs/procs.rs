@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::plan::TaskKind;
 use crate::sys::write_all;
 
-/// How often a move is tried again. A task that is still being forked (TASK_NEW) cannot be moved
-/// for a moment (EINVAL).
+/// Attempts to move a task. A task that is still being forked (TASK_NEW) cannot be moved for a
+/// moment (EINVAL).
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(30);
 

@@ -2,8 +2,8 @@
 
 //! Telling an error of a file from the removal of its whole cgroup.
 //!
-//! Another process can remove a cgroup and create it again between a call that fails and a look
-//! for the reason. Then the cgroup is there, and the file that could not be opened, too.
+//! Another process can remove a cgroup and create it again between a call that fails and the search
+//! for the reason. The search then finds the cgroup, and the file that could not be opened.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{fstat, openat, Mode, OFlags};

@@ -92,7 +92,7 @@ impl Cgroup<'_> {
     /// Removes the directory itself, once.
     pub fn rmdir(&self) -> std::result::Result<(), Errno> {
         if self.path().is_empty() {
-            // The mountpoint itself. Nobody means to remove it.
+            // The mountpoint itself must never be removed.
             return Err(Errno::BUSY);
         }
         let (base, path) = self.base_and_path();

@@ -48,7 +48,7 @@ impl Cgroup<'_> {
             let on = cgroup.words("cgroup.subtree_control")?;
             Ok(wanted.iter().filter(|c| !on.contains(c)).cloned().collect())
         };
-        // Usually an earlier call has prepared all ancestors. The nearest one tells.
+        // Usually an earlier call has prepared all ancestors; looking at the parent is enough.
         let Some(parent) = self.parent() else { return Ok(true) };
         if missing(parent)?.is_empty() {
             // Below an enabled domain controller the kernel allows no threaded cgroup.
@@ -155,7 +155,7 @@ impl Cgroup<'_> {
     /// Makes an ancestor threaded if it is "domain invalid".
     pub fn settle_between(&self) {
         if self.words("cgroup.type").is_ok_and(|kind| kind == ["domain", "invalid"]) {
-            // A failure shows again when the cgroup itself is used.
+            // If this fails, a later use of the cgroup itself reports the failure.
             let _ = self.write("cgroup.type", b"threaded");
         }
     }

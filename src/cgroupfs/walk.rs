@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Going through the cgroups below a cgroup.
+//! Walks through the cgroups below a cgroup.
 //!
-//! The kernel takes no path of more than 4096 bytes, and a user who was given a cgroup can nest
-//! cgroups deeper than that. So each directory is opened from its parent's descriptor, and the way
-//! back up is `..`. The number of open descriptors does not grow with the depth.
+//! The kernel takes no path of more than 4096 bytes, and a user to whom a cgroup was delegated can
+//! nest cgroups deeper than that. So each directory is opened from its parent's descriptor, and the
+//! way back up is `..`. The number of open descriptors does not grow with the depth.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{fstat, openat, statat, AtFlags, Dir, FileType, Mode, OFlags, Stat};

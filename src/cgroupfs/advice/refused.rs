@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A write that the kernel refused, and reading what is around it.
+//! A write that the kernel refused, and the values that explain the refusal.
 
 use crate::cgroupfs::cgroup::Cgroup;
 
