@@ -41,7 +41,7 @@ pub use io::weight_from_blkio;
 pub use memory::swap_max;
 pub use merge::merge;
 pub use property_builder::{Properties, PropertyContext};
-pub use property_from_file::{is_told_by_file, property_from_file};
+pub use property_from_file::{file_shows_property, property_from_file};
 pub use reassert::reassert;
 
 use oci_spec::runtime::LinuxResources;
@@ -104,8 +104,8 @@ const V2_ORDER: &[Section] = &[
 
 /// Adds the writes of sections, each of which is of one controller.
 ///
-/// A caller that lists subsystems leaves the others out on purpose, or their hierarchies have gone
-/// since: then a limit of a missing controller is a warning, unless in strict mode.
+/// If the caller listed subsystems, the others were left out on purpose, or a listed hierarchy has
+/// been unmounted since. A limit of a missing controller is then a warning, unless in strict mode.
 fn add(
     sections: &[Section],
     resources: &LinuxResources,
@@ -185,7 +185,7 @@ pub fn needs_domain(plan: &Plan) -> Option<&'static str> {
 }
 
 /// Plans the step that enforces the device rules, if there are any and this library is to do so.
-/// A fault of the rules is found before everything else.
+/// An error in the rules is reported before all others.
 fn devices(
     resources: &LinuxResources,
     placement: &Placement,
@@ -204,9 +204,9 @@ fn devices(
 
 /// Returns the unit properties for these resources.
 ///
-/// systemd writes its own value of every attribute that it manages again and again (at
-/// daemon-reload, when a unit beside it starts). So systemd gets every value that it has a property
-/// for. The files are written after that, for the values that it has none for.
+/// systemd rewrites every attribute that it manages with its own value, at daemon-reload and when a
+/// unit beside this one starts. So systemd gets every value that it has a property for. The files
+/// are written after that, for the values without a property.
 pub fn properties(
     r: &LinuxResources,
     placement: &Placement,

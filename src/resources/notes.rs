@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What is seen while a document is decoded, and where.
+//! Notes that the decoder takes about a document: unknown members, and where they are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ const MOST_CHARS: usize = 64;
 /// Returns why a member of the outermost object shows that the object is another one.
 pub(super) type Refuse = fn(member: &str) -> Option<&'static str>;
 
-/// What is seen while a document is decoded.
+/// Notes about a document, taken while it is decoded.
 pub(super) struct Notes {
     /// Checks the members of the outermost object that its type does not know.
     refuse: Refuse,

@@ -56,7 +56,7 @@ pub struct Linux {
     /// `annotations` of the whole specification.
     #[serde(skip)]
     pub annotations: BTreeMap<String, String>,
-    /// What the document has and what sets nothing.
+    /// Warnings about members of the document that set nothing.
     #[serde(skip)]
     pub warnings: Vec<String>,
 }
@@ -202,7 +202,8 @@ fn warnings(notes: &Notes, is_of_resources: impl Fn(&Unknown) -> bool) -> Vec<St
     out
 }
 
-/// Whether a type is around the resources: it has many members that are not for cgroups.
+/// Whether a type is one of those that enclose the resources. Most of its members are not for
+/// cgroups.
 fn is_frame(kind: &str) -> bool {
     matches!(kind, "Spec" | "Linux" | "Device")
 }
@@ -307,8 +308,8 @@ fn misplaced(spec: &Spec, notes: &Notes) -> Vec<String> {
     out
 }
 
-/// Removes a pids limit of 0 from resources of a version of runtime-spec in which 0 is no limit.
-/// Returns a warning then.
+/// Removes a pids limit of 0 if `version` is one of runtime-spec in which 0 means no limit. Returns
+/// a warning if it did.
 fn drop_old_pids(resources: &mut LinuxResources, version: Option<&str>) -> Option<String> {
     let version = version?;
     let mut numbers = version.split(['.', '-', '+']).map_while(|part| part.parse::<u32>().ok());
@@ -319,7 +320,7 @@ fn drop_old_pids(resources: &mut LinuxResources, version: Option<&str>) -> Optio
     }
     resources.set_pids(None);
     Some(format!(
-        "pids.limit 0 sets no limit in ociVersion {version:?}, only since 1.{PIDS_LIMIT_OF_0}; not \
-         applied"
+        "pids.limit 0 means no limit in ociVersion {version:?}, and a limit only since \
+         1.{PIDS_LIMIT_OF_0}; not applied"
     ))
 }

@@ -13,7 +13,7 @@ use crate::systemd::{Property, Value};
 /// systemd's value for "no limit", and for "not set" in weights.
 pub(super) const INFINITY: u64 = u64::MAX;
 
-/// What properties depend on besides the resources and the placement.
+/// Facts that properties depend on, besides the resources and the placement.
 #[derive(Clone, Copy, Debug)]
 pub struct PropertyContext<'a> {
     /// systemd's version.

@@ -29,7 +29,7 @@ pub fn property_from_file(property: &str, read: Read<'_>) -> Option<Value> {
 /// Whether a property must have this value if its file says so. The file of a property that is not
 /// set has a value, too: the kernel's default, or on v1 all CPUs. A limit of memory is rounded to
 /// pages in its file.
-pub fn is_told_by_file(property: &str, value: &Value, unified: bool) -> bool {
+pub fn file_shows_property(property: &str, value: &Value, unified: bool) -> bool {
     match (property, value) {
         ("AllowedCPUs" | "AllowedMemoryNodes", _) => unified,
         // systemd before 252 does not know 0, which is idle.
@@ -123,11 +123,11 @@ mod tests {
             ("MemoryLow", 0, true),
             ("TasksMax", 20, true),
         ] {
-            assert_eq!(is_told_by_file(name, &Value::U64(value), true), told, "{name} {value}");
+            assert_eq!(file_shows_property(name, &Value::U64(value), true), told, "{name} {value}");
         }
         let mask = Value::bytes(&[3]);
-        assert!(is_told_by_file("AllowedCPUs", &mask, true));
-        assert!(!is_told_by_file("AllowedCPUs", &mask, false));
+        assert!(file_shows_property("AllowedCPUs", &mask, true));
+        assert!(!file_shows_property("AllowedCPUs", &mask, false));
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl Transaction<'_> {
     ) -> Result<Vec<(&'n str, Option<Value>)>> {
         let unified = self.scope.placement.is_unified();
         let is_asked = |(name, value): &&(&str, Option<Value>)| match value {
-            Some(value) => !resources::is_told_by_file(name, value, unified),
+            Some(value) => !resources::file_shows_property(name, value, unified),
             None => matches!(*name, "DeviceAllow" | "DevicePolicy"),
         };
         let names: Vec<&str> = seen.iter().filter(is_asked).map(|(name, _)| *name).collect();
