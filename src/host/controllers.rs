@@ -2,7 +2,7 @@
 
 //! The table of controllers: what the kernel and systemd do with each.
 
-/// What is fixed about one controller of cgroup v2.
+/// The fixed facts about one controller of cgroup v2.
 struct V2Controller {
     name: &'static str,
     /// Threaded cgroups do not have it: cgroup-v2.rst, "Threads".
@@ -28,7 +28,7 @@ const V2: &[V2Controller] = &[
     v2("dmem", false, false),
 ];
 
-/// What is fixed about one v1 subsystem.
+/// The fixed facts about one v1 subsystem.
 struct V1Subsystem {
     name: &'static str,
     /// systemd puts a unit's processes into this hierarchy itself.

@@ -13,7 +13,7 @@ use super::mountinfo::{unescape, Mount};
 /// linux/limits.h: no system call takes a longer path.
 const PATH_MAX: usize = 4096;
 
-/// The mounts of a mountinfo, with what is needed to tell which of them can be reached.
+/// The mounts of a mountinfo, indexed to tell which of them can be reached.
 pub(super) struct Tree<'a> {
     mounts: Vec<Mount<'a>>,
     /// Index of each mount id.

@@ -60,8 +60,8 @@ impl HierarchyId {
     }
 }
 
-/// A bind mount of a hierarchy that lies below the hierarchy's own mountpoint, at the place that
-/// its root names.
+/// A bind mount of a hierarchy, below the hierarchy's own mountpoint. Its path below the mountpoint
+/// is the cgroup that it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Place below the hierarchy's mountpoint, without a leading slash.

@@ -175,7 +175,7 @@ impl HostInfo {
     }
 }
 
-/// Whether `name` is `name=X`, and `X` is what is looked for and no controller.
+/// Whether `name` is `name=X` for the wanted `X`, and `X` is not a controller.
 pub(crate) fn is_named(name: &str, wanted: &str) -> bool {
     // Most names differ in length, which is compared at once.
     name.len() == "name=".len() + wanted.len()

@@ -4,8 +4,8 @@
 
 use rustix::fs::{readlinkat, CWD};
 
-/// Whether a process shows its program, in one system call. Neither zombies nor kernel threads have
-/// one, and those of other users may be hidden.
+/// Whether a process shows its program, in one system call. Zombies and kernel threads have no
+/// program, and the programs of other users' processes may be hidden.
 pub(crate) fn has_program(id: i32) -> bool {
     readlinkat(CWD, format!("/proc/{id}/exe"), Vec::new()).is_ok()
 }
