@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What Kata does to CPU resources before it uses them.
+//! Kata's checks and sums of CPU resources.
 
 use oci_spec::runtime::LinuxCpu;
 
@@ -68,7 +68,7 @@ pub fn aggregate<'a>(containers: impl IntoIterator<Item = &'a LinuxCpu>) -> Linu
 /// has a quota of -1. A container is without a quota when its quota is below 1 or not there, and
 /// when it has no CPU resources at all.
 ///
-/// The sum alone would throttle such a container at what the others need.
+/// The sum alone would throttle such a container to the quotas of the others.
 pub fn aggregate_unlimited(containers: &[Option<LinuxCpu>]) -> LinuxCpu {
     let mut out = aggregate(containers.iter().flatten());
     let limited = |cpu: &Option<LinuxCpu>| {

@@ -26,14 +26,15 @@ pub struct Rules {
     pub generation: Generation,
     /// The runtime was told to use systemd: a path that is no systemd triple is an error.
     pub systemd: bool,
-    /// Refuse what the generations let through although it cannot be meant.
+    /// Refuse paths that the generation accepts although they cannot be meant.
     pub strict: bool,
 }
 
 /// K0's test: the whole path is `slice:prefix:name`, each part of letters, digits and dots.
 ///
-/// It takes no `-`, `_` or `@`, so every real kubelet slice fails it; that is K0's rule. The
-/// original compiles a regular expression at every call; the tests hold this against it.
+/// It accepts no `-`, `_` or `@`, so every real kubelet slice fails it; that is K0's rule. The
+/// original compiles a regular expression at every call. The tests compare this function with the
+/// original pattern.
 pub fn is_systemd(path: &[u8]) -> bool {
     let word = |part: &[u8]| {
         !part.is_empty() && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Strict mode: paths that Kata's rules accept and that nobody can mean.
+//! Strict mode: refuses paths that Kata's rules accept and that cannot be meant.
 //!
 //! `""`, `.`, `/` and `..` all collapse onto a cgroup that is shared with every other sandbox
 //! that was started the same way; deleting one drains the others.
@@ -13,13 +13,15 @@ use crate::path::slice::split_triple;
 const NAME_LIMIT: usize = 250;
 
 fn refuse(path: &[u8], why: &str) -> Result<()> {
-    // The start of the path is enough to find it by; it may be a megabyte.
+    // The path may be a megabyte long; its start is enough to recognise it.
     let shown = path.get(..128).unwrap_or(path);
     let text: [&[u8]; 4] = [b"cgroup path '", shown, b"' refused: ", why.as_bytes()];
     Err(Error::new(Code::Path, text.concat()))
 }
 
-/// Refuses what strict mode refuses; says why.
+/// Checks a path against the strict rules.
+///
+/// Errors: the path breaks one of them ([`Code::Path`]); the message says which.
 pub fn check(path: &[u8], rules: Rules) -> Result<()> {
     if path.iter().any(|&b| b < 0x20 || b == 0x7f) {
         return refuse(path, "it has a control byte; use printable names");
