@@ -58,7 +58,7 @@ fn missing_cpus_are_refused_and_the_old_ones_restored() {
 
 /// The kernel refuses to empty a v2 cpuset that has processes.
 #[test]
-fn undo_of_a_v2_cpuset_says_what_it_is_now() {
+fn undo_of_a_v2_cpuset_names_its_current_value() {
     need!(on_v2("cpuset", "cpuset"), "v1 cpusets with processes are never empty");
     for json in [
         r#"{"cpu":{"cpus":"0"},"unified":{"pids.max":"x"}}"#,

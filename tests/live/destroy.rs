@@ -191,7 +191,7 @@ fn destroy_disables_controllers_of_a_parent_with_processes() {
 
 /// A shim may be in the cgroup itself.
 #[test]
-fn release_leaves_processes_and_removes_what_is_empty() {
+fn release_leaves_processes_and_removes_empty_directories() {
     let mut s = Sandbox::new("{}");
     let pids = s.manager.pids().unwrap();
     manager(&format!("{}/a/b", s.name), "{}").apply(NOBODY, false).unwrap();

@@ -242,7 +242,7 @@ fn leaves_controllers_enabled_for_another_child() {
 }
 
 #[test]
-fn restores_the_unit_s_properties_from_the_files_of_before() {
+fn restores_unit_properties_from_old_file_values() {
     let values = Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = Arc::clone(&values);
     let peer = Peer::new(move |call, _| {
@@ -266,7 +266,7 @@ fn restores_the_unit_s_properties_from_the_files_of_before() {
 }
 
 #[test]
-fn changes_nothing_back_when_systemd_refuses() {
+fn refused_property_change_restores_nothing() {
     let peer = Peer::new(|call, out| {
         if !call.is("SetUnitProperties") {
             return Then::Usual;
