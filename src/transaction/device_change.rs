@@ -19,7 +19,7 @@ use crate::error::{fail, Code, Error, Result};
 /// A program to be attached in the place of others.
 pub struct Exchanged {
     /// The new program.
-    pub new: OwnedFd,
+    pub new: Arc<OwnedFd>,
     /// Those that it takes the place of.
     pub old: Vec<Arc<OwnedFd>>,
     /// Whether it is this library's own.
@@ -84,13 +84,13 @@ impl Change {
             None => None,
         };
         let load = |(other, front): (bpf::Program, Fronted)| {
-            let new = program::load_code(cgroup, &other.name, &front.to_code());
-            new.map(|new| (new, other)).map_err(|e| e.context("code in front of another's program"))
+            let new = load_front(cgroup, &other, &front)?;
+            Ok((new, other))
         };
         let fronts: Vec<_> = self.fronts.into_iter().map(load).collect::<Result<_>>()?;
         if let Some((new, old)) = own {
             let old = program::exchange(directory, cgroup, &new, old)?;
-            done(Exchanged { new, old, is_own: true });
+            done(Exchanged { new: Arc::new(new), old, is_own: true });
         }
         for (new, other) in fronts {
             program::replace(directory, &new, &other.fd).map_err(|e| {
@@ -107,6 +107,22 @@ impl Change {
             done(Exchanged { new, old: vec![other.fd], is_own: false });
         }
         Ok(())
+    }
+}
+
+/// Loads another's program with code in front, and checks that the kernel has it as it was given: a
+/// verifier that removes instructions has concluded more than it may.
+fn load_front(cgroup: Cgroup<'_>, other: &bpf::Program, front: &Fronted) -> Result<Arc<OwnedFd>> {
+    let code = front.to_code();
+    let context = |e: Error| e.context("code in front of another's program");
+    let new = Arc::new(program::load_code(cgroup, &other.name, &code).map_err(context)?);
+    match bpf::read(Arc::clone(&new)) {
+        Ok(read) if read.code == code => Ok(new),
+        Ok(_) => fail(
+            Code::Unsupported,
+            format!("{}: the kernel changes it when it is loaded again", describe(other)),
+        ),
+        Err(e) => Err(Error::system("read a device program for", &cgroup.absolute(""), e)),
     }
 }
 

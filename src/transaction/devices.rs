@@ -95,7 +95,7 @@ impl Transaction<'_> {
         program::retry(cgroup, || {
             let found = program::find_known(&directory, cgroup, last)?;
             Change::new(cgroup, found, rule)?.carry_out(cgroup, &directory, |exchanged| {
-                let new = Arc::new(exchanged.new);
+                let new = exchanged.new;
                 if exchanged.is_own {
                     last.note(Some(Arc::clone(&new)));
                 }
