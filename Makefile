@@ -162,8 +162,8 @@ test:
 # The live tests say what this host cannot run; the sum is printed, with the reasons.
 rust-test:
 	@scripts/need cc cargo
-	$(call CARGO_LOCKED,test) --features internals --lib --test gopath --test header --test host \
-		--test parse --test plans --test systemd_peer --test transaction --test vectors
+	$(call CARGO_LOCKED,test) --features internals --lib --test config --test gopath --test header \
+		--test host --test parse --test plans --test systemd_peer --test transaction --test vectors
 	$(call CARGO_LOCKED,test) --doc
 	tests/live-native
 

@@ -161,3 +161,27 @@ fn lines_are_short() {
     }
     none("lines are too long", &long);
 }
+
+/// A test program that no target runs says nothing for long.
+#[test]
+fn every_test_program_is_run() {
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let runners = [read("Makefile"), read("tests/live-native")].concat();
+    let words: Vec<&str> = runners.split_whitespace().collect();
+    let mut run: Vec<&str> =
+        words.windows(2).filter(|pair| pair[0] == "--test").map(|pair| pair[1]).collect();
+    let suite = read("tests/lab/suite");
+    let in_machines = suite.lines().find_map(|line| line.strip_prefix("for name in ")).unwrap();
+    run.extend(in_machines.trim_end_matches("; do").split(' '));
+    let mut never = Vec::new();
+    for entry in std::fs::read_dir(root().join("tests")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let is_program =
+            path.extension().is_some_and(|end| end == "rs") || path.join("main.rs").exists();
+        if is_program && !run.contains(&&name[..]) {
+            never.push(name);
+        }
+    }
+    none("test programs are never run", &never);
+}
