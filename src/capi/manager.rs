@@ -79,10 +79,12 @@ unsafe fn path(spec: Option<String>, opts: &katacg_manager_opts) -> Result<Given
         // SAFETY: the header tells the caller what the pointers must be.
         return Ok(given(unsafe { text(opts.path, "opts.path") }?, "opts.path"));
     }
-    match spec.filter(|path| !path.is_empty()) {
-        Some(path) => Ok(given(path.as_bytes(), "linux.cgroupsPath")),
+    match spec {
+        Some(path) if !path.is_empty() || opts.name.is_null() => {
+            Ok(given(path.as_bytes(), "linux.cgroupsPath"))
+        }
         None if opts.name.is_null() => Ok(given(b"", "")),
-        None => {
+        _ => {
             // SAFETY: as above.
             let name = unsafe { text(opts.name, "opts.name") }?;
             if name.contains(&b'/') {

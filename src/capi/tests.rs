@@ -190,9 +190,10 @@ fn path_without_a_name_says_which_field_it_is_from() {
     let ends = "which must end in a name, as in /kata/NAME";
     let given = "no path is given: set linux.cgroupsPath in the specification, or opts.path, \
                  or opts.name";
-    let cases: [(&str, katacg_manager_opts, String); 8] = [
+    let cases: [(&str, katacg_manager_opts, String); 9] = [
         ("{}", none, given.to_owned()),
-        (r#"{"cgroupsPath":""}"#, none, given.to_owned()),
+        (r#"{"cgroupsPath":""}"#, none, "linux.cgroupsPath is empty".to_owned()),
+        (r#"{"cgroupsPath":null}"#, none, given.to_owned()),
         (r#"{"cgroupsPath":"/"}"#, none, format!("it is from linux.cgroupsPath, {ends}")),
         (r#"{"cgroupsPath":"/a/.."}"#, none, format!("it is from linux.cgroupsPath, {ends}")),
         (r#"{"cgroupsPath":"/x"}"#, path(c""), "opts.path is empty".to_owned()),
