@@ -27,16 +27,16 @@ pub fn property_from_file(property: &str, read: Read<'_>) -> Option<Value> {
 }
 
 /// Whether a property must have this value if its file says so. The file of a property that is not
-/// set has a value, too: the kernel's default, or on v1 all CPUs. A limit of memory is rounded to
-/// pages in its file.
+/// set has a value, too: the kernel's default, or all CPUs: on v1 always, on v2 when a process kept
+/// the kernel from emptying the cpuset again. A limit of memory is rounded to pages in its file.
 pub fn file_shows_property(property: &str, value: &Value, unified: bool) -> bool {
     match (property, value) {
-        ("AllowedCPUs" | "AllowedMemoryNodes", _) => unified,
+        ("AllowedCPUs" | "AllowedMemoryNodes", mask) => unified && *mask == Value::bytes(&[]),
         // systemd before 252 does not know 0, which is idle.
         ("CPUWeight" | "IOWeight", Value::U64(weight)) => !matches!(weight, 0 | 100),
         ("CPUShares", Value::U64(shares)) => *shares != 1024,
-        // CFQ's default and BFQ's.
-        ("BlockIOWeight", Value::U64(weight)) => !matches!(weight, 500 | 100),
+        // systemd scales the weight for BFQ's file and rounds: 500 becomes 136, 136 becomes 103.
+        ("BlockIOWeight", _) => false,
         ("CPUQuotaPeriodUSec", Value::U64(period)) => *period != DEFAULT_PERIOD,
         (name, Value::U64(limit)) if name.starts_with("Memory") => matches!(*limit, 0 | INFINITY),
         _ => true,
@@ -116,6 +116,8 @@ mod tests {
             ("CPUWeight", 170, true),
             ("CPUShares", 1024, false),
             ("IOWeight", 100, false),
+            ("BlockIOWeight", 136, false),
+            ("BlockIOWeight", 300, false),
             ("CPUQuotaPeriodUSec", 100_000, false),
             ("CPUQuotaPeriodUSec", 50_000, true),
             ("MemoryMax", 99_999_744, false),
@@ -126,7 +128,8 @@ mod tests {
             assert_eq!(file_shows_property(name, &Value::U64(value), true), told, "{name} {value}");
         }
         let mask = Value::bytes(&[3]);
-        assert!(file_shows_property("AllowedCPUs", &mask, true));
+        assert!(file_shows_property("AllowedCPUs", &Value::bytes(&[]), true));
+        assert!(!file_shows_property("AllowedCPUs", &mask, true));
         assert!(!file_shows_property("AllowedCPUs", &mask, false));
     }
 
