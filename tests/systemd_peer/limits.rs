@@ -47,9 +47,11 @@ fn a_long_value_is_not_decoded() {
         out.reply(call, &Wire::from(vec![Wire::from(1u8); 100_000]));
         Then::Done
     });
-    let read = || client(&peer).properties(UNIT, "org.freedesktop.systemd1.Scope", &["A"], None);
-    // The peer takes a while to encode it.
-    assert_error(Duration::from_secs(20), read, Code::System, &["Get", "above the limit"]);
+    // The peer takes a while to encode it, on a busy machine many seconds.
+    let patience = Duration::from_secs(60);
+    let client = client(&peer).with_timeouts(patience, patience);
+    let read = || client.properties(UNIT, "org.freedesktop.systemd1.Scope", &["A"], None);
+    assert_error(patience, read, Code::System, &["Get", "above the limit"]);
 }
 
 #[test]
