@@ -3235,6 +3235,7 @@ int katacg_manager_numa_stats(const struct katacg_manager *manager,
  *   -ENOENT  (KATACG_ERR_DELETED)      the cgroup does not exist
  *   -EINVAL  (KATACG_ERR_ARGUMENT)     an argument is NULL, file is not a file name, or entry_size
  *                                      is not a multiple of 8 from 16 to 4096
+ *   -EOPNOTSUPP (KATACG_ERR_CONTROLLER)  the file's controller is not available in the cgroup
  *   -errno   (KATACG_ERR_SYSTEM)       openat2(2) or read(2) failed
  * Threads: any. Fork: safe.
  */

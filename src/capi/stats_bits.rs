@@ -117,3 +117,18 @@ pub const KATACG_STATS_HAS_MEMORY_PRESSURE: u64 = 0x0010_0000_0000_0000;
 pub const KATACG_STATS_HAS_IO_PRESSURE: u64 = 0x0020_0000_0000_0000;
 /// Bit of valid: irq_full.
 pub const KATACG_STATS_HAS_IRQ_PRESSURE: u64 = 0x0040_0000_0000_0000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Group;
+
+    #[test]
+    fn the_bits_are_those_of_the_groups() {
+        let bit = |group: Group| 1u64 << group as u32;
+        assert_eq!(KATACG_STATS_HAS_CPU_USAGE, bit(Group::CpuUsage));
+        assert_eq!(KATACG_STATS_HAS_OOM_KILLS, bit(Group::OomKills));
+        assert_eq!(KATACG_STATS_HAS_STATE, bit(Group::State));
+        assert_eq!(KATACG_STATS_HAS_IRQ_PRESSURE, bit(Group::IrqPressure));
+    }
+}

@@ -56,8 +56,8 @@ impl Place {
         for (i, entry) in entries.iter().take(self.n).enumerate() {
             let image = image(list, entry, self.entry_size);
             let length = image.len().min(self.entry_size);
-            // SAFETY: the caller says that n entries of entry_size bytes can be written, and `check`
-            // has refused NULL. `image` is memory of this library.
+            // SAFETY: the caller says that n entries of entry_size bytes can be written.
+            // `check` has refused NULL. `image` is memory of this library.
             unsafe {
                 let place = self.out.add(i * self.entry_size);
                 std::ptr::copy_nonoverlapping(image.as_ptr(), place, length);
@@ -280,6 +280,7 @@ pub unsafe extern "C" fn katacg_manager_numa_stats(
 ///   -ENOENT  (KATACG_ERR_DELETED)      the cgroup does not exist
 ///   -EINVAL  (KATACG_ERR_ARGUMENT)     an argument is NULL, file is not a file name, or entry_size
 ///                                      is not a multiple of 8 from 16 to 4096
+///   -EOPNOTSUPP (KATACG_ERR_CONTROLLER)  the file's controller is not available in the cgroup
 ///   -errno   (KATACG_ERR_SYSTEM)       openat2(2) or read(2) failed
 /// Threads: any. Fork: safe.
 #[no_mangle]

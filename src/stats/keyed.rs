@@ -11,8 +11,9 @@ use super::parse::{lines, number, split};
 /// Receives name, key and value.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8], &[u8]);
 
-/// Calls `visit` for each value of a file. What a file does not have is empty: one value has neither
-/// name nor key, and a flat key has no name. A line without a newline was cut short and is left out.
+/// Calls `visit` for each value of a file. What a file does not have is empty: one value has no
+/// name and no key, and a flat key has no name. A line without a newline was cut short and is left
+/// out.
 pub fn keyed(text: &[u8], visit: Visit<'_>) {
     let mut header: &[u8] = b"";
     for line in lines(text) {

@@ -242,7 +242,8 @@ proptest::proptest! {
         for list in LISTS {
             for source in list.sources {
                 let mut out = Vec::new();
-                fill(list, source, Text { bytes: text.as_bytes(), size: "", page: 1 << 40 }, &mut out);
+                let text = Text { bytes: text.as_bytes(), size: "", page: 1 << 40 };
+                fill(list, source, text, &mut out);
             }
         }
         values(text.as_bytes());
