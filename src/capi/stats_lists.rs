@@ -276,12 +276,12 @@ pub unsafe extern "C" fn katacg_manager_numa_stats(
 ///
 /// Return: how many values there are, even if they did not fit.
 /// Errors:
-///   -ENOENT  (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
-///   -ENOENT  (KATACG_ERR_DELETED)      the cgroup does not exist
-///   -EINVAL  (KATACG_ERR_ARGUMENT)     an argument is NULL, file is not a file name, or entry_size
-///                                      is not a multiple of 8 from 16 to 4096
-///   -EOPNOTSUPP (KATACG_ERR_CONTROLLER)  the file's controller is not available in the cgroup
-///   -errno   (KATACG_ERR_SYSTEM)       openat2(2) or read(2) failed
+///   -ENOENT      (KATACG_ERR_NOT_MOUNTED)  the manager has not joined this subsystem
+///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
+///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the file's controller is not available in the cgroup
+///   -EINVAL      (KATACG_ERR_ARGUMENT)     an argument is NULL, file is not a file name, or
+///                                          entry_size is not a multiple of 8 from 16 to 4096
+///   -errno       (KATACG_ERR_SYSTEM)       openat2(2) or read(2) failed
 /// Threads: any. Fork: safe.
 #[no_mangle]
 #[must_use]
