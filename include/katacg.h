@@ -3336,13 +3336,14 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 /**
  * Value of KATACG_EVENT_REMOVED: the counts of OOM, OOM kills and group kills that were told are
  * complete. This process removed the cgroup, or the parent's memory.events has no other kill. On
- * v1: they were read after the last process had gone, and no OOM was signalled since.
+ * v1: they were read after the last process had gone, and certainly no OOM was signalled since.
  */
 #define KATACG_EVENT_EXACT 0
 
 /**
  * Value of KATACG_EVENT_REMOVED: what was told is the least that happened. Since the last reading
- * there was an OOM in the cgroup, or the parent counted one that may have been a sibling's.
+ * there was an OOM in the cgroup, or the parent counted one that may have been a sibling's, or v1
+ * signalled what may have been an OOM or the removal.
  */
 #define KATACG_EVENT_AT_LEAST 1
 

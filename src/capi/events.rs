@@ -62,10 +62,11 @@ pub const KATACG_EVENT_REMOVED: u64 = 2048;
 
 /// Value of KATACG_EVENT_REMOVED: the counts of OOM, OOM kills and group kills that were told are
 /// complete. This process removed the cgroup, or the parent's memory.events has no other kill. On
-/// v1: they were read after the last process had gone, and no OOM was signalled since.
+/// v1: they were read after the last process had gone, and certainly no OOM was signalled since.
 pub const KATACG_EVENT_EXACT: u64 = 0;
 /// Value of KATACG_EVENT_REMOVED: what was told is the least that happened. Since the last reading
-/// there was an OOM in the cgroup, or the parent counted one that may have been a sibling's.
+/// there was an OOM in the cgroup, or the parent counted one that may have been a sibling's, or v1
+/// signalled what may have been an OOM or the removal.
 pub const KATACG_EVENT_AT_LEAST: u64 = 1;
 /// Value of KATACG_EVENT_REMOVED: another process removed the cgroup before its last counts could
 /// be read, and nothing tells what they were: the parent is the root of cgroup2, or is gone too,

@@ -183,14 +183,15 @@ impl State {
     }
 
     /// Tells of the removal. On v1, waits until the eventfds have counted it, when they have
-    /// counted something: one of their signals is the removal's.
+    /// counted something: one of their signals is the removal's. A busy machine can be later than
+    /// that; then an OOM may be taken for the removal, so the counts are not exact.
     fn end(&mut self, poller: &Poller, registry: &Registry) {
-        let late = self.watches.iter().any(Watch::is_unsure);
+        let unsure = !self.ours && self.watches.iter().any(Watch::is_unsure);
         let waited = self.gone.is_some_and(|since| since.elapsed() >= LATE);
-        if late && !waited && !self.ours {
+        if unsure && !waited {
             return;
         }
-        let mut oom = false;
+        let mut oom = unsure;
         for watch in &self.watches {
             if let Some((kind, _)) = watch.file.eventfd {
                 let count = if self.ours { 0 } else { watch.late.saturating_sub(1) };
