@@ -139,11 +139,13 @@ unsafe fn change(
 ///
 /// The change is atomic: no device that the old and the new rules allow is denied in between. Calls
 /// for one cgroup take turns, also those of other processes. A device that is allowed already stays
-/// so. On v2 this library's program is exchanged for another; a later process finds it again.
+/// so. On v2 this library's program is exchanged for another; a later process finds it again. In a
+/// unit systemd is told as well, so that a daemon-reload keeps the device.
 ///
 /// A cgroup of v2 that another program has made (a manager with KATACG_MANAGER_EXISTING) has that
-/// program's device programs, each of which must allow the device. Each one that does not is exchanged
-/// for itself with the device allowed in front. Its owner's next change of the rules ends that.
+/// program's device programs, each of which must allow the device. Each one that does not is
+/// exchanged for itself with the device allowed in front. Its owner's next change of the rules ends
+/// that.
 ///
 /// @param manager  the cgroup, which must exist
 /// @param device   a node such as "/dev/kvm", or a kind and numbers such as "c 10:232" or "b 8:*"
@@ -157,10 +159,11 @@ unsafe fn change(
 ///   -ERANGE      (KATACG_ERR_VALUE)        a part of what a wider rule denies would be allowed
 ///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
 ///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup is in no hierarchy with devices
-///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  systemd owns the cgroup; another's device program
-///                                          cannot be extended, because the kernel hides its
-///                                          instructions or it calls functions, and the message
-///                                          names it; or the kernel has no device programs
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another's device program cannot be extended, because
+///                                          the kernel hides its instructions or it calls
+///                                          functions, and the message names it; the kernel has no
+///                                          device programs; the unit is a user's; or a unit on v1
+///                                          would have rules that systemd has no words for
 ///   -EPERM       (KATACG_ERR_SYSTEM)       the parent cgroup does not allow the device; the
 ///                                          message names it
 ///   -EPERM       (KATACG_ERR_UNSUPPORTED)  the caller may not change device rules
@@ -209,7 +212,8 @@ pub unsafe extern "C" fn katacg_manager_device_deny(
 ///
 /// On v1, a cgroup that allows all devices but some does not show which ones. On v2 the rules are
 /// those of this library's program, whichever process attached it; without one, all devices are
-/// allowed. Rules of ancestors are not among them.
+/// allowed. In a unit they are systemd's, if its program is attached. Rules of ancestors are not
+/// among them.
 ///
 /// @param manager  the cgroup, which must exist
 /// @param buf      receives the rules; may be NULL if buf_len is 0

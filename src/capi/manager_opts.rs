@@ -10,7 +10,8 @@ use std::os::raw::c_char;
 /// With this flag a v1 host needs no devices controller. Without this flag the effect depends on
 /// who creates the cgroup (opts.driver):
 ///
-/// - The system's systemd applies device rules.
+/// - The system's systemd applies device rules. On v2 a program of this library enforces those that
+///   systemd has no words for.
 /// - This library enforces device rules: on v1 by the devices controller, on v2 by a program that
 ///   it attaches to the cgroup. Where the caller may do neither, device rules are an error.
 /// - A user's systemd cannot: device rules are NOT applied, and the library warns. With

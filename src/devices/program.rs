@@ -189,7 +189,15 @@ impl Builder {
 
     /// Ends a segment: adds what its jumps lead to.
     fn end(&mut self) {
-        for (stub, jumps) in std::mem::take(&mut self.stubs) {
+        for (stub, mut jumps) in std::mem::take(&mut self.stubs) {
+            // The kernel leaves out a jump to the next instruction. Then the program that is read
+            // back would not be the one that was loaded.
+            let last = self.code.len().checked_sub(1);
+            let is_jump = self.code.last().is_some_and(|insn| insn.code == op::JA);
+            if stub == Stub::End && is_jump && jumps.last().copied() == last {
+                jumps.pop();
+                self.code.pop();
+            }
             for at in jumps {
                 self.land(at);
             }

@@ -128,6 +128,14 @@ impl Driver {
         Ok(plan)
     }
 
+    /// Whether the cgroup is frozen while one device rule changes.
+    pub fn freezes_for_devices(&self, placement: &Placement) -> bool {
+        match self {
+            Driver::Cgroupfs => false,
+            Driver::Systemd(unit) => systemd::can_freeze(placement, unit),
+        }
+    }
+
     /// Returns warnings of resources that cannot be set on a unit that exists already.
     pub fn too_late(&self, context: Context<'_>, resources: &LinuxResources) -> Vec<String> {
         match self {

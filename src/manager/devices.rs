@@ -9,7 +9,8 @@ use crate::devices::{to_oci, Access, Devices, Rule, State};
 use crate::error::{fail, Code, Result};
 use crate::host::Version;
 use crate::plan::Step;
-use crate::transaction::{read_list, read_program};
+use crate::systemd::Bus;
+use crate::transaction::{read_list, read_program, read_unit};
 
 impl Manager {
     /// Allows or denies devices, on top of the rules in force. Does nothing if the rules say so
@@ -19,21 +20,32 @@ impl Manager {
     ///
     /// On v2, devices are allowed in front of other programs' device programs.
     ///
-    /// Errors: the rule denies a part of what a wider rule allows ([`Code::Value`]); systemd owns
-    /// the cgroup, or another's device program cannot be extended ([`Code::Unsupported`]).
+    /// In a unit systemd is told as well, so that a daemon-reload keeps the devices.
+    ///
+    /// Errors: the rule denies a part of what a wider rule allows ([`Code::Value`]); another's
+    /// device program cannot be extended, or the unit is a user's ([`Code::Unsupported`]).
     pub fn change_device(&self, allow: bool, devices: Devices, access: Access) -> Result<()> {
         self.require_own_cgroup()?;
-        if let Some(unit) = self.unit() {
-            let text =
-                format!("systemd owns the device rules of {unit}; set the whole list instead");
-            return fail(Code::Unsupported, text);
+        match self.driver.unit() {
+            Some(unit) if unit.bus == Bus::User => {
+                return fail(Code::Unsupported, "a user's systemd cannot apply device rules");
+            }
+            // Asked before the cgroup is frozen.
+            Some(unit) => drop(unit.client.version()?),
+            None => {}
         }
         let rule = Rule { allow, devices: Some(devices), access };
         let hierarchy = self.placement.require("devices")?.id;
         let _busy = self.one_at_a_time();
         let Some(lock) = self.lock(&|_| false)? else { return Err(deleted(self.main_cgroup()?)) };
         let mut transaction = self.transaction();
-        transaction.carry_out(&[Step::ChangeDevice { hierarchy, rule }])?;
+        let change = Step::ChangeDevice { hierarchy, rule };
+        let steps = match self.driver.freezes_for_devices(&self.placement) {
+            true => vec![Step::Freeze, change, Step::Thaw],
+            false => vec![change],
+        };
+        transaction.set_keep_old(true);
+        transaction.carry_out(&steps)?;
         drop(lock);
         self.remember(rule);
         Ok(())
@@ -59,7 +71,8 @@ impl Manager {
     }
 
     /// Returns the device rules in force: on v1 from `devices.list`, on v2 from the program that
-    /// this library has attached, in this process or another.
+    /// this library has attached, in this process or another. In a unit also from systemd, as far
+    /// as its program is attached.
     ///
     /// Errors: another program's device program is attached, or the kernel does not show the
     /// instructions ([`Code::Unsupported`]).
@@ -67,6 +80,9 @@ impl Manager {
         let cgroup = self.cgroup_at(self.placement.require("devices")?)?;
         let state = match cgroup.version() {
             Version::V1 => read_list(cgroup),
+            Version::V2 if self.driver.unit().is_some_and(|unit| unit.bus == Bus::System) => {
+                read_unit(self.scope(), cgroup)
+            }
             Version::V2 => read_program(cgroup),
         };
         Ok(to_oci(&state.map_err(|e| deleted_or(cgroup, e))?))

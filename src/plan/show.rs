@@ -66,6 +66,12 @@ fn step_text(step: &Step, host: &HostInfo) -> [String; 4] {
         }
         Step::Freeze => row("freeze", "freezer".to_owned(), "", String::new()),
         Step::Thaw => row("thaw", "freezer".to_owned(), "", String::new()),
+        Step::PrepareDevices { hierarchy, state } => {
+            row("prepare devices", at(hierarchy), "", state.to_string())
+        }
+        Step::AwaitDevices { hierarchy, state } => {
+            row("await devices", at(hierarchy), "", state.to_string())
+        }
         Step::Devices { hierarchy, state } => row("devices", at(hierarchy), "", state.to_string()),
         Step::ChangeDevice { hierarchy, rule } => {
             row("device", at(hierarchy), "", rule.to_string())
@@ -135,7 +141,9 @@ fn step_json(step: &Step, host: &HostInfo) -> Value {
     let [operation, controller, file, value] = step_text(step, host);
     let mut out = match step {
         Step::Write(write) => write_json(write, host),
-        Step::Devices { hierarchy, state } => devices_json(*hierarchy, state, host),
+        Step::PrepareDevices { hierarchy, state } | Step::Devices { hierarchy, state } => {
+            devices_json(*hierarchy, state, host)
+        }
         Step::CheckMemory { hierarchy, limit, swap } => json!({
             "hierarchy": label(host, *hierarchy), "file": file, "limit": limit, "swap": swap,
         }),

@@ -91,7 +91,24 @@ pub enum Step {
     Freeze,
     /// Ends [`Step::Freeze`].
     Thaw,
-    /// Enforce device rules: by the v1 devices controller, or by a program of cgroup v2.
+    /// v2: create the cgroup of a scope and enforce device rules in it, before systemd starts the
+    /// scope with its process.
+    PrepareDevices {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// What the rules come to.
+        state: State,
+    },
+    /// Look whether systemd enforces the device rules that it was told. Detach this library's own
+    /// program then.
+    AwaitDevices {
+        /// The hierarchy.
+        hierarchy: HierarchyId,
+        /// What the rules come to.
+        state: State,
+    },
+    /// Enforce device rules: by the v1 devices controller, or by a program of cgroup v2. In a unit
+    /// the program is beside systemd's, which allows all.
     Devices {
         /// The hierarchy.
         hierarchy: HierarchyId,
@@ -142,6 +159,8 @@ impl Step {
             | Step::Delegate { hierarchy, .. }
             | Step::InheritCpuset { hierarchy, .. }
             | Step::CheckMemory { hierarchy, .. }
+            | Step::PrepareDevices { hierarchy, .. }
+            | Step::AwaitDevices { hierarchy, .. }
             | Step::Devices { hierarchy, .. }
             | Step::ChangeDevice { hierarchy, .. }
             | Step::Attach { hierarchy, .. } => Some(*hierarchy),
@@ -156,7 +175,11 @@ impl Step {
 
     /// Whether the step sets a limit, which another call may set at the same time.
     pub fn is_limit(&self) -> bool {
-        matches!(self, Step::Write(_) | Step::Devices { .. } | Step::ChangeDevice { .. })
+        match self {
+            Step::Write(_) | Step::Devices { .. } | Step::ChangeDevice { .. } => true,
+            Step::AwaitDevices { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether the step only looks at the cgroup. Such steps come first in a plan.

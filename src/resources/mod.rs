@@ -33,7 +33,7 @@ mod unified_properties;
 
 pub use cpu::{clamp_shares, weight_from_shares};
 pub use cpuset::file_name as cpuset_file;
-pub use devices::{device_properties, restoring_devices};
+pub use devices::{list_properties, one_more, restoring_devices, told, unit_devices, UnitDevices};
 pub use fill_omitted::{fill_omitted, has_period_alone, is_half};
 #[cfg(any(test, feature = "internals"))]
 pub use io::weight_from_blkio;

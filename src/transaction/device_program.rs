@@ -49,15 +49,16 @@ impl LastProgram {
 /// The programs before and after a change.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// The program that is attached now.
-    pub new: Arc<OwnedFd>,
-    /// Programs of this library that the new one replaced.
+    /// The program that is attached now; None where systemd enforces the rules.
+    pub new: Option<Arc<OwnedFd>>,
+    /// Programs of this library that were attached before.
     pub old: Vec<Arc<OwnedFd>>,
 }
 
 impl PartialEq for Exchange {
     fn eq(&self, other: &Exchange) -> bool {
-        Arc::ptr_eq(&self.new, &other.new)
+        let same = |(a, b)| Arc::ptr_eq(a, b);
+        self.new.as_ref().zip(other.new.as_ref()).is_some_and(same)
     }
 }
 
@@ -278,16 +279,23 @@ pub fn retry<T>(cgroup: Cgroup<'_>, mut attempt: impl FnMut() -> Result<T>) -> R
 /// Attaches the programs again that were attached before.
 pub fn restore_program(scope: Scope<'_>, id: HierarchyId, programs: &Exchange) -> Result<()> {
     let cgroup = scope.cgroup(id)?;
-    let directory = open(cgroup)?;
+    let directory = match open(cgroup) {
+        // The program has gone with the unit.
+        Err(e) if e.is(Errno::NOENT) => return Ok(()),
+        other => other?,
+    };
     let failed = failed("restore the device program of", cgroup);
     scope.last_program.note(None);
-    match programs.old.as_slice() {
-        [one] => replace(&directory, one, &programs.new).map_err(failed),
-        several => {
+    match (programs.old.as_slice(), &programs.new) {
+        ([one], Some(new)) => replace(&directory, one, new).map_err(failed),
+        (several, new) => {
             for old in several {
                 bpf::attach(&directory, old, None).map_err(&failed)?;
             }
-            bpf::detach(&directory, &programs.new).map_err(failed)
+            match new {
+                Some(new) => bpf::detach(&directory, new).map_err(failed),
+                None => Ok(()),
+            }
         }
     }
 }

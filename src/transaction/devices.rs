@@ -8,6 +8,7 @@ use super::device_list;
 use super::device_program::{self as program, Exchange};
 use super::journal::Undo;
 use super::state::Transaction;
+use super::unit_rules::is_systemds;
 use crate::cgroupfs::Cgroup;
 use crate::devices::{Mode, Rule, State};
 use crate::error::Result;
@@ -19,6 +20,9 @@ impl Transaction<'_> {
         let cgroup = self.scope.cgroup(id)?;
         let keep = self.options.keep_old && !self.has_made(self.scope.placement.at(id)?);
         match cgroup.version() {
+            Version::V2 if self.scope.unit.is_some() => {
+                self.set_beside(id, cgroup, wanted, keep)?;
+            }
             Version::V2 => self.set_program(id, cgroup, wanted, keep)?,
             Version::V1 => {
                 let now = device_list::read_list(cgroup)?;
@@ -35,6 +39,9 @@ impl Transaction<'_> {
     /// Carries out [`crate::plan::Step::ChangeDevice`]: one more rule, on top of those in force.
     pub(super) fn change_device(&mut self, id: HierarchyId, rule: &Rule) -> Result<()> {
         let cgroup = self.scope.cgroup(id)?;
+        if self.scope.unit.is_some() {
+            return self.change_unit_device(id, rule);
+        }
         if cgroup.version() == Version::V2 {
             return self.change_program(id, cgroup, rule);
         }
@@ -60,7 +67,7 @@ impl Transaction<'_> {
         let directory = program::open(cgroup)?;
         let new = program::load(cgroup, wanted)?;
         // A cgroup that this transaction made has no program yet.
-        let is_new = self.has_made(self.scope.placement.at(id)?);
+        let is_new = self.journal.has_made(id, cgroup.path());
         let last = self.scope.last_program;
         let known = match is_new {
             true => None,
@@ -77,7 +84,7 @@ impl Transaction<'_> {
         let new = Arc::new(new);
         last.note(Some(Arc::clone(&new)));
         if keep {
-            let programs = Exchange { new, old };
+            let programs = Exchange { new: Some(new), old };
             self.journal.push(Undo::RestoreProgram { hierarchy: id, programs });
         }
         Ok(())
@@ -92,14 +99,19 @@ impl Transaction<'_> {
     ) -> Result<()> {
         let directory = program::open(cgroup)?;
         let last = self.scope.last_program;
+        let in_unit = self.scope.unit.is_some();
         program::retry(cgroup, || {
-            let found = program::find_known(&directory, cgroup, last)?;
+            let mut found = program::find_known(&directory, cgroup, last)?;
+            if in_unit {
+                // systemd is told, and attaches a program of its own.
+                found.foreign.retain(|other| !is_systemds(&other.name));
+            }
             Change::new(cgroup, found, rule)?.carry_out(cgroup, &directory, |exchanged| {
                 let new = exchanged.new;
                 if exchanged.is_own {
                     last.note(Some(Arc::clone(&new)));
                 }
-                let programs = Exchange { new, old: exchanged.old };
+                let programs = Exchange { new: Some(new), old: exchanged.old };
                 self.journal.push(Undo::RestoreProgram { hierarchy: id, programs });
             })
         })

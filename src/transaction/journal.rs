@@ -23,7 +23,7 @@ use crate::devices::State;
 use crate::error::{Code, Error, Result};
 use crate::host::{proc_cgroup, HierarchyId};
 use crate::plan::{TaskKind, Write};
-use crate::systemd::Property;
+use crate::systemd::{Property, SystemdUnit};
 
 /// How to undo one action.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +103,15 @@ struct Outcome {
     failed: Vec<String>,
 }
 
+impl Outcome {
+    fn note_devices(&mut self, done: Result<()>) {
+        match done {
+            Ok(()) => self.restored.push("device rules".to_owned()),
+            Err(e) => self.failed.push(e.to_string()),
+        }
+    }
+}
+
 impl Journal {
     /// Returns an empty journal with room for this many entries.
     pub fn with_capacity(entries: usize) -> Journal {
@@ -166,6 +175,9 @@ impl Journal {
         let entries = std::mem::take(&mut self.entries);
         let mut out = Outcome::default();
         self.move_tasks_back(scope, &entries, &mut out.failed);
+        // A program comes back before systemd's rules go, and goes after they have come back.
+        let comes_back = |programs: &Exchange| !programs.old.is_empty();
+        restore_programs(scope, &entries, comes_back, &mut out);
         let properties = restore_properties(scope, freeze, &entries, &mut out);
         if let Err(e) = freeze.release() {
             out.failed.push(format!("the cgroup stays frozen: {e}"));
@@ -175,7 +187,8 @@ impl Journal {
         }
         out.failed.extend(lost_files(&entries));
         restore_files(scope, files(&entries), &mut out.restored, &mut out.failed);
-        restore_devices(scope, &entries, &mut out);
+        restore_programs(scope, &entries, |programs| !comes_back(programs), &mut out);
+        restore_lists(scope, &entries, &mut out);
         out.restored.extend(properties);
         remove_directories(scope, &entries, &mut out.failed);
         disable_controllers(scope, &entries);
@@ -284,20 +297,23 @@ fn restore_properties<'a>(
     restored
 }
 
-fn restore_devices(scope: Scope<'_>, entries: &[Undo], out: &mut Outcome) {
+fn restore_lists(scope: Scope<'_>, entries: &[Undo], out: &mut Outcome) {
     for entry in entries.iter().rev() {
-        let done = match entry {
-            Undo::RestoreDevices { hierarchy, before } => {
-                device_list::restore(scope, *hierarchy, before)
-            }
-            Undo::RestoreProgram { hierarchy, programs } => {
-                restore_program(scope, *hierarchy, programs)
-            }
-            _ => continue,
-        };
-        match done {
-            Ok(()) => out.restored.push("device rules".to_owned()),
-            Err(e) => out.failed.push(e.to_string()),
+        let Undo::RestoreDevices { hierarchy, before } = entry else { continue };
+        out.note_devices(device_list::restore(scope, *hierarchy, before));
+    }
+}
+
+fn restore_programs(
+    scope: Scope<'_>,
+    entries: &[Undo],
+    wanted: impl Fn(&Exchange) -> bool,
+    out: &mut Outcome,
+) {
+    for entry in entries.iter().rev() {
+        let Undo::RestoreProgram { hierarchy, programs } = entry else { continue };
+        if wanted(programs) {
+            out.note_devices(restore_program(scope, *hierarchy, programs));
         }
     }
 }
@@ -320,11 +336,17 @@ fn lost_files(entries: &[Undo]) -> impl Iterator<Item = String> + '_ {
 
 /// Removes directories with one rmdir per level, because another process may use an ancestor by
 /// now.
+///
+/// A slice that systemd has loaded meanwhile keeps its directory.
 fn remove_directories(scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<String>) {
+    let is_loaded = |unit: &SystemdUnit| unit.client.is_loaded(&unit.unit.slice).unwrap_or(true);
     for entry in entries.iter().rev() {
         let Undo::RemoveDirs { hierarchy, path, made } = entry else { continue };
         let Ok(cgroup) = scope.hierarchies.cgroup(*hierarchy, path) else { continue };
         for &level in made.0.iter().rev() {
+            if level < path.len() && scope.unit.is_some_and(is_loaded) {
+                break;
+            }
             match cgroup.prefix(level).rmdir() {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(Errno::BUSY | Errno::NOTEMPTY) if level < path.len() => {}

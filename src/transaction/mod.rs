@@ -22,6 +22,8 @@ mod snapshot;
 mod state;
 mod teardown;
 mod unit;
+mod unit_devices;
+mod unit_rules;
 mod write;
 
 pub use device_list::read_list;
@@ -32,6 +34,7 @@ pub use freeze_guard::{
 pub use scope::Scope;
 pub use state::{Options, Transaction};
 pub use teardown::{abandon, home, remove_directories, remove_empty_directories, stop_empty};
+pub use unit_rules::read_unit;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -87,7 +90,9 @@ impl Transaction<'_> {
     /// gone.
     fn or_deleted(&self, step: &Step, error: Error) -> Error {
         let needed_in = match step {
-            Step::Create { .. } | Step::CreateSubcgroup { .. } => None,
+            Step::Create { .. } | Step::CreateSubcgroup { .. } | Step::PrepareDevices { .. } => {
+                None
+            }
             step => step.hierarchy(),
         };
         match needed_in.map(|id| self.scope.cgroup(id)) {
@@ -159,6 +164,8 @@ impl Transaction<'_> {
             Step::Thaw => self.freeze.release(),
             Step::Write(write) => self.write(write),
             Step::Devices { hierarchy, state } => self.set_devices(*hierarchy, state),
+            Step::PrepareDevices { hierarchy, state } => self.prepare_devices(*hierarchy, state),
+            Step::AwaitDevices { hierarchy, state } => self.await_devices(*hierarchy, state),
             Step::ChangeDevice { hierarchy, rule } => self.change_device(*hierarchy, rule),
             Step::Attach { hierarchy, kind, ids, subcgroup } => {
                 self.attach(*hierarchy, *kind, ids, subcgroup)
@@ -168,7 +175,7 @@ impl Transaction<'_> {
     }
 
     /// Creates a cgroup. Notes the directories that it made even if it fails half-way.
-    fn create(&mut self, id: HierarchyId, subcgroup: &[u8]) -> Result<()> {
+    pub(super) fn create(&mut self, id: HierarchyId, subcgroup: &[u8]) -> Result<()> {
         let path = self.scope.subcgroup_path(id, subcgroup)?;
         let cgroup = self.scope.hierarchies.cgroup(id, &path)?;
         let mut made = Created::default();

@@ -21,6 +21,8 @@ pub struct Progress {
     /// Controllers that were enabled in ancestors that have processes: the hierarchy, the length of
     /// the ancestor's path, the controllers.
     pub beside_processes: Vec<(HierarchyId, usize, Vec<String>)>,
+    /// The device program that was attached before systemd started the unit.
+    pub prepared: Option<u32>,
     /// Whether starting the unit created it or found it.
     pub unit: Option<Started>,
 }

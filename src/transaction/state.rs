@@ -37,6 +37,8 @@ pub struct Transaction<'a> {
     pub(super) journal: Journal,
     /// Old values that were read before systemd changed the unit.
     pub(super) ahead: LookAhead,
+    /// systemd's device programs before it was told new rules.
+    pub(super) systemds_before: Vec<u32>,
     pub(super) freeze: Freeze<'a>,
     /// The open files with which tasks will be moved in.
     pub(super) held: HeldFiles,
@@ -56,6 +58,7 @@ impl<'a> Transaction<'a> {
             // One entry for the directory, and one for the process that moves there.
             journal: Journal::with_capacity(2 * hierarchies),
             ahead: LookAhead::default(),
+            systemds_before: Vec::new(),
             freeze: Freeze::default(),
             held: HeldFiles::default(),
             waiting: Vec::new(),

@@ -136,6 +136,9 @@ impl Transaction<'_> {
     /// Carries out [`Step::SetProperties`], after [`Transaction::look_ahead`].
     pub(super) fn set_properties(&mut self, name: &str, properties: &[Property]) -> Result<()> {
         let unit = self.scope.require_unit()?;
+        if properties.iter().any(|p| p.name == "DeviceAllow") {
+            self.note_systemds();
+        }
         let done = unit.client.set(name, properties, self.freeze.time_left());
         let changed = done.as_ref().map_or_else(Error::is_uncertain, |()| true);
         let OldProperties { before, lost } = std::mem::take(&mut self.ahead.properties);

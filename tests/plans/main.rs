@@ -141,6 +141,8 @@ fn step_text(step: &Step, host: &HostInfo) -> String {
         }
         Step::Write(write) => write_text(write),
         Step::Devices { state, .. } => format!("devices {state}"),
+        Step::PrepareDevices { state, .. } => format!("prepare devices {state}"),
+        Step::AwaitDevices { state, .. } => format!("await devices {state}"),
         Step::Attach { ids, subcgroup, .. } => {
             assert!(subcgroup.is_empty());
             format!("attach {}", ids.iter().map(i32::to_string).collect::<Vec<_>>().join(" "))

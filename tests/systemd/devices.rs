@@ -13,6 +13,9 @@ use katacg::FreezerState;
 
 use crate::fixture::*;
 
+mod beside;
+mod later;
+
 const NULL_AND_RANDOM: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
     {"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"},
     {"allow":true,"type":"c","major":1,"minor":8,"access":"r"}]}"#;
@@ -35,8 +38,7 @@ pub struct Opener {
 impl Opener {
     pub fn new() -> Opener {
         let script = "while read -r way device; do
-            case $way in r) (: <$device) ;; w) (: >$device) ;; esac 2>/dev/null &&
-                echo yes || echo no
+            case $way in r) (: <$device) ;; w) (: >$device) ;; esac && echo yes || echo no
         done";
         let mut child = Command::new("sh")
             .args(["-c", script])
@@ -301,9 +303,10 @@ fn failed_freeze_ends_the_set_before_any_change() {
 }
 
 #[test]
-fn set_refuses_device_rules_that_systemd_cannot_express() {
+fn set_refuses_device_rules_that_systemd_cannot_express_on_v1() {
     need_systemd!();
     need!(root(), "a user's systemd cannot apply device rules");
+    need!(!unified(), "on v2 a program enforces them");
     let mut s = Sandbox::planned("{}");
     let pid = s.start();
     for json in [
@@ -319,5 +322,37 @@ fn set_refuses_device_rules_that_systemd_cannot_express() {
         s.check("refused", &[("DevicePolicy", "auto"), ("DeviceAllow", "")]);
     }
     assert!(alive(pid));
+    s.end();
+}
+
+/// The limit of 400 entries is that of a program.
+#[test]
+fn long_list_is_in_force_on_v1() {
+    need_systemd!();
+    need!(!unified(), "v2 has a program of systemd, or of this library");
+    let mut s = Sandbox::planned(&beside::long_list(450));
+    let mut opener = Opener::new();
+    s.manager.apply(opener.pid(), true).unwrap();
+    assert_eq!(opener.opens(), "null r, null w");
+    assert_eq!(beside::said(&s), "null r, null w");
+    drop(opener);
+    s.end();
+}
+
+/// A parent that denies a device wins. systemd reports success all the same.
+#[test]
+fn rule_that_the_parent_denies_is_an_error_on_v1() {
+    need_systemd!();
+    need!(!unified(), "v2 shows no parent's rules in a list");
+    let mut s = alone("{}");
+    let opener = Opener::new();
+    s.manager.apply(opener.pid(), true).unwrap();
+    let parent = s.dir("devices").parent().unwrap().to_owned();
+    std::fs::write(parent.join("devices.deny"), "c 1:5 rwm").unwrap();
+    let error = s.set(NULL_AND_ZERO).unwrap_err();
+    assert_eq!(error.code(), katacg::Code::Clamped, "{error}");
+    assert!(error.to_string().contains("devices.list"), "{error}");
+    std::fs::write(parent.join("devices.allow"), "a").ok();
+    drop(opener);
     s.end();
 }

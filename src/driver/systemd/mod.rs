@@ -14,5 +14,5 @@ mod wanted;
 pub use start::plan_apply;
 pub use stop::{release, stop};
 pub use unit::{check_sites, unit};
-pub use update::plan_set;
+pub use update::{can_freeze, plan_set};
 pub use wanted::too_late;

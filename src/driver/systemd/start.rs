@@ -23,7 +23,7 @@ pub fn plan_apply(
     set: Option<&LinuxResources>,
 ) -> Result<Phases> {
     let placement = context.placement;
-    let Wanted { properties: limits, plan } = match set {
+    let Wanted { properties: limits, plan, look } = match set {
         Some(resources) => wanted(context, unit, resources)?,
         None if placement.is_unified() => Wanted::default(),
         // Only the files that a process needs to enter.
@@ -33,7 +33,7 @@ pub fn plan_apply(
                 placement,
                 context.config.flags.resource_options(),
             )?,
-            properties: Vec::new(),
+            ..Wanted::default()
         },
     };
     let mut warnings = plan.warnings;
@@ -48,10 +48,17 @@ pub fn plan_apply(
     let enable = enable(context, &plan.steps);
     let (mut make, files): (Vec<Step>, Vec<Step>) =
         plan.steps.into_iter().partition(Step::is_check);
+    // systemd starts a scope with its process, so the program must be there before.
+    make.extend(files.iter().filter(|_| process.is_some()).find_map(|step| match step {
+        Step::Devices { hierarchy, state } if !unit.unit.is_slice() => {
+            Some(Step::PrepareDevices { hierarchy: *hierarchy, state: state.clone() })
+        }
+        _ => None,
+    }));
     make.push(Step::Start { unit: unit.unit.name.clone(), properties, resources: limits });
     let ours = |site: &&Site| is_ours(context, site);
     make.extend(placement.live().filter(ours).map(Context::create));
-    let mut fill = enable;
+    let mut fill: Vec<Step> = look.into_iter().chain(enable).collect();
     fill.extend(context.inherit_cpuset(&files));
     fill.extend(files);
     let mut enter = Vec::new();

@@ -8,13 +8,14 @@ use super::start::enable;
 use super::wanted::{has_bfq, property_context, too_late, wanted, Wanted};
 use crate::driver::context::Context;
 use crate::error::Result;
+use crate::placement::Placement;
 use crate::plan::{Plan, Step};
 use crate::resources::{self, DevicePolicy, Options};
 use crate::systemd::SystemdUnit;
 
 /// Plans a set: checks, properties, then files.
 pub fn plan_set(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> Result<Plan> {
-    let Wanted { properties, mut plan } = wanted(context, unit, r)?;
+    let Wanted { properties, mut plan, look } = wanted(context, unit, r)?;
     plan.warnings.append(&mut too_late(context, r));
     plan.warnings.extend(not_frozen_warning(context, r));
     context.config.flags.resource_options().check(&plan.warnings)?;
@@ -26,6 +27,8 @@ pub fn plan_set(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) ->
         let freezes = freezes(context, unit, r);
         steps.extend(freezes.then_some(Step::Freeze));
         steps.push(Step::SetProperties { unit: unit.unit.name.clone(), properties });
+        // On v1 systemd first denies all devices, also after its reply.
+        steps.extend(look);
         steps.extend(freezes.then_some(Step::Thaw));
     }
     steps.extend(enable);
@@ -64,11 +67,17 @@ fn not_frozen_warning(context: Context<'_>, r: &LinuxResources) -> Option<String
     })
 }
 
+/// Whether a unit's cgroup is frozen while its device rules change.
+pub fn can_freeze(placement: &Placement, unit: &SystemdUnit) -> bool {
+    let v1 = !placement.is_unified();
+    v1 && placement.site("freezer").is_some() && !unit.unit.is_slice()
+}
+
 /// Whether to freeze the cgroup during the change. On v1, at every change of a unit with device
 /// rules, systemd denies all devices for a moment. A slice is not frozen: the bus daemon may be
 /// inside, and could not answer.
 fn freezes(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> bool {
-    let v1 = !context.placement.is_unified();
-    let can = v1 && context.placement.site("freezer").is_some() && !unit.unit.is_slice();
-    can && !context.config.flags.skip_devices && (has_rules(r) || has_rules(context.known))
+    can_freeze(context.placement, unit)
+        && !context.config.flags.skip_devices
+        && (has_rules(r) || has_rules(context.known))
 }

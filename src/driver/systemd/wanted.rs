@@ -8,8 +8,10 @@ use rustix::fs::OFlags;
 use crate::cgroupfs::Cgroup;
 use crate::driver::context::Context;
 use crate::error::{fail, Code, Result};
-use crate::plan::Plan;
-use crate::resources::{self, device_properties, DevicePolicy, Options, PropertyContext};
+use crate::host::Version;
+use crate::placement::Site;
+use crate::plan::{Plan, Step};
+use crate::resources::{self, unit_devices, DevicePolicy, Options, PropertyContext, UnitDevices};
 use crate::systemd::{Bus, Property, SystemdUnit};
 
 const NO_DEVICES: &str = "a user's systemd cannot apply them";
@@ -22,8 +24,10 @@ const DEVICES_PERHAPS: &str =
 pub struct Wanted {
     /// The unit's properties.
     pub properties: Vec<Property>,
-    /// The writes, without device rules: systemd applies those.
+    /// The writes. Device rules are among them where systemd has no words for them.
     pub plan: Plan,
+    /// Looks whether systemd enforces the device rules.
+    pub look: Option<Step>,
 }
 
 /// Returns the properties and the writes for these resources.
@@ -33,11 +37,24 @@ pub fn wanted(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> R
     let about = property_context(context, unit, r)?;
     let mut properties = Vec::new();
     let mut warnings = Vec::new();
+    let mut look = None;
+    let mut devices = DevicePolicy::Systemd;
     let rules = r.devices().as_deref().filter(|_| !flags.skip_devices).unwrap_or_default();
     match unit.bus {
         _ if rules.is_empty() => {}
         Bus::System => {
-            warnings = device_properties(rules, about.version, &mut properties)?;
+            let site = placement.site("devices").filter(|site| placement.is_live(site));
+            let beside = site.is_some_and(|site| site.version == Version::V2);
+            match unit_devices(rules, about.version, beside, &mut warnings)? {
+                UnitDevices::Program(_) => devices = DevicePolicy::Enforce,
+                UnitDevices::List { properties: list, shown } => {
+                    properties = list;
+                    let await_at = |site: &Site| {
+                        Some(Step::AwaitDevices { hierarchy: site.id, state: shown? })
+                    };
+                    look = site.and_then(await_at);
+                }
+            }
             // In a user namespace this may be the host's systemd, or one of the namespace's own.
             let unsure = placement.info().in_user_namespace;
             warnings.extend(unsure.then(|| DEVICES_PERHAPS.to_owned()));
@@ -53,11 +70,11 @@ pub fn wanted(context: Context<'_>, unit: &SystemdUnit, r: &LinuxResources) -> R
     warnings.append(&mut limits.warnings);
 
     let files = resources::rounded(r, placement, about);
-    let options = Options { devices: DevicePolicy::Systemd, strict: flags.strict };
+    let options = Options { devices, strict: flags.strict };
     let mut plan = resources::plan(&files, placement, options)?;
     plan.warnings.append(&mut warnings);
     flags.resource_options().check(&plan.warnings)?;
-    Ok(Wanted { properties, plan })
+    Ok(Wanted { properties, plan, look })
 }
 
 /// Returns what the properties depend on. Asking for systemd's version is a round trip, so systemd

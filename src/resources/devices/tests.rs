@@ -20,13 +20,13 @@ fn oci(rule: &str) -> LinuxDeviceCgroup {
 /// Returns the properties as text, and the warnings.
 fn properties(rules: &[&str], version: u32) -> Result<(Vec<String>, Vec<String>)> {
     let rules: Vec<_> = rules.iter().map(|rule| oci(rule)).collect();
-    let mut out = vec![Property::new("TasksMax", Value::U64(1))];
-    let done = device_properties(&rules, version, &mut out);
-    let rest: Vec<String> = out.iter().skip(1).map(Property::to_string).collect();
-    if done.is_err() {
-        assert_eq!(rest, Vec::<String>::new());
+    let mut warnings = Vec::new();
+    match unit_devices(&rules, version, false, &mut warnings)? {
+        UnitDevices::List { properties, .. } => {
+            Ok((properties.iter().map(Property::to_string).collect(), warnings))
+        }
+        UnitDevices::Program(state) => panic!("{state}"),
     }
-    Ok((rest, done?))
 }
 
 const CLEARED: &str = "DeviceAllow=@a(ss) []";
@@ -44,17 +44,18 @@ fn device_properties_clear_then_set_the_policy_then_allow() {
         "allow c 195:255 wr",
     ];
     let (out, warnings) = properties(&rules, 252).unwrap();
+    // One entry alone must have all accesses of a call.
     let list = "DeviceAllow=[('block-*', 'm'), ('char-*', 'm'), ('/dev/char/1:3', 'rwm'), \
-                ('block-8', 'r'), ('/dev/block/8:1', 'w'), ('char-136', 'rwm'), \
-                ('/dev/char/195:255', 'rw')]";
+                ('block-8', 'rm'), ('/dev/block/8:1', 'rwm'), ('char-136', 'rwm'), \
+                ('/dev/char/195:255', 'rwm')]";
     assert_eq!(out, [CLEARED, "DevicePolicy='strict'", list]);
     assert_eq!(warnings, Vec::<String>::new());
 }
 
 #[test]
 fn device_properties_have_the_types_of_the_bus() {
-    let mut out = Vec::new();
-    device_properties(&[oci("allow c 1:3 r")], 252, &mut out).unwrap();
+    let state = State::from_rules(&[oci("allow c 1:3 r")], &mut Vec::new()).unwrap();
+    let out = list_properties(&state, 252, true).unwrap();
     let types: Vec<String> = out.iter().map(|p| p.value.signature()).collect();
     assert_eq!(types, ["a(ss)", "s", "a(ss)"]);
 }
@@ -82,16 +83,19 @@ fn allow_all_is_a_list_of_both_kinds() {
 }
 
 #[test]
-fn more_rules_than_systemd_enforces_are_refused() {
-    let rules = |count: u32| (0..count).map(|n| format!("allow c {n}:1 r")).collect::<Vec<_>>();
-    let try_with = |count| {
-        let rules = rules(count);
-        properties(&rules.iter().map(String::as_str).collect::<Vec<_>>(), 257)
+fn rules_that_systemd_cannot_express_are_a_program_on_v2() {
+    let form = |rules: &[String], beside| {
+        let rules: Vec<_> = rules.iter().map(|rule| oci(rule)).collect();
+        unit_devices(&rules, 257, beside, &mut Vec::new())
     };
-    assert!(try_with(400).is_ok());
-    let e = try_with(401).unwrap_err();
-    assert_eq!(e.code(), Code::Unsupported);
-    assert!(e.to_string().contains("these are 401"), "{e}");
+    let long = |count: u32| (0..count).map(|n| format!("allow c {n}:1 r")).collect::<Vec<_>>();
+    let is_program = |rules: &[String]| matches!(form(rules, true), Ok(UnitDevices::Program(_)));
+    assert!(!is_program(&long(400)));
+    assert!(is_program(&long(401)));
+    assert!(is_program(&["allow c *:5 rw".to_owned()]));
+    assert!(is_program(&["allow a *:* rwm".to_owned(), "deny b 8:* w".to_owned()]));
+    // v1 has no program of systemd, whose length would be limited.
+    assert!(matches!(form(&long(4000), false), Ok(UnitDevices::List { .. })));
 }
 
 #[test]
