@@ -59,8 +59,8 @@ fn answer(code: &[Insn], devices: &Devices, asked: Access) -> Option<bool> {
     run(code, devices.kind, major, minor, asked).map(|(allows, _)| allows)
 }
 
-/// Runs a program. Returns whether it allows the access, and how many instructions it executed. None
-/// when it does something that this function does not know.
+/// Runs a program. Returns whether it allows the access, and how many instructions it executed.
+/// None when it does something that this function does not know.
 pub fn run(
     code: &[Insn],
     kind: Kind,

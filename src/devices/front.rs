@@ -25,10 +25,10 @@ const CONTEXT: Reg = 1;
 const FRAME: Reg = 10;
 /// Where the copy of the argument is, from the frame pointer.
 ///
-/// Only the store of the major number is to a whole slot of the stack (8 bytes), and the store of the
-/// minor number overwrites a part of that slot. So the verifier takes all three for unknown values.
-/// Of a value that it knows, kernels before 6.8 conclude too much when it is read by another
-/// register than the frame pointer: they remove code that does run.
+/// Only the store of the major number is to a whole slot of the stack (8 bytes), and the store of
+/// the minor number overwrites a part of that slot. So the verifier takes all three for unknown
+/// values. Of a value that it knows, kernels before 6.8 conclude too much when it is read by
+/// another register than the frame pointer: they remove code that does run.
 const COPY: i16 = -12;
 /// Most exceptions of a front. The verifier's work grows with their square.
 const MOST_DEVICES: usize = 256;

@@ -6,12 +6,13 @@
 //! The kernel exchanges one program for another atomically: at every moment the rules are the old
 //! ones or the new ones.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::last_program::LastProgram;
 use super::scope::Scope;
 use crate::cgroupfs::{bpf, Cgroup};
 use crate::devices::{compile, decode, is_ours, Fronted, Insn, Mode, State};
@@ -26,25 +27,6 @@ const LOG_END: usize = 400;
 const NEEDS: &str = "device programs need a kernel with CONFIG_CGROUP_BPF, and CAP_SYS_ADMIN (or \
                      CAP_BPF and CAP_NET_ADMIN) outside of user namespaces; without it, set the \
                      skip-devices flag";
-
-/// The program that a manager attached last.
-///
-/// The kernel exchanges a program for another only while the old one is attached (BPF_F_REPLACE). So
-/// the manager need not look for its program: an exchange of the last one fails when another process
-/// has exchanged the program since.
-#[derive(Debug, Default)]
-pub struct LastProgram(Mutex<Option<Arc<OwnedFd>>>);
-
-impl LastProgram {
-    /// Notes a program; none when it is not known which one is attached.
-    pub fn note(&self, program: Option<Arc<OwnedFd>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = program;
-    }
-
-    fn get(&self) -> Option<Arc<OwnedFd>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// The programs before and after a change.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ mod freeze_guard;
 mod held_files;
 mod journal;
 mod kept_files;
+mod last_program;
 mod look_ahead;
 mod progress;
 mod restore;
@@ -27,10 +28,11 @@ mod unit_rules;
 mod write;
 
 pub use device_list::read_list;
-pub use device_program::{read_program, LastProgram};
+pub use device_program::read_program;
 pub use freeze_guard::{
     freeze, freezer_cgroup, freezer_state, thaw, thaw_unless_wanted, REFREEZE_TIMEOUT,
 };
+pub use last_program::LastProgram;
 pub use scope::Scope;
 pub use state::{Options, Transaction};
 pub use teardown::{abandon, home, remove_directories, remove_empty_directories, stop_empty};

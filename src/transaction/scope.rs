@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
-use super::device_program::LastProgram;
+use super::last_program::LastProgram;
 use crate::cgroupfs::{Cgroup, Hierarchies};
 use crate::error::{fail, Code, Result};
 use crate::events::Registry;

@@ -2,8 +2,8 @@
 
 //! Device programs in the form of other programs (runc, crun, systemd), and their default rules.
 //!
-//! Written after their sources: runc's libcontainer/specconv and devicefilter, crun's cgroup-resources
-//! and ebpf, systemd's bpf-devices.
+//! Written after their sources: runc's libcontainer/specconv and devicefilter, crun's
+//! cgroup-resources and ebpf, systemd's bpf-devices.
 #![allow(dead_code)]
 
 /// A rule: `allow c 1:3 rwm`. Type `a` has no numbers.
@@ -120,8 +120,8 @@ pub fn runc(default: bool, exceptions: &[PeerRule]) -> Vec<Bytes> {
     code
 }
 
-/// crun's program of a specification's rules: its defaults are tested first, then the rules from the
-/// last to the first. A rule for all devices and accesses ends the program.
+/// crun's program of a specification's rules: its defaults are tested first, then the rules from
+/// the last to the first. A rule for all devices and accesses ends the program.
 pub fn crun(defaults: &[PeerRule], rules: &[PeerRule]) -> Vec<Bytes> {
     let mut code = prologue();
     for rule in defaults.iter().rev().chain(rules.iter().rev()) {

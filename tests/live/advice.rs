@@ -114,7 +114,8 @@ fn advice_for_cpus_of_an_exclusive_sibling() {
     let at = dir(&one, "cpuset");
     let exclusive = ["cpuset.cpu_exclusive", "cpu_exclusive"].map(|file| at.join(file));
     let file = exclusive.iter().find(|file| file.exists()).unwrap();
-    // The parent must be exclusive first. It cannot be while a cgroup of somebody else shares its CPUs.
+    // The parent must be exclusive first. It cannot be while a cgroup of somebody else shares its
+    // CPUs.
     let above = parent.dir("cpuset").join(file.file_name().unwrap());
     need!(fs::write(above, "1").is_ok(), "another cgroup has the CPUs of this test");
     fs::write(file, "1").unwrap();

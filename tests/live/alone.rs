@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Lets one test have the hierarchies to itself. On v1 an exclusive cpuset refuses the CPUs of every
-//! cgroup beside it, those of other tests too.
+//! Lets one test have the hierarchies to itself. On v1 an exclusive cpuset refuses the CPUs of
+//! every cgroup beside it, those of other tests too.
 
 use std::cell::RefCell;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

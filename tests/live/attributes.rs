@@ -25,7 +25,8 @@ fn since(row: &InterfaceFile, version: Version) -> Option<Kernel> {
     }
 }
 
-/// Whether the row's controller is enabled in the cgroup. Every v2 cgroup has the files of the core.
+/// Whether the row's controller is enabled in the cgroup. Every v2 cgroup has the files of the
+/// core.
 fn is_enabled(row: &InterfaceFile, fresh: &Fresh) -> bool {
     let controller = attribute::controller_of(row.name);
     match controller {

@@ -98,9 +98,10 @@ fn a_failed_set_brings_the_old_rules_back() {
         let list = list.strip_suffix('}').unwrap();
         let broken = match b.manager.directory().is_ok() {
             true => format!(r#"{list},"unified":{{"cgroup.max.depth":"none"}}}}"#),
-            false => format!(
-                r#"{list},"blockIO":{{"throttleReadBpsDevice":[{{"major":999,"minor":1,"rate":9}}]}}}}"#
-            ),
+            false => {
+                let throttle = r#"[{"major":999,"minor":1,"rate":9}]"#;
+                format!(r#"{list},"blockIO":{{"throttleReadBpsDevice":{throttle}}}}}"#)
+            }
         };
         let error = b.set(&broken).unwrap_err();
         assert!(error.to_string().contains("restored: device rules"), "{error}");

@@ -141,8 +141,8 @@ fn pids_limit_of_0_is_no_limit_before_version_1_3() {
         let (found, warnings) = limit(&format!(r#""ociVersion":"{version}","#), 0);
         assert_eq!(found, None, "{version}");
         let wanted = format!(
-            "pids.limit 0 means no limit in ociVersion {version:?}, and a limit only since 1.3; not \
-             applied"
+            "pids.limit 0 means no limit in ociVersion {version:?}, and a limit only since 1.3; \
+             not applied"
         );
         assert_eq!(warnings, [wanted]);
         for other in [-1, 1, 7] {

@@ -46,7 +46,8 @@ impl Opener {
         self.answer()
     }
 
-    /// Says which accesses to one more node succeed, `c-10-232`, for which the test has made a node.
+    /// Says which accesses to one more node succeed, `c-10-232`, for which the test has made a
+    /// node.
     pub fn opens_one(&mut self, node: &str) -> String {
         self.ask(&format!("node {node}"));
         self.answer().remove(0)

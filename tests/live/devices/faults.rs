@@ -2,7 +2,8 @@
 
 //! bpf(2) calls that fail, and how many there are.
 //!
-//! A seccomp filter on one thread lets each bpf(2) call of one command fail with an error of choice.
+//! A seccomp filter on one thread lets each bpf(2) call of one command fail with an error of
+//! choice.
 
 use std::os::raw::c_ulong;
 
