@@ -95,6 +95,9 @@ impl Manager {
         if kinds & !ALL_KINDS != 0 {
             return fail(Code::Argument, format!("unknown kinds {:#x}", kinds & !ALL_KINDS));
         }
+        if kinds & Kind::Threshold.bit() != 0 && options.threshold == 0 {
+            return fail(Code::Argument, "a memory threshold needs a number of bytes, not 0");
+        }
         let kinds = if kinds == 0 { ALL_KINDS & !OPTION_KINDS } else { kinds };
         let mut rows = self.event_files()?;
         let mut trigger = None;
@@ -226,9 +229,6 @@ impl Manager {
     }
 
     fn threshold(&self, options: &EventOptions) -> Result<Row<'_>> {
-        if options.threshold == 0 {
-            return fail(Code::Argument, "a memory threshold needs a number of bytes, not 0");
-        }
         let Some(site) = self.live_site("memory") else {
             return Err(self.untold(Kind::Threshold.bit()));
         };
