@@ -66,13 +66,11 @@ fn step_text(step: &Step, host: &HostInfo) -> [String; 4] {
         }
         Step::Freeze => row("freeze", "freezer".to_owned(), "", String::new()),
         Step::Thaw => row("thaw", "freezer".to_owned(), "", String::new()),
-        Step::PrepareDevices { hierarchy, state } => {
-            row("prepare devices", at(hierarchy), "", state.to_string())
+        Step::PrepareDevices { hierarchy, state }
+        | Step::AwaitDevices { hierarchy, state }
+        | Step::Devices { hierarchy, state } => {
+            row(devices_operation(step), at(hierarchy), "", state.to_string())
         }
-        Step::AwaitDevices { hierarchy, state } => {
-            row("await devices", at(hierarchy), "", state.to_string())
-        }
-        Step::Devices { hierarchy, state } => row("devices", at(hierarchy), "", state.to_string()),
         Step::ChangeDevice { hierarchy, rule } => {
             row("device", at(hierarchy), "", rule.to_string())
         }
@@ -87,12 +85,23 @@ fn step_text(step: &Step, host: &HostInfo) -> [String; 4] {
             numbers(ids),
         ),
         Step::AttachUnit { unit, ids, subcgroup } => {
-            let at = match subcgroup.as_slice() {
-                b"" => unit.clone(),
-                subcgroup => format!("{unit}/{}", String::from_utf8_lossy(subcgroup)),
-            };
-            row("attach", systemd(), &at, numbers(ids))
+            row("attach", systemd(), &unit_target(unit, subcgroup), numbers(ids))
         }
+    }
+}
+
+fn devices_operation(step: &Step) -> &'static str {
+    match step {
+        Step::PrepareDevices { .. } => "prepare devices",
+        Step::AwaitDevices { .. } => "await devices",
+        _ => "devices",
+    }
+}
+
+fn unit_target(unit: &str, subcgroup: &[u8]) -> String {
+    match subcgroup {
+        b"" => unit.to_owned(),
+        subcgroup => format!("{unit}/{}", String::from_utf8_lossy(subcgroup)),
     }
 }
 

@@ -19,9 +19,6 @@ const NUMBERS: u32 = 240;
 /// systemd reports success all the same (seen with 252 and 257: 425 entries are in force, 450 not).
 const MAX_ENTRIES: usize = 400;
 
-/// The major number of pseudo-terminals, and its name in /proc/devices.
-const PTS: (u32, &str) = (136, "pts");
-
 /// Advice for a rule that systemd cannot express.
 const ADVICE: &str = "or make the manager with KATACG_MANAGER_SKIP_DEVICES (Go: SkipDevices, \
     Rust: skip_devices) and apply the device rules elsewhere";
@@ -211,3 +208,4 @@ mod tests;
 mod told;
 
 pub use told::told;
+use told::PTS;

@@ -4,10 +4,12 @@
 //!
 //! systemd: systemd.resource-control(5) "DeviceAllow=", "DevicePolicy=".
 
-use super::PTS;
 use crate::devices::{parse_devices, Access, Devices, Kind, Mode, Number, State};
 use crate::error::{fail, Code, Result};
 use crate::systemd::Value;
+
+/// The major number of pseudo-terminals, and its name in /proc/devices.
+pub(super) const PTS: (u32, &str) = (136, "pts");
 
 /// What the policies `closed` and `auto` add to a list: null, zero, full, random, urandom, tty and
 /// ptmx.
