@@ -175,11 +175,13 @@ impl Step {
 
     /// Whether the step sets a limit, which another call may set at the same time.
     pub fn is_limit(&self) -> bool {
-        match self {
-            Step::Write(_) | Step::Devices { .. } | Step::ChangeDevice { .. } => true,
-            Step::AwaitDevices { .. } => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Step::Write(_)
+                | Step::Devices { .. }
+                | Step::ChangeDevice { .. }
+                | Step::AwaitDevices { .. }
+        )
     }
 
     /// Whether the step only looks at the cgroup. Such steps come first in a plan.

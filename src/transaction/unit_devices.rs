@@ -93,14 +93,14 @@ impl Transaction<'_> {
         if none && allow_all(&systemds(&program::open(cgroup)?, cgroup)?) {
             return Ok(());
         }
-        self.tell(unit, Told::nothing().again(), keep.then_some(told))
+        self.tell(unit, &Told::nothing().again(), keep.then_some(told))
     }
 
     /// Sends properties, one list for each call, and notes what undoes them.
     fn tell(
         &mut self,
         unit: &SystemdUnit,
-        calls: Vec<Vec<Property>>,
+        calls: &[Vec<Property>],
         before: Option<Told>,
     ) -> Result<()> {
         let mark = self.journal.mark();
@@ -292,7 +292,7 @@ impl Transaction<'_> {
         match changed(&wanted, rule, version, is_v2) {
             Ok(properties) => {
                 self.note_systemds();
-                self.tell(unit, vec![properties], Some(told))?;
+                self.tell(unit, &[properties], Some(told))?;
                 match cgroup.version() {
                     // Another program's policy adds devices of its own.
                     Version::V1 => self.await_list(cgroup, &wanted, |list| shows(list, rule)),
