@@ -291,7 +291,7 @@ impl Placement {
     }
 
     /// Returns the path of the cgroup at a site from the hierarchy's root.
-    pub fn from_root(&self, site: &Site) -> Option<Vec<u8>> {
+    pub fn path_from_root(&self, site: &Site) -> Option<Vec<u8>> {
         Some(self.info.hierarchy(site.id)?.cgroup_at(&site.path))
     }
 

@@ -62,7 +62,7 @@ impl Attr {
         self.set(offset, &value.to_ne_bytes())
     }
 
-    fn fd(self, offset: usize, fd: impl AsFd) -> Attr {
+    fn fd(self, offset: usize, fd: &impl AsFd) -> Attr {
         self.set(offset, &fd.as_fd().as_raw_fd().to_ne_bytes())
     }
 
@@ -174,7 +174,7 @@ fn raise_memlock() -> bool {
 }
 
 /// Attaches a program beside others; in the place of `old`, at once, when that is given.
-pub fn attach(cgroup: impl AsFd, program: impl AsFd, old: Option<&OwnedFd>) -> Result<(), Errno> {
+pub fn attach(cgroup: &impl AsFd, program: &impl AsFd, old: Option<&OwnedFd>) -> Result<(), Errno> {
     let attr = Attr::new().fd(0, cgroup).fd(4, program).number(8, ATTACH_CGROUP_DEVICE);
     let mut attr = match old {
         None => attr.number(12, ALLOW_MULTI),
@@ -184,13 +184,13 @@ pub fn attach(cgroup: impl AsFd, program: impl AsFd, old: Option<&OwnedFd>) -> R
 }
 
 /// Detaches a program.
-pub fn detach(cgroup: impl AsFd, program: impl AsFd) -> Result<(), Errno> {
+pub fn detach(cgroup: &impl AsFd, program: &impl AsFd) -> Result<(), Errno> {
     let attr = Attr::new().fd(0, cgroup).fd(4, program).number(8, ATTACH_CGROUP_DEVICE);
     bpf(Command::Detach, &mut { attr }).map(drop)
 }
 
 /// Returns the ids of the device programs that are attached to the cgroup itself.
-pub fn query(cgroup: impl AsFd) -> Result<Vec<u32>, Errno> {
+pub fn query(cgroup: &impl AsFd) -> Result<Vec<u32>, Errno> {
     let mut ids = [0u32; MOST_PROGRAMS];
     let count = u32::try_from(ids.len()).unwrap_or(0);
     let attr = Attr::new().fd(0, cgroup).number(4, ATTACH_CGROUP_DEVICE);

@@ -38,9 +38,10 @@ impl Manager {
             );
         }
         for site in self.placement.live() {
-            let cgroup = self.placement.from_root(site);
-            let is_it =
-                |other: &Site| other.id.is_same(site.id) && to.placement.from_root(other) == cgroup;
+            let cgroup = self.placement.path_from_root(site);
+            let is_it = |other: &Site| {
+                other.id.is_same(site.id) && to.placement.path_from_root(other) == cgroup
+            };
             if to.placement.live().any(is_it) {
                 return fail(Code::Argument, "a cgroup cannot be moved to itself");
             }

@@ -130,7 +130,7 @@ impl Transaction<'_> {
         let home = home(self.scope, self.scope.unit?).ok()?;
         let hierarchy = self.scope.info().hierarchy(home.id)?;
         let process = own.get(hierarchy.proc_key())?.clone();
-        Some((self.scope.placement.from_root(&home)?, process))
+        Some((self.scope.placement.path_from_root(&home)?, process))
     }
 
     /// Carries out [`Step::SetProperties`], after [`Transaction::look_ahead`].
