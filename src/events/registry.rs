@@ -67,7 +67,7 @@ struct Directory {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The process that made it. A forked child begins anew.
+    /// The process that added the first watch, if there was one. A forked child begins anew.
     owner: Option<Pid>,
     inotify: Option<Arc<OwnedFd>>,
     directories: Vec<Directory>,
@@ -93,8 +93,8 @@ impl Registry {
             };
             // The parent's descriptors are the same open files: reading them would take its
             // events, and rmdir(2) of the child's is somebody else's for the parent.
-            if state.owner != Some(getpid()) {
-                *state = State { owner: Some(getpid()), ..State::default() };
+            if state.owner.is_some_and(|owner| owner != getpid()) {
+                *state = State::default();
             }
             return Some(state);
         }
@@ -122,6 +122,7 @@ impl Registry {
         let flags = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::ONLYDIR;
         // For a directory that is watched already, this returns the same number.
         let number = inotify::add_watch(&*inotify, path, flags).ok()?;
+        state.owner = Some(getpid());
         state.inotify = Some(Arc::clone(&inotify));
         match state.directories.iter_mut().find(|known| known.number == number) {
             Some(known) => known.subscribers.push(Arc::clone(&subscriber)),
@@ -191,6 +192,7 @@ impl Registry {
         if let Some(mut state) = self.lock() {
             state.watchers.retain(|known| known.strong_count() > 0);
             state.watchers.push(watcher);
+            state.owner = Some(getpid());
         }
     }
 
@@ -201,11 +203,14 @@ impl Registry {
         cgroup: Cgroup<'_>,
         rmdir: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
-        let directory = cgroup.absolute("");
         let all: Vec<Arc<dyn Watcher>> = match self.lock() {
             Some(state) => state.watchers.iter().filter_map(Weak::upgrade).collect(),
             None => Vec::new(),
         };
+        if all.is_empty() {
+            return rmdir();
+        }
+        let directory = cgroup.absolute("");
         let here = || all.iter().filter(|watcher| watcher.is_at(&directory));
         here().for_each(|watcher| watcher.before_removal());
         let result = rmdir();

@@ -82,7 +82,7 @@ impl Manager {
     fn apply_how(&self, pid: i32, set: bool, exclusive: bool) -> Result<ApplyOutcome> {
         self.require_own_cgroup()?;
         let _busy = self.one_at_a_time();
-        let mut left = self.leave_unmounted()?;
+        let mut left = self.leave_unmounted();
         let own = self.resources();
         let mut tries = 0;
         // A unit that this call started and that has ended is not started again.

@@ -228,22 +228,22 @@ impl Manager {
     }
 
     /// Goes on without listed hierarchies that were unmounted since the manager was made. Returns a
-    /// warning for each. One that is open cannot be unmounted.
-    ///
-    /// Errors: strict mode, no list of subsystems, or none of them is left ([`Code::NotMounted`]).
-    pub(super) fn leave_unmounted(&self) -> Result<Vec<String>> {
+    /// warning for each. One that is open cannot be unmounted. Other failures, and those of a
+    /// manager that must have all its hierarchies, are left to the step that meets them.
+    pub(super) fn leave_unmounted(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        if !self.placement.is_listed || self.config.flags.strict {
+            return warnings;
+        }
         for site in self.placement.live() {
             let Err(error) = self.cgroup_at(site) else { continue };
             let is_last = self.placement.live().count() == 1;
-            let may_go = self.placement.is_listed && !self.config.flags.strict && !is_last;
-            if error.code() != Code::NotMounted || !may_go {
-                return Err(error);
+            if error.code() == Code::NotMounted && !is_last {
+                self.placement.note_unmounted(site.id);
+                warnings.push(format!("continuing without {}: {error}", site.names.join(" ")));
             }
-            self.placement.note_unmounted(site.id);
-            warnings.push(format!("continuing without {}: {error}", site.names.join(" ")));
         }
-        Ok(self.warn(warnings))
+        self.warn(warnings)
     }
 
     /// What a transaction of this manager works on.

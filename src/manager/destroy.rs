@@ -28,7 +28,7 @@ impl Manager {
     /// directories that are left.
     pub fn destroy(&self) -> Result<()> {
         self.require_own_cgroup()?;
-        self.leave_unmounted()?;
+        self.leave_unmounted();
         self.driver.destroy(self.scope())?;
         self.last_program.note(None);
         self.disable_controllers();

@@ -29,7 +29,7 @@ impl Manager {
     pub fn set(&self, resources: &LinuxResources) -> Result<Vec<String>> {
         self.require_own_cgroup()?;
         let _busy = self.one_at_a_time();
-        let mut warnings = self.leave_unmounted()?;
+        let mut warnings = self.leave_unmounted();
         let own = self.resources();
         warnings.append(&mut self.set_in(&mut self.transaction(), resources, &own, &[])?);
         Ok(warnings)
