@@ -78,6 +78,11 @@ static const char spec[] =
     "('/dev/char/1:7', 'rwm'), ('/dev/char/1:8', 'rwm'), ('/dev/char/1:9', 'rwm'), "               \
     "('/dev/char/5:0', 'rwm'), ('/dev/char/5:2', 'rwm'), ('/dev/char/10:200', 'rwm'), "            \
     "('char-136', 'rwm')]"
+/* What systemd was told is looked at afterwards. */
+#define AWAIT(hierarchy)                                                                           \
+    "await devices\t" hierarchy "\t\tdeny a *:* rwm, allow b *:* m, allow c *:* m, "               \
+    "allow c 1:3 rwm, allow c 1:5 rwm, allow c 1:7 rwm, allow c 1:8 rwm, allow c 1:9 rwm, "        \
+    "allow c 5:0 rwm, allow c 5:2 rwm, allow c 10:200 rwm, allow c 136:* rwm\n"
 #define DEVICES "DeviceAllow=@a(ss) [] DevicePolicy='strict' DeviceAllow=" ALLOWED " "
 #define LIMITS_V1 "MemoryLimit=uint64 67108864 CPUShares=uint64 2000 "
 #define LIMITS_V2 "MemoryMax=uint64 67108864 CPUWeight=uint64 170 "
@@ -111,21 +116,25 @@ static void plans_match_to_the_letter(void) {
         /* systemd may not use a cgroup2 mount beside v1, so the library creates the directory. */
         planned(l, 252, spec, KATACG_PLAN_APPLY,
                 l == HYBRID ? START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS
-                    "\n" CREATE_V1 "create\tcgroup2\t\t\n" INHERIT FILES_V1
+                    "\n" CREATE_V1 "create\tcgroup2\t\t\n" AWAIT("devices") INHERIT FILES_V1
                             : START("BlockIO") DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS
-                    "\n" CREATE_V1 INHERIT FILES_V1);
+                    "\n" CREATE_V1 AWAIT("devices") INHERIT FILES_V1);
         planned(l, 257, spec, 0,
-                FREEZE SET DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS "\n" THAW FILES_V1);
-        planned(l, 241, spec, 0, FREEZE SET DEVICES LIMITS_V1 QUOTA TASKS "\n" THAW FILES_V1);
+                FREEZE SET DEVICES LIMITS_V1 PERIOD QUOTA TASKS CPUS "\n" AWAIT("devices")
+                    THAW FILES_V1);
+        planned(l, 241, spec, 0,
+                FREEZE SET DEVICES LIMITS_V1 QUOTA TASKS "\n" AWAIT("devices") THAW FILES_V1);
     }
     planned(UNIFIED, 252, spec, KATACG_PLAN_APPLY,
-            START("IO") DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" FILES_V2);
+            START("IO") DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" AWAIT("cgroup2") FILES_V2);
     planned(UNIFIED, 257, spec, KATACG_PLAN_APPLY,
-            START("IO") DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" FILES_V2);
+            START("IO") DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" AWAIT("cgroup2") FILES_V2);
     planned(UNIFIED, 241, spec, KATACG_PLAN_APPLY,
-            START("IO") DEVICES LIMITS_V2 QUOTA TASKS "\n" FILES_V2);
-    planned(UNIFIED, 257, spec, 0, SET DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" FILES_V2);
-    planned(UNIFIED, 241, spec, 0, SET DEVICES LIMITS_V2 QUOTA TASKS "\n" FILES_V2);
+            START("IO") DEVICES LIMITS_V2 QUOTA TASKS "\n" AWAIT("cgroup2") FILES_V2);
+    planned(UNIFIED, 257, spec, 0,
+            SET DEVICES LIMITS_V2 PERIOD QUOTA TASKS CPUS "\n" AWAIT("cgroup2") FILES_V2);
+    planned(UNIFIED, 241, spec, 0,
+            SET DEVICES LIMITS_V2 QUOTA TASKS "\n" AWAIT("cgroup2") FILES_V2);
 }
 
 static void json_plans_have_the_same_steps(void) {
@@ -144,7 +153,8 @@ static void json_plans_have_the_same_steps(void) {
     text = plan(LEGACY, PATH, 241, spec, 0);
     has(text, "{\"hierarchy\":\"freezer\",\"op\":\"freeze\"},{\"op\":\"property\",\"properties\":"
               "[[\"DeviceAllow\",\"@a(ss) []\"],");
-    has(text, "\"unit\":\"" UNIT "\"},{\"hierarchy\":\"freezer\",\"op\":\"thaw\"}");
+    has(text, "\"unit\":\"" UNIT "\"},{\"hierarchy\":\"devices\",\"op\":\"await devices\",");
+    has(text, "c 136:* rwm\"},{\"hierarchy\":\"freezer\",\"op\":\"thaw\"}");
     has(text, "\"warnings\":[\"systemd 241 has no AllowedCPUs (since 244); cpuset.cpus is set in "
               "its file alone");
 }
@@ -169,11 +179,15 @@ static void plan_depends_on_the_systemd_version(void) {
     text = plan(UNIFIED, PATH, 252, group, KATACG_PLAN_APPLY);
     has_not(text, "[\"OOMPolicy\"");
     has(text, "\"warnings\":[\"systemd 252 has no OOMPolicy of scopes (since 253)");
-    has(plan(UNIFIED, PATH, 240, major, 0), "('char-226', 'rw')");
+    /* The runtime's default rules let every node be made. */
+    has(plan(UNIFIED, PATH, 240, major, 0), "('char-226', 'rwm')");
+    /* What systemd cannot be told is a program beside it on v2, and an error on v1. */
+    text = plan(UNIFIED, PATH, 239, major, 0);
+    has(text, "{\"hierarchy\":\"cgroup2\",\"op\":\"devices\",");
 
     opts.path = PATH;
     opts.systemd_version = 239;
-    manager = make(UNIFIED, major, &opts, &err);
+    manager = make(LEGACY, major, &opts, &err);
     CHECK_ERROR(katacg_manager_plan(manager, NULL, 0, 0, NULL, 0, clear(&err)), -EOPNOTSUPP, &err,
                 KATACG_ERR_UNSUPPORTED, "since version 240");
     katacg_manager_free(manager);
