@@ -171,8 +171,9 @@ impl State {
 
     /// Reads the last counts, for a removal by this process.
     pub(super) fn look_before_removal(&mut self, poller: &Poller) {
+        let whole = self.look_at_files(poller);
+        // The same removal may have taken the cgroup's other directories already.
         if self.gone.is_none() {
-            let whole = self.look_at_files(poller);
             self.ours = whole && self.tally.populated == Some(false);
         }
     }
