@@ -61,6 +61,7 @@ mod bytes;
 #[cfg(feature = "capi")]
 pub mod capi;
 pub mod kata;
+mod sort;
 mod sys;
 
 // The rooms of the crate. The feature `internals` makes them public for the crate's own tests.

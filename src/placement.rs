@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{controllers, is_named, Hierarchy, HierarchyId, HostInfo, Version};
 use crate::path::lexical;
+use crate::sort::sort_by;
 use locate::{locate, mounted_at, Location};
 
 pub use locate::Place;
@@ -104,7 +105,7 @@ impl Placement {
         let rank = |name: &str| controllers::subsystems().position(|s| s == name);
         let mut paths: Vec<(&str, &[u8])> =
             paths.iter().map(|(name, path)| (controllers::canonical(name), &path[..])).collect();
-        paths.sort_by_key(|(name, _)| rank(name));
+        sort_by(&mut paths, |a, b| rank(a.0).cmp(&rank(b.0)));
         for (name, path) in paths {
             let (id, hierarchy) = find(&info, name)?;
             let Some(location) = mounted_at(id, hierarchy, &lexical::clean(path)) else {
@@ -169,10 +170,13 @@ impl Placement {
     /// that no v1 hierarchy has. `""` is the cgroup2 site.
     pub fn site(&self, controller: &str) -> Option<&Site> {
         let name = if self.is_unified() { "" } else { controllers::canonical(controller) };
-        let has = |site: &&Site| site.names.iter().any(|n| n == name || is_named(n, name));
-        let elsewhere = || self.info.find(name).or_else(|| self.info.cgroup2_with(name));
-        let site = self.sites.iter().find(has).or_else(|| self.by_id(elsewhere()?));
-        site.filter(|site| !self.is_unmounted(site))
+        let has = |site: &Site| site.names.iter().any(|n| n == name || is_named(n, name));
+        let index = self.sites.iter().position(has).or_else(|| {
+            let id = self.info.find(name).or_else(|| self.info.cgroup2_with(name))?;
+            self.sites.iter().position(|site| site.id.is_same(id))
+        })?;
+        let is_unmounted = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        self.sites.get(index).filter(|_| !self.unmounted.get(index).is_some_and(is_unmounted))
     }
 
     /// Returns [`Placement::site`] of a controller that a limit needs. Only the write tells whether

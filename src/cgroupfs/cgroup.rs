@@ -2,7 +2,7 @@
 
 //! An open hierarchy, and one cgroup below it.
 
-use std::ffi::CString;
+use std::ffi::CStr;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{fstatfs, Mode, OFlags, CWD};
@@ -168,22 +168,30 @@ impl<'t> Cgroup<'t> {
         lexical::strip_root(&own, &above).is_some()
     }
 
-    /// Returns the path of a file from [`Cgroup::base_and_path`], for the kernel.
-    fn file_path(&self, file: &str) -> std::result::Result<CString, Errno> {
-        let (_, path) = self.base_and_path();
-        let slash = !path.is_empty() && !file.is_empty();
-        // Room for the zero byte, too: every file that is opened costs one allocation here.
-        let length = path.len() + usize::from(slash) + file.len();
-        let mut out = Vec::with_capacity(length.max(1) + 1);
-        out.extend_from_slice(path);
-        if slash {
-            out.push(b'/');
+    /// Calls `open` with the path of a file from [`Cgroup::base_and_path`], for the kernel. A path
+    /// of the usual length is put together on the stack.
+    fn with_path<T>(
+        &self,
+        file: &str,
+        open: impl FnOnce(&CStr) -> std::result::Result<T, Errno>,
+    ) -> std::result::Result<T, Errno> {
+        let path = match self.base_and_path().1 {
+            b"" if file.is_empty() => &b"."[..],
+            path => path,
+        };
+        let slash: &[u8] = if path.is_empty() || file.is_empty() { b"" } else { b"/" };
+        let parts = [path, slash, file.as_bytes(), b"\0"];
+        let (mut stack, heap) = ([0u8; 256], path.len() + file.len() + 2 > 256);
+        let mut end = 0;
+        for part in parts.iter().filter(|_| !heap) {
+            if let Some(room) = stack.get_mut(end..end + part.len()) {
+                room.copy_from_slice(part);
+            }
+            end += part.len();
         }
-        out.extend_from_slice(file.as_bytes());
-        if out.is_empty() {
-            out.push(b'.');
-        }
-        CString::new(out).map_err(|_| Errno::INVAL)
+        let long = if heap { parts.concat() } else { Vec::new() };
+        let whole = if heap { &long[..] } else { stack.get(..end).unwrap_or_default() };
+        open(CStr::from_bytes_with_nul(whole).map_err(|_| Errno::INVAL)?)
     }
 
     /// Returns the absolute path of one of its files, for messages; of its directory with `""`.
@@ -206,7 +214,7 @@ impl<'t> Cgroup<'t> {
         // Parts have paths from the hierarchy's root.
         let parts = if self.skip == 0 { &mount.parts[..] } else { &[] };
         let root = Root { fd: self.base, device: *device, parts };
-        beneath::open(root, &self.file_path(file)?, flags | OFlags::CLOEXEC)
+        self.with_path(file, |path| beneath::open(root, path, flags | OFlags::CLOEXEC))
     }
 
     /// Whether its directory exists.

@@ -56,12 +56,12 @@ impl Hierarchies {
             None => self.open.get(id.index()),
             Some(other) => self.others.get(id.index()).and_then(|others| others.get(other)),
         };
+        if let Some(open) = cell.and_then(OnceLock::get) {
+            return Ok(open);
+        }
         let (Some(hierarchy), Some(cell)) = (self.info.hierarchy(id), cell) else {
             return Err(Error::new(Code::Argument, format!("no hierarchy {}", id.index())));
         };
-        if let Some(open) = cell.get() {
-            return Ok(open);
-        }
         // Open before the cell is locked: a fork during the open leaves no lock held. When two
         // threads open at once, the later one's descriptor is closed.
         let open = OpenHierarchy::open(hierarchy)?;

@@ -20,8 +20,8 @@ const UNKNOWN: i32 = 0x7ed_cba9;
 /// A program that only compares for equality treats all numbers alike with which it does not
 /// compare.
 pub fn allows_all(code: &[Insn]) -> bool {
-    let mut numbers: BTreeSet<i32> = code.iter().map(|insn| insn.imm).collect();
-    numbers.insert(UNKNOWN);
+    let mut numbers = BTreeSet::new();
+    numbers.extend(code.iter().map(|insn| insn.imm).chain([UNKNOWN]));
     if code.is_empty() || code.len() > MOST || numbers.len() > MOST_NUMBERS {
         return false;
     }

@@ -43,6 +43,7 @@ pub fn plan_apply(
         let domain = resources::needs_domain(&limits);
         fill.push(Step::SettleType { hierarchy: site.id, domain });
     }
+    fill.reserve(plan.steps.len() + 1);
     fill.extend(context.inherit_cpuset(&plan.steps));
     fill.extend(plan.steps);
     let mut enter = Vec::new();

@@ -3,7 +3,6 @@
 //! What both drivers plan from, and the steps that they share.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use oci_spec::runtime::LinuxResources;
 
@@ -14,6 +13,7 @@ use crate::host_handle::Host;
 use crate::placement::{Placement, Site};
 use crate::plan::{writes, Plan, Step, TaskKind};
 use crate::resources::{self, DevicePolicy, Options};
+use crate::sort::sort;
 
 /// What a plan depends on besides the resources.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +111,9 @@ impl Context<'_> {
             let has = |name: &String| hierarchy.is_some_and(|h| h.controllers.contains(name));
             let here = writes(limits).filter(|write| write.hierarchy == site.id);
             let names = here.map(|write| write.file_controller().to_owned());
-            let needed: BTreeSet<String> = names.filter(|name| unified || has(name)).collect();
-            let needed: Vec<String> = needed.into_iter().collect();
+            let mut needed: Vec<String> = names.filter(|name| unified || has(name)).collect();
+            sort(&mut needed);
+            needed.dedup();
             let any = unified && !only_needed || !needed.is_empty();
             any.then_some(Step::Enable { hierarchy: site.id, needed, only_needed })
         };

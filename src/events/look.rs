@@ -24,6 +24,7 @@ use super::request::Request;
 use super::tally::Tally;
 use crate::cgroupfs::interface_file::deleted_or;
 use crate::error::{Error, Result};
+use crate::sort::sort_by;
 
 /// How often is looked at what wakes nobody.
 const LOOK: Duration = Duration::from_millis(100);
@@ -73,11 +74,12 @@ impl State {
         }
         // State comes first: counts that are read after the last process has gone are final. A
         // file that is only signalled comes last: the others say whether the cgroup is there.
-        watches.sort_by_key(|watch| match watch.file.role {
+        let rank = |watch: &Watch| match watch.file.role {
             Role::State | Role::Populated => 0,
             Role::Signal => 2,
             _ => 1,
-        });
+        };
+        sort_by(&mut watches, |a, b| rank(a).cmp(&rank(b)));
         let is_told = request.kinds & Kind::Empty.bit() != 0;
         let members = request
             .members

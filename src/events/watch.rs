@@ -13,6 +13,7 @@ use super::poller::{Poller, SIGNAL};
 use super::registry::{Registry, Watcher};
 use super::request::Request;
 use crate::error::{Error, Result};
+use crate::sort::sort;
 
 /// One cgroup's events.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Events {
         };
         let cgroups = request.targets.iter().map(|target| target.cgroup).chain(request.members);
         let mut directories: Vec<Vec<u8>> = cgroups.map(|cgroup| cgroup.absolute("")).collect();
-        directories.sort();
+        sort(&mut directories);
         directories.dedup();
         let shared = Arc::new(Shared { poller, directories, state: Mutex::new(state) });
         let watcher: Weak<Shared> = Arc::downgrade(&shared);

@@ -28,36 +28,42 @@ pub enum Version {
 /// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HierarchyId {
-    index: usize,
-    mount: usize,
+    // Small, because most steps of a plan have an id.
+    index: u32,
+    mount: u32,
 }
 
 impl HierarchyId {
     /// Called by [`HostInfo`](super::HostInfo) only.
     pub(super) fn new(index: usize) -> HierarchyId {
-        HierarchyId { index, mount: 0 }
+        HierarchyId { index: small(index), mount: 0 }
     }
 
     /// Returns the same hierarchy through one of its other mounts, which are counted from 1; 0 is
     /// the usual one.
     pub(super) fn through(self, mount: usize) -> HierarchyId {
-        HierarchyId { mount, ..self }
+        HierarchyId { mount: small(mount), ..self }
     }
 
     /// Index into [`HostInfo::hierarchies`](super::HostInfo::hierarchies).
     pub fn index(self) -> usize {
-        self.index
+        self.index as usize
     }
 
     /// Index into [`Hierarchy::others`], from 1; 0 is the usual mount.
     pub fn mount(self) -> usize {
-        self.mount
+        self.mount as usize
     }
 
     /// Whether both are the same hierarchy, through whatever mounts.
     pub fn is_same(self, other: HierarchyId) -> bool {
         self.index == other.index
     }
+}
+
+/// The number as it is kept in an id. No host has hierarchies beyond u32; the id would find none.
+fn small(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 /// A bind mount of a hierarchy, below the hierarchy's own mountpoint. Its path below the mountpoint

@@ -19,6 +19,8 @@ pub struct HostInfo {
     pub rootless: bool,
     /// Whether the caller is in a user namespace that maps only some users.
     pub in_user_namespace: bool,
+    /// The hierarchy of each subsystem, in the order of [`controllers::subsystems`].
+    by_subsystem: Vec<Option<HierarchyId>>,
 }
 
 /// The texts that [`HostInfo::parse`] reads.
@@ -76,7 +78,9 @@ impl HostInfo {
         }
         let in_user_namespace = in_user_namespace(sources.uid_map);
         let rootless = sources.euid != 0 || in_user_namespace;
-        Ok(HostInfo { layout, hierarchies, rootless, in_user_namespace })
+        let by_subsystem = controllers::subsystems().map(|name| search(&hierarchies, name));
+        let by_subsystem = by_subsystem.collect();
+        Ok(HostInfo { layout, hierarchies, rootless, in_user_namespace, by_subsystem })
     }
 
     /// Whether the host is unified.
@@ -122,15 +126,10 @@ impl HostInfo {
     /// finds too when the kernel has no controller called `X`: a named hierarchy sets no limits.
     /// `""` finds the cgroup2 hierarchy.
     pub fn find(&self, controller: &str) -> Option<HierarchyId> {
-        let exact = |h: &Hierarchy| match h.version {
-            Version::V2 => controller.is_empty(),
-            Version::V1 => h.controllers.iter().any(|c| c == controller),
-        };
-        let named = |h: &Hierarchy| {
-            h.version == Version::V1 && h.controllers.iter().any(|c| is_named(c, controller))
-        };
-        let index = self.hierarchies.iter().position(exact);
-        index.or_else(|| self.hierarchies.iter().position(named)).map(HierarchyId::new)
+        match controllers::subsystems().position(|name| name == controller) {
+            Some(index) => self.by_subsystem.get(index).copied().flatten(),
+            None => search(&self.hierarchies, controller),
+        }
     }
 
     /// Returns the cgroup2 hierarchy, if its mount has this controller.
@@ -181,6 +180,19 @@ pub(crate) fn is_named(name: &str, wanted: &str) -> bool {
     name.len() == "name=".len() + wanted.len()
         && name.strip_prefix("name=") == Some(wanted)
         && !controllers::is_controller(wanted)
+}
+
+/// Does what [`HostInfo::find`] does, without its table.
+fn search(hierarchies: &[Hierarchy], controller: &str) -> Option<HierarchyId> {
+    let exact = |h: &Hierarchy| match h.version {
+        Version::V2 => controller.is_empty(),
+        Version::V1 => h.controllers.iter().any(|c| c == controller),
+    };
+    let named = |h: &Hierarchy| {
+        h.version == Version::V1 && h.controllers.iter().any(|c| is_named(c, controller))
+    };
+    let index = hierarchies.iter().position(exact);
+    index.or_else(|| hierarchies.iter().position(named)).map(HierarchyId::new)
 }
 
 /// Whether a uid_map maps only some of the host's users: every map but "0 0 4294967295".

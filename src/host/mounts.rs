@@ -17,6 +17,7 @@ use super::hierarchy::{below_root, Hierarchy, Layout, Part, Version};
 use super::mountinfo::{lines, parse, unescape, Mount};
 use super::proc_cgroup::ProcCgroup;
 use crate::path::lexical;
+use crate::sort::sort_by;
 
 /// Where cgroup file systems are mounted by convention.
 const USUAL: &[u8] = b"/sys/fs/cgroup";
@@ -91,7 +92,7 @@ struct Tops<'a>(Vec<&'a [u8]>);
 
 impl<'a> Tops<'a> {
     fn new(mut mountpoints: Vec<&'a [u8]>) -> Tops<'a> {
-        mountpoints.sort_by(|a, b| Tops::order(a, b));
+        sort_by(&mut mountpoints, |a, b| Tops::order(a, b));
         mountpoints.dedup_by(|next, top| lexical::strip_root(next, top).is_some());
         Tops(mountpoints)
     }
@@ -209,7 +210,7 @@ impl<'a> Reachable<'a> {
         }
         let foreign = self.all.foreign.iter().filter_map(|path| strictly(path));
         hierarchy.covered.extend(foreign.map(<[u8]>::to_vec));
-        hierarchy.parts.sort_by_key(|part| std::cmp::Reverse(part.path.len()));
+        sort_by(&mut hierarchy.parts, |a, b| b.path.len().cmp(&a.path.len()));
         hierarchy
     }
 
@@ -236,7 +237,8 @@ impl<'a> Reachable<'a> {
             mounts.iter().copied().filter(|other| !std::ptr::eq(*other, *mount)).collect();
         // What a part shows, the mount shows at the part's place.
         others.retain(|other| mount.part(other).is_none_or(|part| part.is_alias));
-        others.sort_by_key(|other| (!other.writable, !usual(other)));
+        let rank = |mount: &Candidate| (!mount.writable, !usual(mount));
+        sort_by(&mut others, |a, b| rank(a).cmp(&rank(b)));
         others.truncate(MOST_OTHERS);
         let mut hierarchy = self.with_inner(mount, own);
         hierarchy.others = others.into_iter().map(|other| self.with_inner(other, own)).collect();

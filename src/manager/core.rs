@@ -23,7 +23,7 @@ use crate::transaction::{LastProgram, Options, Scope, Transaction};
 #[derive(Debug)]
 pub struct Manager {
     pub(super) host: Arc<Host>,
-    pub(super) config: Config,
+    pub(super) config: Box<Config>,
     pub(super) driver: Driver,
     pub(super) placement: Placement,
     resources: Mutex<LinuxResources>,
@@ -74,7 +74,7 @@ impl Manager {
         let placement = existing(&self.host, placement)?;
         let (driver, path, move_target_only) = self.driver.parent(&self.config);
         let resources = LinuxResources::default();
-        let mut config = Config { path, resources, owner: None, ..self.config.clone() };
+        let mut config = Config { path, resources, owner: None, ..(*self.config).clone() };
         config.systemd.annotations.clear();
         config.systemd.unit = None;
         let mut parent = Manager::assemble(Arc::clone(&self.host), config, driver, placement);
@@ -91,7 +91,8 @@ impl Manager {
         let resources = Mutex::new(config.resources.clone());
         Manager {
             host,
-            config,
+            // Of its own, because malloc is slow beyond a kilobyte.
+            config: Box::new(config),
             driver,
             placement,
             resources,

@@ -79,7 +79,8 @@ impl Manager {
     /// Signals every process. Goes on after an error, and returns the first one.
     fn signal_all(&self, signal: Signal, frozen: bool) -> Result<()> {
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        let mut signalled: BTreeSet<i32> = BTreeSet::from([own]);
+        let mut signalled = BTreeSet::new();
+        signalled.insert(own);
         let mut own_is_inside = false;
         let mut result = Ok(());
         for pass in 0..if frozen { 1 } else { PASSES } {

@@ -257,8 +257,8 @@ impl Manager {
 
     /// Returns the paths as JSON: `{SUBSYSTEM: PATH}`.
     pub fn paths_json(&self) -> Result<String> {
-        let paths: BTreeMap<&str, Text> =
-            self.paths().map(|(key, path)| (key, Text::new(&path))).collect();
+        let mut paths: BTreeMap<&str, Text> = BTreeMap::new();
+        paths.extend(self.paths().map(|(key, path)| (key, Text::new(&path))));
         serde_json::to_string(&paths)
             .map_err(|e| Error::new(Code::Json, format!("paths JSON: {e}")))
     }

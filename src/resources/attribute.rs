@@ -30,7 +30,9 @@ pub fn all() -> &'static [InterfaceFile] {
 
 /// Returns the row of a file: the row of exactly this name, else the first pattern that matches.
 pub fn find(file: &str) -> Option<&'static InterfaceFile> {
-    let exact = all().iter().find(|row| row.name == file);
+    let wanted = table::mark(file);
+    let marked = memchr::memchr_iter(wanted, &table::MARKS).filter_map(|index| all().get(index));
+    let exact = { marked }.find(|row| row.name == file);
     exact.or_else(|| all().iter().find(|row| row.matches(file)))
 }
 

@@ -128,7 +128,7 @@ fn add(
 ///
 /// v1 starts with cpuset, because only a cpuset with CPUs accepts a process. v2 starts with pids.
 pub fn plan(resources: &LinuxResources, placement: &Placement, options: Options) -> Result<Plan> {
-    let mut out = Plan::default();
+    let mut out = Plan { steps: Vec::with_capacity(8), ..Plan::default() };
     devices(resources, placement, options, &mut out)?;
     let sections: &[Section] = match placement.is_unified() {
         true => V2_ORDER,
@@ -136,8 +136,11 @@ pub fn plan(resources: &LinuxResources, placement: &Placement, options: Options)
     };
     add(sections, resources, placement, options.strict, &mut out)?;
     out.writes().try_for_each(check_nul)?;
-    // Checks come before all writes. The sort is stable, so the writes keep their order.
-    out.steps.sort_by_key(|step| !matches!(step, Step::CheckMemory { .. }));
+    // A check comes before all writes. Memory has the only one.
+    if let Some(at) = out.steps.iter().position(Step::is_check) {
+        let check = out.steps.remove(at);
+        out.steps.insert(0, check);
+    }
     options.check(&out.warnings)?;
     Ok(out)
 }

@@ -9,13 +9,14 @@ use oci_spec::runtime::LinuxResources;
 use crate::error::{fail, Code, Result};
 use crate::placement::Placement;
 use crate::plan::{Plan, Write};
+use crate::sort::sort_by;
 
 /// Adds one write for each device.
 pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(rdma) = r.rdma() else { return Ok(()) };
     // Sorted by name, so that the same resources always give the same plan.
     let mut devices: Vec<_> = rdma.iter().collect();
-    devices.sort_by_key(|(name, _)| name.as_str());
+    sort_by(&mut devices, |a, b| a.0.cmp(b.0));
     for (device, limits) in devices {
         if device.is_empty() || device.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return fail(Code::Value, format!("rdma device {device:?} is not a device name"));

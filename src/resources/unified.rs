@@ -10,6 +10,7 @@ use super::attribute;
 use crate::error::{fail, Code, Result};
 use crate::placement::Placement;
 use crate::plan::{Plan, Write};
+use crate::sort::sort;
 
 /// Adds the writes, sorted by file name. The map is for resources: a key that is a command of the
 /// kernel's is refused.
@@ -28,7 +29,7 @@ pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) ->
         }
     };
     let mut keys: Vec<_> = map.iter().collect();
-    keys.sort_by_key(|(key, _)| key.as_str());
+    sort(&mut keys);
     for (key, value) in keys {
         if key.contains('/') {
             return fail(

@@ -12,6 +12,7 @@ use super::oci::is_idle;
 use super::property_builder::{PropertyBuilder, INFINITY};
 use super::{cpu, cpuset, io};
 use crate::error::{fail, Code, Result};
+use crate::sort::sort;
 use crate::systemd::Value;
 
 /// Adds the properties, sorted by file name as the files are written. [`oom_policy`] adds the one
@@ -21,7 +22,7 @@ pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) -> R
         return Ok(());
     };
     let mut keys: Vec<(&str, &str)> = map.iter().map(|(k, v)| (k.as_str(), v.trim())).collect();
-    keys.sort_unstable();
+    sort(&mut keys);
     let idle = map.get("cpu.idle").map(|v| v.trim() == "1");
     let stays_idle = idle.unwrap_or_else(|| is_idle(out.context.known));
     for (key, value) in keys {

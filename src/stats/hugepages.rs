@@ -5,6 +5,7 @@
 use rustix::fs::{Dir, Mode, OFlags};
 
 use super::parse::number;
+use crate::sort::sort;
 
 /// Returns the sizes, such as `2MB`; none where the kernel has no huge pages.
 pub fn sizes() -> Vec<String> {
@@ -13,7 +14,7 @@ pub fn sizes() -> Vec<String> {
     let Ok(dir) = opened.and_then(Dir::new) else { return Vec::new() };
     let mut found: Vec<u64> =
         dir.flatten().filter_map(|entry| kilobytes(entry.file_name().to_bytes())).collect();
-    found.sort_unstable();
+    sort(&mut found);
     found.into_iter().map(spelled).collect()
 }
 

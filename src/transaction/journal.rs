@@ -68,8 +68,8 @@ pub enum Undo {
     RemoveDirs {
         /// The hierarchy.
         hierarchy: HierarchyId,
-        /// The path of the cgroup that they lead to.
-        path: Vec<u8>,
+        /// The cgroup below the transaction's own that they lead to; empty for its own.
+        subcgroup: Vec<u8>,
         /// The directories.
         made: Created,
     },
@@ -133,21 +133,23 @@ impl Journal {
         self.entries.truncate(mark);
     }
 
-    /// Returns the directories that were created in a hierarchy, oldest first, each with the path
-    /// that they lead to.
+    /// Returns the directories that were created in a hierarchy, oldest first, each with the cgroup
+    /// below the transaction's own that they lead to.
     pub fn made(&self, id: HierarchyId) -> impl DoubleEndedIterator<Item = (&[u8], &Created)> {
         self.entries.iter().filter_map(move |entry| match entry {
-            Undo::RemoveDirs { hierarchy, path, made } if *hierarchy == id => {
-                Some((&path[..], made))
+            Undo::RemoveDirs { hierarchy, subcgroup, made } if *hierarchy == id => {
+                Some((&subcgroup[..], made))
             }
             _ => None,
         })
     }
 
-    /// Whether this transaction created the directory at this path.
+    /// Whether this transaction created the directory of its own cgroup, which is at this path.
     pub fn has_made(&self, id: HierarchyId, path: &[u8]) -> bool {
-        self.made(id)
-            .any(|(made_path, made)| made_path == path && made.0.last() == Some(&path.len()))
+        let own = |(below, made): (&[u8], &Created)| {
+            below.is_empty() && made.0.last() == Some(&path.len())
+        };
+        self.made(id).any(own)
     }
 
     /// Whether everything was undone, so that the call can be tried again.
@@ -341,8 +343,9 @@ fn lost_files(entries: &[Undo]) -> impl Iterator<Item = String> + '_ {
 fn remove_directories(scope: Scope<'_>, entries: &[Undo], failed: &mut Vec<String>) {
     let is_loaded = |unit: &SystemdUnit| unit.client.is_loaded(&unit.unit.slice).unwrap_or(true);
     for entry in entries.iter().rev() {
-        let Undo::RemoveDirs { hierarchy, path, made } = entry else { continue };
-        let Ok(cgroup) = scope.hierarchies.cgroup(*hierarchy, path) else { continue };
+        let Undo::RemoveDirs { hierarchy, subcgroup, made } = entry else { continue };
+        let Ok(path) = scope.subcgroup_path(*hierarchy, subcgroup) else { continue };
+        let Ok(cgroup) = scope.hierarchies.cgroup(*hierarchy, &path) else { continue };
         for &level in made.0.iter().rev() {
             if level < path.len() && scope.unit.is_some_and(is_loaded) {
                 break;

@@ -184,8 +184,8 @@ impl Transaction<'_> {
         let result = cgroup.create(&mut made);
         if !made.0.is_empty() {
             self.progress.made = true;
-            let path = path.into_owned();
-            self.journal.push(Undo::RemoveDirs { hierarchy: id, path, made });
+            let subcgroup = subcgroup.to_vec();
+            self.journal.push(Undo::RemoveDirs { hierarchy: id, subcgroup, made });
         }
         result
     }
@@ -239,8 +239,9 @@ impl Transaction<'_> {
 
     fn enable(&mut self, id: HierarchyId, needed: &[String], only_needed: bool) -> Result<()> {
         // Below a threaded cgroup, controllers can be enabled only in levels that are threaded.
-        for (path, made) in self.journal.made(id) {
-            let cgroup = self.scope.hierarchies.cgroup(id, path)?;
+        for (subcgroup, made) in self.journal.made(id) {
+            let path = self.scope.subcgroup_path(id, subcgroup)?;
+            let cgroup = self.scope.hierarchies.cgroup(id, &path)?;
             for &end in made.0.iter().filter(|&&end| end < path.len()) {
                 cgroup.prefix(end).settle_between();
             }

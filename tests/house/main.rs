@@ -35,7 +35,7 @@ const FLOORS: &[&[&str]] = &[
     &["host"],
     &["kata", "devices"],
     &["path"],
-    &["error", "sys", "bytes", "log"],
+    &["error", "sys", "bytes", "log", "sort"],
 ];
 
 /// Imports that are not looked at: file and file. It only shrinks.

@@ -13,6 +13,7 @@ use crate::cgroupfs::cgroup::Cgroup;
 use crate::error::{Code, Error};
 use crate::host::controllers;
 use crate::resources::attribute;
+use crate::sort::sort;
 
 /// Says why the file does not exist or cannot be opened.
 pub(super) fn explain(refused: &Refused<'_>, error: Error) -> Error {
@@ -97,6 +98,6 @@ fn files(cgroup: Cgroup<'_>) -> Vec<String> {
     let names = entries.filter_map(std::result::Result::ok);
     let mut names: Vec<String> =
         names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
+    sort(&mut names);
     names
 }

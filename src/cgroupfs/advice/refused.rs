@@ -3,6 +3,7 @@
 //! A write that the kernel refused, and the values that explain the refusal.
 
 use crate::cgroupfs::cgroup::Cgroup;
+use crate::sort::sort;
 
 /// A write that the kernel refused.
 pub(super) struct Refused<'a> {
@@ -36,7 +37,7 @@ impl Refused<'_> {
         advice: impl Fn(Cgroup<'_>) -> Option<String>,
     ) -> Option<String> {
         let mut names = self.cgroup.children().ok()?;
-        names.sort();
+        sort(&mut names);
         names.into_iter().find_map(|name| {
             let path = self.cgroup.child(&name);
             advice(self.cgroup.hierarchy().cgroup(&path))
