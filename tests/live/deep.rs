@@ -12,29 +12,29 @@ use rustix::process::Signal;
 
 use crate::fixture::*;
 
-/// A path of two bytes for each level is longer than the kernel's 4096.
-const DEPTH: usize = 2200;
-
-/// Nests cgroups below a directory. Returns the deepest.
-fn nest(top: &std::path::Path, depth: usize) -> OwnedFd {
+/// Nests cgroups below a directory, until their path is longer than the kernel's 4096 bytes. Returns
+/// the deepest.
+fn nest(top: &std::path::Path) -> OwnedFd {
+    let depth = rounds(2200);
+    let name = "a".repeat(4400 / depth - 1);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut at = open(top, flags, Mode::empty()).unwrap();
     for _ in 0..depth {
-        mkdirat(&at, "a", Mode::from_raw_mode(0o755)).unwrap();
-        at = openat(&at, "a", flags, Mode::empty()).unwrap();
+        mkdirat(&at, &name, Mode::from_raw_mode(0o755)).unwrap();
+        at = openat(&at, &name, flags, Mode::empty()).unwrap();
     }
     at
 }
 
 /// A sandbox in the freezer's hierarchy alone, with a child in the deepest cgroup.
-fn deep(depth: usize) -> (Sandbox, i32) {
+fn deep() -> (Sandbox, i32) {
     let mut s = Sandbox::planned("", "{}");
     if !unified() {
         let config = Config { subsystems: vec!["freezer".to_owned()], ..config(&s.name, "{}") };
         s.manager = Manager::new(shared(), config).unwrap();
     }
     s.manager.apply(katacg::NOBODY, false).unwrap();
-    let deepest = nest(&s.dir("freezer"), depth);
+    let deepest = nest(&s.dir("freezer"));
     let pid = s.child();
     let procs = openat(&deepest, "cgroup.procs", OFlags::WRONLY, Mode::empty()).unwrap();
     rustix::io::write(&procs, pid.to_string().as_bytes()).unwrap();
@@ -44,7 +44,7 @@ fn deep(depth: usize) -> (Sandbox, i32) {
 #[test]
 fn cgroups_beyond_the_longest_path_are_listed_frozen_killed_and_removed() {
     need!(unified() || has("freezer", ""), "no freezer");
-    let (mut s, pid) = deep(DEPTH);
+    let (mut s, pid) = deep();
     let start = Instant::now();
     assert_eq!(s.manager.all_pids().unwrap(), [pid]);
     s.manager.freeze(Duration::from_secs(10)).unwrap();
@@ -64,7 +64,7 @@ fn cgroups_beyond_the_longest_path_are_listed_frozen_killed_and_removed() {
 fn tasks_beyond_the_longest_path_are_moved_out() {
     need!(!unified(), "moves from v2 are the same walk");
     need!(has("freezer", ""), "no freezer");
-    let (mut s, pid) = deep(DEPTH);
+    let (mut s, pid) = deep();
     let target = Sandbox::empty("{}");
     assert!(s.manager.move_to(&target.manager).unwrap() > 0);
     assert_eq!(target.manager.pids().unwrap(), [pid]);
