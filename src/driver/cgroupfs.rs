@@ -12,6 +12,7 @@ use oci_spec::runtime::LinuxResources;
 
 use super::context::{Context, Phases};
 use crate::error::Result;
+use crate::placement::{Placement, Site};
 use crate::plan::{Plan, Step};
 use crate::resources;
 
@@ -46,17 +47,25 @@ pub fn plan_apply(
     fill.reserve(plan.steps.len() + 1);
     fill.extend(context.inherit_cpuset(&plan.steps));
     fill.extend(plan.steps);
-    let mut enter = Vec::new();
-    if let Some(pid) = pid {
-        enter.extend(placement.live().map(|site| Context::attach(site, pid)));
-    }
+    let mut enter = match pid {
+        Some(pid) => at_each(placement, |site| Context::attach(site, pid)),
+        None => Vec::new(),
+    };
     // Delegate last, so that a call that fails gives the user nothing.
     enter.extend(context.delegate());
     let mut warnings = plan.warnings;
     warnings.extend(context.no_delegation_warning());
     context.config.flags.resource_options().check(&warnings)?;
-    let make = placement.live().map(Context::create).collect();
+    let make = at_each(placement, Context::create);
     Ok(Phases { make, fill, enter, warnings })
+}
+
+/// Returns one step for each site, in a list that never has to grow.
+fn at_each(placement: &Placement, step: impl Fn(&Site) -> Step) -> Vec<Step> {
+    let sites = placement.live();
+    let mut steps = Vec::with_capacity(sites.size_hint().1.unwrap_or_default());
+    steps.extend(sites.map(step));
+    steps
 }
 
 /// Plans a set.
