@@ -9,6 +9,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, clippy::pedantic)]
 
 use std::hint::black_box;
+use std::process::Command;
 use std::time::Instant;
 
 use katacg::devices::foreign::run;
@@ -37,17 +38,40 @@ const DEVICES: [(Kind, u32, u32, &str); 13] = [
     (Kind::Block, 8, 0, "sda, denied"),
 ];
 
-/// Returns the middle and the shortest of the times of one call, in microseconds.
-fn time(mut call: impl FnMut()) -> (f64, f64) {
-    let mut times: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
+/// Returns the middle and the shortest of the times of one call, in microseconds. The participants
+/// take turns.
+fn time<const N: usize>(mut calls: [&mut dyn FnMut(); N]) -> [(f64, f64); N] {
+    let mut times = [(); N].map(|()| Vec::with_capacity(ROUNDS));
+    for _ in 0..ROUNDS {
+        for (call, times) in calls.iter_mut().zip(&mut times) {
             let start = Instant::now();
             (0..BATCH).for_each(|_| call());
-            start.elapsed().as_secs_f64() * 1e6 / BATCH as f64
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    (times[ROUNDS / 2], times[0])
+            times.push(start.elapsed().as_secs_f64() * 1e6 / BATCH as f64);
+        }
+    }
+    times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        (times[ROUNDS / 2], times[0])
+    })
+}
+
+/// Returns what a program prints, without its end of line.
+fn output(program: &str, arguments: &[&str]) -> String {
+    let out = Command::new(program).args(arguments).output().unwrap();
+    String::from_utf8(out.stdout).unwrap().trim_end().to_owned()
+}
+
+fn heading() {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap();
+    println!("# Device programs\n");
+    println!("Made by `cargo bench --features internals --bench devices`.\n");
+    println!("- date: {}", output("date", &["-u", "+%Y-%m-%d %H:%M UTC"]));
+    println!("- kernel: {}", output("uname", &["-r"]));
+    println!("- processor: {}", model.trim_start_matches(['\t', ':', ' ']));
+    println!("- compiler: {}", output("rustc", &["--version"]));
+    println!("- load average before: {}\n", load.split(' ').next().unwrap());
 }
 
 fn main() {
@@ -64,15 +88,19 @@ fn main() {
         code_of(peer::crun(&peer::list(&peer::RUNC), &peer::list(&["deny a *:* rwm"]))),
     ];
 
+    heading();
     println!("| the default list of {} rules | median, µs | shortest, µs |", rules.len());
     println!("|---|---:|---:|");
-    let (middle, least) = time(|| drop(black_box(compile(black_box(&state)))));
-    println!("| result of the rules to a program | {middle:.2} | {least:.2} |");
-    let (middle, least) = time(|| {
+    let times = time([&mut || drop(black_box(compile(black_box(&state)))), &mut || {
         let state = State::from_rules(black_box(&rules), &mut Vec::new()).unwrap();
         black_box(compile(&state));
-    });
-    println!("| OCI rules to a program | {middle:.2} | {least:.2} |\n");
+    }]);
+    for (what, (middle, least)) in
+        ["result of the rules to a program", "OCI rules to a program"].into_iter().zip(times)
+    {
+        println!("| {what} | {middle:.2} | {least:.2} |");
+    }
+    println!();
 
     println!(
         "| instructions executed by an open for reading | katacg | runc's form | crun's form |"

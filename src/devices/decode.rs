@@ -64,7 +64,7 @@ impl Reader<'_> {
         let at = self.at;
         let insn = self.insn(at)?;
         self.at += 1;
-        let register = |code| insn.code == code;
+        let is_joined = || self.insn(at + 1).is_some_and(|next| next.code == op::AND_X);
         match (insn.code, insn.dst) {
             (op::JNE_K, KIND) => {
                 self.end = self.target(at)?;
@@ -87,13 +87,13 @@ impl Reader<'_> {
                 }
             }
             (op::MOV_K, DENIED) if self.kind.is_some() => {
-                let allowed = Access::ALL.without(Access::from_bits(u8::try_from(insn.imm).ok()?));
+                let allowed = program::allowed_by(insn.imm)?;
                 let was_last = self.major == Number::Any;
                 self.group_ends(allowed);
                 self.at = if was_last { self.end } else { at + 3 };
             }
             _ if self.kind.is_none() => {}
-            _ if register(op::AND_X) => self.at = self.end,
+            (op::LDXW, program::ASKED) if is_joined() => self.at = self.end,
             _ => {
                 let allowed = self.verdict(at)?;
                 let was_last = self.major == Number::Any;
@@ -135,13 +135,11 @@ impl Reader<'_> {
     /// Returns the accesses that the verdict at `at` allows.
     fn verdict(&self, at: usize) -> Option<Access> {
         let insn = self.insn(at)?;
-        let bits = u8::try_from(insn.imm).ok()?;
         match (insn.code, insn.dst) {
-            (op::MOV_K, RESULT) if bits == 0 => Some(Access::NONE),
+            (op::MOV_K, RESULT) if insn.imm == 0 => Some(Access::NONE),
             (op::MOV_K, RESULT) => Some(Access::ALL),
-            (op::AND_K, program::ASKED | DENIED) | (op::OR_K, DENIED) => {
-                Some(Access::ALL.without(Access::from_bits(bits)))
-            }
+            (op::LDXW, program::ASKED) => program::allowed_by(self.insn(at + 1)?.imm),
+            (op::AND_K | op::OR_K, DENIED) => program::allowed_by(insn.imm),
             _ => None,
         }
     }

@@ -21,7 +21,8 @@ pub const MAGIC: i32 = 0x6b61_7463;
 /// Return value, and scratch.
 pub(super) const RESULT: Reg = 0;
 const CONTEXT: Reg = 1;
-/// The accesses that are asked for.
+/// The accesses that are asked for. A program of this library loads the argument's first word only
+/// where a verdict needs it, with the accesses at [`SHIFT`].
 pub(super) const ASKED: Reg = 2;
 /// The kind of device; [`BY_MINOR`] behind the groups.
 pub(super) const KIND: Reg = 3;
@@ -32,6 +33,9 @@ pub(super) const DENIED: Reg = 6;
 
 /// In [`KIND`]: the major number has been looked at.
 pub(super) const BY_MINOR: i32 = 3;
+
+/// Where the accesses are in the argument's first word; the kind is below them.
+pub(super) const SHIFT: u32 = 16;
 
 /// Length of a segment from which on a new one begins. Jumps reach 32,767 instructions.
 const SEGMENT: usize = 12_000;
@@ -85,9 +89,19 @@ struct Builder {
     stubs: BTreeMap<Stub, Vec<usize>>,
 }
 
-/// Returns the accesses that are not allowed, as a constant.
+/// Returns the accesses that are not allowed, as a constant for the argument's first word.
 fn denied(allowed: Access) -> i32 {
-    i32::from(Access::ALL.without(allowed).bits())
+    i32::from(Access::ALL.without(allowed).bits()) << SHIFT
+}
+
+/// Returns the accesses that such a constant allows.
+pub(super) fn allowed_by(denied: i32) -> Option<Access> {
+    let bits = u8::try_from(denied >> SHIFT).ok()?;
+    Some(Access::ALL.without(Access::from_bits(bits)))
+}
+
+fn load(dst: Reg, off: i16) -> Insn {
+    Insn { code: op::LDXW, dst, src: CONTEXT, off, imm: 0 }
 }
 
 impl Builder {
@@ -96,10 +110,7 @@ impl Builder {
     }
 
     fn prologue(&mut self, by_minor: bool) {
-        let load = |dst, off| Insn { code: op::LDXW, dst, src: CONTEXT, off, imm: 0 };
         self.push(load(KIND, 0));
-        self.push(Insn::reg(op::MOV_X, ASKED, KIND));
-        self.push(Insn::imm(op::RSH_K, ASKED, 16));
         self.push(Insn::imm(op::AND_K, KIND, 0xffff));
         self.push(load(MAJOR, 4));
         self.push(load(MINOR, 8));
@@ -248,11 +259,13 @@ impl Builder {
             self.push(Insn::imm(op::EXIT, 0, 0));
             return;
         }
+        self.push(load(ASKED, 0));
         self.push(Insn::imm(op::AND_K, ASKED, denied(allowed)));
         self.none_left();
     }
 
     fn joined_verdict(&mut self) {
+        self.push(load(ASKED, 0));
         self.push(Insn::reg(op::AND_X, ASKED, DENIED));
         self.none_left();
     }
