@@ -96,6 +96,41 @@ static void members(pid_t child, char was[][256]) {
     katacg_manager_free(parent);
 }
 
+/* Device rules: by the manager that set them, and by one of another process. */
+static void devices(pid_t child, char was[][256]) {
+    static const char first[] =
+        "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{\"allow\":true,"
+        "\"type\":\"c\",\"major\":1,\"minor\":3,\"access\":\"rw\"}]}";
+    static const char second[] =
+        "{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},{\"allow\":true,"
+        "\"type\":\"c\",\"major\":1,\"minor\":5,\"access\":\"rw\"}]}";
+    struct katacg_manager_opts rules = opts;
+    struct katacg_manager *own = NULL, *other = NULL, *third = NULL;
+
+    rules.flags = 0;
+    rules.subsystems = unified ? NULL : "devices";
+    CHECK(katacg_manager_new(host, NULL, 0, &rules, sizeof(rules), &own, clear(&err)) == 0, "%s",
+          err.message);
+    CHECK(katacg_manager_new(host, NULL, 0, &rules, sizeof(rules), &other, clear(&err)) == 0, "%s",
+          err.message);
+    CHECK(katacg_manager_new(host, NULL, 0, &rules, sizeof(rules), &third, clear(&err)) == 0, "%s",
+          err.message);
+    CHECK(katacg_manager_apply(own, child, 0, clear(&err)) == 0, "%s", err.message);
+    COUNTED(katacg_manager_set(own, first, sizeof(first) - 1, clear(&err)));
+    COUNTED(katacg_manager_set(own, second, sizeof(second) - 1, clear(&err)));
+    COUNTED(katacg_manager_device_allow(own, "c 1:7", "r", clear(&err)));
+    COUNTED(katacg_manager_device_allow(own, "c 1:7", "r", clear(&err)));
+    COUNTED(katacg_manager_device_allow(other, "c 1:8", "r", clear(&err)));
+    COUNTED(katacg_manager_device_deny(other, "c 1:8", "r", clear(&err)));
+    COUNTED(katacg_manager_devices(other, buf, sizeof(buf), clear(&err)));
+    COUNTED(katacg_manager_set(third, first, sizeof(first) - 1, clear(&err)));
+    leave(child, was);
+    CHECK(katacg_manager_destroy(own, clear(&err)) == 0, "%s", err.message);
+    katacg_manager_free(own);
+    katacg_manager_free(other);
+    katacg_manager_free(third);
+}
+
 static void cycle(pid_t child) {
     static char was[MOUNTS][256];
     int m;
@@ -121,6 +156,7 @@ static void cycle(pid_t child) {
     leave(child, was);
     COUNTED(katacg_manager_destroy(manager, clear(&err)));
     members(child, was);
+    devices(child, was);
     katacg_manager_free(manager);
     katacg_host_free(host);
 }
