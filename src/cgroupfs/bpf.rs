@@ -136,6 +136,7 @@ fn load_bytes(name: &str, code: &[u8], log: &mut [u8]) -> Result<OwnedFd, Errno>
     let count = u32::try_from(code.len() / INSN_SIZE).map_err(|_| Errno::TOOBIG)?;
     let license = c"Apache-2.0";
     let mut tries = 0;
+    let mut no_signals = None;
     loop {
         tries += 1;
         let mut attr = Attr::new()
@@ -150,8 +151,44 @@ fn load_bytes(name: &str, code: &[u8], log: &mut [u8]) -> Result<OwnedFd, Errno>
             attr = attr.number(24, 1).number(28, size).pointer(32, log.as_mut_ptr());
         }
         match bpf_fd(Command::Load, &mut attr) {
-            Err(Errno::AGAIN | Errno::INTR) if tries < TRIES => {}
+            // A long program that is interrupted at regular times, as by a profiler, would never be
+            // loaded.
+            Err(Errno::AGAIN | Errno::INTR) if tries < TRIES => {
+                no_signals = no_signals.or_else(|| Some(NoSignals::new()));
+            }
             other => return other,
+        }
+    }
+}
+
+/// Blocks all signals to this thread until it is dropped.
+struct NoSignals {
+    before: libc::sigset_t,
+    is_set: bool,
+}
+
+impl NoSignals {
+    #[allow(unsafe_code)]
+    fn new() -> NoSignals {
+        // SAFETY: a set is plain memory, and the calls write both sets.
+        unsafe {
+            let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigfillset(&raw mut all);
+            let result = libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            NoSignals { before, is_set: result == 0 }
+        }
+    }
+}
+
+impl Drop for NoSignals {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        if self.is_set {
+            // SAFETY: the set is one that the kernel has returned.
+            unsafe {
+                let before = &raw const self.before;
+                libc::pthread_sigmask(libc::SIG_SETMASK, before, std::ptr::null_mut());
+            }
         }
     }
 }
