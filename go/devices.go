@@ -30,6 +30,9 @@ func CheckDevice(rules []byte, device, access string) (bool, error) {
 // so. Calls for one cgroup take turns, also between processes. In a v2 cgroup of another program, the
 // device is allowed in front of each of that program's device programs that does not allow it.
 //
+// In a unit systemd is told as well. A manager of the cgroupfs driver on a unit's path cannot tell
+// systemd, which is a warning: the device is denied again after the next daemon-reload.
+//
 // The device is a node such as "/dev/kvm", or a kind and numbers such as "c 10:232" or "b 8:*". The
 // access is some of "rwm"; "" means all.
 func (m *Manager) AllowDevice(device, access string) error {

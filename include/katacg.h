@@ -938,6 +938,12 @@ int katacg_manager_apply(const struct katacg_manager *manager,
  * can fork. A pids object without a limit keeps the current one; -1 lifts it. katacg_manager_new
  * reads the version of the specification from a config.json.
  *
+ * A list of device rules is whole: it takes the place of the rules that this library enforces. On
+ * v2 another program may have a device program in the cgroup (a container of runc or crun), and
+ * both must allow a device. If that program denies what the list allows, the call fails, and the
+ * message names the program: its owner can change its rules, and katacg_manager_device_allow can
+ * allow single devices. If that cannot be told from its instructions, the library warns.
+ *
  * If the caller gave a list in opts.subsystems, resources of other subsystems are a warning; in
  * strict mode they are an error.
  *
@@ -960,10 +966,10 @@ int katacg_manager_apply(const struct katacg_manager *manager,
  *   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
  *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup lacks a controller; the message lists what
  *                                          it has
- *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules that the caller may not enforce or systemd
- *                                          cannot express, without KATACG_MANAGER_SKIP_DEVICES;
- *                                          "unified" on v1; or what would be a warning, with
- *                                          KATACG_MANAGER_STRICT
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules that the caller may not enforce, systemd
+ *                                          cannot express or another's device program denies,
+ *                                          without KATACG_MANAGER_SKIP_DEVICES; "unified" on v1;
+ *                                          or what would be a warning, with KATACG_MANAGER_STRICT
  *   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
  *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or unit does not exist; a scope ends with
  *                                          its last process
@@ -1676,7 +1682,12 @@ int katacg_device_check(const char *rules_json,
  * A cgroup of v2 that another program has made (a manager with KATACG_MANAGER_EXISTING) has that
  * program's device programs, each of which must allow the device. Each one that does not is
  * exchanged for itself with the device allowed in front. Its owner's next change of the rules ends
- * that.
+ * that. Programs of cgroups above and below are not changed. crun with systemd has its program in
+ * the cgroup "container" below the scope: there a manager of each of the two is needed.
+ *
+ * A manager of the cgroupfs driver on the path of a systemd unit cannot tell systemd. It warns, in
+ * strict mode it fails: the device is denied again after the next daemon-reload or change of the
+ * unit. Use the systemd driver, also for a unit that another program has made.
  *
  * @param manager  the cgroup, which must exist
  * @param device   a node such as "/dev/kvm", or a kind and numbers such as "c 10:232" or "b 8:*"
@@ -1693,8 +1704,9 @@ int katacg_device_check(const char *rules_json,
  *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another's device program cannot be extended, because
  *                                          the kernel hides its instructions or it calls
  *                                          functions, and the message names it; the kernel has no
- *                                          device programs; the unit is a user's; or a unit on v1
- *                                          would have rules that systemd has no words for
+ *                                          device programs; the unit is a user's; a unit on v1
+ *                                          would have rules that systemd has no words for; or, in
+ *                                          strict mode, the warning above
  *   -EPERM       (KATACG_ERR_SYSTEM)       the parent cgroup does not allow the device; the
  *                                          message names it
  *   -EPERM       (KATACG_ERR_UNSUPPORTED)  the caller may not change device rules

@@ -132,7 +132,7 @@ unsafe fn change(
     let (manager, device, access) =
         unsafe { (handle(manager, "manager")?, name(device, "device")?, self::access(access)?) };
     let (devices, access) = (parse_devices(device)?, parse_access(access)?);
-    manager.0.change_device(allow, devices, access).map(|()| 0)
+    manager.0.change_device(allow, devices, access).map(|_| 0)
 }
 
 /// Allows a device, on top of the rules in force, for instance one that is plugged in later.
@@ -145,7 +145,12 @@ unsafe fn change(
 /// A cgroup of v2 that another program has made (a manager with KATACG_MANAGER_EXISTING) has that
 /// program's device programs, each of which must allow the device. Each one that does not is
 /// exchanged for itself with the device allowed in front. Its owner's next change of the rules ends
-/// that.
+/// that. Programs of cgroups above and below are not changed. crun with systemd has its program in
+/// the cgroup "container" below the scope: there a manager of each of the two is needed.
+///
+/// A manager of the cgroupfs driver on the path of a systemd unit cannot tell systemd. It warns, in
+/// strict mode it fails: the device is denied again after the next daemon-reload or change of the
+/// unit. Use the systemd driver, also for a unit that another program has made.
 ///
 /// @param manager  the cgroup, which must exist
 /// @param device   a node such as "/dev/kvm", or a kind and numbers such as "c 10:232" or "b 8:*"
@@ -162,8 +167,9 @@ unsafe fn change(
 ///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another's device program cannot be extended, because
 ///                                          the kernel hides its instructions or it calls
 ///                                          functions, and the message names it; the kernel has no
-///                                          device programs; the unit is a user's; or a unit on v1
-///                                          would have rules that systemd has no words for
+///                                          device programs; the unit is a user's; a unit on v1
+///                                          would have rules that systemd has no words for; or, in
+///                                          strict mode, the warning above
 ///   -EPERM       (KATACG_ERR_SYSTEM)       the parent cgroup does not allow the device; the
 ///                                          message names it
 ///   -EPERM       (KATACG_ERR_UNSUPPORTED)  the caller may not change device rules

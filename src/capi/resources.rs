@@ -150,6 +150,12 @@ pub unsafe extern "C" fn katacg_manager_apply(
 /// can fork. A pids object without a limit keeps the current one; -1 lifts it. katacg_manager_new
 /// reads the version of the specification from a config.json.
 ///
+/// A list of device rules is whole: it takes the place of the rules that this library enforces. On
+/// v2 another program may have a device program in the cgroup (a container of runc or crun), and
+/// both must allow a device. If that program denies what the list allows, the call fails, and the
+/// message names the program: its owner can change its rules, and katacg_manager_device_allow can
+/// allow single devices. If that cannot be told from its instructions, the library warns.
+///
 /// If the caller gave a list in opts.subsystems, resources of other subsystems are a warning; in
 /// strict mode they are an error.
 ///
@@ -172,10 +178,10 @@ pub unsafe extern "C" fn katacg_manager_apply(
 ///   -ERANGE      (KATACG_ERR_CLAMPED)      the kernel stored another value
 ///   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup lacks a controller; the message lists what
 ///                                          it has
-///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules that the caller may not enforce or systemd
-///                                          cannot express, without KATACG_MANAGER_SKIP_DEVICES;
-///                                          "unified" on v1; or what would be a warning, with
-///                                          KATACG_MANAGER_STRICT
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  device rules that the caller may not enforce, systemd
+///                                          cannot express or another's device program denies,
+///                                          without KATACG_MANAGER_SKIP_DEVICES; "unified" on v1;
+///                                          or what would be a warning, with KATACG_MANAGER_STRICT
 ///   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
 ///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup or unit does not exist; a scope ends with
 ///                                          its last process

@@ -10,7 +10,7 @@
 //! Kernel: admin-guide/cgroup-v1/devices.rst, admin-guide/cgroup-v2.rst "Device controller".
 
 mod access;
-mod allows_all;
+mod covers;
 mod decode;
 mod defaults;
 pub mod foreign;
@@ -36,7 +36,7 @@ pub mod v1;
 mod v1_tests;
 
 pub use access::Access;
-pub use allows_all::allows_all;
+pub use covers::{allows_all, covers, Covers};
 pub use decode::{decode, is_ours};
 pub use defaults::{append_runtime_defaults, runtime_defaults};
 pub use front::Fronted;

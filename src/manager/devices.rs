@@ -14,17 +14,23 @@ use crate::transaction::{read_list, read_program, read_unit};
 
 impl Manager {
     /// Allows or denies devices, on top of the rules in force. Does nothing if the rules say so
-    /// already.
+    /// already. Returns the warnings.
     ///
     /// Calls for one cgroup take turns, also those of other processes, so that no change is lost.
     ///
     /// On v2, devices are allowed in front of other programs' device programs.
     ///
-    /// In a unit systemd is told as well, so that a daemon-reload keeps the devices.
+    /// In a unit systemd is told as well, so that a daemon-reload keeps the devices. A manager of
+    /// the cgroupfs driver on a unit's path cannot tell systemd, which is a warning.
     ///
     /// Errors: the rule denies a part of what a wider rule allows ([`Code::Value`]); another's
     /// device program cannot be extended, or the unit is a user's ([`Code::Unsupported`]).
-    pub fn change_device(&self, allow: bool, devices: Devices, access: Access) -> Result<()> {
+    pub fn change_device(
+        &self,
+        allow: bool,
+        devices: Devices,
+        access: Access,
+    ) -> Result<Vec<String>> {
         self.require_own_cgroup()?;
         match self.driver.unit() {
             Some(unit) if unit.bus == Bus::User => {
@@ -48,7 +54,7 @@ impl Manager {
         transaction.carry_out(&steps)?;
         drop(lock);
         self.remember(rule);
-        Ok(())
+        Ok(self.warn(transaction.take_warnings()))
     }
 
     /// Adds the rule to the manager's own resources, if they have device rules: a later set of

@@ -6,6 +6,7 @@ use oci_spec::runtime::LinuxResources;
 
 use super::core::Manager;
 use crate::cgroupfs::interface_file::deleted;
+use crate::devices::State;
 use crate::error::Result;
 use crate::plan::{Plan, Step};
 use crate::resources;
@@ -55,6 +56,9 @@ impl Manager {
         let resources = resources::fill_omitted(resources, &known, &self.placement);
         let mut plan = self.driver.plan_set(self.context(own, &known), &resources)?;
         transaction.set_keep_old(!self.config.flags.no_rollback);
+        let devices = known.devices().as_deref();
+        let devices = devices.and_then(|rules| State::from_rules(rules, &mut Vec::new()).ok());
+        transaction.set_known_devices(devices);
         transaction.carry_out(&plan.steps)?;
         transaction.carry_out(then)?;
         self.note_enabled(transaction);

@@ -12,6 +12,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
 use super::device_program::{self as program, describe, Found};
+use super::unit_rules::is_named_by_systemd;
 use crate::cgroupfs::{bpf, Cgroup};
 use crate::devices::{foreign, Fronted, Rule, State};
 use crate::error::{fail, Code, Error, Result};
@@ -70,6 +71,11 @@ impl Change {
             wanted.apply(rule)?;
         }
         Ok(Change { own: (wanted != now).then_some((wanted, programs)), fronts })
+    }
+
+    /// Whether a program of systemd's is extended.
+    pub fn extends_systemds(&self) -> bool {
+        self.fronts.iter().any(|(other, _)| is_named_by_systemd(&other.name))
     }
 
     /// Attaches the new programs, all of which are loaded first. Tells each exchange.

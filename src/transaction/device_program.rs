@@ -28,6 +28,9 @@ const NEEDS: &str = "device programs need a kernel with CONFIG_CGROUP_BPF, and C
                      CAP_BPF and CAP_NET_ADMIN) outside of user namespaces; without it, set the \
                      skip-devices flag";
 
+const NEEDS_TO_OPEN: &str = "only a caller with CAP_SYS_ADMIN outside of user namespaces can open \
+                             a program by its id; without it, set the skip-devices flag";
+
 /// The programs before and after a change.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -67,8 +70,15 @@ fn unreadable(cgroup: Cgroup<'_>, program: &bpf::Program) -> Error {
     let path = String::from_utf8_lossy(&cgroup.absolute("")).into_owned();
     let text = format!("device program {} of {path} cannot be read back", program.id);
     Error::new(Code::Unsupported, text).advice(
-        "the kernel hides or changes its instructions (net.core.bpf_jit_harden, \
-         kernel.kptr_restrict), or a newer version made it; set the whole list instead",
+        match (program.code.is_empty(), program.is_blinded) {
+            (true, false) => {
+                "the kernel hides its instructions from a caller without CAP_BPF or CAP_SYS_ADMIN"
+            }
+            _ => {
+                "the kernel hides or changes its instructions (net.core.bpf_jit_harden, \
+             kernel.kptr_restrict), or a newer version made it; set the whole list instead"
+            }
+        },
     )
 }
 
@@ -171,7 +181,15 @@ fn find(ids: &[u32], cgroup: Cgroup<'_>) -> Result<Found> {
             }
             Ok(program) => found.foreign.push(program),
             // ENOENT: it was detached since, and the caller looks again.
-            Err(e) => return Err(failed("open a device program of", cgroup)(e)),
+            Err(e) => {
+                let what = "open a device program of";
+                if e != Errno::PERM && e != Errno::ACCESS {
+                    return Err(failed(what, cgroup)(e));
+                }
+                let error = Error::system(what, &cgroup.absolute(""), e);
+                let error = error.context(format_args!("the device program with the id {id}"));
+                return Err(error.with_code(Code::Unsupported).advice(NEEDS_TO_OPEN));
+            }
         }
     }
     Ok(found)
@@ -211,12 +229,34 @@ pub fn exchange(
         [one] => replace(directory, new, &one.fd).map_err(attached(cgroup))?,
         several => {
             bpf::attach(directory, new, None).map_err(attached(cgroup))?;
-            for program in several {
-                let _ = bpf::detach(directory, &program.fd);
-            }
+            let several: Vec<&OwnedFd> = several.iter().map(|program| &*program.fd).collect();
+            detach_or_undo(directory, new, &several)
+                .map_err(failed("detach a device program of", cgroup))?;
         }
     }
     Ok(old.into_iter().map(|program| program.fd).collect())
+}
+
+/// Detaches old programs beside a new one. If that fails, the old ones alone are attached again, as
+/// far as the kernel lets it be.
+fn detach_or_undo(
+    directory: &OwnedFd,
+    new: &OwnedFd,
+    old: &[&OwnedFd],
+) -> std::result::Result<(), Errno> {
+    for (n, program) in old.iter().enumerate() {
+        match bpf::detach(directory, program) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(e) => {
+                for detached in old.iter().take(n) {
+                    let _ = bpf::attach(directory, detached, None);
+                }
+                let _ = bpf::detach(directory, new);
+                return Err(e);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Attaches a program in the place of the one that was attached last, if that is known and still
@@ -241,7 +281,7 @@ pub fn replace(
     match bpf::attach(directory, new, Some(old)) {
         Err(Errno::INVAL) => {
             bpf::attach(directory, new, None)?;
-            bpf::detach(directory, old)
+            detach_or_undo(directory, new, &[old])
         }
         other => other,
     }

@@ -7,11 +7,13 @@ use super::device_change::Change;
 use super::device_list;
 use super::device_program::{self as program, Exchange};
 use super::journal::Undo;
+use super::others_unit::unit_at;
 use super::state::Transaction;
-use super::unit_rules::is_systemds;
+use super::unit_rules::leave_out_systemds;
+use crate::cgroupfs::bpf::Program;
 use crate::cgroupfs::Cgroup;
-use crate::devices::{Mode, Rule, State};
-use crate::error::Result;
+use crate::devices::{covers, Covers, Mode, Rule, State};
+use crate::error::{fail, Code, Error, Result};
 use crate::host::{HierarchyId, Version};
 
 impl Transaction<'_> {
@@ -27,7 +29,8 @@ impl Transaction<'_> {
             Version::V1 => {
                 let now = device_list::read_list(cgroup)?;
                 if keep {
-                    self.journal.push(Undo::RestoreDevices { hierarchy: id, before: now.clone() });
+                    let before = self.shown_or_known(&now);
+                    self.journal.push(Undo::RestoreDevices { hierarchy: id, before });
                 }
                 device_list::write_list(cgroup, &now, wanted)?;
             }
@@ -46,6 +49,9 @@ impl Transaction<'_> {
             return self.change_program(id, cgroup, rule);
         }
         let now = device_list::read_list(cgroup)?;
+        if let Some(unit) = unit_at(self.scope, id) {
+            self.warn_of_unit(&unit, rule)?;
+        }
         if now.mode() == Mode::Allow {
             // In this mode devices.list shows only "a *:* rwm", and no exceptions to compare with.
             return device_list::write_rules(cgroup, &[*rule]);
@@ -77,8 +83,9 @@ impl Transaction<'_> {
             Some(known) => vec![known],
             None if is_new => program::exchange(&directory, cgroup, &new, Vec::new())?,
             None => program::retry(cgroup, || {
-                let old = program::ours(&directory, cgroup)?;
-                program::exchange(&directory, cgroup, &new, old.programs)
+                let found = program::ours(&directory, cgroup)?;
+                self.check_others(cgroup, found.foreign, wanted)?;
+                program::exchange(&directory, cgroup, &new, found.programs)
             })?,
         };
         let new = Arc::new(new);
@@ -86,6 +93,51 @@ impl Transaction<'_> {
         if keep {
             let programs = Exchange { new: Some(new), old };
             self.journal.push(Undo::RestoreProgram { hierarchy: id, programs });
+        }
+        Ok(())
+    }
+
+    /// Checks that the programs of others allow what the rules allow. A program beside them could
+    /// not allow the rest.
+    pub(super) fn check_others(
+        &mut self,
+        cgroup: Cgroup<'_>,
+        mut others: Vec<Program>,
+        wanted: &State,
+    ) -> Result<()> {
+        if let Some(unit) = self.scope.unit {
+            // systemd is told.
+            leave_out_systemds(unit, &mut others)?;
+        }
+        for other in &others {
+            let path = String::from_utf8_lossy(&cgroup.absolute("")).into_owned();
+            let other_is = program::describe(other);
+            match covers(&other.code, wanted) {
+                Covers::All => {}
+                Covers::Not(rule) => {
+                    let text = format!(
+                        "device rules: {path} has {other_is}, which denies what rule \"{rule}\" \
+                         allows"
+                    );
+                    return Err(Error::new(Code::Unsupported, text).advice(
+                        "have its owner change its rules, or allow single devices \
+                         (device_allow), which works in front of that program",
+                    ));
+                }
+                Covers::Unknown => {
+                    let text = format!(
+                        "device rules: {path} has {other_is}, which must allow the devices too; \
+                         whether it does is not known, because its instructions are hidden or do \
+                         more than to compare numbers"
+                    );
+                    if self.options.strict {
+                        return fail(Code::Unsupported, text);
+                    }
+                    if !self.warnings.contains(&text) {
+                        self.warnings.push(text);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -99,14 +151,19 @@ impl Transaction<'_> {
     ) -> Result<()> {
         let directory = program::open(cgroup)?;
         let last = self.scope.last_program;
-        let in_unit = self.scope.unit.is_some();
+        let unit = self.scope.unit;
         program::retry(cgroup, || {
             let mut found = program::find_known(&directory, cgroup, last)?;
-            if in_unit {
+            if let Some(unit) = unit {
                 // systemd is told, and attaches a program of its own.
-                found.foreign.retain(|other| !is_systemds(&other.name));
+                leave_out_systemds(unit, &mut found.foreign)?;
             }
-            Change::new(cgroup, found, rule)?.carry_out(cgroup, &directory, |exchanged| {
+            let change = Change::new(cgroup, found, rule)?;
+            if unit.is_none() && rule.allow && change.extends_systemds() {
+                let name = String::from_utf8_lossy(cgroup.path()).into_owned();
+                self.warn_of_unit(name.rsplit('/').next().unwrap_or_default(), rule)?;
+            }
+            change.carry_out(cgroup, &directory, |exchanged| {
                 let new = exchanged.new;
                 if exchanged.is_own {
                     last.note(Some(Arc::clone(&new)));

@@ -16,6 +16,7 @@ mod journal;
 mod kept_files;
 mod last_program;
 mod look_ahead;
+mod others_unit;
 mod progress;
 mod restore;
 mod scope;

@@ -13,6 +13,7 @@ use super::journal::Journal;
 use super::look_ahead::LookAhead;
 use super::progress::Progress;
 use super::scope::Scope;
+use crate::devices::{Mode, State};
 use crate::error::{fail, Code, Error, Result};
 use crate::host::{controllers, proc_cgroup, proc_state, HierarchyId};
 use crate::placement::Site;
@@ -37,6 +38,8 @@ pub struct Transaction<'a> {
     pub(super) journal: Journal,
     /// Old values that were read before systemd changed the unit.
     pub(super) ahead: LookAhead,
+    /// Device rules that the manager has set. v1 does not show exceptions to "allow all".
+    pub(super) known_devices: Option<State>,
     /// systemd's device programs before it was told new rules.
     pub(super) systemds_before: Vec<u32>,
     pub(super) freeze: Freeze<'a>,
@@ -58,6 +61,7 @@ impl<'a> Transaction<'a> {
             // One entry for the directory, and one for the process that moves there.
             journal: Journal::with_capacity(2 * hierarchies),
             ahead: LookAhead::default(),
+            known_devices: None,
             systemds_before: Vec::new(),
             freeze: Freeze::default(),
             held: HeldFiles::default(),
@@ -70,6 +74,21 @@ impl<'a> Transaction<'a> {
     /// Selects whether writes from now on first read the value that they overwrite.
     pub fn set_keep_old(&mut self, keep_old: bool) {
         self.options.keep_old = keep_old;
+    }
+
+    /// Tells which device rules the manager has set.
+    pub fn set_known_devices(&mut self, known: Option<State>) {
+        self.known_devices = known;
+    }
+
+    /// Returns what to restore where v1 shows this list: the manager's rules, if they allow all
+    /// devices but some.
+    pub(super) fn shown_or_known(&self, shown: &State) -> State {
+        let known = self.known_devices.as_ref();
+        match known.filter(|known| known.mode() == Mode::Allow && shown.mode() == Mode::Allow) {
+            Some(known) => known.clone(),
+            None => shown.clone(),
+        }
     }
 
     /// Selects whether a directory that exists already is an error from now on.

@@ -17,7 +17,7 @@ use super::device_list;
 use super::device_program::{self as program, Exchange};
 use super::journal::Undo;
 use super::state::Transaction;
-use super::unit_rules::{allow_all, is_systemds, systemds, Told};
+use super::unit_rules::{allow_all, leave_out_systemds, systemds, Told};
 use crate::cgroupfs::{bpf, Cgroup};
 use crate::devices::{v1, Access, Rule, State};
 use crate::error::{fail, Code, Error, Result};
@@ -90,7 +90,7 @@ impl Transaction<'_> {
         let told = Told::ask(unit, None)?;
         // A list that cannot be read is a list.
         let none = matches!(told.state(), Ok(None));
-        if none && allow_all(&systemds(&program::open(cgroup)?, cgroup)?) {
+        if none && allow_all(&systemds(self.scope, &program::open(cgroup)?, cgroup)?) {
             return Ok(());
         }
         self.tell(unit, &Told::nothing().again(), keep.then_some(told))
@@ -126,7 +126,7 @@ impl Transaction<'_> {
             return;
         }
         let found = self.scope.cgroup_at(site).and_then(|cgroup| {
-            let found = systemds(&program::open(cgroup)?, cgroup)?;
+            let found = systemds(self.scope, &program::open(cgroup)?, cgroup)?;
             Ok(found.into_iter().map(|program| program.id).collect())
         });
         // What cannot be looked at now cannot be looked at afterwards.
@@ -144,7 +144,7 @@ impl Transaction<'_> {
             }
             Version::V2 => {
                 self.await_program(cgroup)?;
-                self.remove_program(id, cgroup)
+                self.remove_program(id, cgroup, wanted)
             }
         }
     }
@@ -171,7 +171,7 @@ impl Transaction<'_> {
         let directory = program::open(cgroup)?;
         let before = std::mem::take(&mut self.systemds_before);
         let looked = self.look(|| {
-            let now = systemds(&directory, cgroup)?;
+            let now = systemds(self.scope, &directory, cgroup)?;
             Ok(now.iter().any(|program| !before.contains(&program.id)))
         });
         let path = String::from_utf8_lossy(&cgroup.absolute("")).into_owned();
@@ -224,14 +224,21 @@ impl Transaction<'_> {
         }
     }
 
-    /// Detaches this library's program: systemd enforces the rules now.
-    fn remove_program(&mut self, id: HierarchyId, cgroup: Cgroup<'_>) -> Result<()> {
+    /// Detaches this library's program: systemd enforces the rules now, unless a third program
+    /// denies what they allow.
+    fn remove_program(
+        &mut self,
+        id: HierarchyId,
+        cgroup: Cgroup<'_>,
+        wanted: &State,
+    ) -> Result<()> {
         let directory = program::open(cgroup)?;
         let found = match program::ours(&directory, cgroup) {
             // Then this caller has attached none either.
             Err(e) if e.is(Errno::PERM) || e.is(Errno::ACCESS) => return Ok(()),
             other => other?,
         };
+        self.check_others(cgroup, found.foreign, wanted)?;
         if found.programs.is_empty() {
             return Ok(());
         }
@@ -278,10 +285,9 @@ impl Transaction<'_> {
         let mut wanted = now.clone();
         wanted.apply(rule)?;
         if is_v2 {
-            let found = program::ours(&program::open(cgroup)?, cgroup)?;
-            if !found.programs.is_empty()
-                || found.foreign.iter().any(|other| !is_systemds(&other.name))
-            {
+            let mut found = program::ours(&program::open(cgroup)?, cgroup)?;
+            leave_out_systemds(unit, &mut found.foreign)?;
+            if !found.programs.is_empty() || !found.foreign.is_empty() {
                 self.change_program(id, cgroup, rule)?;
             }
         }

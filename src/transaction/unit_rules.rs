@@ -14,8 +14,11 @@ use crate::error::{fail, Code, Error, Result};
 use crate::resources::{restoring_devices, told};
 use crate::systemd::{Property, SystemdUnit, Value};
 
-/// Name of systemd's device programs, since version 249.
+/// Name of systemd's device programs.
 const SYSTEMDS: &str = "sd_devices";
+/// The first systemd whose programs have a name. Those of crun and of older runc have none.
+const NAMED: u32 = 249;
+
 /// A unit's `DevicePolicy` and `DeviceAllow`.
 pub(super) struct Told {
     policy: Value,
@@ -51,13 +54,18 @@ impl Told {
 }
 
 /// Returns systemd's programs that are attached to the cgroup itself.
-pub fn systemds(directory: &OwnedFd, cgroup: Cgroup<'_>) -> Result<Vec<bpf::Program>> {
+pub fn systemds(
+    scope: Scope<'_>,
+    directory: &OwnedFd,
+    cgroup: Cgroup<'_>,
+) -> Result<Vec<bpf::Program>> {
+    let version = scope.require_unit()?.client.version()?;
     let what = "look at the device programs of";
     let failed = |e| Error::system(what, &cgroup.absolute(""), e);
     let mut found = Vec::new();
     for id in bpf::query(directory).map_err(failed)? {
         match bpf::open(id) {
-            Ok(program) if is_systemds(&program.name) => found.push(program),
+            Ok(program) if is_systemds(&program.name, version) => found.push(program),
             Ok(_) | Err(Errno::NOENT) => {}
             Err(e) => return Err(failed(e)),
         }
@@ -65,9 +73,21 @@ pub fn systemds(directory: &OwnedFd, cgroup: Cgroup<'_>) -> Result<Vec<bpf::Prog
     Ok(found)
 }
 
-/// Whether a device program is systemd's, by its name. Programs of versions before 249 have none.
-pub fn is_systemds(name: &str) -> bool {
-    name == SYSTEMDS || name.is_empty()
+/// Whether a device program is systemd's, by its name.
+pub fn is_systemds(name: &str, version: u32) -> bool {
+    is_named_by_systemd(name) || name.is_empty() && version < NAMED
+}
+
+/// Whether a device program has the name of systemd's.
+pub fn is_named_by_systemd(name: &str) -> bool {
+    name == SYSTEMDS
+}
+
+/// Removes systemd's programs from those of others.
+pub fn leave_out_systemds(unit: &SystemdUnit, others: &mut Vec<bpf::Program>) -> Result<()> {
+    let version = unit.client.version()?;
+    others.retain(|other| !is_systemds(&other.name, version));
+    Ok(())
 }
 
 /// Whether systemd's programs allow all devices.
@@ -83,13 +103,14 @@ pub fn allow_all(attached: &[bpf::Program]) -> bool {
 pub fn read_unit(scope: Scope<'_>, cgroup: Cgroup<'_>) -> Result<State> {
     let unit = scope.require_unit()?;
     let directory = program::open(cgroup)?;
-    let found = program::ours(&directory, cgroup)?;
-    if let Some(other) = found.foreign.iter().find(|other| !is_systemds(&other.name)) {
+    let mut found = program::ours(&directory, cgroup)?;
+    leave_out_systemds(unit, &mut found.foreign)?;
+    if let Some(other) = found.foreign.first() {
         let text = format!("the unit has {}, whose rules are not known", program::describe(other));
         return fail(Code::Unsupported, text);
     }
     let own = found.state(cgroup)?;
-    let attached = systemds(&directory, cgroup)?;
+    let attached = systemds(scope, &directory, cgroup)?;
     match Told::ask(unit, None)?.state()? {
         // systemd leaves the program of its last list attached.
         None if allow_all(&attached) => Ok(own),

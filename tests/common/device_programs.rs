@@ -52,7 +52,7 @@ pub const RUNC: [&str; 11] = [
     "allow c 10:200 rwm",
 ];
 
-/// What crun puts after a specification's rules, in releases up to 1.14 (later without 10:200).
+/// What crun 1.21 puts after a specification's rules; 1.8.1 does not have 10:200.
 pub const CRUN: [&str; 12] = [
     "allow c *:* m",
     "allow b *:* m",

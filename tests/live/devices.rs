@@ -30,10 +30,15 @@ macro_rules! need_devices {
 }
 
 mod faults;
+#[macro_use]
 mod foreign;
+mod hidden;
 mod many;
+mod runtimes;
 
 const DENY_ALL: &str = r#"{"allow":false,"access":"rwm"}"#;
+
+const ALLOW_ALL: &str = r#"{"allow":true,"access":"rwm"}"#;
 
 fn rule(allow: bool, minor: u32, access: &str) -> String {
     format!(r#"{{"allow":{allow},"type":"c","major":1,"minor":{minor},"access":"{access}"}}"#)
@@ -91,21 +96,27 @@ fn overlapping_rules_add_up() {
 fn a_failed_set_brings_the_old_rules_back() {
     need_devices!();
     for host in views() {
-        let b = Boxed::new(&host, &deny_all(&[rule(true, 3, "rwm"), rule(true, 5, "r")]));
-        let before = (b.opens(), b.rules());
-        // The device rules are set first. No disk has this number.
-        let list = deny_all(&[rule(true, 7, "rwm")]);
-        let list = list.strip_suffix('}').unwrap();
-        let broken = match b.manager.directory().is_ok() {
-            true => format!(r#"{list},"unified":{{"cgroup.max.depth":"none"}}}}"#),
-            false => {
-                let throttle = r#"[{"major":999,"minor":1,"rate":9}]"#;
-                format!(r#"{list},"blockIO":{{"throttleReadBpsDevice":{throttle}}}}}"#)
-            }
-        };
-        let error = b.set(&broken).unwrap_err();
-        assert!(error.to_string().contains("restored: device rules"), "{error}");
-        assert_eq!((b.opens(), b.rules()), before, "{error}");
+        for first in [
+            deny_all(&[rule(true, 3, "rwm"), rule(true, 5, "r")]),
+            // v1 does not show which devices are denied.
+            rules(&[ALLOW_ALL.to_owned(), rule(false, 3, "w"), rule(false, 5, "rm")]),
+        ] {
+            let b = Boxed::new(&host, &first);
+            let before = (b.opens(), b.rules());
+            // The device rules are set first. No disk has this number.
+            let list = deny_all(&[rule(true, 7, "rwm")]);
+            let list = list.strip_suffix('}').unwrap();
+            let broken = match b.manager.directory().is_ok() {
+                true => format!(r#"{list},"unified":{{"cgroup.max.depth":"none"}}}}"#),
+                false => {
+                    let throttle = r#"[{"major":999,"minor":1,"rate":9}]"#;
+                    format!(r#"{list},"blockIO":{{"throttleReadBpsDevice":{throttle}}}}}"#)
+                }
+            };
+            let error = b.set(&broken).unwrap_err();
+            assert!(error.to_string().contains("restored: device rules"), "{error}");
+            assert_eq!((b.opens(), b.rules()), before, "{error}");
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::fixture::*;
 
 mod beside;
 mod later;
+mod others;
 
 const NULL_AND_RANDOM: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
     {"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"},
@@ -60,15 +61,20 @@ impl Opener {
         let mut out = Vec::new();
         for device in ["null", "zero", "random"] {
             for way in ["r", "w"] {
-                writeln!(self.input, "{way} /dev/{device}").unwrap();
-                let mut line = String::new();
-                self.output.read_line(&mut line).unwrap();
-                if line.trim() == "yes" {
+                if self.opens_one(way, device) {
                     out.push(format!("{device} {way}"));
                 }
             }
         }
         out.join(", ")
+    }
+
+    /// Tries to open one device.
+    pub fn opens_one(&mut self, way: &str, device: &str) -> bool {
+        writeln!(self.input, "{way} /dev/{device}").unwrap();
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim() == "yes"
     }
 }
 

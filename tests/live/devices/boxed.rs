@@ -68,6 +68,9 @@ impl Opener {
     }
 }
 
+/// Opens of each device that a loop makes before a test may end it.
+const ENOUGH: u32 = 1_000;
+
 /// The opener's own side. Does nothing in a normal test run.
 #[test]
 fn opener() {
@@ -80,6 +83,9 @@ fn opener() {
             let (mut tries, mut denied, mut allowed) = (0, 0, 0);
             while !nodes.join("stop").exists() {
                 tries += 1;
+                if tries == ENOUGH {
+                    fs::write(nodes.join("enough"), "").unwrap();
+                }
                 let may = open(nodes.join("c-1-3"), OFlags::RDWR, Mode::empty()).is_ok();
                 denied += u32::from(!may);
                 let may = open(nodes.join("c-1-9"), OFlags::RDONLY, Mode::empty()).is_ok();
@@ -164,6 +170,22 @@ impl Boxed {
         Boxed { host: Arc::clone(host), manager, name, nodes, opener }
     }
 
+    /// Repeats a change, at least so many times and until the process inside has opened an allowed
+    /// and a denied device often. Checks that no open had a wrong answer.
+    pub fn no_wrong_answer_in(&self, least: usize, mut change: impl FnMut(usize)) {
+        self.opener.borrow_mut().ask("loop");
+        eventually("the loop begins", || self.nodes.join("begun").exists());
+        let mut done = 0;
+        while done < least || !self.nodes.join("enough").exists() {
+            change(done);
+            done += 1;
+        }
+        fs::write(self.nodes.join("stop"), "").unwrap();
+        let answer = self.opener.borrow_mut().answer();
+        println!("{done} changes while {} opens of each device", answer[0]);
+        assert_eq!(answer[1..], ["0", "0"], "{answer:?}");
+    }
+
     pub fn set(&self, json: &str) -> katacg::Result<Vec<String>> {
         self.manager.set(&katacg::parse::resources(json.as_bytes()).unwrap())
     }
@@ -176,12 +198,12 @@ impl Boxed {
 
     pub fn allow(&self, device: &str, access: &str) -> katacg::Result<()> {
         let access = Access::parse(access).unwrap();
-        self.manager.change_device(true, parse_devices(device).unwrap(), access)
+        self.manager.change_device(true, parse_devices(device).unwrap(), access).map(drop)
     }
 
     pub fn deny(&self, device: &str, access: &str) -> katacg::Result<()> {
         let access = Access::parse(access).unwrap();
-        self.manager.change_device(false, parse_devices(device).unwrap(), access)
+        self.manager.change_device(false, parse_devices(device).unwrap(), access).map(drop)
     }
 
     pub fn rules(&self) -> String {
@@ -201,6 +223,11 @@ impl Drop for Boxed {
             println!("left behind: {e}");
         }
     }
+}
+
+/// Whether this is a machine of tests/lab, which is slow and the test's alone.
+pub fn emulated() -> bool {
+    fs::read_to_string("/proc/cmdline").unwrap().contains("lab")
 }
 
 /// Returns a directory in which device nodes can be made and opened: some mounts are `nodev`.

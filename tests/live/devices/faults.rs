@@ -7,9 +7,11 @@
 
 use std::os::raw::c_ulong;
 
+use katacg::cgroupfs::bpf;
+use katacg::devices::compile;
 use rustix::io::Errno;
 
-use super::foreign::{existing, unified_view};
+use super::foreign::{directory, existing, unified_view};
 use super::*;
 
 /// Commands of bpf(2) that the library uses.
@@ -21,6 +23,11 @@ const COMMANDS: [(&str, u32); 6] = [
     ("BPF_OBJ_GET_INFO_BY_FD", 15),
     ("BPF_PROG_QUERY", 16),
 ];
+
+/// Errors that the calls fail with. A slow machine tries a part of them.
+fn errors() -> Vec<Errno> {
+    ERRORS.into_iter().step_by(if emulated() { 3 } else { 1 }).collect()
+}
 
 const ERRORS: [Errno; 11] = [
     Errno::PERM,
@@ -88,7 +95,7 @@ fn failed_bpf_call_leaves_the_old_rules_in_force() {
     let b = Boxed::new(&host, std::str::from_utf8(old).unwrap());
     let (mut failed, mut succeeded) = (Vec::new(), Vec::new());
     for (name, command) in COMMANDS {
-        for errno in ERRORS {
+        for errno in errors() {
             // By the manager that attached the program, and by one that has to find it.
             for (how, found) in [("own", false), ("another's", true)] {
                 let other = existing(&host, &b.name);
@@ -101,7 +108,8 @@ fn failed_bpf_call_leaves_the_old_rules_in_force() {
                 let manager = if found { &other } else { &b.manager };
                 let device = parse_devices("c 1:9").unwrap();
                 let access = Access::parse("rw").unwrap();
-                let allow = failing(command, errno, || manager.change_device(true, device, access));
+                let change = || manager.change_device(true, device, access).map(drop);
+                let allow = failing(command, errno, change);
                 let opens = (&old_opens, &more_opens);
                 check(&format!("allow of {how}, {name}"), errno, allow, &b, opens)
                     .map_or_else(|n| failed.push(n), |n| succeeded.push(n));
@@ -113,8 +121,72 @@ fn failed_bpf_call_leaves_the_old_rules_in_force() {
     // A set by the program's own manager queries nothing, and nothing is ever detached here.
     assert!(!succeeded.iter().any(|what| what.contains("LOAD") || what.contains("ATTACH")));
     assert!(
-        failed.iter().filter(|what| what.contains("another's")).count() == 2 * 5 * ERRORS.len()
+        failed.iter().filter(|what| what.contains("another's")).count() == 2 * 5 * errors().len()
     );
+}
+
+/// Two programs of this library are attached, and the kernel detaches neither.
+#[test]
+fn failed_detach_is_an_error_and_opens_nothing() {
+    const DETACH: u32 = 9;
+    need_devices!();
+    let host = unified_view();
+    need!(host.is_some(), "no cgroup2 here");
+    let host = host.unwrap();
+    let list = |rules: &[String]| katacg::parse::resources(deny_all(rules).as_bytes()).unwrap();
+    let b = Boxed::new(&host, &deny_all(&[rule(true, 3, "rwm"), rule(true, 5, "r")]));
+    let second = State::from_rules(
+        list(&[rule(true, 3, "r"), rule(true, 5, "r")]).devices().as_ref().unwrap(),
+        &mut Vec::new(),
+    );
+    let second = bpf::load(bpf::NAME, &compile(&second.unwrap())).unwrap();
+    bpf::attach(&directory(&b), &second, None).unwrap();
+    assert_eq!(b.opens(), ["r", "r", "", "", ""]);
+    let new = list(&[rule(true, 3, "rw"), rule(true, 5, "r"), rule(true, 7, "w")]);
+    for errno in errors().into_iter().filter(|errno| *errno != Errno::NOENT) {
+        let other = existing(&host, &b.name);
+        let error = failing(DETACH, errno, || other.set(&new)).unwrap_err();
+        assert_eq!(error.sys_errno(), Some(errno), "{error}");
+        assert_eq!(b.opens(), ["r", "r", "", "", ""], "{error}");
+    }
+    existing(&host, &b.name).set(&new).unwrap();
+    assert_eq!(b.opens(), ["rwb", "r", "w", "", ""]);
+    assert_eq!(bpf::query(&directory(&b)).unwrap().len(), 1);
+}
+
+extern "C" fn ignore(_: libc::c_int) {}
+
+/// The verifier gives up while a signal is pending, and profilers send signals all the time.
+#[test]
+fn long_list_is_loaded_while_signals_arrive() {
+    need_devices!();
+    let host = unified_view();
+    need!(host.is_some(), "no cgroup2 here");
+    let b = Boxed::new(&host.unwrap(), &deny_all(&[]));
+    let majors = (100..10_100).map(|major| {
+        format!(r#"{{"allow":true,"type":"c","major":{major},"minor":1,"access":"r"}}"#)
+    });
+    let list = deny_all(&majors.chain([rule(true, 3, "r")]).collect::<Vec<_>>());
+    // SAFETY: the handler does nothing.
+    let was = unsafe { libc::signal(libc::SIGUSR2, ignore as *const () as usize) };
+    assert_ne!(was, libc::SIG_ERR);
+    // SAFETY: they have no arguments.
+    let (pid, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(std::sync::atomic::Ordering::SeqCst) {
+                // SAFETY: it has numbers alone, and the thread waits for this one.
+                unsafe { libc::syscall(libc::SYS_tgkill, pid, thread, libc::SIGUSR2) };
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        let done = b.set(&list);
+        ended.store(true, std::sync::atomic::Ordering::SeqCst);
+        done
+    });
+    done.unwrap();
+    assert_eq!(b.opens(), ["r", "", "", "", ""]);
 }
 
 /// Checks what a call came to. Returns what it was, as an error when the call failed.

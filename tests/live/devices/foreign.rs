@@ -44,7 +44,7 @@ fn code_of(program: &[peer::Bytes]) -> Vec<Insn> {
 }
 
 /// Makes a cgroup with a program in it, as its owner does.
-fn with_program(host: &Arc<Host>, name: &str, code: &[Insn]) -> Boxed {
+pub fn with_program(host: &Arc<Host>, name: &str, code: &[Insn]) -> Boxed {
     let b = Boxed::new(host, "{}");
     attach(&b, name, code);
     b
@@ -56,19 +56,19 @@ fn attach(b: &Boxed, name: &str, code: &[Insn]) {
 }
 
 /// Returns what is attached: ids, names and instructions.
-fn attached(b: &Boxed) -> Vec<(u32, String, Vec<Insn>)> {
+pub fn attached(b: &Boxed) -> Vec<(u32, String, Vec<Insn>)> {
     let ids = bpf::query(&directory(b)).unwrap();
     let programs = ids.into_iter().map(|id| bpf::open(id).unwrap());
     programs.map(|program| (program.id, program.name, program.code)).collect()
 }
 
-fn change(manager: &Manager, allow: bool, device: &str, access: &str) -> katacg::Result<()> {
+pub fn change(manager: &Manager, allow: bool, device: &str, access: &str) -> katacg::Result<()> {
     let access = Access::parse(access).unwrap();
-    manager.change_device(allow, parse_devices(device).unwrap(), access)
+    manager.change_device(allow, parse_devices(device).unwrap(), access).map(drop)
 }
 
 /// Programs that allow null, zero (reading) and full, as runc, crun and systemd make them.
-fn programs() -> [(&'static str, Vec<Insn>); 3] {
+pub fn programs() -> [(&'static str, Vec<Insn>); 3] {
     let rules = ["allow c 1:3 rwm", "allow c 1:5 r", "allow c 1:7 rw", "allow c 136:* rwm"];
     let (rules, deny) = (peer::list(&rules), peer::list(&["deny a *:* rwm"]));
     [
@@ -78,9 +78,9 @@ fn programs() -> [(&'static str, Vec<Insn>); 3] {
     ]
 }
 
-const BEFORE: [&str; 5] = ["rwb", "r", "rwb", "", ""];
+pub const BEFORE: [&str; 5] = ["rwb", "r", "rwb", "", ""];
 
-fn opens(b: &Boxed) -> Vec<String> {
+pub fn opens(b: &Boxed) -> Vec<String> {
     b.opens().into_iter().map(|letters| letters.replace('m', "")).collect()
 }
 
@@ -158,6 +158,51 @@ fn device_that_another_program_allows_is_denied_beside_it() {
     assert_eq!((found[0].1.as_str(), &found[0].2), (name, &code));
 }
 
+/// A program beside another cannot allow what the other denies.
+#[test]
+fn whole_list_is_refused_where_another_program_denies_a_part() {
+    need_unified!(host);
+    for (name, code) in programs() {
+        let b = with_program(&host, name, &code);
+        let own = existing(&host, &b.name);
+        let set = |rules: &[String]| {
+            own.set(&katacg::parse::resources(deny_all(rules).as_bytes()).unwrap())
+        };
+        let before = attached(&b);
+        let error = set(&[rule(true, 3, "rw"), rule(true, 9, "r")]).unwrap_err();
+        assert_eq!(error.code(), Code::Unsupported, "{error}");
+        let text = error.to_string();
+        let id = before[0].0.to_string();
+        for part in [name, &id, "denies what rule \"allow c 1:9 r\" allows", "device_allow"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert_eq!((attached(&b), opens(&b)), (before, BEFORE.map(str::to_owned).to_vec()));
+        // What both allow.
+        assert_eq!(set(&[rule(true, 3, "r"), rule(true, 5, "r")]).unwrap(), [""; 0]);
+        assert_eq!(opens(&b), ["r", "r", "", "", ""]);
+        // In front of the other program a device counts as allowed.
+        change(&own, true, "c 1:9", "r").unwrap();
+        let again = existing(&host, &b.name);
+        let list = deny_all(&[rule(true, 3, "rw"), rule(true, 9, "r")]);
+        again.set(&katacg::parse::resources(list.as_bytes()).unwrap()).unwrap();
+        assert_eq!(opens(&b), ["rwb", "", "", "", "r"]);
+    }
+}
+
+/// Whether such a program allows the devices cannot be told from its instructions.
+#[test]
+fn whole_list_beside_a_program_that_calls_functions_is_warned_of() {
+    need_unified!(host);
+    let b = with_program(&host, "somebodys", &calling());
+    let list = katacg::parse::resources(deny_all(&[rule(true, 3, "r")]).as_bytes()).unwrap();
+    let warnings = existing(&host, &b.name).set(&list).unwrap();
+    assert!(warnings.len() == 1 && warnings[0].contains("\"somebodys\" (id "), "{warnings:?}");
+    let flags = Flags { existing: true, strict: true, ..Flags::default() };
+    let config = Config { flags, ..config(&b.name, "{}") };
+    let error = Manager::new(Arc::clone(&host), config).unwrap().set(&list).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported, "{error}");
+}
+
 /// A process inside opens an allowed and a denied device all the time.
 #[test]
 fn changes_beside_another_program_give_no_wrong_answer() {
@@ -165,15 +210,9 @@ fn changes_beside_another_program_give_no_wrong_answer() {
     for (name, code) in programs() {
         let b = with_program(&host, name, &code);
         let own = existing(&host, &b.name);
-        b.opener.borrow_mut().ask("loop");
-        eventually("the loop begins", || b.nodes.join("begun").exists());
-        for n in 0..200 {
+        b.no_wrong_answer_in(rounds(200), |n| {
             change(&own, n % 2 == 0, "c 1:8", "rw").unwrap();
-        }
-        fs::write(b.nodes.join("stop"), "").unwrap();
-        let answer = b.opener.borrow_mut().answer();
-        let tries: u32 = answer[0].parse().unwrap();
-        assert!(tries > 200 && answer[1..] == ["0", "0"], "{answer:?}");
+        });
     }
 }
 
@@ -196,27 +235,6 @@ fn program_that_calls_functions_is_named_and_stays() {
     assert_eq!((attached(&b), opens(&b)), (before, vec![String::new(); 5]));
     // Denying needs no look into the program.
     change(&own, false, "c 1:5", "r").unwrap();
-}
-
-/// The kernel blinds the constants of programs that are loaded while this setting is 2.
-#[test]
-fn blinded_program_is_named_and_stays() {
-    const HARDEN: &str = "/proc/sys/net/core/bpf_jit_harden";
-    let emulated = fs::read_to_string("/proc/cmdline").unwrap().contains("lab");
-    need!(emulated, "a setting of the whole machine would be changed");
-    need!(can() && unified_view().is_some(), "no device nodes, or no cgroup2 here");
-    let host = unified_view().unwrap();
-    let _alone = MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let was = fs::read_to_string(HARDEN).unwrap();
-    let [(name, code), ..] = programs();
-    fs::write(HARDEN, "2").unwrap();
-    let b = with_program(&host, name, &code);
-    fs::write(HARDEN, was).unwrap();
-    let error = change(&existing(&host, &b.name), true, "c 1:8", "r").unwrap_err();
-    assert_eq!(error.code(), Code::Unsupported);
-    let text = error.to_string();
-    assert!(text.contains("blinded") && text.contains("\"sd_devices\" (id "), "{text}");
-    assert_eq!(opens(&b), BEFORE);
 }
 
 /// Attaches a program by a link, which only its holder can change (BPF_LINK_CREATE).
@@ -246,57 +264,4 @@ fn failed_change_restores_the_programs_that_were_extended_before() {
     assert!(text.contains("BPF link") && text.contains("\"linked\""), "{text}");
     assert_eq!(opens(&b), BEFORE);
     assert!(attached(&b).iter().any(|(_, _, found)| *found == code));
-}
-
-/// A container of crun's, if crun is installed.
-#[test]
-fn device_is_allowed_in_a_container_of_crun() {
-    need_unified!(host);
-    need!(unified(), "crun needs a host with cgroup2 alone");
-    let crun = Command::new("crun").arg("--version").output();
-    need!(crun.is_ok_and(|out| out.status.success()), "crun is not installed");
-    let name = name();
-    let id = name.trim_start_matches('/');
-    let bundle = place().unwrap().join(format!("{id}-bundle"));
-    let root = bundle.join("rootfs");
-    for below in ["usr", "proc", "dev"] {
-        fs::create_dir_all(root.join(below)).unwrap();
-    }
-    for link in ["bin", "lib", "lib64"] {
-        std::os::unix::fs::symlink(format!("usr/{link}"), root.join(link)).unwrap();
-    }
-    let spec = format!(
-        r#"{{"ociVersion":"1.0.0","process":{{"user":{{"uid":0,"gid":0}},"cwd":"/",
-        "args":["/usr/bin/sleep","600"],"env":["PATH=/usr/bin"]}},"root":{{"path":"rootfs"}},
-        "mounts":[{{"destination":"/usr","source":"/usr","type":"none","options":["rbind","ro"]}},
-        {{"destination":"/proc","source":"proc","type":"proc"}}],
-        "linux":{{"cgroupsPath":"{name}","namespaces":[{{"type":"mount"}},{{"type":"pid"}}],
-        "resources":{{"devices":[{{"allow":false,"access":"rwm"}}]}}}}}}"#
-    );
-    fs::write(bundle.join("config.json"), spec).unwrap();
-    let crun = |arguments: &[&str]| {
-        let log = fs::File::create(bundle.join("log")).unwrap();
-        let mut command = Command::new("crun");
-        command.arg("--cgroup-manager=cgroupfs").args(arguments).stdin(std::process::Stdio::null());
-        let done = command.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
-        assert!(done.success(), "{}", fs::read_to_string(bundle.join("log")).unwrap());
-    };
-    crun(&["run", "--no-pivot", "--detach", "--bundle", bundle.to_str().unwrap(), id]);
-    let own = existing(&host, &name);
-    let b = Boxed::in_cgroup(&host, name.clone(), existing(&host, &name));
-    make_node(&b.nodes, "c-1-11");
-    let kmsg = || b.opener.borrow_mut().opens_one("c-1-11");
-    // crun lets every node be made.
-    let (before, all) = (kmsg(), attached(&b));
-    change(&own, true, "c 1:11", "rw").unwrap();
-    let allowed = (kmsg(), attached(&b));
-    change(&own, false, "c 1:11", "rw").unwrap();
-    let after = (kmsg(), attached(&b));
-    crun(&["delete", "--force", id]);
-    fs::remove_dir_all(&bundle).unwrap();
-    let lengths = (all[0].2.len(), allowed.1[0].2.len());
-    println!("crun's program: {} instructions; {} with a device in front", lengths.0, lengths.1);
-    assert_eq!((before.as_str(), allowed.0.as_str()), ("m", "rwbm"));
-    assert_eq!((after.0.as_str(), &after.1[0].2), ("m", &all[0].2));
-    assert_eq!((all.len(), after.1.len()), (1, 1));
 }
