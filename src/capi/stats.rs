@@ -34,7 +34,9 @@ pub const KATACG_STATS_PRESSURE: u64 = 128;
 pub const KATACG_STATS_CGROUP: u64 = 256;
 
 /// Beside controllers: reads one file for each of CPU, memory, processes and block I/O. The fields
-/// are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O.
+/// are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O. v1 has
+/// a file of I/O for each of up to three schedulers: until the first of them names a device, a
+/// reading has one to two more.
 pub const KATACG_STATS_BRIEF: u64 = 0x0000_0001_0000_0000;
 
 /// Value of a limit that is not set.
@@ -217,12 +219,13 @@ pub struct katacg_stats {
     pub descendants: u64,
     /// Removed cgroups below that still hold memory. v2.
     pub dying_descendants: u64,
-    /// Time that the cgroup was frozen. Linux 6.18, v2.
+    /// Time that cgroup2 has had the cgroup frozen. Linux 6.18, v2. Time that v1's freezer has had
+    /// it frozen on a hybrid host is not counted.
     pub frozen_ns: u64,
     /// 1 if the cgroup or a descendant has processes. v2.
     pub is_populated: u64,
-    /// 1 if the cgroup is frozen, also by an ancestor. Linux 5.2, v2. On a hybrid host v1's freezer
-    /// does not show here; see katacg_manager_freezer_state.
+    /// 1 if the cgroup is frozen, also by an ancestor. Linux 5.2, v2. On a hybrid host also by v1's
+    /// freezer.
     pub is_frozen: u64,
     /// Pressure of CPU. Linux 4.20, v2, as for all pressure.
     pub cpu_some: katacg_pressure,

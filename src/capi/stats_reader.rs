@@ -60,10 +60,12 @@ pub unsafe extern "C" fn katacg_stats_reader_open(
 
 /// Reads the statistics, with one pread(2) for each file.
 ///
-/// If the cgroup was removed and made again, the reader opens the files of the new cgroup and
-/// returns 1. The new counts have begun at 0. The reader also returns 1 after a v2 controller was
-/// turned off for the cgroup; the counts of the others then go on. A controller that is turned on
-/// after the reader was opened is not seen: open another reader.
+/// The reader returns 1 when it has opened the files anew, so that counts may have begun at 0: the
+/// cgroup was removed and made again, on v1 in one hierarchy at least; a v2 controller or pressure
+/// was turned off, or on again; the device of v1's I/O has another scheduler.
+/// A controller that the cgroup has lost is in missing, and each reading looks for it, which costs
+/// an openat2(2) for each of its files. A controller that the cgroup did not have when the reader
+/// was opened is not seen: open another reader.
 ///
 /// @param reader    the reader
 /// @param out       receives the statistics; not written on failure

@@ -23,6 +23,10 @@ pub struct StatsReader {
     /// The rows that the cgroup can have, each with its place in `sites`.
     rows: Vec<(&'static Source, usize)>,
     reader: Reader,
+    /// Controllers that some reading had.
+    had: u64,
+    /// Those of them that the last reading did not have.
+    lost: u64,
 }
 
 impl Manager {
@@ -88,6 +92,8 @@ impl Manager {
             let chosen = source.controller & controllers != 0 && wanted(source);
             chosen && (bits & BRIEF == 0 || source.is_brief())
         };
+        let cgroup2 = self.placement.site("").filter(|site| self.placement.is_live(site)).is_some();
+        let wanted = |source: &Source| wanted(source) && (cgroup2 || !source.needs_cgroup2());
         let mut sites: Vec<Site> = Vec::new();
         let mut rows = Vec::new();
         for source in SOURCES.iter().filter(|source| wanted(source)) {
@@ -109,7 +115,8 @@ impl Manager {
             sites.push(main.clone());
         }
         let host = Arc::clone(&self.host);
-        let mut out = StatsReader { host, controllers, sites, rows, reader: Reader::default() };
+        let reader = Reader::default();
+        let mut out = StatsReader { host, controllers, sites, rows, reader, had: 0, lost: 0 };
         out.open()?;
         Ok(out)
     }
@@ -123,20 +130,43 @@ impl Manager {
 }
 
 impl StatsReader {
-    /// Reads the statistics, with one pread(2) per file. Returns true when the cgroup was removed
-    /// and created again: the reader has opened the new files, whose counts have begun at 0.
+    /// Reads the statistics, with one pread(2) per file. Returns true when the files were opened
+    /// anew, because the cgroup was removed and created again in one hierarchy at least, or because
+    /// a controller was turned off or on again. Counts of new files have begun at 0.
     ///
     /// Errors: the cgroup does not exist ([`Code::Deleted`]). A later call tries to open it again.
     pub fn read(&mut self, out: &mut Stats) -> Result<bool> {
-        if !self.reader.is_empty() && self.reader.read(out).is_ok() {
+        if !self.reader.is_empty() && !self.is_back() && self.reader.read(out).is_ok() {
+            self.note(out);
             return Ok(false);
         }
         out.reset();
         self.open()?;
         match self.reader.read(out) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.note(out);
+                Ok(!self.reader.is_empty())
+            }
             Err(_) => Err(self.deleted()),
         }
+    }
+
+    fn note(&mut self, out: &Stats) {
+        self.had |= self.controllers & !out.missing;
+        self.lost = self.had & out.missing;
+    }
+
+    /// Whether a controller that the reader has lost has a file again. Another program may remove
+    /// and make a v1 cgroup one hierarchy after the other, so the reader may open a part of it.
+    fn is_back(&self) -> bool {
+        let hierarchies = self.host.hierarchies();
+        let lost = self.rows.iter().filter(|(source, _)| self.lost & source.controller != 0);
+        lost.filter_map(|(source, index)| {
+            let site = self.sites.get(*index)?;
+            let cgroup = hierarchies.cgroup(site.id, &site.path).ok()?;
+            Some(Part { source, cgroup })
+        })
+        .any(|part| part.is_there())
     }
 
     fn open(&mut self) -> Result<()> {

@@ -42,6 +42,6 @@ pub use parse::parse;
 pub use printed::{list_table, table};
 pub use reader::{Part, Reader};
 #[cfg(any(test, feature = "internals"))]
-pub use table::PIDS;
+pub use table::{CPU, PIDS, PRESSURE};
 pub use table::{controller_names, Source, ALL, BRIEF, MEMORY, SOURCES};
 pub use values::Stats;

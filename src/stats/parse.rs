@@ -32,6 +32,7 @@ pub fn parse(format: Format, text: &[u8], out: &mut Stats) -> Found {
         Format::Blkio(fields) => return blkio(fields, text, out),
         Format::Sum(field) => sum(out, field, value(text)),
         Format::SumKeyed(key, field) => sum(out, field, flat_keyed(text, key.as_bytes())),
+        Format::FreezerState(field) => freezer_state(text, field, out),
         Format::Presence => {}
     }
     Found::Values
@@ -105,6 +106,15 @@ fn flat_keyed(text: &[u8], key: &[u8]) -> Option<u64> {
         let (name, value) = split(line, b' ')?;
         (name == key).then(|| number(value))?
     })
+}
+
+/// Frozen by v1 is frozen, whatever cgroup2 says.
+fn freezer_state(text: &[u8], field: Field, out: &mut Stats) {
+    match lines(text).next() {
+        Some(b"FROZEN") => out.put(field, 1),
+        Some(b"THAWED" | b"FREEZING") => out.add(field, 0),
+        _ => {}
+    }
 }
 
 fn keyed(keys: &[(&str, Field, u64)], text: &[u8], out: &mut Stats) {

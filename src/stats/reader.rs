@@ -27,6 +27,17 @@ pub struct Part<'a> {
     pub cgroup: Cgroup<'a>,
 }
 
+impl Part<'_> {
+    /// Whether the cgroup has the file; of huge pages, that of the first page size.
+    pub fn is_there(&self) -> bool {
+        let name = match self.source.file.contains("<size>") {
+            true => hugepages::sizes().first().map(|size| self.source.file.replace("<size>", size)),
+            false => Some(self.source.file.to_owned()),
+        };
+        name.is_some_and(|name| self.cgroup.open(&name, OFlags::PATH).is_ok())
+    }
+}
+
 #[derive(Debug)]
 struct OpenFile {
     fd: OwnedFd,
@@ -43,7 +54,7 @@ pub struct Reader {
     controllers: u64,
 }
 
-/// The cgroup of an open file was removed.
+/// The files must be opened anew. The cgroup of one was removed, or one no longer names a device.
 #[derive(Debug)]
 pub struct Gone;
 
@@ -54,8 +65,11 @@ impl Reader {
     /// not have it, or that the caller may not read it.
     pub fn open<'a>(controllers: u64, parts: impl Iterator<Item = Part<'a>>) -> Result<Reader> {
         let sizes = if controllers & HUGETLB == 0 { Vec::new() } else { hugepages::sizes() };
-        let mut files = Vec::new();
+        let mut files: Vec<OpenFile> = Vec::new();
         for Part { source, cgroup } in parts {
+            if files.last().is_some_and(|last| contains(last.source, source)) {
+                continue;
+            }
             if !matches!(source.format, Format::Sum(_) | Format::SumKeyed(..)) {
                 files.extend(open(cgroup, source, source.file)?);
                 continue;
@@ -74,7 +88,8 @@ impl Reader {
 
     /// Reads every file.
     ///
-    /// Errors: the cgroup of a file was removed since it was opened.
+    /// Errors: the cgroup of a file was removed since the file was opened, or an alternative that
+    /// named devices names none any more.
     pub fn read(&mut self, out: &mut Stats) -> std::result::Result<(), Gone> {
         out.reset();
         let Reader { files, buffer, controllers } = self;
@@ -92,6 +107,9 @@ impl Reader {
                     if file.source.either != 0 && found == Found::Values {
                         chosen |= choice;
                         file.settled = true;
+                    } else if file.settled {
+                        // The device has another scheduler now, or is gone.
+                        return Err(Gone);
                     }
                 }
                 Err(Errno::NODEV) => return Err(Gone),
@@ -105,6 +123,11 @@ impl Reader {
         out.complete();
         Ok(())
     }
+}
+
+/// Whether an open file has all that another file has: the descendants' numbers as well.
+fn contains(open: &Source, other: &Source) -> bool {
+    open.either != 0 && open.file.strip_suffix("_recursive") == Some(other.file)
 }
 
 fn open(cgroup: Cgroup<'_>, source: &'static Source, name: &str) -> Result<Option<OpenFile>> {

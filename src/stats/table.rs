@@ -60,6 +60,8 @@ pub enum Format {
     Sum(Field),
     /// As `Sum`, of the value of a key.
     SumKeyed(&'static str, Field),
+    /// v1: `FROZEN`, `FREEZING` or `THAWED`. Adds to what cgroup2 says of its own freezer.
+    FreezerState(Field),
     /// The file has no field of the struct. Only whether it is there counts.
     Presence,
 }
@@ -348,7 +350,12 @@ pub const SOURCES: &[Source] = &[
         Format::Keyed(&[("frozen_usec", F::Frozen, US)]),
     ),
     row(CGROUP, "", V2, "cgroup.events", "4.5", Format::Keyed(CGROUP_EVENTS)),
+    V1_FREEZER,
 ];
+
+/// A hybrid host freezes by v1, which cgroup.events does not show.
+const V1_FREEZER: Source =
+    row(CGROUP, "freezer", V1, "freezer.state", "", Format::FreezerState(F::IsFrozen));
 
 impl Source {
     /// Whether a brief reading has the file: the usage alone.
@@ -362,6 +369,11 @@ impl Source {
         }
     }
 
+    /// Whether the file only adds to what a file of cgroup2 says.
+    pub fn needs_cgroup2(&self) -> bool {
+        self.controller == CGROUP && self.version == V1
+    }
+
     /// Whether the file says this field.
     pub fn feeds(&self, field: Field) -> bool {
         self.fields().iter().any(|&(fed, _)| fed == field)
@@ -370,7 +382,10 @@ impl Source {
     /// Returns the fields that the file feeds, each with its key.
     pub fn fields(&self) -> Vec<(Field, &'static str)> {
         match self.format {
-            Format::Value(field) | Format::Limit(field) | Format::Sum(field) => vec![(field, "")],
+            Format::Value(field)
+            | Format::Limit(field)
+            | Format::Sum(field)
+            | Format::FreezerState(field) => vec![(field, "")],
             Format::SumKeyed(key, field) => vec![(field, key)],
             Format::Keyed(keys) => keys.iter().map(|&(key, field, _)| (field, key)).collect(),
             Format::Pressure(lines) => lines.iter().map(|&(key, field)| (field, key)).collect(),

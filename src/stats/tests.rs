@@ -162,6 +162,25 @@ fn a_frozen_cgroup_says_so() {
 }
 
 /// containerd 2.2 reads hugetlb.*.events as a bare number.
+/// A hybrid host freezes by v1, and its cgroup.events says "frozen 0". The other way round counts
+/// as well.
+#[test]
+fn a_cgroup_that_v1_or_cgroup2_has_frozen_is_frozen() {
+    for (v2, v1, wanted) in [
+        ("0", "FROZEN\n", Some(1)),
+        ("1", "THAWED\n", Some(1)),
+        ("0", "FREEZING\n", Some(0)),
+        ("0", "THAWED\n", Some(0)),
+        ("x", "FROZEN\n", Some(1)),
+        ("x", "THAWED\n", Some(0)),
+        ("x", "FROZEN", None),
+    ] {
+        let mut out = text(Version::V2, "cgroup.events", &format!("populated 1\nfrozen {v2}\n"));
+        parse(source(Version::V1, "freezer.state").format, v1.as_bytes(), &mut out);
+        assert_eq!(out.get(F::IsFrozen), wanted, "{v2} {v1}");
+    }
+}
+
 #[test]
 fn hugetlb_events_have_a_key() {
     fields!(text(Version::V2, "hugetlb.<size>.events", "max 7\n"), HugetlbFailures = 7);

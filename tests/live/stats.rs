@@ -3,8 +3,9 @@
 //! Statistics of live cgroups, against the files that the kernel shows.
 
 use std::process::Command;
+use std::time::Duration;
 
-use katacg::stats::{ALL, MAX_VALUE, PIDS};
+use katacg::stats::{ALL, CPU, MAX_VALUE, PIDS, PRESSURE};
 use katacg::{Code, Field, Stats};
 
 use crate::fixture::{eventually, has, manager, name, on_v2, Sandbox};
@@ -103,4 +104,56 @@ fn reader_says_deleted_and_goes_on_when_the_cgroup_is_made_again() {
     assert!(reader.read(&mut stats).unwrap(), "made again");
     assert!(stats.get(Field::PidsLimit).is_some());
     assert!(!reader.read(&mut stats).unwrap());
+}
+
+/// Another program removes a cgroup one hierarchy after the other, and may make it again so.
+#[test]
+fn reader_finds_a_controller_again_whose_hierarchy_lost_the_cgroup_for_a_while() {
+    let in_v1 = has("cpuacct", "cpuacct") && has("pids", "pids") && !on_v2("pids", "pids");
+    need!(in_v1, "needs two v1 hierarchies");
+    let s = Sandbox::empty("{}");
+    let mut reader = s.manager.stats_reader(CPU | PIDS).unwrap();
+    let mut stats = Stats::default();
+    assert!(!reader.read(&mut stats).unwrap());
+    assert_eq!(stats.missing, 0);
+    std::fs::remove_dir(s.dir("pids")).unwrap();
+    assert!(reader.read(&mut stats).unwrap(), "a part was removed");
+    assert_eq!(stats.missing, PIDS);
+    assert!(!reader.read(&mut stats).unwrap(), "nothing has changed");
+    assert_eq!(stats.missing, PIDS);
+    std::fs::create_dir(s.dir("pids")).unwrap();
+    assert!(reader.read(&mut stats).unwrap(), "the part was made again");
+    assert_eq!((stats.missing, stats.get(Field::PidsCurrent)), (0, Some(0)));
+    assert!(!reader.read(&mut stats).unwrap());
+}
+
+/// A hybrid host freezes by v1, and cgroup2 does not show it.
+#[test]
+fn statistics_say_whether_the_cgroup_is_frozen() {
+    let s = Sandbox::new("{}");
+    need!(s.manager.path("").is_ok(), "no cgroup2");
+    let is_frozen = || read(&s).get(Field::IsFrozen);
+    assert_eq!(is_frozen(), Some(0));
+    s.manager.freeze(Duration::from_secs(20)).unwrap();
+    assert_eq!(is_frozen(), Some(1));
+    s.manager.thaw().unwrap();
+    assert_eq!(is_frozen(), Some(0));
+}
+
+/// Turned off, the kernel ends open files of pressure as if the cgroup were gone.
+#[test]
+fn reader_finds_pressure_again_that_was_turned_off_for_a_while() {
+    let s = Sandbox::new("{}");
+    need!(s.manager.path("").is_ok(), "no cgroup2");
+    let switch = s.dir("").join("cgroup.pressure");
+    need!(switch.exists(), "the kernel has no cgroup.pressure (Linux 6.1), or no pressure");
+    let mut reader = s.manager.stats_reader(PIDS | PRESSURE).unwrap();
+    let mut stats = Stats::default();
+    assert!(!reader.read(&mut stats).unwrap());
+    for (value, missing) in [("0", PRESSURE), ("1", 0)] {
+        std::fs::write(&switch, value).unwrap();
+        assert!(reader.read(&mut stats).unwrap(), "{value}");
+        assert_eq!(stats.missing & PRESSURE, missing, "{value}");
+        assert!(!reader.read(&mut stats).unwrap(), "{value}");
+    }
 }
