@@ -103,21 +103,18 @@ impl State {
         })
     }
 
-    /// Takes what woke the descriptor. Returns whether an interface file did.
+    /// Takes what woke the descriptor. Returns whether to look again soon: an interface file did, or
+    /// the host's list was locked.
     pub(super) fn take_wakes(&mut self, poller: &Poller, registry: &Registry) -> bool {
-        let woken = poller.is_woken_by_file(self.watches.len() + 8);
+        let mut soon = poller.is_woken_by_file(self.watches.len() + 8);
         let mut word = [0; 8];
         // How often it expired does not matter; EAGAIN says that it has not.
         let _ = rustix::io::read(&self.timer, &mut word);
-        if self.is_listening && !registry.pass_on() {
-            // Without the list there is a timer.
-            self.stop_listening(poller);
-            self.inotify = None;
-        }
+        soon |= self.is_listening && !registry.pass_on();
         if let Some((_, subscriber)) = &self.inotify {
             let _ = rustix::io::read(&subscriber.passed_on, &mut word);
         }
-        woken
+        soon
     }
 
     /// Reads everything. Returns whether everything could be read, and the cgroup is there.
@@ -300,10 +297,5 @@ impl State {
             poller.delete(inotify);
         }
         self.is_listening = false;
-    }
-
-    /// Takes the place in the host's list.
-    pub(super) fn take_subscriber(&mut self) -> Option<Arc<Subscriber>> {
-        self.inotify.take().map(|(_, subscriber)| subscriber)
     }
 }

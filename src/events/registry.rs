@@ -45,10 +45,18 @@ pub(super) struct Subscriber {
     /// Counts what was passed on.
     pub(super) passed_on: OwnedFd,
     crowded: AtomicBool,
+    /// The watch has ended.
+    ended: AtomicBool,
 }
 
 impl Subscriber {
-    /// Whether a sibling may have been made since the subscription.
+    fn new(name: Vec<u8>) -> Result<Subscriber, Errno> {
+        let passed_on = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let (crowded, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Subscriber { name, passed_on, crowded, ended })
+    }
+
+    /// Whether a sibling may have been made since the subscription, or the cgroup once more.
     pub(super) fn is_crowded(&self) -> bool {
         self.crowded.load(Ordering::Relaxed)
     }
@@ -72,6 +80,50 @@ struct State {
     inotify: Option<Arc<OwnedFd>>,
     directories: Vec<Directory>,
     watchers: Vec<Weak<dyn Watcher>>,
+}
+
+impl State {
+    fn forget_ended(&mut self) {
+        let State { inotify, directories, .. } = self;
+        directories.retain_mut(|directory| {
+            directory.subscribers.retain(|known| !known.ended.load(Ordering::Relaxed));
+            let keep = !directory.subscribers.is_empty();
+            if let (Some(fd), false) = (&inotify, keep) {
+                // EINVAL says that the directory itself is gone.
+                let _ = inotify::remove_watch(&**fd, directory.number);
+            }
+            keep
+        });
+        if directories.is_empty() {
+            *inotify = None;
+        }
+    }
+
+    fn pass_on(&self) {
+        let Some(fd) = &self.inotify else { return };
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
+        let mut reader = Reader::new(&**fd, &mut buffer);
+        for _ in 0..MOST {
+            let event = match reader.next() {
+                Ok(event) => event,
+                Err(Errno::INTR) => continue,
+                Err(_) => break,
+            };
+            let lost = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
+            let made = event.events().contains(ReadFlags::CREATE);
+            let name = event.file_name().map_or(&b""[..], |name| name.to_bytes());
+            let of = |directory: &&Directory| lost || directory.number == event.wd();
+            for subscriber in self.directories.iter().filter(of).flat_map(|d| &d.subscribers) {
+                if lost || made {
+                    subscriber.crowded.store(true, Ordering::Relaxed);
+                }
+                // An event without a name is of the parent itself.
+                if lost || subscriber.name == name || name.is_empty() {
+                    subscriber.wake();
+                }
+            }
+        }
+    }
 }
 
 /// What all watches of one host share.
@@ -107,9 +159,11 @@ impl Registry {
         let parent = cgroup.parent()?;
         let name = cgroup.path().rsplit(|&b| b == b'/').next()?.to_vec();
         let directory = parent.open("", OFlags::PATH | OFlags::DIRECTORY).ok()?;
-        let passed_on = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
-        let subscriber = Arc::new(Subscriber { name, passed_on, crowded: AtomicBool::new(false) });
+        let subscriber = Arc::new(Subscriber::new(name).ok()?);
         let mut state = self.lock()?;
+        state.forget_ended();
+        // What was told before this subscription is for the others.
+        state.pass_on();
         let inotify = match &state.inotify {
             Some(inotify) => Arc::clone(inotify),
             None => {
@@ -137,53 +191,17 @@ impl Registry {
     /// Ends a subscription, with the last of a directory its watch, and with the last of all the
     /// inotify instance.
     pub(super) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
-        let Some(mut state) = self.lock() else { return };
-        let State { inotify, directories, .. } = &mut *state;
-        directories.retain_mut(|directory| {
-            let before = directory.subscribers.len();
-            directory.subscribers.retain(|known| !Arc::ptr_eq(known, subscriber));
-            let keep = !directory.subscribers.is_empty();
-            if let (Some(fd), false, true) = (&inotify, keep, before > 0) {
-                // EINVAL says that the directory itself is gone.
-                let _ = inotify::remove_watch(&**fd, directory.number);
-            }
-            keep
-        });
-        if directories.is_empty() {
-            *inotify = None;
+        subscriber.ended.store(true, Ordering::Relaxed);
+        // If the lock is not to be had, the next call that has it does the work.
+        if let Some(mut state) = self.lock() {
+            state.forget_ended();
         }
     }
 
-    /// Passes on what inotify has told. Returns false when it could not be read.
+    /// Passes on what inotify has told. Returns false when the list was locked all the time.
     pub(super) fn pass_on(&self) -> bool {
         let Some(state) = self.lock() else { return false };
-        let Some(fd) = &state.inotify else { return true };
-        let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
-        let mut reader = Reader::new(&**fd, &mut buffer);
-        for _ in 0..MOST {
-            let event = match reader.next() {
-                Ok(event) => event,
-                Err(Errno::INTR) => continue,
-                Err(_) => break,
-            };
-            let lost = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
-            let name = event.file_name().map_or(&b""[..], |name| name.to_bytes());
-            for directory in &state.directories {
-                if !lost && directory.number != event.wd() {
-                    continue;
-                }
-                for subscriber in &directory.subscribers {
-                    let own = subscriber.name == name;
-                    if lost || !own && event.events().contains(ReadFlags::CREATE) {
-                        subscriber.crowded.store(true, Ordering::Relaxed);
-                    }
-                    // An event without a name is of the parent itself.
-                    if lost || own || name.is_empty() {
-                        subscriber.wake();
-                    }
-                }
-            }
-        }
+        state.pass_on();
         true
     }
 
@@ -218,5 +236,36 @@ impl Registry {
             here().for_each(|watcher| watcher.is_kept());
         }
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A thread may be stopped for long while it holds the lock, such as by a quota of CPU time.
+    #[test]
+    fn a_watch_that_ends_while_the_list_is_locked_leaves_nothing() {
+        let flags = CreateFlags::CLOEXEC | CreateFlags::NONBLOCK;
+        let new = |name: &[u8]| Arc::new(Subscriber::new(name.to_vec()).unwrap());
+        let (first, second) = (new(b"first"), new(b"second"));
+        let directory = |number, one: &Arc<Subscriber>| {
+            let subscribers = vec![Arc::clone(one)];
+            Directory { number, subscribers }
+        };
+        let registry = Registry(Mutex::new(State {
+            owner: Some(getpid()),
+            inotify: Some(Arc::new(inotify::init(flags).unwrap())),
+            directories: vec![directory(1, &first), directory(2, &second)],
+            watchers: Vec::new(),
+        }));
+        let locked = registry.0.lock().unwrap();
+        registry.unsubscribe(&first);
+        assert_eq!(locked.directories.len(), 2);
+        drop(locked);
+        registry.unsubscribe(&second);
+        let state = registry.0.lock().unwrap();
+        assert!(state.directories.is_empty() && state.inotify.is_none());
+        assert_eq!(Arc::strong_count(&first), 1);
     }
 }

@@ -10,7 +10,7 @@ use rustix::fd::BorrowedFd;
 use super::kind::Event;
 use super::look::State;
 use super::poller::{Poller, SIGNAL};
-use super::registry::{Registry, Watcher};
+use super::registry::{Registry, Subscriber, Watcher};
 use super::request::Request;
 use crate::error::{Error, Result};
 use crate::sort::sort;
@@ -20,6 +20,8 @@ use crate::sort::sort;
 pub struct Events {
     shared: Arc<Shared>,
     registry: Arc<Registry>,
+    /// Its place in the host's list.
+    subscriber: Option<Arc<Subscriber>>,
 }
 
 /// What the removal of the cgroup by this process looks at, too.
@@ -66,7 +68,7 @@ impl Events {
         let shared = Arc::new(Shared { poller, directories, state: Mutex::new(state) });
         let watcher: Weak<Shared> = Arc::downgrade(&shared);
         registry.add(watcher);
-        Ok(Events { shared, registry: Arc::clone(registry) })
+        Ok(Events { shared, registry: Arc::clone(registry), subscriber })
     }
 
     /// The descriptor that is readable when there may be something to read.
@@ -92,9 +94,10 @@ impl Events {
 }
 
 impl Drop for Events {
+    /// Locks nothing of this watch: in a forked child, a thread that does not exist there may hold
+    /// the lock.
     fn drop(&mut self) {
-        let subscriber = self.shared.lock().take_subscriber();
-        if let Some(subscriber) = &subscriber {
+        if let Some(subscriber) = &self.subscriber {
             self.registry.unsubscribe(subscriber);
         }
     }

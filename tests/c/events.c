@@ -7,6 +7,7 @@
 #include "cgroups.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -181,6 +182,44 @@ static void a_child_does_not_take_the_events_of_its_parent(void) {
     close(gone[1]);
 }
 
+static volatile int stop;
+
+static void *read_again_and_again(void *events) {
+    struct katacg_event event;
+
+    while (!stop)
+        (void)!katacg_events_read(events, &event, 1, NULL);
+    return NULL;
+}
+
+/* A lock that the other thread holds at the fork is never released in the child. */
+static void a_child_frees_a_watch_that_another_thread_was_reading(void) {
+    struct katacg_events *events = watch(0);
+    int i, status = 0, rounds = is_watched() ? 2 : 20;
+    pthread_t thread;
+
+    stop = 0;
+    MUST(pthread_create(&thread, NULL, read_again_and_again, events) == 0);
+    for (i = 0; i < rounds && status == 0; i++) {
+        pid_t child;
+
+        usleep(1000);
+        child = fork();
+        MUST(child >= 0);
+        if (child == 0) {
+            alarm(20);
+            katacg_events_free(events);
+            _exit(0);
+        }
+        MUST(waitpid(child, &status, 0) == child);
+        CHECK(status == 0, "status %#x%s", (unsigned)status,
+              status == SIGALRM ? ": the child hangs" : "");
+    }
+    stop = 1;
+    pthread_join(thread, NULL);
+    katacg_events_free(events);
+}
+
 static void use_memory(void) {
     const size_t size = 64 << 20;
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -189,7 +228,7 @@ static void use_memory(void) {
         memset(memory, 1, size);
 }
 
-static void an_oom_kill_and_the_removal_are_told(void) {
+static void an_oom_kill_and_the_removal_are_reported(void) {
     static const char limit[] = "{\"memory\":{\"limit\":8388608}}";
     struct katacg_events *events;
     struct katacg_event event;
@@ -246,7 +285,8 @@ int main(void) {
     a_quiet_cgroup_with_a_process_does_not_wake();
     a_thousand_rounds_leave_nothing();
     a_child_does_not_take_the_events_of_its_parent();
-    an_oom_kill_and_the_removal_are_told();
+    a_child_frees_a_watch_that_another_thread_was_reading();
+    an_oom_kill_and_the_removal_are_reported();
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     katacg_manager_free(manager);
     return finish();

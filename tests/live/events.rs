@@ -38,10 +38,8 @@ fn has_cgroup2(s: &Sandbox) -> bool {
 }
 
 #[test]
-fn oom_kill_is_told_and_the_removal_is_the_last_event() {
-    if !has("memory", "memory") {
-        return;
-    }
+fn reports_an_oom_kill_and_the_removal_as_the_last_event() {
+    need!(has("memory", "memory"), "no memory controller");
     let mut s = Sandbox::empty(r#"{"memory":{"limit":8388608,"swap":8388608}}"#);
     let mut events = s.manager.events(0).unwrap();
     let pid = s.helper("memory");
@@ -88,10 +86,8 @@ const SMALL: &str = r#"{"memory":{"limit":8388608,"swap":8388608}}"#;
 
 /// Also when the watch began with an empty cgroup and nothing was read in between.
 #[test]
-fn every_kill_is_told_before_a_removal_by_this_process() {
-    if !has("memory", "memory") {
-        return;
-    }
+fn reports_every_oom_kill_when_this_process_removes_the_cgroup() {
+    need!(has("memory", "memory"), "no memory controller");
     for _ in 0..4 {
         let mut s = Sandbox::empty(SMALL);
         let mut events = s.manager.events(0).unwrap();
@@ -105,10 +101,8 @@ fn every_kill_is_told_before_a_removal_by_this_process() {
 
 /// The parent's memory.events still has the kill. v1 and the children of the root have none.
 #[test]
-fn a_kill_before_a_removal_by_another_program_is_told_or_in_doubt() {
-    if !has("memory", "memory") {
-        return;
-    }
+fn reports_an_oom_kill_or_doubt_when_another_program_removes_the_cgroup() {
+    need!(has("memory", "memory"), "no memory controller");
     for read in [true, false] {
         let mut s = Sandbox::planned("/child", SMALL);
         s.manager.apply(katacg::NOBODY, true).unwrap();
@@ -128,7 +122,7 @@ fn a_kill_before_a_removal_by_another_program_is_told_or_in_doubt() {
 
 /// A sibling's kill cannot be told from the cgroup's own.
 #[test]
-fn a_kill_in_a_sibling_leaves_doubt() {
+fn counts_are_at_least_after_an_oom_kill_in_a_sibling() {
     need!(crate::fixture::on_v2("memory", "memory"), "v1 has no counts of a parent");
     let mut s = Sandbox::planned("/child", SMALL);
     s.manager.apply(katacg::NOBODY, true).unwrap();
@@ -145,12 +139,40 @@ fn a_kill_in_a_sibling_leaves_doubt() {
 }
 
 #[test]
-fn a_removal_by_another_program_without_evidence_is_unknown() {
+fn counts_are_unknown_when_another_program_removes_a_cgroup_without_memory_counts() {
     let s = Sandbox::empty(r#"{"pids":{"limit":64}}"#);
     let mut events = s.manager.events(Kind::PidsMax.bit() | Kind::Removed.bit()).unwrap();
     remove_as_another(&s);
     let all = until(&mut events, Kind::Removed);
     assert_eq!(all.last().unwrap().value, UNKNOWN, "{all:?}");
+}
+
+/// Kinds without v1's signal of an OOM: the process that removes is the only evidence.
+#[test]
+fn counts_are_exact_when_this_process_removes_the_cgroup_from_all_hierarchies() {
+    let s = Sandbox::empty(r#"{"pids":{"limit":64}}"#);
+    let mut events = s.manager.events(Kind::PidsMax.bit() | Kind::Removed.bit()).unwrap();
+    s.manager.destroy().unwrap();
+    let all = until(&mut events, Kind::Removed);
+    assert_eq!(all.last().unwrap().value, EXACT, "{all:?}");
+}
+
+/// The parent's memory.events counts for both.
+#[test]
+fn counts_leave_out_a_new_cgroup_of_the_same_name() {
+    need!(crate::fixture::on_v2("memory", "memory"), "v1 has no counts of a parent");
+    let mut s = Sandbox::planned("/child", SMALL);
+    s.manager.apply(katacg::NOBODY, true).unwrap();
+    let mut events = s.manager.events(0).unwrap();
+    remove_as_another(&s);
+    let again = manager(&format!("{}/child", s.name), SMALL);
+    again.apply(katacg::NOBODY, true).unwrap();
+    let pid = s.helper("memory");
+    again.add(&[pid], katacg::Add::default()).unwrap();
+    eventually("killed", || crate::fixture::is_dead(pid));
+    let all = until(&mut events, Kind::Removed);
+    assert_eq!(count(&all, Kind::OomKill), 0, "{all:?}");
+    assert_eq!(all.last().unwrap().value, AT_LEAST, "{all:?}");
 }
 
 fn inotify_descriptors() -> usize {
@@ -161,7 +183,7 @@ fn inotify_descriptors() -> usize {
 
 /// And the one that is read first does not take the other's event.
 #[test]
-fn two_watches_of_one_host_share_one_inotify_instance() {
+fn watches_of_one_host_share_an_inotify_instance() {
     let host = crate::fixture::shared();
     let make = || {
         let config = crate::fixture::config(&name(), "{}");
@@ -191,7 +213,7 @@ fn two_watches_of_one_host_share_one_inotify_instance() {
 
 /// A forked child has the same open files, which would wake the parent for ever.
 #[test]
-fn a_removed_cgroup_does_not_wake_while_a_forked_child_has_the_descriptors() {
+fn a_removed_cgroup_wakes_nobody_while_a_forked_child_has_the_descriptors() {
     let s = Sandbox::empty("{}");
     let mut events = s.manager.events(0).unwrap();
     // SAFETY: the child only sleeps.
@@ -218,10 +240,8 @@ fn a_removed_cgroup_does_not_wake_while_a_forked_child_has_the_descriptors() {
 }
 
 #[test]
-fn memory_use_above_and_below_a_threshold_is_told() {
-    if !has("memory", "memory") {
-        return;
-    }
+fn reports_memory_use_that_crosses_a_threshold_up_and_down() {
+    need!(has("memory", "memory"), "no memory controller");
     let mut s = Sandbox::empty("{}");
     let options = EventOptions {
         kinds: Kind::Threshold.bit(),
@@ -249,7 +269,7 @@ fn memory_use_above_and_below_a_threshold_is_told() {
 }
 
 #[test]
-fn pressure_is_told_each_time() {
+fn reports_pressure_again_and_again() {
     let mut s = Sandbox::empty("{}");
     need!(has_cgroup2(&s), "no cgroup2");
     let options = EventOptions {
@@ -297,7 +317,7 @@ fn pressure_is_told_each_time() {
 
 /// Such as a hierarchy of v1 alone.
 #[test]
-fn pressure_without_cgroup2_is_a_level_of_memory() {
+fn pressure_on_v1_takes_levels_of_memory_only() {
     let s = Sandbox::empty("{}");
     need!(!has_cgroup2(&s), "cgroup2 is mounted");
     let pressure = |resource, level| {
@@ -315,7 +335,7 @@ fn pressure_without_cgroup2_is_a_level_of_memory() {
 }
 
 #[test]
-fn freezing_thawing_and_emptying_are_told() {
+fn reports_frozen_thawed_and_empty() {
     let mut s = Sandbox::new("{}");
     let mut events = s.manager.events(0).unwrap();
     s.manager.freeze(Duration::from_secs(20)).unwrap();
@@ -327,7 +347,7 @@ fn freezing_thawing_and_emptying_are_told() {
 }
 
 #[test]
-fn refused_forks_are_counted() {
+fn reports_forks_that_the_pids_limit_refused() {
     let mut s = Sandbox::empty(r#"{"pids":{"limit":1}}"#);
     let bits = Kind::PidsMax.bit();
     let mut events = s.manager.events(bits).unwrap();
@@ -340,7 +360,7 @@ fn refused_forks_are_counted() {
 
 /// Which a narrow array must not lose.
 #[test]
-fn events_that_do_not_fit_are_told_by_the_next_reading() {
+fn returns_events_that_do_not_fit_in_the_next_reading() {
     let mut s = Sandbox::new("{}");
     let mut events = s.manager.events(0).unwrap();
     s.manager.freeze(Duration::from_secs(20)).unwrap();
@@ -357,7 +377,7 @@ fn events_that_do_not_fit_are_told_by_the_next_reading() {
 }
 
 #[test]
-fn kinds_that_nothing_tells_are_refused() {
+fn refuses_unknown_kinds_missing_options_and_a_missing_cgroup() {
     let s = Sandbox::empty("{}");
     let error = s.manager.events(1 << 12).unwrap_err();
     assert_eq!(error.code(), Code::Argument, "{error}");
