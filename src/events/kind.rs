@@ -52,6 +52,24 @@ pub const ORDER: [Kind; KINDS] = [
 ];
 
 impl Kind {
+    /// The name for messages, as the kernel's key where there is one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Oom => "oom",
+            Kind::OomKill => "oom_kill",
+            Kind::OomGroupKill => "oom_group_kill",
+            Kind::MemoryHigh => "memory high",
+            Kind::MemoryMax => "memory max",
+            Kind::Empty => "empty",
+            Kind::Frozen => "frozen",
+            Kind::Thawed => "thawed",
+            Kind::PidsMax => "pids max",
+            Kind::Pressure => "pressure",
+            Kind::Threshold => "memory threshold",
+            Kind::Removed => "removed",
+        }
+    }
+
     /// The bit in a mask.
     pub fn bit(self) -> u64 {
         1 << self as usize

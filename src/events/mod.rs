@@ -24,7 +24,8 @@ mod watch;
 
 pub use file::{Argument, File, Role, Target};
 pub use kind::{
-    Event, Kind, ALL_KINDS, AT_LEAST, COUNTED_KINDS, EXACT, MEMORY_EVENTS, OPTION_KINDS, UNKNOWN,
+    Event, Kind, ALL_KINDS, AT_LEAST, COUNTED_KINDS, EXACT, MEMORY_EVENTS, OPTION_KINDS, ORDER,
+    UNKNOWN,
 };
 pub use pressure::Trigger;
 pub use registry::Registry;

@@ -110,6 +110,7 @@ fn explain(error: Error) -> Error {
         Some(Errno::ACCESS | Errno::PERM) => {
             error.advice("only the cgroup's owner may set a pressure trigger")
         }
+        Some(Errno::ROFS) => error.advice("a pressure trigger is a write to this file"),
         Some(Errno::INVAL) => error.advice(
             "the threshold must be less than the window; without CAP_SYS_RESOURCE the window must \
              be 2000000, 4000000, 6000000, 8000000 or 10000000; with it, at least 500000 before \

@@ -11,7 +11,7 @@ use crate::cgroupfs::Cgroup;
 use crate::error::{fail, Code, Error, Result};
 use crate::events::{
     Argument, Events, File, Kind, Request, Role, Target, Trigger, ALL_KINDS, COUNTED_KINDS,
-    MEMORY_EVENTS, OPTION_KINDS,
+    MEMORY_EVENTS, OPTION_KINDS, ORDER,
 };
 use crate::host::Version;
 use crate::placement::Site;
@@ -258,10 +258,47 @@ impl Manager {
             let cgroup = self.main_site().and_then(|site| self.cgroup_at(site));
             return cgroup.map_or_else(|e| e, crate::cgroupfs::interface_file::deleted);
         }
-        let text = format!("no file of this cgroup tells the kinds {kinds:#x}");
+        let names = |bits: u64| {
+            let named = ORDER.iter().filter(|kind| kind.bit() & bits != 0).map(|kind| kind.name());
+            named.collect::<Vec<_>>().join(", ")
+        };
+        let mut reasons = Vec::new();
+        for (tells, controller, v1, v2) in FILES {
+            if kinds & tells == 0 {
+                continue;
+            }
+            let names = names(kinds & tells);
+            reasons.push(match self.live_site(controller).map(|site| site.version) {
+                None => {
+                    format!("{names}: no hierarchy with the {controller} controller is mounted")
+                }
+                Some(Version::V1) if has_v1(kinds & tells) => format!("{names}: it has no {v1}"),
+                Some(Version::V1) => format!("{names}: v1 has no {v2}"),
+                Some(Version::V2) => format!("{names}: it has no {v2}"),
+            });
+        }
+        let text = format!("this cgroup does not report {}", reasons.join("; "));
         Error::new(Code::Unsupported, text).advice(
-            "the kernel does not have them on this layout, or their controller is off in the \
-             parent's cgroup.subtree_control",
+            "a controller can be off in the parent's cgroup.subtree_control, or in the kernel \
+             (cgroup_disable=)",
         )
     }
+}
+
+/// The files that tell kinds: the kinds, their controller, and the file on v1 and on v2.
+const FILES: [(u64, &str, &str, &str); 4] = [
+    (COUNTED_KINDS & !bit(Kind::PidsMax), "memory", "memory.oom_control", "memory.events"),
+    (bit(Kind::Threshold), "memory", "memory.usage_in_bytes", "memory.current"),
+    (bit(Kind::PidsMax), "pids", "pids.events", "pids.events"),
+    (bit(Kind::Frozen) | bit(Kind::Thawed), "freezer", "freezer.state", "cgroup.events"),
+];
+
+const fn bit(kind: Kind) -> u64 {
+    1 << kind as usize
+}
+
+/// Whether v1 has a file for the kinds.
+fn has_v1(kinds: u64) -> bool {
+    let v2 = bit(Kind::OomGroupKill) | bit(Kind::MemoryHigh) | bit(Kind::MemoryMax);
+    kinds & v2 == 0
 }

@@ -92,7 +92,7 @@ impl Manager {
             let chosen = source.controller & controllers != 0 && wanted(source);
             chosen && (bits & BRIEF == 0 || source.is_brief())
         };
-        let cgroup2 = self.placement.site("").filter(|site| self.placement.is_live(site)).is_some();
+        let cgroup2 = self.placement.site("").is_some_and(|site| self.placement.is_live(site));
         let wanted = |source: &Source| wanted(source) && (cgroup2 || !source.needs_cgroup2());
         let mut sites: Vec<Site> = Vec::new();
         let mut rows = Vec::new();

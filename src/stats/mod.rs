@@ -41,7 +41,7 @@ pub use parse::parse;
 #[cfg(any(test, feature = "internals"))]
 pub use printed::{list_table, table};
 pub use reader::{Part, Reader};
+pub use table::{controller_names, Source, ALL, BRIEF, MEMORY, SOURCES};
 #[cfg(any(test, feature = "internals"))]
 pub use table::{CPU, PIDS, PRESSURE};
-pub use table::{controller_names, Source, ALL, BRIEF, MEMORY, SOURCES};
 pub use values::Stats;

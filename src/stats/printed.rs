@@ -80,7 +80,7 @@ fn number(version: &str) -> Option<(u32, u32)> {
 }
 
 fn shown(source: &Source, field: Field, key: &str) -> String {
-    let layout = layout(source.version);
+    let layout = if source.needs_cgroup2() { "hybrid" } else { layout(source.version) };
     let later = |k: &&(Version, &str, &str)| k.0 == source.version && k.1 == key;
     let since = KEYS_SINCE.iter().find(later).map_or(source.since, |k| k.2);
     let since = if number(since) < number(source.since) { source.since } else { since };

@@ -15,7 +15,7 @@ use rustix::thread::{unshare_unsafe, UnshareFlags};
 use crate::fixture::*;
 
 /// Runs a function on a thread with mounts of its own.
-fn with_own_mounts<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+pub fn with_own_mounts<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::spawn(move || {
         // SAFETY: this thread ends here, and shares nothing that depends on its mounts.
         unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS).unwrap() };
@@ -34,11 +34,11 @@ fn host_here() -> Arc<Host> {
     Arc::new(Host::new(HostInfo::parse(sources).unwrap()))
 }
 
-fn manager_here(path: &str) -> Manager {
+pub fn manager_here(path: &str) -> Manager {
     Manager::new(host_here(), config(path, "{}")).unwrap()
 }
 
-fn make_read_only(mountpoint: &Path) {
+pub fn make_read_only(mountpoint: &Path) {
     mount_remount(mountpoint, MountFlags::BIND | MountFlags::RDONLY, c"").unwrap();
 }
 
