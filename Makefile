@@ -191,6 +191,7 @@ bench: all
 bench-lab: all
 	benches/lab/run
 	benches/lab/v2
+	benches/lab/statistics
 
 lab:
 	tests/lab/build

@@ -46,7 +46,8 @@ pub const KATACG_EVENT_MEMORY_MAX: u64 = 16;
 /// missed up to 100 ms late. It is not told of a cgroup that was empty at the last reading and is
 /// empty again.
 pub const KATACG_EVENT_EMPTY: u64 = 32;
-/// Kind of event: the cgroup became frozen.
+/// Kind of event: the cgroup became frozen. v1 and hybrid hosts: by v1's freezer. A cgroup that is
+/// thawed again before the next look at it is not told of.
 pub const KATACG_EVENT_FROZEN: u64 = 64;
 /// Kind of event: the cgroup was thawed.
 pub const KATACG_EVENT_THAWED: u64 = 128;

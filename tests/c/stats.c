@@ -204,6 +204,39 @@ static void a_reading_costs_one_pread_for_each_open_file(uint64_t controllers) {
     CHECK(descriptors() == before, "%d descriptors, before %d", descriptors(), before);
 }
 
+static int is_file(const char *controller, const char *file) {
+    return mount_of(controller) && file_value(controller, test_cgroup("stats"), file)[0] != '(';
+}
+
+/* v1 has a file of I/O for each scheduler. Which of them counts shows when one names a device. */
+static void a_brief_reading_has_one_file_for_each_controller(void) {
+    const uint64_t brief = KATACG_STATS_BRIEF | KATACG_STATS_CPU | KATACG_STATS_MEMORY |
+                           KATACG_STATS_PIDS | KATACG_STATS_IO;
+    struct katacg_stats_reader *reader;
+    int before = descriptors(), files, wanted;
+
+    if (unified()) {
+        set_file_value("", "", "cgroup.subtree_control", "+io");
+        set_file_value("", parent_cgroup(), "cgroup.subtree_control", "+io");
+        wanted = 1 + is_file("", "memory.current") + is_file("", "pids.current") +
+                 is_file("", "io.stat");
+        CHECK(is_file("", "io.stat"), "no io.stat");
+    } else {
+        wanted = is_file("cpuacct", "cpuacct.usage") + is_file("pids", "pids.current") +
+                 (is_file("memory", "memory.usage_in_bytes") || is_file("", "memory.current")) +
+                 is_file("blkio", "blkio.bfq.io_service_bytes_recursive") +
+                 is_file("blkio", "blkio.io_service_bytes_recursive") +
+                 (is_file("blkio", "blkio.throttle.io_service_bytes_recursive") ||
+                  is_file("blkio", "blkio.throttle.io_service_bytes"));
+    }
+    CHECK(katacg_stats_reader_open(manager, brief, &reader, clear(&err)) == 0, "%s", err.message);
+    files = descriptors() - before;
+    katacg_stats_reader_free(reader);
+    CHECK(files == wanted, "%d files, not %d", files, wanted);
+    printf("a brief reading of cpu, memory, pids and io has %d files\n", files);
+    a_reading_costs_one_pread_for_each_open_file(brief);
+}
+
 static void reader_says_removed_and_opens_the_new_cgroup(void) {
     struct katacg_stats out = KATACG_STATS_INIT;
     struct katacg_stats_reader *reader;
@@ -261,6 +294,7 @@ int main(void) {
                                                  KATACG_STATS_PIDS);
     a_reading_costs_one_pread_for_each_open_file(KATACG_STATS_PRESSURE | KATACG_STATS_CGROUP |
                                                  KATACG_STATS_PIDS | KATACG_STATS_HUGETLB);
+    a_brief_reading_has_one_file_for_each_controller();
     reader_says_removed_and_opens_the_new_cgroup();
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     katacg_manager_free(manager);

@@ -10,7 +10,7 @@ use katacg::host::HostInfo;
 use katacg::{Code, Error, EventOptions, Resource};
 use rustix::io::Errno;
 
-use crate::fixture::{eventually, has, on_v2, Sandbox};
+use crate::fixture::{eventually, has, on_v2, unified, Sandbox};
 use crate::mounts::{make_read_only, manager_here, with_own_mounts};
 
 /// A cgroup with every controller that this host has and events need.
@@ -118,7 +118,7 @@ fn read_only_mounts_tell_what_needs_no_write() {
         if v1_memory {
             let options = EventOptions { kinds, ..EventOptions::default() };
             read_only(&options, "cgroup.event_control");
-        } else if has("memory", "memory") {
+        } else if unified() && has("memory", "memory") {
             manager.events(kinds).unwrap();
         }
         if pressure {
