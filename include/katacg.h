@@ -2112,7 +2112,9 @@ int katacg_manager_devices(const struct katacg_manager *manager,
 
 /**
  * Beside controllers: reads one file for each of CPU, memory, processes and block I/O. The fields
- * are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O.
+ * are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O. v1 has
+ * a file of I/O for each of up to three schedulers: until the first of them names a device, a
+ * reading has one to two more.
  */
 #define KATACG_STATS_BRIEF 4294967296
 
@@ -2465,7 +2467,8 @@ struct katacg_stats {
    */
   uint64_t dying_descendants;
   /**
-   * Time that the cgroup was frozen. Linux 6.18, v2.
+   * Time that cgroup2 has had the cgroup frozen. Linux 6.18, v2. Time that v1's freezer has had
+   * it frozen on a hybrid host is not counted.
    */
   uint64_t frozen_ns;
   /**
@@ -2473,8 +2476,8 @@ struct katacg_stats {
    */
   uint64_t is_populated;
   /**
-   * 1 if the cgroup is frozen, also by an ancestor. Linux 5.2, v2. On a hybrid host v1's freezer
-   * does not show here; see katacg_manager_freezer_state.
+   * 1 if the cgroup is frozen, also by an ancestor. Linux 5.2, v2. On a hybrid host also by v1's
+   * freezer.
    */
   uint64_t is_frozen;
   /**
@@ -2609,10 +2612,12 @@ int katacg_stats_reader_open(const struct katacg_manager *manager,
 /**
  * Reads the statistics, with one pread(2) for each file.
  *
- * If the cgroup was removed and made again, the reader opens the files of the new cgroup and
- * returns 1. The new counts have begun at 0. The reader also returns 1 after a v2 controller was
- * turned off for the cgroup; the counts of the others then go on. A controller that is turned on
- * after the reader was opened is not seen: open another reader.
+ * The reader returns 1 when it has opened the files anew, so that counts may have begun at 0: the
+ * cgroup was removed and made again, on v1 in one hierarchy at least; a v2 controller or pressure
+ * was turned off, or on again; the device of v1's I/O has another scheduler.
+ * A controller that the cgroup has lost is in missing, and each reading looks for it, which costs
+ * an openat2(2) for each of its files. A controller that the cgroup did not have when the reader
+ * was opened is not seen: open another reader.
  *
  * @param reader    the reader
  * @param out       receives the statistics; not written on failure
@@ -3320,7 +3325,8 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_EMPTY 32
 
 /**
- * Kind of event: the cgroup became frozen.
+ * Kind of event: the cgroup became frozen. v1 and hybrid hosts: by v1's freezer. A cgroup that is
+ * thawed again before the next look at it is not told of.
  */
 #define KATACG_EVENT_FROZEN 64
 

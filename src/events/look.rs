@@ -103,8 +103,8 @@ impl State {
         })
     }
 
-    /// Takes what woke the descriptor. Returns whether to look again soon: an interface file did, or
-    /// the host's list was locked.
+    /// Takes what woke the descriptor. Returns whether to look again soon: an interface file woke
+    /// it, or the host's list was locked.
     pub(super) fn take_wakes(&mut self, poller: &Poller, registry: &Registry) -> bool {
         let mut soon = poller.is_woken_by_file(self.watches.len() + 8);
         let mut word = [0; 8];

@@ -8,10 +8,11 @@ use rustix::io::Errno;
 
 use super::hugepages;
 use super::parse::{parse, Found};
-use super::table::{Format, Source, HUGETLB};
+use super::table::{Format, Source, CGROUP, HUGETLB};
 use super::values::Stats;
 use crate::cgroupfs::Cgroup;
 use crate::error::{Error, Result};
+use crate::host::Version;
 
 /// Room for a file in one read; it grows when a file needs more.
 const ROOM: usize = 8192;
@@ -25,6 +26,13 @@ pub struct Part<'a> {
     pub source: &'static Source,
     /// The cgroup.
     pub cgroup: Cgroup<'a>,
+}
+
+impl Source {
+    /// Whether the file only adds to what a file of cgroup2 says.
+    pub fn needs_cgroup2(&self) -> bool {
+        self.controller == CGROUP && self.version == Version::V1
+    }
 }
 
 impl Part<'_> {

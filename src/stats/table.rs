@@ -350,12 +350,9 @@ pub const SOURCES: &[Source] = &[
         Format::Keyed(&[("frozen_usec", F::Frozen, US)]),
     ),
     row(CGROUP, "", V2, "cgroup.events", "4.5", Format::Keyed(CGROUP_EVENTS)),
-    V1_FREEZER,
+    // A hybrid host freezes by v1, which cgroup.events does not show.
+    row(CGROUP, "freezer", V1, "freezer.state", "", Format::FreezerState(F::IsFrozen)),
 ];
-
-/// A hybrid host freezes by v1, which cgroup.events does not show.
-const V1_FREEZER: Source =
-    row(CGROUP, "freezer", V1, "freezer.state", "", Format::FreezerState(F::IsFrozen));
 
 impl Source {
     /// Whether a brief reading has the file: the usage alone.
@@ -367,11 +364,6 @@ impl Source {
             IO => self.feeds(F::IoReadBytes),
             _ => true,
         }
-    }
-
-    /// Whether the file only adds to what a file of cgroup2 says.
-    pub fn needs_cgroup2(&self) -> bool {
-        self.controller == CGROUP && self.version == V1
     }
 
     /// Whether the file says this field.
