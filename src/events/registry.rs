@@ -243,6 +243,40 @@ impl Registry {
 mod tests {
     use super::*;
 
+    /// The kernel drops events when nobody reads them for long. Then each watch looks for itself.
+    #[test]
+    fn an_overflow_of_inotify_wakes_every_watch_and_leaves_doubt() {
+        let directory = std::env::temp_dir().join(format!("katacg-overflow-{}", getpid()));
+        std::fs::create_dir(&directory).unwrap();
+        let flags = CreateFlags::CLOEXEC | CreateFlags::NONBLOCK;
+        let inotify = Arc::new(inotify::init(flags).unwrap());
+        let number = inotify::add_watch(&*inotify, &directory, WatchFlags::MODIFY).unwrap();
+        let far = Arc::new(Subscriber::new(b"far".to_vec()).unwrap());
+        let subscribers = vec![Arc::clone(&far)];
+        let directories = vec![Directory { number: number + 1, subscribers }];
+        let state = State { inotify: Some(inotify), directories, ..State::default() };
+        let woken = || rustix::io::read(&far.passed_on, &mut [0; 8]) == Ok(8);
+        let files = ["a", "b"].map(|name| std::fs::File::create(directory.join(name)).unwrap());
+        let write = |count: usize| {
+            // Equal events in a row are one.
+            for file in files.iter().cycle().take(count) {
+                rustix::io::pwrite(file, b"x", 0).unwrap();
+            }
+        };
+        write(10);
+        state.pass_on();
+        assert!(!woken() && !far.is_crowded(), "another directory's events");
+        let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        write(most.trim().parse::<usize>().unwrap() + 10);
+        // One call passes on a part.
+        let lost = (0..100).any(|_| {
+            state.pass_on();
+            woken()
+        });
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert!(lost && far.is_crowded());
+    }
+
     /// A thread may be stopped for long while it holds the lock, such as by a quota of CPU time.
     #[test]
     fn a_watch_that_ends_while_the_list_is_locked_leaves_nothing() {

@@ -6,8 +6,10 @@
  */
 #include "cgroups.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -182,6 +184,70 @@ static void a_child_does_not_take_the_events_of_its_parent(void) {
     close(gone[1]);
 }
 
+static void set_file(const char *path, const char *value) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, value, strlen(value)) < 0)
+        _exit(2);
+    close(fd);
+}
+
+/* Watches in a user namespace that allows no inotify instance, as a user who has used up all. */
+static int watch_without_inotify(int ready, const char *path) {
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *box;
+    struct katacg_events *events;
+
+    alarm(60);
+    if (unshare(CLONE_NEWUSER) != 0)
+        return 77;
+    set_file("/proc/self/uid_map", "0 0 1");
+    set_file("/proc/sys/user/max_inotify_instances", "0");
+    opts.path = path;
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+    if (katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &box, NULL) != 0)
+        return 3;
+    manager = box;
+    events = watch(KATACG_EVENT_REMOVED);
+    if (count_links("inotify") != 0 || write(ready, "x", 1) != 1)
+        return 4;
+    if (next(events, KATACG_EVENT_REMOVED).count != 1)
+        return 5;
+    katacg_events_free(events);
+    katacg_manager_free(box);
+    return 0;
+}
+
+static void a_removal_is_reported_without_inotify(void) {
+    const char *path = test_cgroup("events-quiet");
+    struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
+    struct katacg_manager *box;
+    int ready[2], status;
+    pid_t child;
+    char byte;
+
+    opts.path = path;
+    opts.flags = KATACG_MANAGER_SKIP_DEVICES;
+    MUST(katacg_manager_new(NULL, NULL, 0, &opts, sizeof(opts), &box, clear(&err)) == 0);
+    MUST(katacg_manager_apply(box, -1, 0, clear(&err)) == 0);
+    MUST(pipe(ready) == 0);
+    fflush(NULL);
+    child = fork();
+    MUST(child >= 0);
+    if (child == 0)
+        _exit(watch_without_inotify(ready[1], path));
+    close(ready[1]);
+    (void)!read(ready[0], &byte, 1);
+    close(ready[0]);
+    CHECK(katacg_manager_destroy(box, clear(&err)) == 0, "%s", err.message);
+    MUST(waitpid(child, &status, 0) == child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        puts("no user namespaces: a removal without inotify was not tested");
+    else
+        CHECK(status == 0, "status %#x", (unsigned)status);
+    katacg_manager_free(box);
+}
+
 static volatile int stop;
 
 static void *read_again_and_again(void *events) {
@@ -286,6 +352,7 @@ int main(void) {
     a_thousand_rounds_leave_nothing();
     a_child_does_not_take_the_events_of_its_parent();
     a_child_frees_a_watch_that_another_thread_was_reading();
+    a_removal_is_reported_without_inotify();
     an_oom_kill_and_the_removal_are_reported();
     CHECK(katacg_manager_destroy(manager, clear(&err)) == 0, "%s", err.message);
     katacg_manager_free(manager);

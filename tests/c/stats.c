@@ -216,11 +216,11 @@ static void a_brief_reading_has_one_file_for_each_controller(void) {
     int before = descriptors(), files, wanted;
 
     if (unified()) {
-        set_file_value("", "", "cgroup.subtree_control", "+io");
-        set_file_value("", parent_cgroup(), "cgroup.subtree_control", "+io");
-        wanted = 1 + is_file("", "memory.current") + is_file("", "pids.current") +
-                 is_file("", "io.stat");
-        CHECK(is_file("", "io.stat"), "no io.stat");
+        const char *on = with_memory() ? "+io +memory" : "+io";
+
+        set_file_value("", "", "cgroup.subtree_control", on);
+        set_file_value("", parent_cgroup(), "cgroup.subtree_control", on);
+        wanted = with_memory() ? 4 : 3;
     } else {
         wanted = is_file("cpuacct", "cpuacct.usage") + is_file("pids", "pids.current") +
                  (is_file("memory", "memory.usage_in_bytes") || is_file("", "memory.current")) +

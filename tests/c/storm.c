@@ -98,8 +98,8 @@ static pid_t start_rival(const char *cgroup) {
 
 /* Returns 0 when the host cannot limit memory. */
 static int open_box(struct box *box, int way, int number) {
-    static const char spec[] = "{\"linux\":{\"resources\":{\"memory\":{\"limit\":" LIMIT
-                               ",\"swap\":" LIMIT "}}}}";
+    static const char spec[] =
+        "{\"linux\":{\"resources\":{\"memory\":{\"limit\":" LIMIT ",\"swap\":" LIMIT "}}}}";
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_events_opts events = KATACG_EVENTS_OPTS_INIT;
     char path[512];
