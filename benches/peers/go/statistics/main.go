@@ -265,7 +265,8 @@ func report(rounds int, path string, found, thousand samples) {
 	fmt.Println("\n- brief: KATACG_STATS_BRIEF, one file each for cpu, memory, pids and io.\n" +
 		"- four: every file of cpu, memory, pids and io. memory: every file of memory, with memory.stat.\n" +
 		"- once: katacg_manager_stats, which opens, reads and closes each file.\n" +
-		"- user time: what the reader takes beyond the preads alone.\n")
+		"- user time: what the reader takes beyond the preads alone.\n" +
+		"- system calls, below: under strace, with those of Go's runtime; a reader makes one for each file.\n")
 	fmt.Println("| whole libraries, same cgroup | µs | reader of four | of brief | system calls |\n|---|---:|---:|---:|---:|")
 	perReading := map[string]float64{}
 	for _, who := range []struct{ name, sample, calls string }{
