@@ -7,7 +7,7 @@ struct V2Controller {
     name: &'static str,
     /// Threaded cgroups do not have it: cgroup-v2.rst, "Threads".
     domain_only: bool,
-    /// systemd enables it for a unit that has a property of it: systemd.resource-control(5).
+    /// systemd enables it for a unit that sets one of its properties: systemd.resource-control(5).
     systemd_enables: bool,
 }
 
@@ -39,8 +39,8 @@ const fn v1(name: &'static str, systemd_attaches: bool) -> V1Subsystem {
     V1Subsystem { name, systemd_attaches }
 }
 
-/// In the order in which runc's library joins them. `""` is the cgroup2 mount of a hybrid host: a
-/// process is in the same place in every hierarchy.
+/// In the order in which runc's library joins them. `""` is the cgroup2 mount of a hybrid host,
+/// which is joined so that a process is in the same place in every hierarchy.
 const V1: &[V1Subsystem] = &[
     v1("cpuset", false),
     v1("devices", true),
@@ -70,8 +70,8 @@ pub fn subsystems() -> impl Iterator<Item = &'static str> {
     V1.iter().map(|subsystem| subsystem.name)
 }
 
-/// Returns the name in [`subsystems`] of a name that a caller may use; Kata's sets and directories
-/// say `systemd` for `name=systemd`.
+/// Returns the name that [`subsystems`] has for a caller's name. Kata's sets and directories say
+/// `systemd` for `name=systemd`.
 pub fn canonical(name: &str) -> &str {
     match name {
         "systemd" => "name=systemd",
@@ -87,15 +87,15 @@ pub fn is_controller(name: &str) -> bool {
 
 /// Whether systemd puts a unit's processes into the hierarchy of this v1 subsystem.
 ///
-/// A unit's manager always joins these. Without them, the unit could hold processes that the
-/// manager does not see, and stopping the unit would kill them.
+/// A unit's manager always joins these hierarchies. Otherwise the unit could hold processes that
+/// the manager does not see, and stopping the unit would kill them.
 pub fn systemd_attaches(subsystem: &str) -> bool {
     V1.iter().any(|known| known.name == subsystem && known.systemd_attaches)
 }
 
-/// Whether systemd enables a v2 controller for a unit with a property of it.
+/// Whether systemd enables a v2 controller for a unit that sets one of its properties.
 pub fn systemd_enables(controller: &str) -> bool {
-    // The core's own files need no controller.
+    // `cgroup.*` files belong to the cgroup core and need no controller.
     controller == "cgroup"
         || V2.iter().any(|known| known.name == controller && known.systemd_enables)
 }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn systemd_enables_the_controllers_that_it_has_properties_for() {
+    fn systemd_enables_exactly_the_controllers_that_it_has_properties_for() {
         for controller in ["cpu", "cpuset", "io", "memory", "pids", "cgroup"] {
             assert!(systemd_enables(controller), "{controller}");
         }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_may_call_the_named_hierarchy_systemd() {
+    fn canonical_name_of_systemd_is_the_named_hierarchy() {
         assert_eq!(canonical("systemd"), "name=systemd");
         assert!(systemd_attaches(canonical("systemd")));
         assert_eq!(canonical("cpu"), "cpu");

@@ -20,7 +20,7 @@ pub(super) struct Tree<'a> {
     by_id: HashMap<&'a [u8], usize>,
     /// Index of the last mount with this parent on this directory.
     last: HashMap<(&'a [u8], Cow<'a, [u8]>), usize>,
-    /// Whether each mount is hidden, once that is known.
+    /// Whether each mount is hidden; None until that is known.
     hidden: Vec<Option<bool>>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Tree<'a> {
                 None => break false,
             }
             chain.push(at);
-            // Malformed text can have a circle of parents. The circle ends here.
+            // In malformed text parents can form a cycle. This mark ends the loop.
             self.note(at, false);
             if self.is_below_later_sibling(at) {
                 break true;

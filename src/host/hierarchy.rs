@@ -25,7 +25,7 @@ pub enum Version {
 }
 
 /// A hierarchy of a [`HostInfo`](super::HostInfo), and one of its mounts. Only a `HostInfo` makes
-/// one.
+/// ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HierarchyId {
     // Small, because most steps of a plan have an id.
@@ -55,13 +55,14 @@ impl HierarchyId {
         self.mount as usize
     }
 
-    /// Whether both are the same hierarchy, through whatever mounts.
+    /// Whether both ids name the same hierarchy, through the same or different mounts.
     pub fn is_same(self, other: HierarchyId) -> bool {
         self.index == other.index
     }
 }
 
-/// The number as it is kept in an id. No host has hierarchies beyond u32; the id would find none.
+/// Converts an index for an id. No host has more than u32::MAX hierarchies; an id with a larger
+/// index finds no hierarchy.
 fn small(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
@@ -74,8 +75,9 @@ pub struct Part {
     pub path: Vec<u8>,
     /// Id of the mount, as in mountinfo and statx(2).
     pub mount: u64,
-    /// The mount shows another cgroup than the directory below it, so the cgroup is in the tree
-    /// twice. A kind node mounts `/docker/ID` on the mountpoint, and again on `docker/ID` below.
+    /// The mount shows a different cgroup than the directory that it covers, so its cgroup is in
+    /// the tree twice. A kind node mounts `/docker/ID` on the mountpoint, and again on `docker/ID`
+    /// below.
     pub is_alias: bool,
     /// Whether files can be written through the mount.
     pub writable: bool,
@@ -105,7 +107,7 @@ pub struct Hierarchy {
     pub mountpoint: Vec<u8>,
     /// Cgroup that the mount shows: `/`, unless it is a bind mount or in a cgroup namespace.
     pub root: Vec<u8>,
-    /// This process's cgroup, as /proc/self/cgroup has it.
+    /// This process's cgroup, as in /proc/self/cgroup.
     pub own: Option<Vec<u8>>,
     /// Whether a v1 cpuset is mounted without its prefix: `cpus` instead of `cpuset.cpus`.
     pub noprefix: bool,
@@ -113,9 +115,9 @@ pub struct Hierarchy {
     pub writable: bool,
     /// Bind mounts that paths may lead into, deepest first.
     pub parts: Vec<Part>,
-    /// Places below the mountpoint on which something is mounted that is no part.
+    /// Paths below the mountpoint where a mount that is not a part lies.
     pub covered: Vec<Vec<u8>>,
-    /// Other mounts of the hierarchy, for cgroups that this one does not show, or not writable.
+    /// Other mounts of the hierarchy, for cgroups that this mount does not show or shows read-only.
     pub others: Vec<Hierarchy>,
 }
 
@@ -136,7 +138,7 @@ impl Hierarchy {
         lexical::strip_root(&lexical::clean(cgroup), &self.root).map(<[u8]>::to_vec)
     }
 
-    /// Returns the other mounts with their ids. `id` is the hierarchy's.
+    /// Returns the other mounts with their ids. `id` is the id of the hierarchy.
     pub(crate) fn others(
         &self,
         id: HierarchyId,
@@ -149,14 +151,15 @@ impl Hierarchy {
         self.access(path) == Access::Writable
     }
 
-    /// Returns a cgroup's path below the mountpoint, if the mount's root is the cgroup or above
-    /// it. The cgroup's path is clean but for the `/..` of one outside the cgroup namespace.
+    /// Returns a cgroup's path below the mountpoint, if the mount's root is the cgroup or one of
+    /// its ancestors. `cgroup` is clean, except that a cgroup outside the cgroup namespace starts
+    /// with `/..`.
     pub(super) fn shown<'a>(&self, cgroup: &'a [u8]) -> Option<&'a [u8]> {
         let path = lexical::strip_root(cgroup, &self.root)?;
         (!is_below(path, b"..")).then_some(path)
     }
 
-    /// Notes the controllers of cgroup2, which all its mounts have.
+    /// Sets the controllers of cgroup2, which are the same in all its mounts.
     pub(crate) fn set_controllers(&mut self, controllers: &[String]) {
         controllers.clone_into(&mut self.controllers);
         for other in &mut self.others {
@@ -164,7 +167,7 @@ impl Hierarchy {
         }
     }
 
-    /// Returns the cgroup at a path below the mountpoint, from the hierarchy's root.
+    /// Returns the path from the hierarchy's root of the cgroup at a path below the mountpoint.
     pub(crate) fn cgroup_at(&self, path: &[u8]) -> Vec<u8> {
         if self.parts.iter().any(|part| part.is_alias && is_below(path, &part.path)) {
             return [b"/", path].concat();
@@ -193,7 +196,8 @@ impl Hierarchy {
         }
     }
 
-    /// Returns the name of the hierarchy in messages: its first controller or name.
+    /// Returns what messages call the hierarchy: `cgroup2`, or a v1 hierarchy's first controller or
+    /// name.
     pub fn label(&self) -> &str {
         match self.version {
             Version::V2 => "cgroup2",

@@ -7,7 +7,7 @@ use super::{controllers, mounts, proc_cgroup};
 use crate::error::{fail, Code, Error, Result};
 use crate::sys::read_file;
 
-/// The facts about a host. Immutable: a mount that is made later is not seen.
+/// The facts about a host. Immutable: later mounts and unmounts change nothing here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HostInfo {
@@ -93,7 +93,8 @@ impl HostInfo {
         (0..self.hierarchies.len()).map(HierarchyId::new)
     }
 
-    /// Returns a hierarchy of this host; None for an id that another host made.
+    /// Returns the hierarchy with this id; None when the host has no such hierarchy or mount, as
+    /// with the id of another host.
     pub fn hierarchy(&self, id: HierarchyId) -> Option<&Hierarchy> {
         let hierarchy = self.hierarchies.get(id.index())?;
         match id.mount().checked_sub(1) {
@@ -102,18 +103,18 @@ impl HostInfo {
         }
     }
 
-    /// Returns the mount to reach a cgroup through, and the cgroup's path below its mountpoint.
-    /// `cgroup` is a path from the hierarchy's root.
+    /// Returns the mount through which to reach a cgroup, and the cgroup's path below the mount's
+    /// mountpoint. `cgroup` is a path from the hierarchy's root.
     ///
-    /// A mount that shows the cgroup writable is better than one that only shows it, and the usual
-    /// mount is better than another. None when no mount shows the cgroup.
+    /// Prefers a mount in which the cgroup is writable, and among equals the usual mount. None when
+    /// no mount shows the cgroup.
     pub(crate) fn reach(&self, id: HierarchyId, cgroup: &[u8]) -> Option<(HierarchyId, Vec<u8>)> {
         let usual = self.hierarchies.get(id.index())?;
         let mut best: Option<(Access, HierarchyId, &[u8])> = None;
         for (id, hierarchy) in std::iter::once((id, usual)).chain(usual.others(id)) {
             let Some(path) = hierarchy.shown(cgroup) else { continue };
             let access = hierarchy.access(path);
-            // A manager at a mountpoint would be taken for one of the hierarchy's root.
+            // A manager at a mountpoint would be taken for a manager of the hierarchy's root.
             let is_place = id.mount() == 0 || !path.is_empty();
             if is_place && access > best.map_or(Access::Covered, |(best, ..)| best) {
                 best = Some((access, id, path));
@@ -122,9 +123,11 @@ impl HostInfo {
         best.map(|(_, id, path)| (id, path.to_vec()))
     }
 
-    /// Finds the hierarchy of a v1 controller, or the hierarchy named `name=X`, which plain `X`
-    /// finds too when the kernel has no controller called `X`: a named hierarchy sets no limits.
-    /// `""` finds the cgroup2 hierarchy.
+    /// Finds the hierarchy of a v1 controller, or the hierarchy named `name=X`. `""` finds the
+    /// cgroup2 hierarchy.
+    ///
+    /// Plain `X` finds the hierarchy `name=X`, too, unless the kernel has a controller called `X`:
+    /// a named hierarchy sets no limits.
     pub fn find(&self, controller: &str) -> Option<HierarchyId> {
         match controllers::subsystems().position(|name| name == controller) {
             Some(index) => self.by_subsystem.get(index).copied().flatten(),
@@ -153,8 +156,8 @@ impl HostInfo {
             .advice(format!("mounted: {}", self.labels().join(" ")))
     }
 
-    /// Whether two hosts have the same mounts in the same order. The callers' own cgroups may
-    /// differ.
+    /// Whether two hosts have the same hierarchies on the same usual mounts, in the same order. The
+    /// callers' own cgroups may differ.
     pub(crate) fn has_mounts_of(&self, other: &HostInfo) -> bool {
         let mount = |h: &Hierarchy| (h.version, h.mountpoint.clone(), h.root.clone());
         self.hierarchies.iter().map(mount).eq(other.hierarchies.iter().map(mount))
@@ -163,12 +166,12 @@ impl HostInfo {
     /// Returns the controllers of all v1 hierarchies in mount order, and `cgroup2` where that is
     /// mounted.
     pub fn labels(&self) -> Vec<&str> {
-        let of = |h: &'_ Hierarchy| h.version == Version::V2;
+        let is_v2 = |h: &'_ Hierarchy| h.version == Version::V2;
         self.hierarchies
             .iter()
             .flat_map(|h| {
-                let v1 = if of(h) { &[][..] } else { &h.controllers[..] };
-                v1.iter().map(String::as_str).chain(of(h).then_some("cgroup2"))
+                let v1 = if is_v2(h) { &[][..] } else { &h.controllers[..] };
+                v1.iter().map(String::as_str).chain(is_v2(h).then_some("cgroup2"))
             })
             .collect()
     }
@@ -195,7 +198,7 @@ fn search(hierarchies: &[Hierarchy], controller: &str) -> Option<HierarchyId> {
     index.or_else(|| hierarchies.iter().position(named)).map(HierarchyId::new)
 }
 
-/// Whether a uid_map maps only some of the host's users: every map but "0 0 4294967295".
+/// Whether a uid_map maps only some of the host's users. An empty map and "0 0 4294967295" map all.
 fn in_user_namespace(uid_map: &[u8]) -> bool {
     let fields: Vec<&[u8]> =
         uid_map.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty()).collect();

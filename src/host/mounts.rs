@@ -3,12 +3,12 @@
 //! Chooses the mount of each hierarchy.
 //!
 //! A hierarchy can be mounted many times: by bind mounts into containers' root file systems, by a
-//! second mount of the whole, below a mount that now covers it. lxcfs is no cgroup mount, whatever
-//! its path is. Only the super options say which controllers a mount has; the names of directories
-//! do not.
+//! second mount of the whole hierarchy, by a mount that a later mount covers. lxcfs is not a cgroup
+//! mount, whatever its path. Only the super options say which controllers a mount has; the names of
+//! directories do not.
 //!
-//! One mount gives paths their meaning, and is the usual one to work through. The others are kept
-//! for cgroups that the usual mount does not show, or shows read-only.
+//! One mount gives paths their meaning, and is usually the mount to work through. The others are
+//! kept for cgroups that the usual mount does not show, or shows read-only.
 
 use std::collections::HashMap;
 
@@ -22,14 +22,14 @@ use crate::sort::sort_by;
 /// Where cgroup file systems are mounted by convention.
 const USUAL: &[u8] = b"/sys/fs/cgroup";
 
-/// The most other mounts that are kept of a hierarchy.
+/// Greatest number of other mounts that are kept for a hierarchy.
 const MOST_OTHERS: usize = 32;
 
 /// The mounts that matter, in the order of the file. All of them can be reached.
 pub(crate) struct Mounts {
-    /// Of type cgroup or cgroup2.
+    /// Mounts of type cgroup or cgroup2.
     cgroup: Vec<Candidate>,
-    /// Mountpoints of other types below one of them.
+    /// Mountpoints of other file systems below a cgroup mount.
     foreign: Vec<Vec<u8>>,
 }
 
@@ -97,7 +97,7 @@ impl<'a> Tops<'a> {
         Tops(mountpoints)
     }
 
-    /// What is below a directory comes right behind it.
+    /// Sorts the paths below a directory directly after the directory.
     fn order(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
         let slash_first = |b: &u8| if *b == b'/' { 0 } else { *b };
         a.iter().map(slash_first).cmp(b.iter().map(slash_first))
@@ -155,16 +155,17 @@ impl Candidate {
         hierarchy
     }
 
-    /// Returns another mount as a part of this one: a mount of the same super block, at the place
-    /// below this one that its root names.
+    /// Returns another mount as a part of this one, if it is a mount of the same super block at the
+    /// path below this mount that its root names.
     fn part(&self, other: &Candidate) -> Option<Part> {
         let path = lexical::strip_root(&other.mountpoint, &self.mountpoint)?;
         if path.is_empty() || other.device != self.device || other.version != self.version {
             return None;
         }
-        // What is below the other mount, and what the path means from the hierarchy's root.
+        // A mount that shows a different cgroup than the directory that it covers is an alias. It
+        // is a part only if its path, taken from the hierarchy's root, names the cgroup it shows.
         let is_alias = other.root != below_root(&self.root, path);
-        // The name of a root outside the reader's cgroup namespace is not known.
+        // A root outside the reader's cgroup namespace has no known name.
         let is_named = lexical::strip_root(&self.root, b"/..").is_none();
         let agrees = !is_alias || is_named && other.root == below_root(b"/", path);
         let writable = other.writable;
@@ -172,7 +173,7 @@ impl Candidate {
     }
 }
 
-/// The mounts that can be reached, and which of them is on which directory.
+/// The mounts that can be reached, and the mount on each directory.
 struct Reachable<'a> {
     all: &'a Mounts,
     on: HashMap<&'a [u8], &'a Candidate>,
@@ -216,10 +217,11 @@ impl<'a> Reachable<'a> {
 
     /// Chooses the usual mount among those of one hierarchy, and keeps the others.
     ///
-    /// The meaning of a path comes from a mount that shows the caller's own cgroup rather than from
-    /// one that does not, then from one at the usual place, then from one that shows more of the
-    /// hierarchy. Of the mounts with the same root, one in which the own cgroup is writable is
-    /// better, then one at the usual place. The first of equals wins.
+    /// The first choice decides which mount gives paths their meaning. It prefers, in this order, a
+    /// mount that shows the caller's own cgroup, a mount at the usual place, and a mount that shows
+    /// more of the hierarchy. The second choice is among the mounts with the same root. It prefers
+    /// a mount in which the own cgroup is writable, then a mount at the usual place. Among equals
+    /// the first in mountinfo wins.
     fn choose(&self, mounts: &[&'a Candidate], own: &ProcCgroup) -> Option<Hierarchy> {
         let usual = |mount: &Candidate| lexical::strip_root(&mount.mountpoint, USUAL).is_some();
         let own_in = |mount: &Candidate| mount.hierarchy(own).own_below_mount();
@@ -235,7 +237,7 @@ impl<'a> Reachable<'a> {
             alike.min_by_key(|mount| (!self.is_writable_at(mount, &own_path), !usual(mount)))?;
         let mut others: Vec<&Candidate> =
             mounts.iter().copied().filter(|other| !std::ptr::eq(*other, *mount)).collect();
-        // What a part shows, the mount shows at the part's place.
+        // The mount itself shows what its parts show, except those that are aliases.
         others.retain(|other| mount.part(other).is_none_or(|part| part.is_alias));
         let rank = |mount: &Candidate| (!mount.writable, !usual(mount));
         sort_by(&mut others, |a, b| rank(a).cmp(&rank(b)));
@@ -275,7 +277,7 @@ pub(crate) fn hierarchies(mounts: &Mounts, own: &ProcCgroup) -> (Layout, Vec<Hie
 fn layout(mounts: &[Candidate], all: &[Hierarchy]) -> Layout {
     let v1 = all.iter().any(|h| h.version == Version::V1);
     let v2 = all.iter().any(|h| h.version == Version::V2);
-    // Another mount of the hierarchy may be writable, and is then used.
+    // All mounts count: the chosen one may be elsewhere, because it is the writable one.
     let usual = mounts.iter().any(|m| m.version == Version::V2 && m.mountpoint == USUAL);
     match v2 {
         // A v1 hierarchy mounted elsewhere on a unified host does not make it hybrid.

@@ -11,12 +11,12 @@ use rustix::fs::{Dir, Mode, OFlags};
 use crate::bytes::Lossless;
 use crate::error::{fail, Code, Error, Result};
 
-/// Controller (v1 name, `name=X`, or `""` for cgroup2) to cgroup.
+/// The cgroup in each hierarchy, by controller: its v1 name, `name=X`, or `""` for cgroup2.
 pub(crate) type ProcCgroup = BTreeMap<String, Vec<u8>>;
 
 /// Parses the text of a /proc/PID/cgroup.
 ///
-/// A path may contain colons. The path of a removed cgroup ends in " (deleted)", which stays.
+/// A path may contain colons. The path of a removed cgroup ends in " (deleted)", which is kept.
 pub(crate) fn parse(text: &[u8]) -> Result<ProcCgroup> {
     let mut out = ProcCgroup::new();
     for line in text.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
@@ -26,7 +26,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<ProcCgroup> {
         else {
             return fail(
                 Code::System,
-                format!("read /proc/self/cgroup: {} is not id:controllers:path", Lossless(line)),
+                format!("read /proc/PID/cgroup: {} is not id:controllers:path", Lossless(line)),
             );
         };
         for controller in controllers.split(|&b| b == b',') {
@@ -50,16 +50,16 @@ pub(crate) fn text_of_task(id: i32) -> Result<Vec<u8>> {
     crate::sys::read_at_once(&fd).map_err(|e| failed("read", e))
 }
 
-/// Whether the text can be that of a zombie: v1 hierarchies show a process that has ended in their
-/// root. On a host without v1 hierarchies the text does not tell.
+/// Whether the text can be that of a zombie: every v1 hierarchy shows an ended process in its root.
+/// False on a host without v1 hierarchies, where the text does not tell.
 pub(crate) fn may_be_zombie(text: &[u8]) -> bool {
     let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
     let mut v1 = lines.filter(|line| !line.starts_with(b"0::")).peekable();
     v1.peek().is_some() && v1.all(|line| line.ends_with(b":/"))
 }
 
-/// Returns the threads of a process that are in other cgroups than `text`, the /proc/PID/cgroup of
-/// the process; each with its own text.
+/// Returns the threads of a process that are in other cgroups than the process, each with the text
+/// of its own /proc/TID/cgroup. `text` is the process's /proc/PID/cgroup.
 pub(crate) fn threads_elsewhere(id: i32, text: &[u8]) -> Vec<(i32, Vec<u8>)> {
     let path = format!("/proc/{id}/task");
     // The directory has one link per thread, and two of its own.

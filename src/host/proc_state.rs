@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Whether a process has ended and was not reaped yet.
+//! Whether a process has ended but has not been reaped yet.
 
 use rustix::fs::{readlinkat, CWD};
 
-/// Whether a process shows its program, in one system call. Zombies and kernel threads have no
-/// program, and the programs of other users' processes may be hidden.
+/// Whether /proc shows the program of a process. Costs one system call. Zombies and kernel threads
+/// have no program, and the programs of other users' processes may be hidden.
 pub(crate) fn has_program(id: i32) -> bool {
     readlinkat(CWD, format!("/proc/{id}/exe"), Vec::new()).is_ok()
 }
@@ -22,7 +22,7 @@ fn is_zombie_stat(text: &[u8]) -> bool {
     let rest = String::from_utf8_lossy(text.get(end + 1..).unwrap_or_default()).into_owned();
     let mut fields = rest.split_ascii_whitespace();
     let ended = matches!(fields.next(), Some("Z" | "X" | "x"));
-    // num_threads is field 20; a leader that has ended can have threads that run.
+    // num_threads is field 20; other threads can outlive the leader.
     ended && fields.nth(16).and_then(|n| n.parse::<u64>().ok()).is_none_or(|threads| threads <= 1)
 }
 
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zombie_is_told_from_a_process_whose_first_thread_has_ended() {
+    fn process_with_running_threads_is_no_zombie_after_its_leader_has_ended() {
         let stat = |state: &str, threads: u32| {
             let text = format!(
                 "7 (a) Z (b) {state} 1 7 7 0 -1 4228108 0 0 0 0 0 0 0 0 20 0 {threads} 0 9"

@@ -20,7 +20,7 @@ pub fn find(mountinfo: &[u8]) -> Result<Vec<u8>> {
 }
 
 #[cfg(any(test, feature = "internals"))]
-/// As [`find`], but a cgroup2 mount counts, too: runc's older lookup.
+/// Does what [`find`] does, but a cgroup2 mount counts, too: runc's older lookup.
 pub fn find_any(mountinfo: &[u8]) -> Result<Vec<u8>> {
     first(mountinfo, &[b"cgroup", b"cgroup2"])
 }
@@ -28,7 +28,7 @@ pub fn find_any(mountinfo: &[u8]) -> Result<Vec<u8>> {
 fn first(mountinfo: &[u8], types: &[&[u8]]) -> Result<Vec<u8>> {
     let separator = memmem::Finder::new(b" - ");
     for line in lines(mountinfo) {
-        // Without a separator the original's index is -1, and it goes on three bytes later.
+        // Without a separator the original's index is -1, and it reads on three bytes later.
         let start = separator.find(line).map_or(2, |at| at + 3);
         let mut fields = fields(line.get(start..).unwrap_or_default());
         let Some(fs_type) = fields.next() else {
@@ -58,7 +58,7 @@ fn fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(space).filter(|field| !field.is_empty())
 }
 
-/// As [`find`], in this process's own mountinfo.
+/// Does what [`find`] does, with this process's own mountinfo.
 pub fn find_own() -> Result<Vec<u8>> {
     find(&crate::sys::read_file("/proc/self/mountinfo")?)
 }

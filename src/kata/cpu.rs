@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Kata's checks and sums of CPU resources.
+//! Kata's rules for CPU resources: which values it drops, and how it adds up containers.
 
 use oci_spec::runtime::LinuxCpu;
 
-/// Unsets each of shares, quota, period, realtime runtime and realtime period that is below 1. That
-/// includes a quota of -1, "no limit": K0's rule.
+/// Unsets each of shares, quota, period, realtime runtime and realtime period that is below 1. As
+/// in K0, a quota of -1 ("no limit") is unset, too.
 pub fn validate(cpu: &LinuxCpu) -> LinuxCpu {
     let mut out = cpu.clone();
     if out.shares().is_some_and(|v| v < 1) {
@@ -27,7 +27,7 @@ pub fn validate(cpu: &LinuxCpu) -> LinuxCpu {
 }
 
 /// Returns a sandbox's CPU resources from those of its containers: the largest shares and period,
-/// the sums of quotas and realtime values, and all lists of CPUs and memory nodes in a row.
+/// the sums of quotas and realtime values, and the concatenated lists of CPUs and memory nodes.
 ///
 /// As in K0, shares and period pass through a double, which rounds them above 2^53; sums wrap; a
 /// quota of -1 counts as -1; and the memory nodes end in a comma.
@@ -64,9 +64,9 @@ pub fn aggregate<'a>(containers: impl IntoIterator<Item = &'a LinuxCpu>) -> Linu
     validate(&out)
 }
 
-/// As [`aggregate`], but a container without a quota makes a sandbox without one: the result then
-/// has a quota of -1. A container is without a quota when its quota is below 1 or not there, and
-/// when it has no CPU resources at all.
+/// Does what [`aggregate`] does, but returns a quota of -1 ("no limit") if any container has no
+/// quota. A container has no quota if the quota is absent or below 1, or if the container has no
+/// CPU resources at all.
 ///
 /// The sum alone would throttle such a container to the quotas of the others.
 pub fn aggregate_unlimited(containers: &[Option<LinuxCpu>]) -> LinuxCpu {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Kata's own rules: path names, subsystem sets, CPU sanity.
+//! Kata's own rules: path names, subsystem sets, CPU resources.
 //!
 //! ```
 //! use katacg::kata::path::validate;

@@ -42,7 +42,7 @@ pub fn validate(path: &[u8], rules: Rules) -> Result<Vec<u8>> {
     let mut cleaned = if path.first() == Some(&b'/') {
         lexical::clean_below(b"", path)
     } else {
-        // A relative path cannot climb out of the default.
+        // A relative path cannot climb out of the default path.
         lexical::clean_below(DEFAULT_PATH, path)
     };
     if matches!(rules.generation, Generation::K0 | Generation::K1) {
@@ -62,7 +62,7 @@ pub fn rename(path: &[u8]) -> Result<Vec<u8>> {
     Ok(lexical::join(&[&lexical::dir(path), &name]))
 }
 
-/// As [`rename`], but `""` and `"."` stand for the default path, as in K3.
+/// Does what [`rename`] does, but `""` and `"."` stand for the default path, as in K3.
 pub fn rename_k3(path: &[u8]) -> Result<Vec<u8>> {
     match path {
         b"" | b"." => rename(DEFAULT_PATH),
@@ -70,12 +70,12 @@ pub fn rename_k3(path: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
-/// Returns the path of a sandbox's unconstrained part: the path below `/kata`, cleaned.
+/// Returns the path of a sandbox's unconstrained cgroup: `/kata/` and the path, joined and cleaned.
 pub fn no_constraints(path: &[u8]) -> Vec<u8> {
     lexical::join(&[KATA_PATH, path])
 }
 
-/// Returns the parent of a path. A path without a leading `/` counts from the root, too.
+/// Returns the parent of a path. A path without a leading `/` is taken as one below `/`.
 pub fn parent(path: &[u8]) -> Vec<u8> {
     lexical::dir(&[b"/", path].concat())
 }

@@ -4,7 +4,7 @@
 
 use crate::path::slice::split_triple;
 
-/// Which generation of Kata's rules.
+/// A generation of Kata's rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Generation {
     /// virtcontainers/cgroups.go of January 2020.
@@ -26,15 +26,16 @@ pub struct Rules {
     pub generation: Generation,
     /// The runtime was told to use systemd: a path that is no systemd triple is an error.
     pub systemd: bool,
-    /// Refuse paths that the generation accepts although they cannot be meant.
+    /// Refuse paths that the generation accepts although no caller can have meant them.
     pub strict: bool,
 }
 
-/// K0's test: the whole path is `slice:prefix:name`, each part of letters, digits and dots.
+/// Whether K0 takes the path for a systemd path: `slice:prefix:name`, each part of letters, digits
+/// and dots.
 ///
-/// It accepts no `-`, `_` or `@`, so every real kubelet slice fails it; that is K0's rule. The
-/// original compiles a regular expression at every call. The tests compare this function with the
-/// original pattern.
+/// K0 accepts no `-`, `_` or `@`, so no slice that a real kubelet makes passes. The original
+/// compiles a regular expression at every call. The tests compare this function with the original
+/// pattern.
 pub fn is_systemd(path: &[u8]) -> bool {
     let word = |part: &[u8]| {
         !part.is_empty() && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.')
@@ -42,7 +43,8 @@ pub fn is_systemd(path: &[u8]) -> bool {
     split_triple(path).is_some_and(|parts| parts.into_iter().all(word))
 }
 
-/// K1's and K3's test: exactly three parts, the first ending in `.slice`.
+/// Whether K1 and K3 take the path for a systemd path: exactly three parts, the first ending in
+/// `.slice`.
 pub fn is_systemd_slice(path: &[u8]) -> bool {
     split_triple(path).is_some_and(|[slice, _, _]| slice.ends_with(b".slice"))
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Strict mode: refuses paths that Kata's rules accept and that cannot be meant.
+//! Strict mode: refuses paths that Kata's rules accept although no caller can have meant them.
 //!
 //! `""`, `.`, `/` and `..` all collapse onto a cgroup that is shared with every other sandbox
-//! that was started the same way; deleting one drains the others.
+//! that was started the same way. Deleting one of these sandboxes moves the processes of the others
+//! out of the cgroup, too.
 
 use super::rules::{is_systemd, is_systemd_slice, Rules};
 use crate::error::{Code, Error, Result};
 use crate::path::slice::split_triple;
 
-/// The kernel's NAME_MAX is 255; `kata_` is put before the name.
+/// The kernel's NAME_MAX, 255, less the five bytes of `kata_`, which is put before the name.
 const NAME_LIMIT: usize = 250;
 
 fn refuse(path: &[u8], why: &str) -> Result<()> {
@@ -28,10 +29,10 @@ pub fn check(path: &[u8], rules: Rules) -> Result<()> {
     }
     let looks_like_triple = is_systemd(path) || is_systemd_slice(path);
     match (rules.systemd, looks_like_triple) {
-        (false, true) => refuse(path, "it is a systemd path, but systemd is not asked for"),
+        (false, true) => refuse(path, "it is a systemd path, but systemd was not requested"),
         (false, false) => check_file_path(path),
         (true, true) => check_triple(path),
-        // The generation's own rule has the error for this one.
+        // `validate` reports a path that is not a triple, in the generation's words.
         (true, false) => Ok(()),
     }
 }

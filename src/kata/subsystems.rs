@@ -11,7 +11,7 @@ use super::path::subsystem_path;
 pub enum Set {
     /// The subsystems that may limit a hypervisor: cpuset, cpu, cpuacct.
     Constraints,
-    /// The subsystem that must not: memory. A pod's limit is too small for a hypervisor.
+    /// The subsystem that must not limit a hypervisor: memory. A pod's limit is too small for one.
     NoConstraints,
     /// Every v1 subsystem.
     All,
@@ -37,7 +37,7 @@ const ALL: &[&str] = &[
 ];
 
 impl Set {
-    /// Returns the names in the set, also of subsystems that this host lacks.
+    /// Returns the names in the set, including those of subsystems that this host lacks.
     pub fn names(self) -> &'static [&'static str] {
         match self {
             Set::Constraints => &["cpuset", "cpu", "cpuacct"],

@@ -7,7 +7,7 @@
 
 use memchr::memchr;
 
-/// Returns the shortest equivalent path, as `filepath.Clean`; `""` becomes `"."`.
+/// Returns the shortest equivalent path, as `filepath.Clean` does; `""` becomes `"."`.
 pub fn clean(path: &[u8]) -> Vec<u8> {
     let rooted = path.first() == Some(&b'/');
     let mut out: Vec<u8> = Vec::with_capacity(path.len().max(1));
@@ -24,7 +24,7 @@ pub fn clean(path: &[u8]) -> Vec<u8> {
 /// Returns `Join(prefix, Clean("/" + path))`: the path cannot climb above the prefix. The prefix is
 /// clean and absolute, or empty.
 pub fn clean_below(prefix: &[u8], path: &[u8]) -> Vec<u8> {
-    // Room for a slash, and for a prefix of the name that a caller inserts.
+    // Room for a slash, and for the `kata_` that kata::path puts before the last element.
     let mut out = Vec::with_capacity(prefix.len() + path.len() + 8);
     out.extend_from_slice(prefix);
     out.push(b'/');
@@ -35,8 +35,10 @@ pub fn clean_below(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Appends the cleaned elements of `path` to `out`, which is empty or ends in a slash. A `..`
-/// removes nothing that `out` had before: with `rooted` it is dropped, else it stays.
+/// Appends the cleaned elements of `path` to `out`, which is empty or ends in a slash.
+///
+/// A `..` never removes what `out` held before the call. A `..` that would climb above the start of
+/// `path` is dropped if `rooted`, and kept otherwise.
 fn clean_onto(out: &mut Vec<u8>, path: &[u8], rooted: bool) {
     let start = out.len();
     // Bytes of `out` that a later ".." must not remove.
@@ -71,7 +73,7 @@ fn clean_onto(out: &mut Vec<u8>, path: &[u8], rooted: bool) {
     }
 }
 
-/// Returns everything before the last slash, cleaned, as `filepath.Dir`.
+/// Returns everything before the last slash, cleaned, as `filepath.Dir` does.
 pub fn dir(path: &[u8]) -> Vec<u8> {
     match path.iter().rposition(|&b| b == b'/') {
         Some(slash) => clean(path.get(..=slash).unwrap_or(path)),
@@ -79,7 +81,8 @@ pub fn dir(path: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Returns the last element, as `filepath.Base`: `"."` for an empty path, `"/"` for slashes only.
+/// Returns the last element, as `filepath.Base` does: `"."` for an empty path, `"/"` for slashes
+/// only.
 pub fn base(path: &[u8]) -> &[u8] {
     if path.is_empty() {
         return b".";
@@ -94,7 +97,8 @@ pub fn base(path: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the non-empty elements joined and cleaned, as `filepath.Join`; `""` when all are empty.
+/// Returns the non-empty elements joined and cleaned, as `filepath.Join` does; `""` when all are
+/// empty.
 pub fn join(elements: &[&[u8]]) -> Vec<u8> {
     let mut joined: Vec<u8> = Vec::new();
     for element in elements.iter().filter(|e| !e.is_empty()) {
@@ -123,8 +127,8 @@ pub fn strip_root<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
     rest.strip_prefix(b"/")
 }
 
-/// As [`clean`], but a relative path cannot climb above its start: runc's `CleanPath`. The empty
-/// path stays empty.
+/// Does what [`clean`] does, but a relative path cannot climb above its start: runc's `CleanPath`.
+/// The empty path stays empty.
 pub fn clean_confined(path: &[u8]) -> Vec<u8> {
     if path.is_empty() {
         return Vec::new();
