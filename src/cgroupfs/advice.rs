@@ -29,7 +29,7 @@ use refused::Refused;
 struct Row {
     /// Files, as [`Refused::is`] matches them.
     files: &'static [&'static str],
-    /// What the kernel says.
+    /// The errors that the kernel returns for this reason.
     errnos: &'static [Errno],
     /// Returns the advice, or None when the reason is another one.
     advice: fn(&Refused<'_>) -> Option<String>,
@@ -40,7 +40,7 @@ const CPUSET: &[&str] = &["cpuset.cpus", "cpuset.mems", "cpus", "mems"];
 const TASKS: &[&str] = &["cgroup.procs", "cgroup.threads", "tasks"];
 const DEVICE_FILES: &[&str] = &["io.*", "blkio.*"];
 
-/// The reasons. The first that holds is the advice.
+/// The reasons. The first one that holds gives the advice.
 const TABLE: &[Row] = &[
     Row { files: &["*"], errnos: INVALID, advice: number::range },
     Row { files: bandwidth::FILES, errnos: &[Errno::INVAL], advice: bandwidth::range },
@@ -58,7 +58,7 @@ const TABLE: &[Row] = &[
     Row { files: DEVICE_FILES, errnos: &[Errno::NODEV], advice: number::device },
 ];
 
-/// Adds to a failed write, or read, of a file what the caller needs to know.
+/// Adds advice to the error of a failed write or read of a file.
 pub(crate) fn explain(cgroup: Cgroup<'_>, file: &str, value: &str, error: Error) -> Error {
     let Some(errno) = error.sys_errno().filter(|_| error.code() == Code::System) else {
         return error;

@@ -2,13 +2,13 @@
 
 //! Opening a path that cannot leave the hierarchy.
 //!
-//! openat2(2) does it in one call, and the kernel guarantees it. Kernels before 5.6 and some
-//! seccomp filters lack openat2; there the path is walked one component at a time, and each
-//! component must lie on the hierarchy's own device and mount.
+//! openat2(2) opens the path in one call, with the kernel's guarantee. Kernels before 5.6 lack
+//! openat2, and some seccomp filters refuse it. Then the path is walked one component at a time,
+//! and each component must lie on the hierarchy's own device and mount.
 //!
-//! A path may lead into a bind mount of the same hierarchy that mountinfo showed at its own place
-//! (LXC has `/` read-only and its own cgroup writable). Such a mount is opened first. Its device
-//! and mount id are checked.
+//! A path may lead into a bind mount of the same hierarchy, a [`Part`] (LXC mounts `/` read-only
+//! and the container's own cgroup writable). Such a mount is opened first, and its device and mount
+//! id are checked.
 
 use std::ffi::{CStr, CString};
 
@@ -50,7 +50,7 @@ fn open_through_part(root: Root<'_>, path: &[u8], flags: OFlags) -> Result<Owned
     let Some((part, rest)) = root.parts.iter().find_map(|part| Some((part, below(part)?))) else {
         return Err(Errno::XDEV);
     };
-    // O_PATH opens no file, and the mount id tells whether this is the mount of mountinfo.
+    // The mount id tells whether this is still the mount that mountinfo showed.
     let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = openat(root.fd, &part.path[..], directory, Mode::empty())?;
     if fstat(&fd)?.st_dev != root.device || mount_id(&fd) != Some(part.mount) {
@@ -127,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    /// Opens `path` below `root` with openat2 and by walking. Any directory does as a root: links
-    /// can be put there, which a cgroup file system does not have.
+    /// Opens `path` below `root` with openat2 and by walking. The root is a plain directory: it can
+    /// hold symbolic links, and a cgroup file system cannot.
     fn both(root: &Path, path: &str, flags: OFlags) -> [Result<(), Errno>; 2] {
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, root, directory, Mode::empty()).unwrap();
@@ -140,7 +140,7 @@ mod tests {
     struct Place(PathBuf);
 
     impl Place {
-        /// Makes `a/b/file`, and links: `out` to `/`, `a/in` to `b`, `a/link` to the file.
+        /// Creates `a/b/file` and three links: `out` to `/`, `a/in` to `b`, `a/link` to the file.
         fn new(name: &str) -> Place {
             let root = std::env::temp_dir().join(format!("katacg-{}-{name}", std::process::id()));
             std::fs::create_dir_all(root.join("a/b")).unwrap();
@@ -178,7 +178,7 @@ mod tests {
                 for (result, way) in
                     both(&place.0, path, flags).into_iter().zip(["openat2", "walk"])
                 {
-                    // A walk that does not follow links sees a link in the middle as no directory.
+                    // The walk does not follow a link in the middle, which is no directory then.
                     let refused = matches!(result, Err(Errno::LOOP | Errno::NOTDIR));
                     assert!(refused, "{path}, {flags:?}, {way}: {result:?}");
                 }
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    /// /proc is another file system; a bind mount of one looks the same.
+    /// /proc is a mount of another file system.
     #[test]
     fn refuses_another_mount() {
         let root = Path::new("/");

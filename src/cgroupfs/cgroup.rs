@@ -22,7 +22,7 @@ const CGROUP2_SUPER_MAGIC: u64 = 0x6367_7270;
 pub struct OpenHierarchy {
     fd: OwnedFd,
     device: u64,
-    /// The mount, without the hierarchy's others.
+    /// The mount, without the hierarchy's other mounts.
     mount: Hierarchy,
 }
 
@@ -50,7 +50,7 @@ impl OpenHierarchy {
         Ok(open)
     }
 
-    /// Opens a hierarchy's mountpoint, whatever file system it is.
+    /// Opens a hierarchy's mountpoint, whatever its file system.
     pub(super) fn open_any(hierarchy: &Hierarchy) -> Result<OpenHierarchy> {
         let failed = |what| move |e| Error::system(what, &hierarchy.mountpoint, e);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -89,16 +89,16 @@ impl OpenHierarchy {
 
 /// One cgroup of a hierarchy, by its path. It need not exist.
 ///
-/// A cgroup has no descriptor of its own: a path below the hierarchy's descriptor costs no system
-/// call to keep. A walk reaches its cgroups through an ancestor's descriptor, because the kernel
+/// A cgroup has no descriptor of its own: keeping a path below the hierarchy's descriptor costs no
+/// system call. A walk reaches its cgroups through an ancestor's descriptor, because the kernel
 /// takes no path of more than 4096 bytes, and a tree can be deeper.
 #[derive(Clone, Copy, Debug)]
 pub struct Cgroup<'t> {
     hierarchy: &'t OpenHierarchy,
     path: &'t [u8],
-    /// The directory that the kernel starts from: the hierarchy's root, or an ancestor.
+    /// The directory that the kernel starts from: the mountpoint, or an ancestor.
     base: &'t OwnedFd,
-    /// Length of the path of `base`, with the slash behind it.
+    /// Length of the path of `base`, with the slash after it.
     skip: usize,
 }
 
@@ -124,8 +124,8 @@ impl<'t> Cgroup<'t> {
         self.hierarchy.cgroup(self.path.get(..end).unwrap_or(self.path))
     }
 
-    /// Returns the cgroup at a path, reached through an ancestor's directory, whose path with the
-    /// slash behind it has `skip` bytes.
+    /// Returns the cgroup at a path, reached through the directory of an ancestor. `skip` is the
+    /// length of the ancestor's path with the slash after it.
     pub(super) fn below<'n>(&self, base: &'n OwnedFd, skip: usize, path: &'n [u8]) -> Cgroup<'n>
     where
         't: 'n,
@@ -155,7 +155,7 @@ impl<'t> Cgroup<'t> {
         root.into_iter().chain(slashes).map(move |end| this.prefix(end))
     }
 
-    /// Whether it is `other`, of the same hierarchy, or below it.
+    /// Whether this cgroup is `other` or below it. Both are of the same hierarchy.
     pub(crate) fn is_in(&self, other: Cgroup<'_>) -> bool {
         let (mount, others) = (&self.hierarchy.mount, &other.hierarchy.mount);
         if mount.mountpoint == others.mountpoint {
@@ -168,8 +168,8 @@ impl<'t> Cgroup<'t> {
         lexical::strip_root(&own, &above).is_some()
     }
 
-    /// Calls `open` with the path of a file from [`Cgroup::base_and_path`], for the kernel. A path
-    /// of the usual length is put together on the stack.
+    /// Calls `open` with the path of a file, starting from the directory of
+    /// [`Cgroup::base_and_path`]. A path of the usual length is put together on the stack.
     fn with_path<T>(
         &self,
         file: &str,
@@ -194,7 +194,8 @@ impl<'t> Cgroup<'t> {
         open(CStr::from_bytes_with_nul(whole).map_err(|_| Errno::INVAL)?)
     }
 
-    /// Returns the absolute path of one of its files, for messages; of its directory with `""`.
+    /// Returns the absolute path of one of the cgroup's files, for messages. With `""` returns that
+    /// of the directory.
     pub fn absolute(&self, file: &str) -> Vec<u8> {
         let mut out = self.hierarchy.mount.mountpoint.clone();
         for part in [self.path, file.as_bytes()] {
@@ -208,16 +209,16 @@ impl<'t> Cgroup<'t> {
         out
     }
 
-    /// Opens one of its files; its directory with `""`.
+    /// Opens one of the cgroup's files; with `""`, its directory.
     pub fn open(&self, file: &str, flags: OFlags) -> std::result::Result<OwnedFd, Errno> {
         let OpenHierarchy { device, mount, .. } = self.hierarchy;
-        // Parts have paths from the hierarchy's root.
+        // The paths of parts start at the mountpoint, so they fit no other base.
         let parts = if self.skip == 0 { &mount.parts[..] } else { &[] };
         let root = Root { fd: self.base, device: *device, parts };
         self.with_path(file, |path| beneath::open(root, path, flags | OFlags::CLOEXEC))
     }
 
-    /// Whether its directory exists.
+    /// Whether the cgroup's directory exists.
     pub fn exists(&self) -> Result<bool> {
         match self.open("", OFlags::PATH | OFlags::DIRECTORY) {
             Ok(_) => Ok(true),

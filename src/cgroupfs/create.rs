@@ -18,7 +18,7 @@ pub struct Created(pub Vec<usize>);
 
 impl Cgroup<'_> {
     /// Creates the directory and its missing ancestors, with mode 0755. Adds each directory to
-    /// `created` at once, so that the caller knows it when a later level fails.
+    /// `created` at once, so that the caller knows of it when a later level fails.
     pub fn create(&self, created: &mut Created) -> Result<()> {
         match self.mkdir(self.path().len()) {
             Ok(()) => {
@@ -54,7 +54,7 @@ impl Cgroup<'_> {
         let slashes = self.path().iter().enumerate().filter(|(_, &b)| b == b'/').map(|(i, _)| i);
         for end in slashes.chain([self.path().len()]) {
             match self.mkdir(end) {
-                // Created before by this call, and removed since.
+                // This call created the level before, and another process has removed it since.
                 Ok(()) if created.0.contains(&end) => {}
                 Ok(()) => created.0.push(end),
                 Err(Errno::EXIST) => {}

@@ -26,18 +26,18 @@ pub enum FreezerState {
     Frozen,
 }
 
-/// How long v1 may stay FREEZING before a short thaw. A frozen task can block another one for
-/// ever (runc#2774); a short thaw lets it go on.
+/// Number of attempts after which v1 is thawed for a moment. A frozen task can block another one
+/// for ever (runc#2774); a short thaw lets it go on.
 const V1_THAW_EVERY: u64 = 50;
 /// Pauses between two reads. v1 has no notification, so the state is read again and again.
 const V1_FIRST: Duration = Duration::from_micros(25);
 const V1_LATER: Duration = Duration::from_millis(5);
 
-/// How long to wait for a notification. v2 sends one when all tasks are frozen, and none when
-/// another caller thaws the cgroup before that.
+/// How long to wait for a notification before reading the files. v2 sends a notification when all
+/// tasks are frozen, but none when another caller thaws the cgroup before that.
 const V2_LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The open file that thaws a cgroup. It works when no more files can be opened.
+/// The open file that thaws a cgroup. It works even when no more files can be opened.
 #[derive(Debug)]
 pub struct Thaw {
     control: OwnedFd,
@@ -56,9 +56,9 @@ impl Thaw {
 }
 
 impl Cgroup<'_> {
-    /// Freezes all tasks of the cgroup and below it. After the timeout, and after a failure, the
-    /// cgroup is thawed. If another caller thaws it meanwhile, it is frozen again, as if that thaw
-    /// had come first.
+    /// Freezes all tasks in the cgroup and below it. After the timeout, and after a failure, the
+    /// cgroup is thawed. If another caller thaws the cgroup meanwhile, it is frozen again, as if
+    /// that thaw had come first.
     pub fn freeze(&self, timeout: Duration) -> Result<Thaw> {
         let version = self.version();
         let now = Instant::now();
@@ -90,7 +90,7 @@ impl Cgroup<'_> {
         }
     }
 
-    /// Thaws the cgroup. It does not wait until the tasks run.
+    /// Thaws the cgroup. Does not wait until the tasks run.
     pub fn thaw(&self) -> Result<()> {
         match self.version() {
             Version::V1 => self.write("freezer.state", b"THAWED"),
@@ -156,7 +156,7 @@ impl Cgroup<'_> {
     }
 
     fn freeze_v2(&self, thaw: &Thaw, deadline: Instant) -> Result<()> {
-        // The file is opened before the request, so that no notification is missed.
+        // cgroup.events is opened before the request, so that no notification is missed.
         let failed = |e: Errno| Error::system("open", &self.absolute("cgroup.events"), e);
         let events = self.open("cgroup.events", OFlags::RDONLY).map_err(failed)?;
         let write = || {

@@ -8,12 +8,12 @@ use super::cgroup::{Cgroup, OpenHierarchy};
 use crate::error::{Code, Error, Result};
 use crate::host::{Hierarchy, HierarchyId, HostInfo, Version};
 
-/// A host's facts and its open hierarchies. Any number of managers share them.
+/// A host's facts and its open hierarchies. Any number of managers can share them.
 #[derive(Debug)]
 pub struct Hierarchies {
     info: Arc<HostInfo>,
     open: Vec<OnceLock<OpenHierarchy>>,
-    /// Other mounts of each hierarchy; mostly none.
+    /// Other mounts of each hierarchy; usually there are none.
     others: Vec<Vec<OnceLock<OpenHierarchy>>>,
 }
 
@@ -36,8 +36,8 @@ impl Hierarchies {
         Ok(Hierarchies::new(info))
     }
 
-    /// Opens the mountpoints at once, whatever file system they are on. For tests that play the
-    /// kernel with a directory of plain files.
+    /// Opens the mountpoints at once, whatever their file system. For tests in which directories of
+    /// plain files play the kernel.
     #[cfg(feature = "internals")]
     pub fn of_plain_directories(info: HostInfo) -> Result<Hierarchies> {
         let open = info.hierarchies.iter().map(|h| Ok(OnceLock::from(OpenHierarchy::open_any(h)?)));
@@ -62,8 +62,8 @@ impl Hierarchies {
         let (Some(hierarchy), Some(cell)) = (self.info.hierarchy(id), cell) else {
             return Err(Error::new(Code::Argument, format!("no hierarchy {}", id.index())));
         };
-        // Open before the cell is locked: a fork during the open leaves no lock held. When two
-        // threads open at once, the later one's descriptor is closed.
+        // Open before the cell is locked, so that a fork during the open leaves no lock held. When
+        // two threads open at once, the later thread's descriptor is closed.
         let open = OpenHierarchy::open(hierarchy)?;
         Ok(cell.get_or_init(|| open))
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! One interface file: writing it, and errors of cgroups that are gone.
+//! Writing one interface file, and the errors of cgroups that have been removed.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
@@ -13,8 +13,8 @@ use crate::plan::Write;
 use crate::resources::attribute;
 use crate::sys::write_all;
 
-/// Writes a value. Reads the old value first if the caller wants it, and reads the value again
-/// where the kernel is known to replace it in silence.
+/// Writes a value. Reads the old value first if the caller wants it. Reads the new value back
+/// where the kernel is known to replace a value silently.
 pub(crate) fn put(
     cgroup: Cgroup<'_>,
     write: &Write,
@@ -24,7 +24,7 @@ pub(crate) fn put(
     let reads = write.exact || old.is_some();
     let flags = if reads { OFlags::RDWR } else { OFlags::WRONLY };
     let opened = match cgroup.open(&write.file, flags) {
-        // A file that can only be written has no old value.
+        // A write-only file has no old value.
         Err(Errno::ACCESS | Errno::INVAL) if reads && !write.exact => {
             cgroup.open(&write.file, OFlags::WRONLY)
         }
@@ -48,7 +48,7 @@ pub(crate) fn put_open(cgroup: Cgroup<'_>, write: &Write, fd: &OwnedFd) -> Resul
     Ok(())
 }
 
-/// An open interface file, to be written later, and its value now.
+/// Opens an interface file to be written later. Returns it with its current value.
 pub(crate) fn open(cgroup: Cgroup<'_>, file: &str) -> Result<(OwnedFd, Vec<u8>)> {
     let failed = |what| move |e| Error::system(what, &cgroup.absolute(file), e);
     let fd = match cgroup.open(file, OFlags::RDWR) {
@@ -78,8 +78,8 @@ fn read(fd: &OwnedFd) -> std::result::Result<Vec<u8>, Errno> {
     }
 }
 
-/// Returns the error for a value that the kernel clamped, in runc's words. If the kernel accepts
-/// the value and another one is found, another process has written since.
+/// Returns the error for a value that the kernel clamped, in runc's words. The kernel clamps no
+/// value in its range: if the file then holds another value, another process has written it since.
 fn clamped(write: &Write, took: &str) -> Result<()> {
     let (Ok(asked), Ok(took)) = (write.value.parse::<u64>(), took.parse::<u64>()) else {
         return Ok(());
@@ -96,7 +96,7 @@ fn clamped(write: &Write, took: &str) -> Result<()> {
     Err(Error::new(Code::Clamped, format!("the {which} allowed {name} is {took}, not {asked}")))
 }
 
-/// Returns the same error, or [`Code::Deleted`] if the error comes from the cgroup's removal.
+/// Returns the error as [`Code::Deleted`] if it comes from the cgroup's removal, else unchanged.
 pub(crate) fn deleted_or(cgroup: Cgroup<'_>, error: Error) -> Error {
     let missing = error.is(Errno::NOENT) || error.is(Errno::NODEV);
     if missing && !cgroup.exists().unwrap_or(true) {

@@ -31,8 +31,8 @@ impl Cgroup<'_> {
     }
 }
 
-/// Parses a list of task ids, one per line. On v2 a task of another PID namespace reads as 0, which
-/// names no task; it is left out.
+/// Parses a list of task ids, one per line. Leaves out 0, which names no task: v2 shows a task of
+/// another PID namespace as 0.
 pub fn parse_ids(text: &[u8]) -> Result<Vec<i32>> {
     let text = String::from_utf8_lossy(text);
     let parse = |field: &str| match field.parse() {

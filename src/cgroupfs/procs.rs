@@ -23,12 +23,12 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(30);
 
 impl Cgroup<'_> {
-    /// Moves processes or threads in, one write each, on one descriptor. Calls `moved` after each.
+    /// Moves processes or threads in, with one write for each. Calls `moved` after each one.
     pub fn attach(&self, kind: TaskKind, ids: &[i32], moved: impl FnMut(i32)) -> Result<()> {
         self.attach_to(&self.open_tasks(kind)?, kind, ids, moved)
     }
 
-    /// Opens the file that moves tasks in. After the cgroup is removed, writes to it fail.
+    /// Opens the file that moves tasks in. After the cgroup is removed, writes to the file fail.
     pub fn open_tasks(&self, kind: TaskKind) -> Result<OwnedFd> {
         let file = kind.file(self.version());
         let failed = |e| Error::system("open", &self.absolute(file), e);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Telling an error of a file from the removal of its whole cgroup.
+//! Tells whether an error comes from the file itself or from the removal of its whole cgroup.
 //!
 //! Another process can remove a cgroup and create it again between a call that fails and the search
-//! for the reason. The search then finds the cgroup, and the file that could not be opened.
+//! for the reason. The search then finds both the cgroup and the file that could not be opened.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{fstat, openat, Mode, OFlags};
@@ -12,8 +12,8 @@ use rustix::io::Errno;
 use super::cgroup::Cgroup;
 use crate::error::{Code, Error};
 
-/// Returns [`Code::Deleted`] for an error that comes from the cgroup's removal, also when another
-/// process has created the cgroup again since; else the same error.
+/// Returns the error as [`Code::Deleted`] if it comes from the cgroup's removal, even when another
+/// process has created the cgroup again since; else unchanged.
 ///
 /// `fd` is the open file of an error of read(2) or write(2); None when the file was not opened. An
 /// empty `file` is the directory.
@@ -27,7 +27,7 @@ pub(crate) fn removed_or(
         (Some(Errno::NOENT), None) => file.is_empty() || was_missing(cgroup, file),
         // The directory went away between the two halves of open(2).
         (Some(Errno::NODEV), None) => true,
-        // Some files say ENODEV of the value, too: io.max of a device that does not exist.
+        // Some files return ENODEV for a value, too: io.max does for a device that does not exist.
         (Some(Errno::NODEV), Some(fd)) => !is_open_file(cgroup, file, fd),
         _ => false,
     };

@@ -20,7 +20,7 @@ const SHOWN_PIDS: usize = 60;
 
 impl Cgroup<'_> {
     /// Removes the cgroup with its children, deepest first. A cgroup that does not exist counts as
-    /// removed, also on a read-only mount. While processes are ending, it tries again until
+    /// removed, also on a read-only mount. While processes are ending, tries again until
     /// `deadline`, and doubles the pause each time.
     ///
     /// Errors: processes are still inside at `deadline` ([`Code::Busy`]).
@@ -28,7 +28,7 @@ impl Cgroup<'_> {
         self.remove_by(deadline, &|| self.rmdir())
     }
 
-    /// Does what [`Cgroup::remove`] does, with `rmdir` for the directory itself.
+    /// Does what [`Cgroup::remove`] does, but removes the directory itself with `rmdir`.
     pub fn remove_by(
         &self,
         deadline: Instant,
@@ -38,14 +38,14 @@ impl Cgroup<'_> {
             // All cgroups of the host are below the root. None of them may be removed.
             return Err(Error::system("rmdir", &self.absolute(""), Errno::BUSY));
         }
-        // The cgroup has children or processes, or the mount is read-only: there rmdir returns
-        // EROFS even for a directory that does not exist (runc#4518).
+        // Other errors are judged below. On a read-only mount rmdir returns EROFS even for a
+        // directory that does not exist (runc#4518).
         if let Ok(()) | Err(Errno::NOENT) = rmdir() {
             return Ok(());
         }
         let mut pause = Duration::from_millis(1);
         loop {
-            // The children are listed each time: a process that is ending can still make one.
+            // The children are listed each time: a process that is ending can still create one.
             let below = self.remove_below()?;
             let errno = match rmdir() {
                 Ok(()) | Err(Errno::NOENT) => return Ok(()),
@@ -66,10 +66,10 @@ impl Cgroup<'_> {
         }
     }
 
-    /// Removes the cgroups below, once each. A cgroup that is in use does not keep its siblings
-    /// from being removed. Returns the error of the first one in use.
+    /// Tries once to remove each cgroup below. A cgroup that is in use does not keep its siblings
+    /// from being removed. Returns the error of the first cgroup in use.
     ///
-    /// Errors: a cgroup could not be removed, for another reason than being in use.
+    /// Errors: a cgroup could not be removed for a reason other than being in use.
     fn remove_below(&self) -> Result<Option<Error>> {
         let mut left = Left::default();
         let mut descent = Descent::new(*self)?;
@@ -89,7 +89,7 @@ impl Cgroup<'_> {
         }
     }
 
-    /// Removes the directory itself, once.
+    /// Tries once to remove the directory itself.
     pub fn rmdir(&self) -> std::result::Result<(), Errno> {
         if self.path().is_empty() {
             // The mountpoint itself must never be removed.
@@ -121,7 +121,7 @@ impl Cgroup<'_> {
 
 /// Cgroups that could not be removed.
 struct Left {
-    /// The error of the first that is in use.
+    /// The error of the first cgroup in use.
     busy: Option<Error>,
     /// The first other error.
     refused: Result<()>,

@@ -17,15 +17,15 @@ use crate::sys::read_at_once;
 /// (4.15).
 const DELEGATE: &[&str] = &["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 
-/// Controllers that were turned on for the children of an ancestor.
+/// Controllers that were enabled for the children of an ancestor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enabled {
     /// Length of the ancestor's path.
     pub level: usize,
     /// The controllers.
     pub names: Vec<String>,
-    /// The ancestor has processes, so it has become the root of a threaded subtree. Its owner can
-    /// turn on no other controllers until these are off.
+    /// The ancestor has processes, so it has become the root of a threaded subtree. No domain
+    /// controller can be enabled in it while these are enabled.
     pub beside_processes: bool,
 }
 
@@ -58,7 +58,7 @@ impl Cgroup<'_> {
             let mut wanted = missing(level)?;
             let mut beside_processes = false;
             let at = level.path().len();
-            // All in one write, or else one by one.
+            // All controllers in one write, or else one by one.
             match level.control('+', &wanted) {
                 Ok(()) => {
                     done.push(Enabled { level: at, names: wanted, beside_processes });
@@ -73,8 +73,8 @@ impl Cgroup<'_> {
                 }
                 Err(_) => {}
             }
-            // Another process may have created it below a threaded cgroup and left it "domain
-            // invalid".
+            // Another process may have created the level below a threaded cgroup and left it
+            // "domain invalid".
             level.settle_between();
             let on = |c: &String| level.control('+', std::slice::from_ref(c)).is_ok();
             let names = wanted.into_iter().filter(on).collect();
@@ -92,8 +92,8 @@ impl Cgroup<'_> {
         self.write("cgroup.subtree_control", words.join(" ").as_bytes())
     }
 
-    /// Disables controllers that were enabled for the cgroup's children, if no child but `own` has
-    /// come to use them. Disabling removes the child's limits.
+    /// Disables controllers that were enabled for the cgroup's children, unless a child other than
+    /// `own` uses them by now. Disabling a controller removes the limits of all children.
     pub fn turn_off(&self, controllers: &[String], own: &[u8]) -> Result<()> {
         for name in self.children()?.into_iter().filter(|name| name != own) {
             let path = self.child(&name);
@@ -104,13 +104,13 @@ impl Cgroup<'_> {
         self.control('-', controllers)
     }
 
-    /// Whether all values of these controllers are as in a new cgroup.
+    /// Whether all files of these controllers hold the values of a new cgroup.
     fn has_defaults(&self, controllers: &[String]) -> Result<bool> {
         for file in self.files()? {
             if !controllers.iter().any(|name| name == attribute::controller_of(&file)) {
                 continue;
             }
-            // kernfs refuses to open a file for writing that has no such operation.
+            // kernfs refuses to open a read-only file for writing.
             let Ok(fd) = self.open(&file, OFlags::RDWR) else { continue };
             let failed = |e| Error::system("read", &self.absolute(&file), e);
             let text = read_at_once(&fd).map_err(failed)?;
@@ -121,10 +121,10 @@ impl Cgroup<'_> {
         Ok(true)
     }
 
-    /// Brings a new cgroup into a type that takes processes.
+    /// Gives a new cgroup a type that takes processes.
     ///
     /// A cgroup below a threaded one is "domain invalid", and can only become threaded. `domain`
-    /// is a controller of a limit that no threaded cgroup can have.
+    /// is the controller of a limit that no threaded cgroup can have, if there is such a limit.
     ///
     /// Errors: the cgroup would have to be threaded, and has such a limit ([`Code::Unsupported`]).
     pub fn settle_type(&self, domain: Option<&str>) -> Result<()> {

@@ -13,22 +13,22 @@ use rustix::io::Errno;
 use super::cgroup::Cgroup;
 use crate::error::{Error, Result};
 
-/// Directories that are kept open on the way down.
+/// Greatest number of directories that are kept open on the way down.
 const MAX_OPEN: usize = 16;
 /// Attempts to list a cgroup that another process removes and creates again.
 const TRIES: usize = 3;
 
 /// A directory on the way down.
 struct Level {
-    /// None when too many are open.
+    /// None when it was closed because too many are open.
     fd: Option<OwnedFd>,
     inode: u64,
     path_length: usize,
-    /// The children that were not visited yet.
+    /// The children that have not been visited yet.
     children: std::vec::IntoIter<Vec<u8>>,
 }
 
-/// The way from the cgroup where a walk began to the one where it is.
+/// The way from the cgroup where a walk began down to the cgroup where it is now.
 pub(super) struct Descent<'t> {
     top: Cgroup<'t>,
     path: Vec<u8>,
@@ -92,7 +92,7 @@ impl<'t> Descent<'t> {
         }
         let failed = |e| Error::system("open the parent of", &self.top.absolute(""), e);
         let fd = left.fd.as_ref().ok_or(Errno::BADF).and_then(open_parent).map_err(failed)?;
-        // v1 directories can be renamed, and removed ones keep their parent's name.
+        // The directory may have been moved or removed since the walk came down.
         if fstat(&fd).map_err(failed)?.st_ino != parent.inode {
             return Err(failed(Errno::NOENT));
         }
@@ -101,7 +101,7 @@ impl<'t> Descent<'t> {
     }
 }
 
-/// Never leaves the hierarchy: the caller has come down from that directory.
+/// Opens a directory's parent. Never leaves the hierarchy: the caller has come down from there.
 fn open_parent(fd: &OwnedFd) -> std::result::Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(fd, "..", flags, Mode::empty())
@@ -112,8 +112,8 @@ impl Level {
     /// no such cgroup.
     fn open(cgroup: Cgroup<'_>) -> Result<Option<Level>> {
         let stat = stat(cgroup);
-        // kernfs counts a directory's directories among its links: one with the two links of its
-        // own has no children.
+        // kernfs counts subdirectories among a directory's links. A directory with only its own two
+        // links has no children.
         if stat.is_some_and(|stat| stat.st_nlink == 2) {
             return Ok(None);
         }
@@ -128,7 +128,7 @@ impl Level {
             }
         };
         let mut children = list(&fd, FileType::Directory).map_err(failed)?;
-        // A bind mount of an ancestor is no child.
+        // A bind mount that shows another cgroup a second time is not a child.
         children.retain(|name| !cgroup.hierarchy().is_alias(&cgroup.child(name)));
         if children.is_empty() {
             return Ok(None);
@@ -142,7 +142,8 @@ impl Level {
     }
 }
 
-/// Returns what statat(2) says of a cgroup's directory; None when something is mounted over it.
+/// Returns the fstatat(2) data of a cgroup's directory; None when the directory is missing or
+/// another file system is mounted over it.
 fn stat(cgroup: Cgroup<'_>) -> Option<Stat> {
     let (base, path) = cgroup.base_and_path();
     let stat = statat(base, path, AtFlags::SYMLINK_NOFOLLOW).ok();
@@ -188,7 +189,7 @@ impl Cgroup<'_> {
         [self.path(), slash, name].concat()
     }
 
-    /// Returns the names of its files.
+    /// Returns the names of the cgroup's files.
     pub(super) fn files(&self) -> Result<Vec<String>> {
         let failed = |e| Error::system("list", &self.absolute(""), e);
         let fd = self.open("", OFlags::RDONLY | OFlags::DIRECTORY).map_err(failed)?;
@@ -196,14 +197,14 @@ impl Cgroup<'_> {
         Ok(names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect())
     }
 
-    /// Names of the cgroups right below; none when the cgroup does not exist.
+    /// Returns the names of the children; none when the cgroup does not exist.
     pub fn children(&self) -> Result<Vec<Vec<u8>>> {
         Ok(Level::open(*self)?.map_or_else(Vec::new, |level| level.children.collect()))
     }
 }
 
-/// Calls `list`, again when the cgroup is missing in one moment and there in the next. Returns
-/// false when the cgroup does not exist.
+/// Calls `list`, and again when the cgroup was missing for a moment. Returns false when the cgroup
+/// does not exist.
 fn visit(cgroup: Cgroup<'_>, list: &mut dyn FnMut(Cgroup<'_>) -> Result<()>) -> Result<bool> {
     for _ in 1..TRIES {
         match list(cgroup) {

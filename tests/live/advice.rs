@@ -51,7 +51,7 @@ fn advice_for_a_quota_above_the_parents() {
     let error = below.apply(NOBODY, true).unwrap_err().to_string();
     let dir = parent.dir("cpu");
     let advice = format!(
-        "it may not exceed the parent cgroup's share: {} has 20000 µs in each 100000 µs",
+        "the share may not exceed that of an ancestor: {} has 20000 µs in each 100000 µs",
         dir.display()
     );
     assert!(error.contains(&advice), "{error}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! CPU bandwidth, weight of idle cgroups, realtime.
+//! CPU bandwidth, the weight of idle cgroups, and realtime.
 //!
 //! Kernel: kernel/sched/core.c, `tg_set_cfs_bandwidth`, `tg_cfs_schedulable_down`;
 //! kernel/sched/rt.c, `tg_rt_schedulable`.
@@ -32,7 +32,7 @@ impl Bandwidth {
         Some(Bandwidth { quota: number("cpu.cfs_quota_us")?, period: number("cpu.cfs_period_us")? })
     }
 
-    /// The v1 bandwidth that the write would have made.
+    /// The v1 bandwidth that the write would have set.
     fn wanted(refused: &Refused<'_>) -> Option<Bandwidth> {
         let now = Bandwidth::of(refused.cgroup)?;
         let number = refused.number()?;
@@ -48,7 +48,7 @@ impl Bandwidth {
     }
 }
 
-/// Returns the quota and the period that were to be written, as far as the file has them.
+/// Returns the quota and the period of the write; None for the one that the file does not hold.
 fn parts(refused: &Refused<'_>) -> (Option<i64>, Option<i64>) {
     if refused.is("cpu.cfs_quota_us") {
         return (refused.number(), None);
@@ -63,7 +63,7 @@ fn parts(refused: &Refused<'_>) -> (Option<i64>, Option<i64>) {
     (words.next().flatten(), words.next().flatten())
 }
 
-/// Quota or period is outside what the kernel takes.
+/// The quota or the period is outside the kernel's range.
 pub(super) fn range(refused: &Refused<'_>) -> Option<String> {
     let (quota, period) = parts(refused);
     if quota.is_some_and(|quota| (0..LEAST).contains(&quota)) {
@@ -104,7 +104,7 @@ pub(super) fn parent(refused: &Refused<'_>) -> Option<String> {
             let Bandwidth { quota, period } = limit;
             return wanted.is_more_than(limit).then(|| {
                 format!(
-                    "it may not exceed the parent cgroup's share: {} has {quota} µs in each \
+                    "the share may not exceed that of an ancestor: {} has {quota} µs in each \
                      {period} µs",
                     shown(parent)
                 )
@@ -136,7 +136,7 @@ pub(super) fn idle(refused: &Refused<'_>) -> Option<String> {
     })
 }
 
-/// v1: realtime runtime above the period, or above what the parent has for its children.
+/// v1: the realtime runtime is above the period, or above what the parent has for its children.
 pub(super) fn realtime(refused: &Refused<'_>) -> Option<String> {
     let number = refused.number()?;
     let (runtime, period) = match refused.is("cpu.rt_runtime_us") {
@@ -150,7 +150,7 @@ pub(super) fn realtime(refused: &Refused<'_>) -> Option<String> {
     let (runtime, period) =
         (number_in(parent, "cpu.rt_runtime_us")?, number_in(parent, "cpu.rt_period_us")?);
     Some(format!(
-        "all children of {} together have its realtime: {runtime} µs in each {period} µs",
+        "the children of {} share its realtime runtime, {runtime} µs in each {period} µs",
         shown(parent)
     ))
 }

@@ -31,7 +31,7 @@ impl Set {
     }
 }
 
-/// What the file holds, and the kernel's list of what this host has.
+/// Returns what the file lists, and the kernel's file that lists what this host has online.
 fn kind(refused: &Refused<'_>) -> (&'static str, &'static str) {
     match refused.file.ends_with("mems") {
         true => ("memory nodes", "/sys/devices/system/node/online"),
@@ -39,7 +39,7 @@ fn kind(refused: &Refused<'_>) -> (&'static str, &'static str) {
     }
 }
 
-/// The list is none, or has CPUs or nodes that the host has not.
+/// The value is not a list, or names CPUs or nodes that this host does not have.
 pub(super) fn not_on_this_host(refused: &Refused<'_>) -> Option<String> {
     let (what, list) = kind(refused);
     let Some(wanted) = Set::parse(refused.value) else {
@@ -50,7 +50,7 @@ pub(super) fn not_on_this_host(refused: &Refused<'_>) -> Option<String> {
     outside.then(|| format!("this host has the {what} {}", online.trim()))
 }
 
-/// v1: the cgroup or a sibling is exclusive, and they would share.
+/// v1: the cgroup or a sibling is exclusive, and the two would overlap.
 pub(super) fn exclusive(refused: &Refused<'_>) -> Option<String> {
     let (what, _) = kind(refused);
     let wanted = Set::parse(refused.value)?;
@@ -71,18 +71,20 @@ pub(super) fn exclusive(refused: &Refused<'_>) -> Option<String> {
     })
 }
 
-/// v1: the parent does not have them.
+/// v1: the parent does not have the CPUs or nodes.
 pub(super) fn parent(refused: &Refused<'_>) -> Option<String> {
     let (what, _) = kind(refused);
     let parent = refused.cgroup.parent()?;
     let has = text_of(parent, refused.file)?;
     let outside = Set::parse(&has)
         .is_none_or(|set| Set::parse(refused.value).is_some_and(|wanted| !wanted.is_in(&set)));
-    let has = if has.is_empty() { "none" } else { &has };
-    outside.then(|| format!("the parent cgroup {} has the {what} {has}", shown(parent)))
+    outside.then(|| match has.is_empty() {
+        true => format!("the parent cgroup {} has no {what}", shown(parent)),
+        false => format!("the parent cgroup {} has the {what} {has}", shown(parent)),
+    })
 }
 
-/// v1: a child has more.
+/// v1: a child has CPUs or nodes that the new list lacks.
 pub(super) fn child(refused: &Refused<'_>) -> Option<String> {
     let (what, _) = kind(refused);
     let wanted = Set::parse(refused.value)?;
@@ -93,7 +95,7 @@ pub(super) fn child(refused: &Refused<'_>) -> Option<String> {
     })
 }
 
-/// Processes would be left without.
+/// Processes would be left without CPUs or memory nodes.
 pub(super) fn in_use(refused: &Refused<'_>) -> Option<String> {
     let (what, _) = kind(refused);
     let takes_away = Set::of(refused.cgroup, refused.file).is_some();

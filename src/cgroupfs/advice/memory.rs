@@ -25,7 +25,7 @@ pub(super) fn order(refused: &Refused<'_>) -> Option<String> {
         .then(|| format!("memory+swap (swap) may not be below the memory limit, which is {now}"))
 }
 
-/// Puts runc's words for a limit below the usage in front.
+/// Puts runc's message for a limit below the usage in front of the error.
 pub(super) fn usage(refused: &Refused<'_>, error: Error) -> Error {
     let number = |file| super::refused::text_of(refused.cgroup, file).unwrap_or_default();
     let usage = number("memory.usage_in_bytes");

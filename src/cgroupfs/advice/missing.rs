@@ -68,7 +68,7 @@ fn blocker(cgroup: Cgroup<'_>, controller: &str) -> Option<String> {
     None
 }
 
-/// Says what the file may have been meant to be, or since when the kernel has it.
+/// Says which file the caller may have meant, or what a kernel needs to have the file.
 fn no_such_file(refused: &Refused<'_>, error: Error, v2: bool) -> Error {
     let row = attribute::find(refused.file);
     let here = row.map(|row| if v2 { row.v2 } else { row.v1 });

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Numbers outside what the kernel takes, and numbers of devices that do not exist.
+//! Numbers outside the kernel's range, and numbers of devices that do not exist.
 
 use super::refused::Refused;
 
-/// The least and the greatest number that a file takes, and what else it takes.
+/// A file, the least and the greatest number that it takes, and what the advice says besides.
 const RANGES: &[(&str, i64, i64, &str)] = &[
     // kernel/cgroup/pids.c: PIDS_MAX is PID_MAX_LIMIT + 1.
     ("pids.max", 0, 4_194_304, "; no limit is -1 in the resources, max in the file"),

@@ -17,11 +17,11 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 /// `SCHED_FIFO` and `SCHED_RR`: sched(7).
 const REALTIME: [u64; 2] = [1, 2];
 
-/// Adds to a failed move what the caller needs to know. The file was open: it exists.
+/// Adds advice to the error of a failed move. The file was open, so it exists.
 pub(in crate::cgroupfs) fn explain(cgroup: Cgroup<'_>, id: &str, error: Error) -> Error {
     let v2 = cgroup.version() == Version::V2;
     let advice = match error.sys_errno() {
-        Some(Errno::SRCH) => "it is gone".to_owned(),
+        Some(Errno::SRCH) => "it has ended".to_owned(),
         Some(Errno::NOSPC) => "the cpuset has no CPUs or no memory nodes".to_owned(),
         Some(Errno::BUSY) => "a cgroup with controllers turned on for its children takes no \
                               processes; use one of its leaves"
@@ -35,7 +35,7 @@ pub(in crate::cgroupfs) fn explain(cgroup: Cgroup<'_>, id: &str, error: Error) -
         },
         Some(Errno::NOENT) if v2 && cgroup.exists().unwrap_or(false) => format!(
             "{id} is in a cgroup outside the caller's cgroup namespace, or {} is: with the mount \
-             option nsdelegate, the namespace's root is a border",
+             option nsdelegate, the namespace's root is a delegation boundary",
             shown(cgroup)
         ),
         Some(Errno::ACCESS | Errno::PERM) if v2 => format!(
@@ -52,7 +52,7 @@ fn invalid(cgroup: Cgroup<'_>, id: &str) -> Option<String> {
     let stat = String::from_utf8(read_file(&format!("/proc/{id}/stat")).ok()?).ok()?;
     let numbers = Numbers::parse(&stat)?;
     if numbers.flags & KERNEL_THREAD != 0 {
-        return Some(format!("{id} is a kernel thread, which the kernel keeps where it is"));
+        return Some(format!("{id} is a kernel thread that the kernel does not allow to be moved"));
     }
     let without_realtime = number_in(cgroup, "cpu.rt_runtime_us") == Some(0);
     (without_realtime && REALTIME.contains(&numbers.policy)).then(|| {
@@ -68,7 +68,7 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Reads fields 9 and 41. Field 2, the name, may have spaces and brackets.
+    /// Reads fields 9 and 41. Field 2, the name, may contain spaces and parentheses.
     pub(super) fn parse(stat: &str) -> Option<Numbers> {
         let after_name: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let field = |number: usize| after_name.get(number - 3)?.parse().ok();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The advice, on directories of plain files that play the kernel. Each write has failed already;
-//! tests/live has the refusals that the kernel of a v1 host gives.
+//! The advice, given directories of plain files that play the kernel. Each test starts from a write
+//! that has failed; tests/live has real refusals of the kernel of a v1 host.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,7 +42,7 @@ impl Fake {
         Fake { root, open }
     }
 
-    /// What is added to the error of a write to the cgroup /a/b.
+    /// Returns what the advice adds to the error of a write to the cgroup /a/b.
     fn advice(&self, file: &'static str, value: &str, errno: Errno) -> String {
         self.error(file, value, errno).1
     }
@@ -122,7 +122,7 @@ fn quota_above_the_parents_or_below_a_childs() {
     ]);
     let root = fake.root.display();
     let above = format!(
-        "it may not exceed the parent cgroup's share: {root} has 50000 µs in each 100000 µs"
+        "the share may not exceed that of an ancestor: {root} has 50000 µs in each 100000 µs"
     );
     assert_eq!(fake.advice("cpu.cfs_quota_us", "50001", INVAL), above);
     assert_eq!(fake.advice("cpu.cfs_period_us", "50000", INVAL), above);
@@ -178,7 +178,7 @@ fn realtime_above_the_period_or_the_parents() {
     ]);
     let own = "the runtime 1001 µs may not exceed the period 1000 µs";
     assert_eq!(fake.advice("cpu.rt_runtime_us", "1001", INVAL), own);
-    let parent = "all children of /a together have its realtime: 500 µs in each 1000000 µs";
+    let parent = "the children of /a share its realtime runtime, 500 µs in each 1000000 µs";
     assert_eq!(fake.advice("cpu.rt_runtime_us", "900", INVAL), parent);
 }
 
@@ -229,7 +229,7 @@ fn cpus_that_the_parent_does_not_have_or_a_child_has() {
     let (access, busy) = (Errno::ACCESS, Errno::BUSY);
     let parent = "the parent cgroup /a has the CPUs 0";
     assert_eq!(fake.advice("cpuset.cpus", "0-1", access), parent);
-    let parent = "the parent cgroup /a has the memory nodes none";
+    let parent = "the parent cgroup /a has no memory nodes";
     assert_eq!(fake.advice("cpuset.mems", "0", access), parent);
     assert_eq!(fake.advice("cpuset.cpus", "0", access), "");
     let child = "the child cgroup /a/b/c has the CPUs 2";
@@ -363,7 +363,7 @@ fn misspelt_files_and_controllers() {
 }
 
 #[test]
-fn process_beyond_a_delegation_border() {
+fn process_beyond_a_delegation_boundary() {
     let fake = v2(&[("a/b/cgroup.procs", "")]);
     let moved = |errno| {
         let cgroup = fake.open.cgroup(b"a/b");
@@ -371,9 +371,10 @@ fn process_beyond_a_delegation_border() {
     };
     let border = "77 is in a cgroup outside the caller's cgroup namespace";
     assert!(moved(Errno::NOENT).contains(border));
+    assert!(moved(Errno::NOENT).ends_with("the namespace's root is a delegation boundary"));
     assert!(moved(Errno::ACCESS).contains("write access to cgroup.procs of the nearest cgroup"));
     assert!(fake.advice("cgroup.procs", "77", Errno::NOENT).contains(border));
-    assert!(moved(Errno::SRCH).ends_with("No such process; it is gone"));
+    assert!(moved(Errno::SRCH).ends_with("No such process; it has ended"));
 }
 
 #[test]
@@ -387,7 +388,7 @@ fn kernel_threads_are_known_by_their_flags() {
     // Where this PID namespace has kernel threads, process 2 is their parent.
     if std::fs::read_to_string("/proc/2/comm").is_ok_and(|name| name == "kthreadd\n") {
         let fake = v2(&[("a/b/cgroup.procs", "")]);
-        let advice = "2 is a kernel thread, which the kernel keeps where it is";
+        let advice = "2 is a kernel thread that the kernel does not allow to be moved";
         assert_eq!(fake.advice("cgroup.procs", "2", INVAL), advice);
     }
 }
