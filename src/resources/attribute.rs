@@ -6,8 +6,8 @@
 //! value is written back, what systemd does with it and which unit properties stand for it. A file
 //! that is not in the table gets the default of its controller.
 //!
-//! The table does not hold how a value is converted, the order of writes, retries, missing files
-//! and conditions on other values: those are in the file of the OCI section.
+//! The table says nothing of the conversion of values, the order of writes, retries, missing files
+//! and conditions on other values: the file of the OCI section does.
 
 mod row;
 mod table;
@@ -59,8 +59,8 @@ impl InterfaceFile {
     }
 }
 
-/// Returns what to write so that `file`, which read `old` before `written` was written, holds the
-/// same value again. None when the old value cannot be written back.
+/// Returns the text that gives `file` its old value back. `old` is the text of the file before
+/// `written` was written. None when the old value cannot be written back.
 pub fn restore_value(file: &str, written: &str, old: &str) -> Option<String> {
     let key = written.split_whitespace().next().unwrap_or_default();
     let line = |key: &str| {
@@ -81,22 +81,23 @@ pub fn restore_value(file: &str, written: &str, old: &str) -> Option<String> {
     }
 }
 
-/// Returns whether the kernel has taken the word in a file, and says that it cannot be in force.
+/// Returns whether the kernel accepted the word in a file but says there that it is not in force.
 pub fn is_invalid(file: &str, text: &str) -> bool {
     may_be_invalid(file) && text.split_whitespace().nth(1) == Some("invalid")
 }
 
-/// Returns whether the kernel takes values of a file that are not in force, and says so in it.
+/// Returns whether the kernel may accept a value of this file without putting it in force. The file
+/// then says so.
 pub fn may_be_invalid(file: &str) -> bool {
     find(file).is_some_and(|row| row.restore == Restore::Word)
 }
 
-/// Returns whether a v2 file that can be written is as in a new cgroup. A text that is not known
+/// Returns whether a writable v2 file holds the value that it has in a new cgroup. An unknown text
 /// counts as a value that was set.
 pub fn is_default(file: &str, text: &str) -> bool {
     const DEFAULTS: [&str; 8] = ["max", "0", "0.00", "1", "100", "100000", "default", "member"];
     let restore = find(file).map_or_else(|| default_restore(file), |row| row.restore);
-    // The keys of lines are devices and resources.
+    // The first word of a line is a key: a device or a resource.
     let keys = usize::from(matches!(restore, Restore::Line { .. }));
     // hugetlb's "max" is a number in a new cgroup.
     let huge = |word: &str| word.parse::<u64>().is_ok_and(|number| number >= 1 << 62);
@@ -106,8 +107,8 @@ pub fn is_default(file: &str, text: &str) -> bool {
         || text.lines().all(|line| line.split_whitespace().skip(keys).all(value))
 }
 
-/// Files of the cgroup core are commands (`cgroup.kill`, `cgroup.procs`); files of controllers are
-/// values.
+/// Returns how a file without a row is restored. Files of the cgroup core are commands
+/// (`cgroup.kill`, `cgroup.procs`); files of controllers hold values.
 fn default_restore(file: &str) -> Restore {
     match controller_of(file) {
         "cgroup" => Restore::Never,
@@ -128,8 +129,8 @@ fn single_line(old: &str) -> Option<String> {
 /// The files of the cgroup core that are limits.
 const CORE_LIMITS: &[&str] = &["cgroup.max.depth", "cgroup.max.descendants"];
 
-/// Returns whether the file can hold a resource. The other files of the cgroup core, and some of
-/// controllers, are commands: they move or kill processes, reclaim memory, register triggers.
+/// Returns whether the file can hold a resource. Most files of the cgroup core and some files of
+/// controllers are commands: they move or kill processes, reclaim memory, register triggers.
 pub(super) fn is_resource(file: &str) -> bool {
     match controller_of(file) {
         "cgroup" => CORE_LIMITS.contains(&file),
@@ -137,7 +138,8 @@ pub(super) fn is_resource(file: &str) -> bool {
     }
 }
 
-/// Returns whether the file holds one value; false: it holds lines; None: it is not in the table.
+/// Returns true when the file holds one value, false when it holds lines, and None when it is not
+/// in the table.
 pub(super) fn holds_one_value(file: &str) -> Option<bool> {
     let lines = |restore| matches!(restore, Restore::Line { .. } | Restore::Weight);
     find(file).map(|row| !lines(row.restore))
@@ -152,8 +154,8 @@ pub fn is_written_by_systemd(file: &str) -> bool {
     }
 }
 
-/// Returns whether the kernel takes the value as it is. Files that it clamps without an error:
-/// `cpu.shares` (MIN_SHARES and MAX_SHARES of kernel/sched/sched.h).
+/// Returns whether the file is `cpu.shares` and the value is in its range (MIN_SHARES and
+/// MAX_SHARES of kernel/sched/sched.h). The kernel clamps other shares without an error.
 pub fn is_in_range(file: &str, value: u64) -> bool {
     file == "cpu.shares" && (2..=1 << 18).contains(&value)
 }
@@ -165,12 +167,12 @@ pub fn side_effects(file: &str, value: &str) -> Option<&'static SideEffect> {
     (!effect.device_lines || !value.contains(':')).then_some(effect)
 }
 
-/// Returns the v2 files that hold one value, set by an OCI field.
+/// Returns the v2 files that hold one value.
 pub(super) fn with_one_value_on_v2() -> impl Iterator<Item = &'static InterfaceFile> {
     all().iter().filter(|row| row.v2.is_some() && row.restore == Restore::Value)
 }
 
-/// Returns the v2 files that systemd resets and has no property for.
+/// Returns the v2 files that systemd resets: no property keeps their exact value.
 pub(super) fn reset_by_systemd_on_v2() -> impl Iterator<Item = &'static str> {
     let resets = |row: &&InterfaceFile| row.v2.is_some() && row.systemd == Systemd::Resets;
     all().iter().filter(resets).map(|row| row.name)
@@ -189,7 +191,7 @@ pub(super) fn sources(property: &str) -> impl Iterator<Item = (&'static str, For
     })
 }
 
-/// Returns the first property of a file that is read from this form, and the systemd version that
+/// Returns the first property that is read from a file in this form, and the systemd version that
 /// introduced the property.
 pub(super) fn property_of(file: &str, form: Form) -> Option<(&'static str, u32)> {
     let (name, _) = find(file)?.properties.iter().find(|(_, of)| *of == form)?;

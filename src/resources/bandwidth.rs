@@ -87,17 +87,18 @@ impl Bandwidth {
         Some(exact.div_ceil(PERCENT) * PERCENT)
     }
 
-    /// Returns the quota that systemd writes for the rounded percentage. systemd's division drops
-    /// what is left, and it never writes less than the kernel's smallest quota.
+    /// Returns the quota that systemd writes for the rounded percentage. systemd's division rounds
+    /// down, and systemd never writes less than the kernel's smallest quota.
     pub(super) fn rounded(self) -> i64 {
         let Some(per_second) = self.per_second() else { return self.quota };
         let quota = u128::from(per_second) * u128::from(self.period) / u128::from(SECOND);
-        // A quota that is too small stays so, and the kernel's error is the caller's.
+        // A quota below the smallest stays as it is, so that the caller gets the kernel's error.
         let smallest = self.quota.min(SMALLEST_QUOTA);
         i64::try_from(quota).map_or(self.quota, |quota| quota.max(smallest))
     }
 
-    /// Returns the bandwidth that `known` sets when it has a period and no quota.
+    /// Returns the bandwidth that `known` sets when it has no quota, and a period other than the
+    /// default.
     ///
     /// systemd has no period without a quota: it writes the default period then, whatever
     /// CPUQuotaPeriodUSec says (cgroup_cpu_adjust_period in its source).

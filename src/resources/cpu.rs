@@ -19,7 +19,7 @@ use crate::host::Version;
 use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 
-/// The kernel's range of shares (MIN_SHARES and MAX_SHARES in kernel/sched/core.c).
+/// The kernel's range of shares (MIN_SHARES and MAX_SHARES in kernel/sched/sched.h).
 const MIN_SHARES: u64 = 2;
 const MAX_SHARES: u64 = 1 << 18;
 
@@ -72,7 +72,7 @@ fn v1(cpu: &LinuxCpu, placement: &Placement, out: &mut Plan) -> Result<()> {
         out.write(burst_write(write, burst).retry_after("cpu.cfs_quota_us", quota_set));
     }
     if let Some(quota) = set(cpu.quota()) {
-        // v1 accepts only -1 as "no limit".
+        // Every negative quota means "no limit", which the file shows as -1.
         out.write(Write::limit(placement, "cpu", "cpu.cfs_quota_us", quota.max(-1))?);
     }
     Ok(())
@@ -106,8 +106,8 @@ fn v2(cpu: &LinuxCpu, placement: &Placement, out: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Returns the resources with shares in the kernel's range and a warning, or None when the shares
-/// are in the range. v2 has weights, which are computed from the shares.
+/// Returns the resources with the shares moved into the kernel's range, and a warning. None when
+/// the shares are in the range, and on v2, where a weight is computed from the shares.
 pub fn clamp_shares(r: &LinuxResources, placement: &Placement) -> Option<(LinuxResources, String)> {
     let shares = set(r.cpu().as_ref()?.shares())?;
     let taken = shares.clamp(MIN_SHARES, MAX_SHARES);
@@ -154,7 +154,7 @@ pub(super) fn idle(out: &mut PropertyBuilder<'_>) {
     }
 }
 
-/// Adds the unset `CPUWeight`, which ends idle in systemd, when the cgroup is idle.
+/// Unsets `CPUWeight` when the cgroup is idle, which ends idle in systemd.
 pub(super) fn busy(out: &mut PropertyBuilder<'_>) {
     if is_idle(out.context.known) && out.context.version >= 252 {
         out.number("CPUWeight", INFINITY);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Decodes JSON as Go's encoding/json decodes runtime-spec's types, which other runtimes use.
+//! Decodes JSON into runtime-spec's types as Go's encoding/json does, which other runtimes use.
 //!
-//! serde alone accepts an array for a struct, refuses null for a number, and skips members that it
-//! does not know without a word. A [`Decoder`] stands between serde_json and the OCI types:
+//! serde alone accepts an array for a struct, refuses null for a number, and silently skips members
+//! that it does not know. A [`Decoder`] stands between serde_json and the OCI types:
 //!
 //! - null leaves a value as it is, which is 0, false, "" or an empty object
-//! - an object must be an object
-//! - a type of "" is type `a` of a device
-//! - members that the types do not know are noted, so that a misspelt limit is not silence
+//! - a struct must be a JSON object
+//! - a device type of "" is type `a`
+//! - members that the types do not know are noted, so that a misspelt limit causes a warning
 
 use std::borrow::Cow;
 use std::fmt;
@@ -52,7 +52,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Seed<'_, S> {
     }
 }
 
-/// The types of which null is a value.
+/// The types that accept null.
 #[derive(Clone, Copy)]
 enum Kind {
     Bool,
@@ -111,7 +111,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Decoder<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         let Decoder { json, at, notes } = self;
-        // A document that is null would set nothing in silence.
+        // A null document would silently set nothing.
         if at.is_root() {
             let of = Some((name, fields));
             return json.deserialize_map(Members { of, visitor, at, notes });
@@ -195,7 +195,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for OrNull<'_, V> {
     }
 }
 
-/// Visits an object: of a type with these members, or a map.
+/// Visits an object. `of` is its type's name and members; None for a map.
 struct Members<'n, V> {
     of: Option<(&'static str, &'static [&'static str])>,
     visitor: V,
@@ -319,8 +319,8 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for ElementAccess<'_, A> {
     }
 }
 
-/// Visits the name of an enumeration's value: the only enumeration is the type of a device, in
-/// which "" is every type.
+/// Visits the name of an enumeration's value. The only enumeration is the type of a device, where
+/// "" means every type.
 struct DeviceType<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for DeviceType<V> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Fields that a call omits and that would change all the same.
+//! Fills in fields that a call omits but would change all the same.
 //!
 //! `cpu.max` holds quota and period, and the kernel resets the weight of a cgroup that stops being
 //! idle. Such fields are filled in with the current resources, so that an omitted field keeps its
@@ -49,7 +49,8 @@ pub fn is_half(cpu: &LinuxCpu) -> bool {
     set(cpu.quota()).is_some() != set(cpu.period()).is_some()
 }
 
-/// Returns whether the resources have a CPU period and no quota, which no unit has.
+/// Returns whether the resources have no CPU quota and a period other than the default. No unit
+/// property can express that.
 pub fn has_period_alone(known: &LinuxResources) -> bool {
     Bandwidth::period_alone(known).is_some()
 }

@@ -84,7 +84,7 @@ fn v2(io: &LinuxBlockIo, placement: &Placement, out: &mut Plan) -> Result<()> {
     if let Some(weight) = io.weight().filter(|&w| w != 0) {
         let bfq = Write::limit(placement, "io", "io.bfq.weight", weight)?;
         let plain = Write::limit(placement, "io", "io.weight", weight_from_blkio(weight))?;
-        // The scale of io.weight begins at 10. BFQ's own begins at 1.
+        // The conversion to io.weight begins at 10. BFQ's own scale begins at 1.
         out.write(if weight < SMALLEST { bfq } else { bfq.or(plain) });
     }
     for device in io.weight_device().iter().flatten() {
@@ -112,9 +112,9 @@ fn v2(io: &LinuxBlockIo, placement: &Placement, out: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Adds the weight properties, also per device: when systemd writes a weight it resets the BFQ
-/// weight of every device. Throttles need no property: systemd writes a throttle only if a property
-/// sets one.
+/// Adds the weight properties, including those of devices: when systemd writes a weight it resets
+/// the BFQ weight of every device. Throttles need no property: systemd writes a throttle only if a
+/// property sets one.
 pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
     let (Some(io), Some(version)) = (r.block_io(), out.side("blkio")) else { return };
     let bfq = out.context.bfq;

@@ -56,12 +56,12 @@ fn v1(memory: &LinuxMemory, placement: &Placement, out: &mut Plan) -> Result<()>
     let limit_write =
         |value: i64| Write::limit(placement, "memory", "memory.limit_in_bytes", value);
     let swap_write = |value: i64| Write::limit(placement, "memory", MEMSW, value);
-    // Without swap accounting the file is missing, and no limit is in force already.
+    // Without swap accounting the file is missing, and no swap limit is in force anyway.
     let no_swap_limit = || swap_write(-1).map(Write::or_skip);
     // The kernel refuses (EINVAL) any write that would make limit > memsw.
     match (limit, swap) {
         (0, 0) => {}
-        // The kernel refuses an unlimited limit below a finite memory+swap limit.
+        // The kernel refuses to lift the memory limit while memory+swap has a limit.
         (-1, 0) => {
             out.write(no_swap_limit()?);
             out.write(limit_write(-1)?);
@@ -73,8 +73,8 @@ fn v1(memory: &LinuxMemory, placement: &Placement, out: &mut Plan) -> Result<()>
             out.write(no_swap_limit()?);
             out.write(limit_write(limit)?);
         }
-        // To shrink, memory is written first. To grow beyond the current memory+swap limit, the
-        // kernel refuses memory (EINVAL), so memory is written again after swap.
+        // To shrink, memory must be written first. If memory grows beyond the current memory+swap
+        // limit, the kernel refuses that write (EINVAL), so memory is written again after swap.
         (limit, swap) => {
             out.write(limit_write(limit)?.retry_after(MEMSW, true));
             out.write(swap_write(swap)?);

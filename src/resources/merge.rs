@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Current resources after a set: the old ones with the new ones on top.
+//! The current resources after a set: the old resources, overlaid with the new ones.
 
 use oci_spec::runtime::{LinuxMemory, LinuxResources};
 
@@ -33,7 +33,7 @@ fn swap(
     let ((was @ 1.., swap @ 1.., limit @ 1..), None | Some(0)) = (limits, new.swap()) else {
         return;
     };
-    // v2 keeps the limit on swap alone. v1 keeps the limit on the sum.
+    // v2's file limits swap alone, which the kernel keeps. v1's file limits the sum.
     if placement.is_v2("memory", "memory") {
         memory.set_swap(Some(limit.saturating_add((swap - was).max(0))));
     }

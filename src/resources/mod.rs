@@ -102,10 +102,11 @@ const V2_ORDER: &[Section] = &[
     unified::plan,
 ];
 
-/// Adds the writes of sections, each of which is of one controller.
+/// Adds the writes of the sections.
 ///
-/// If the caller listed subsystems, the others were left out on purpose, or a listed hierarchy has
-/// been unmounted since. A limit of a missing controller is then a warning, unless in strict mode.
+/// A limit of a missing controller is an error. If the caller listed subsystems it is a warning,
+/// unless in strict mode: the caller left the controller out on purpose, or a listed hierarchy has
+/// been unmounted since.
 fn add(
     sections: &[Section],
     resources: &LinuxResources,
@@ -145,7 +146,7 @@ pub fn plan(resources: &LinuxResources, placement: &Placement, options: Options)
     Ok(out)
 }
 
-/// Refuses a value with a NUL, at which the kernel would end it.
+/// Refuses a value that contains a NUL: the kernel would end the value there.
 fn check_nul(write: &Write) -> Result<()> {
     if !write.value.contains('\0') {
         return Ok(());
@@ -208,8 +209,8 @@ fn devices(
 /// Returns the unit properties for these resources.
 ///
 /// systemd rewrites every attribute that it manages with its own value, at daemon-reload and when a
-/// unit beside this one starts. So systemd gets every value that it has a property for. The files
-/// are written after that, for the values without a property.
+/// sibling unit starts. So systemd gets every value that it has a property for. The files are
+/// written after that, for the values without a property.
 pub fn properties(
     r: &LinuxResources,
     placement: &Placement,

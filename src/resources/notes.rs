@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Most unknown members that are noted of each type; a hostile document could have millions.
+/// Greatest number of unknown members noted for each type; a hostile document could have millions.
 const MOST_UNKNOWN: usize = 32;
-/// Most characters of such a member's name that are kept.
+/// Greatest number of characters that are kept of an unknown member's name.
 const MOST_CHARS: usize = 64;
 
-/// Returns why a member of the outermost object shows that the object is another one.
+/// Returns why a member of the outermost object shows that the document is of another kind; None
+/// when it does not.
 pub(super) type Refuse = fn(member: &str) -> Option<&'static str>;
 
 /// Notes about a document, taken while it is decoded.
@@ -105,7 +106,7 @@ impl fmt::Display for Place<'_> {
         let parent = self.parent.map(ToString::to_string).unwrap_or_default();
         f.write_str(&parent)?;
         let name = match self.part {
-            // A name of a map can be any text.
+            // A name in a map can be any text.
             Part::Name(name) => name.chars().take(MOST_CHARS).flat_map(char::escape_debug),
             Part::Element(index) => return write!(f, "[{index}]"),
         };

@@ -93,7 +93,7 @@ fn block_io(old: &mut LinuxBlockIo, new: &LinuxBlockIo) {
     copy_unless_0!(old, new: weight set_weight, leaf_weight set_leaf_weight);
     if let Some(new) = new.weight_device() {
         let mut all = old.weight_device().clone().unwrap_or_default();
-        // Weight and leaf weight; a call may omit either.
+        // An entry has a weight and a leaf weight; a call may omit either.
         lay(&mut all, new, |a, b| (a.major(), a.minor()) == (b.major(), b.minor()), weights);
         old.set_weight_device(Some(all));
     }

@@ -21,10 +21,10 @@ use crate::error::{Code, Error, Result};
 const OF_RESOURCES: &[&str] =
     &["memory", "cpu", "pids", "blockIO", "hugepageLimits", "network", "rdma", "unified"];
 
-/// Members of a `config.json` without which it could be a `linux` object.
+/// Members that show that a document is a `config.json`, even without `linux`.
 const OF_CONFIG: &[&str] = &["process", "root", "hostname", "mounts", "hooks", "domainname"];
 
-/// Members that show that a document is a `linux` object, although it says nothing of cgroups.
+/// Members that show that a document is a `linux` object, even if it says nothing about cgroups.
 const OF_LINUX: &[&str] = &[
     "namespaces",
     "uidMappings",
@@ -96,7 +96,7 @@ const IS_LINUX: &str = "this is the linux object of a config.json; pass its reso
 const IS_RESOURCES: &str = "this is a linux.resources object; pass the linux object that has it, \
                             or the whole config.json";
 
-/// Refuses documents that are no `linux.resources`.
+/// Refuses documents that are not a `linux.resources` object.
 fn refuse_in_resources(member: &str) -> Option<&'static str> {
     match member {
         "ociVersion" | "linux" => Some(IS_CONFIG),
@@ -135,7 +135,7 @@ fn read<T: DeserializeOwned>(
     }
 }
 
-/// Returns the error of JSON that cannot be read; serde_json's text has line and column.
+/// Returns the error for JSON that cannot be read. serde_json's text names line and column.
 pub(crate) fn malformed(what: &str, json: &[u8], cause: &serde_json::Error) -> Error {
     let error = Error::new(Code::Json, format!("{what}: {cause}"));
     match json.last() {
@@ -190,7 +190,8 @@ fn read_relaxed<T: DeserializeOwned>(
     }
 }
 
-/// Returns a warning for each member of resources that no type knows: a misspelt limit is no limit.
+/// Returns a warning for each member of resources that no type knows: a misspelt limit sets no
+/// limit.
 fn warnings(notes: &Notes, is_of_resources: impl Fn(&Unknown) -> bool) -> Vec<String> {
     let unknown = notes.unknown.iter().filter(|unknown| is_of_resources(unknown));
     let mut out: Vec<String> = unknown.map(unknown_member).collect();
@@ -202,8 +203,8 @@ fn warnings(notes: &Notes, is_of_resources: impl Fn(&Unknown) -> bool) -> Vec<St
     out
 }
 
-/// Whether a type is one of those that enclose the resources. Most of its members are not for
-/// cgroups.
+/// Whether a type is one of those around the resources. Most members of these types have nothing to
+/// do with cgroups.
 fn is_frame(kind: &str) -> bool {
     matches!(kind, "Spec" | "Linux" | "Device")
 }
@@ -216,8 +217,8 @@ fn unknown_member(unknown: &Unknown) -> String {
     format!("{object} has an unknown member {name:?}{nearest}; not applied")
 }
 
-/// Removes `pids` when the JSON has no limit in it: the OCI type reads that as a limit of 0.
-/// `depth` is that of the resources in the document.
+/// Removes `pids` when it has no limit in the JSON: the OCI type reads that as a limit of 0.
+/// `depth` is the depth of the resources in the document.
 fn drop_absent_pids(resources: &mut LinuxResources, notes: &Notes, depth: usize) {
     if !notes.pids_limits.contains(&(depth + 2)) {
         resources.set_pids(None);
@@ -229,7 +230,7 @@ pub fn resources(json: &[u8]) -> Result<LinuxResources> {
     resources_and_warnings(json).map(|(resources, _)| resources)
 }
 
-/// Parses `linux.resources`. Returns warnings of members that set nothing, too.
+/// Parses `linux.resources`. Also returns warnings about members that set nothing.
 ///
 /// Errors: malformed JSON, a value of another type, or another kind of document ([`Code::Json`]).
 pub fn resources_and_warnings(json: &[u8]) -> Result<(LinuxResources, Vec<String>)> {
@@ -256,7 +257,7 @@ pub fn devices(json: &[u8]) -> Result<Vec<LinuxDeviceCgroup>> {
 
 /// Parses the `linux` object of a specification, or a whole `config.json` with a field `linux`.
 ///
-/// Errors: as [`resources_and_warnings`].
+/// Errors: as for [`resources_and_warnings`].
 pub fn spec(json: &[u8]) -> Result<Linux> {
     let Read { value: spec, notes } = read_relaxed::<Spec>("spec JSON", json, "", refuse_in_spec)?;
     let whole = spec.linux.is_some();
@@ -276,7 +277,7 @@ pub fn spec(json: &[u8]) -> Result<Linux> {
     Ok(linux)
 }
 
-/// Returns warnings of a document without resources where it seems to have some.
+/// Returns warnings about a document that has no resources, or has them in the wrong place.
 fn misplaced(spec: &Spec, notes: &Notes) -> Vec<String> {
     let mut out = Vec::new();
     let has = |name: &&str| notes.unknown.iter().any(|u| u.kind == "Spec" && u.name == *name);
@@ -295,21 +296,21 @@ fn misplaced(spec: &Spec, notes: &Notes) -> Vec<String> {
         notes.unknown.iter().filter(|u| u.kind == kind && (kind == "Linux" || !is_config));
     for Unknown { name, .. } in members {
         if OF_RESOURCES.contains(&&**name) {
-            out.push(format!(
-                "linux has {name:?}, which belongs into linux.resources; not applied"
-            ));
+            out.push(format!("linux has {name:?}, which belongs in linux.resources; not applied"));
             continue;
         }
         let used = ["linux", "resources", "cgroupsPath"];
         if let Some(used) = used.iter().find(|used| letters_changed(name, used) <= 2) {
-            out.push(format!("unknown member {name:?}; {used:?} is near; not applied"));
+            out.push(format!(
+                "unknown member {name:?}; the nearest known one is {used:?}; not applied"
+            ));
         }
     }
     out
 }
 
-/// Removes a pids limit of 0 if `version` is one of runtime-spec in which 0 means no limit. Returns
-/// a warning if it did.
+/// Removes a pids limit of 0 if `version` is a version of runtime-spec in which 0 means no limit.
+/// Returns a warning if it did.
 fn drop_old_pids(resources: &mut LinuxResources, version: Option<&str>) -> Option<String> {
     let version = version?;
     let mut numbers = version.split(['.', '-', '+']).map_while(|part| part.parse::<u32>().ok());

@@ -20,11 +20,11 @@ pub struct PropertyContext<'a> {
     pub version: u32,
     /// The resources set before this call. Some properties need a value that the call omits.
     pub known: &'a LinuxResources,
-    /// The I/O scheduler BFQ provides the weight files.
+    /// Whether the I/O scheduler BFQ provides the weight files.
     pub bfq: bool,
 }
 
-/// Properties in the order in which systemd gets them, and warnings.
+/// Properties, in the order in which they are sent to systemd, and warnings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Properties {
     /// Each name occurs once, except `DeviceAllow`, which is cleared and then extended.
@@ -71,7 +71,7 @@ impl<'a> PropertyBuilder<'a> {
         self.out.warnings.push(text.into());
     }
 
-    /// Returns whether systemd has a property, and adds a warning when it is too old.
+    /// Returns whether systemd has a property. Adds a warning when systemd is too old.
     pub(super) fn since(&mut self, version: u32, property: &str, file: &str) -> bool {
         let has = self.context.version >= version;
         if !has {

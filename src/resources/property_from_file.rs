@@ -26,9 +26,12 @@ pub fn property_from_file(property: &str, read: Read<'_>) -> Option<Value> {
     }
 }
 
-/// Whether a property must have this value if its file says so. The file of a property that is not
-/// set has a value, too: the kernel's default, or all CPUs: on v1 always, on v2 when a process kept
-/// the kernel from emptying the cpuset again. A limit of memory is rounded to pages in its file.
+/// Whether the property must be set to this value if its file has the value.
+///
+/// The file of an unset property has a value, too: a default such as weight 100 shows nothing. A
+/// cpuset shows something only when it is empty, on v2: on v1 every cpuset has CPUs, and on v2 a
+/// process can have kept the kernel from emptying the cpuset again. A memory limit shows something
+/// only when it is 0 or infinity: the kernel rounds other limits to pages.
 pub fn file_shows_property(property: &str, value: &Value, unified: bool) -> bool {
     match (property, value) {
         ("AllowedCPUs" | "AllowedMemoryNodes", mask) => unified && *mask == Value::bytes(&[]),
@@ -109,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_default_and_a_rounded_limit_do_not_tell_the_property() {
+    fn defaults_and_rounded_limits_do_not_show_the_property() {
         for (name, value, told) in [
             ("CPUWeight", 100, false),
             ("CPUWeight", 0, false),

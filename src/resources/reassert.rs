@@ -54,7 +54,7 @@ fn period(known: &LinuxResources, r: &LinuxResources, version: u32) -> Option<Li
     let changes =
         Field::CpuQuota.is_set(r) || Field::CpuPeriod.is_set(r) || unified(r, "cpu.max").is_some();
     let was = Bandwidth::known(known).filter(|was| was.period() != DEFAULT_PERIOD)?;
-    // Version 0: systemd was not asked, because no resource depends on its version.
+    // Version 0: systemd's version was not queried, because no resource depends on it.
     let has = version == 0 || version >= attribute::since("CPUQuotaPeriodUSec");
     if changes || has && Bandwidth::period_alone(known).is_none() {
         return None;

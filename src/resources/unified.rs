@@ -12,8 +12,8 @@ use crate::placement::Placement;
 use crate::plan::{Plan, Write};
 use crate::sort::sort;
 
-/// Adds the writes, sorted by file name. The map is for resources: a key that is a command of the
-/// kernel's is refused.
+/// Adds the writes, sorted by file name. The map is for resources: the name of a file that takes
+/// commands is refused.
 pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) -> Result<()> {
     let Some(map) = r.unified().as_ref().filter(|map| !map.is_empty()) else {
         return Ok(());
@@ -64,10 +64,10 @@ pub(super) fn plan(r: &LinuxResources, placement: &Placement, out: &mut Plan) ->
 
 /// Returns the texts to write, one for each write.
 ///
-/// A file of one value gets its text in one write, without the blanks around it: the kernel reads a
-/// blank line as 0 in some files and as an empty list in others. A file of lines gets a write for
-/// each line that is not blank. A file that the table does not know is a file of lines if the value
-/// has several.
+/// A file of one value gets its text in one write, without the white space around it: the kernel
+/// reads a blank line as 0 in some files and as an empty list in others. A file of lines gets a
+/// write for each line that is not blank. A file that the table does not know counts as a file of
+/// lines if the value has several.
 fn texts<'v>(key: &str, value: &'v str) -> Result<Vec<&'v str>> {
     // A write of zero bytes never reaches the kernel. An empty line empties a cpuset.
     match value {

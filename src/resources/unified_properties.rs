@@ -15,8 +15,8 @@ use crate::error::{fail, Code, Result};
 use crate::sort::sort;
 use crate::systemd::Value;
 
-/// Adds the properties, sorted by file name as the files are written. [`oom_policy`] adds the one
-/// for `memory.oom.group`.
+/// Adds the properties, sorted by file name, like the writes. [`oom_policy`] adds the property for
+/// `memory.oom.group`.
 pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) -> Result<()> {
     let Some(map) = r.unified().as_ref().filter(|_| out.placement.is_unified()) else {
         return Ok(());
@@ -94,7 +94,7 @@ pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut PropertyBuilder<'
     }
 }
 
-/// Rounds `cpu.max` as systemd does, and writes the period out; see [`super::rounded`].
+/// Rounds `cpu.max` as systemd does, and adds an omitted period; see [`super::rounded`].
 pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
     let period = period(r, known);
     if let Some(value) = r.unified_mut().as_mut().and_then(|map| map.get_mut("cpu.max")) {
@@ -104,8 +104,8 @@ pub(super) fn round(r: &mut LinuxResources, known: &LinuxResources) {
     }
 }
 
-/// Returns the period that `cpu.max` keeps when the map writes it without a period: that of the
-/// call's fields, which are written first, or else the one before the call.
+/// Returns the period that stays in force when the map writes `cpu.max` without a period: the
+/// period of the call's fields, which are written first, or else the period before the call.
 fn period(r: &LinuxResources, known: &LinuxResources) -> u64 {
     let by_field = r.cpu().as_ref().and_then(|cpu| Bandwidth::of(cpu, known));
     by_field.or_else(|| Bandwidth::known(known)).map_or(DEFAULT_PERIOD, Bandwidth::period)

@@ -98,15 +98,15 @@ fn specification_without_limits_where_it_seems_to_have_some_is_a_warning() {
         (r#"{"limt":5}"#, "the specification has no linux, resources or cgroupsPath"),
         (
             r#"{"cgroupsPath":"/a","resorces":{}}"#,
-            r#"unknown member "resorces"; "resources" is near"#,
+            r#"unknown member "resorces"; the nearest known one is "resources""#,
         ),
         (
             r#"{"linux":{"cgroupPath":"/a"}}"#,
-            r#"unknown member "cgroupPath"; "cgroupsPath" is near"#,
+            r#"unknown member "cgroupPath"; the nearest known one is "cgroupsPath""#,
         ),
         (
             r#"{"linux":{"memory":{"limit":5}}}"#,
-            r#"linux has "memory", which belongs into linux.resources"#,
+            r#"linux has "memory", which belongs in linux.resources"#,
         ),
     ] {
         let spec = parse::spec(json.as_bytes()).unwrap();

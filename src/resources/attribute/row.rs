@@ -43,7 +43,7 @@ pub(super) type Properties = &'static [(&'static str, Form)];
 /// How the old value of a file is written back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restore {
-    /// The file holds one value and accepts it as it reads.
+    /// The file holds one value and accepts the text that it returns.
     Value,
     /// The file holds one line for each key, and a write changes one key. `empty` follows the key
     /// when the key had no line; None when no text means "no limit".
@@ -69,8 +69,8 @@ pub enum Systemd {
     Ignores,
     /// systemd may write the file when a property changes, so its old value is read before that.
     Writes,
-    /// As [`Systemd::Writes`], and no property keeps the file's value: it is written again after
-    /// each change of a property.
+    /// As [`Systemd::Writes`], and no property keeps the file's exact value: it is written again
+    /// after each change of a property.
     Resets,
 }
 
@@ -108,9 +108,9 @@ pub struct SideEffect {
     pub files: &'static [&'static str],
     /// The kernel changes them only when the written file holds this value before the write.
     pub only_from: Option<&'static str>,
-    /// The changed values are the lines of devices. They are written back right after the write,
-    /// because the caller set the default weight alone. Otherwise whole files change, and they are
-    /// written back when the call fails.
+    /// True when the lines of devices change. They are written back right after the write, because
+    /// the caller set the default weight alone. False when whole files change, which are written
+    /// back when the call fails.
     pub device_lines: bool,
 }
 
@@ -192,8 +192,8 @@ pub enum Field {
 }
 
 impl Field {
-    /// Returns whether the resources set the field; an empty list and, where 0 means "unset", 0 do
-    /// not.
+    /// Returns whether the resources set the field. An empty list of CPUs or memory nodes does not
+    /// count, nor does 0 where 0 means "unset".
     pub(in crate::resources) fn is_set(self, r: &LinuxResources) -> bool {
         let (cpu, memory) = (r.cpu().as_ref(), r.memory().as_ref());
         let (io, network) = (r.block_io().as_ref(), r.network().as_ref());

@@ -262,15 +262,14 @@ pub(super) static FILES: &[InterfaceFile] = &[
         .systemd_resets()
         .property(&[("IOWeight", Form::Weight), ("IODeviceWeight", Form::DeviceWeights)]),
     file("io.max").v2((4, 5)).needs(THROTTLE).fields(&[Field::BlockIoThrottle]).lines(MAX),
-    // `target=0` removes the target; a device without one may have no line, and its device may
-    // have no line.
+    // `target=0` removes the target. A device without a target has no line.
     file("io.latency")
         .v2((4, 19))
         .needs("CONFIG_BLK_CGROUP_IOLATENCY")
         .lines("target=0")
         .systemd_writes(),
     file("io.prio.class").v2((5, 14)).needs(IOPRIO).systemd_writes(),
-    // Counters and tags.
+    // pids, hugetlb, rdma, misc, dmem and network.
     file("pids.max")
         .both((4, 3))
         .fields(&[Field::PidsLimit])
@@ -310,7 +309,7 @@ pub(super) static PROPERTIES: &[UnitProperty] = &[
     property("MemoryMax", Unset::Infinity),
     property("MemorySwapMax", Unset::Infinity),
     property("MemoryZSwapMax", Unset::Infinity).since(253),
-    // In scopes; memory.oom.group.
+    // systemd 253 added it to scopes. It sets memory.oom.group.
     property("OOMPolicy", Unset::AtCreation).since(253),
     property("BlockIOWeight", Unset::Infinity),
     property("BlockIODeviceWeight", Unset::NoDevices),
