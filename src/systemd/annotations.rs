@@ -59,7 +59,7 @@ fn property(name: &str, text: &str) -> Result<(String, Value)> {
         None => {
             let text = format!("{name} is not a property that an annotation can set");
             return Err(
-                Error::new(Code::Value, text).advice("systemd.resource-control(5) has them")
+                Error::new(Code::Value, text).advice("systemd.resource-control(5) lists them")
             );
         }
     }

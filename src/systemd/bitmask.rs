@@ -6,7 +6,7 @@
 
 use crate::error::{Code, Error, Result};
 
-/// Highest CPU or memory node number that is accepted. No kernel supports as many.
+/// Highest number of a CPU or memory node that is accepted. No kernel supports as many.
 const MAX_NUMBER: u16 = u16::MAX;
 
 /// Returns a cpuset list such as `0-3,5` as a bit mask.
@@ -14,7 +14,7 @@ const MAX_NUMBER: u16 = u16::MAX;
 /// Byte 0 holds CPUs 0 to 7, and its lowest bit is CPU 0. The last byte is never 0. Several
 /// libraries reverse the bytes, which goes unnoticed on machines of at most 8 CPUs.
 ///
-/// Spaces around elements and empty elements are accepted, as the kernel does.
+/// Like the kernel, accepts empty elements and spaces around elements.
 ///
 /// # Errors
 /// [`Code::Value`]: the list has no number, a number above 65535, a reversed range, or an element

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A unit together with the systemd that has it.
+//! A unit together with the systemd that manages it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::value::Property;
 use crate::error::Result;
 use crate::path::lexical;
 
-/// A manager's unit, and the systemd that has it.
+/// A manager's unit, and the systemd that manages the unit.
 #[derive(Debug)]
 pub struct SystemdUnit {
     /// The unit.
@@ -20,7 +20,8 @@ pub struct SystemdUnit {
     pub bus: Bus,
     /// The connection to it.
     pub client: Arc<Systemd>,
-    /// The cgroup that the system's systemd has its units below. A user's systemd is asked.
+    /// The cgroup below which the system's systemd has its units. A user's systemd is asked for its
+    /// own.
     pub root: Vec<u8>,
     /// The caller's own properties, from annotations.
     pub user_properties: Vec<Property>,

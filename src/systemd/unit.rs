@@ -9,7 +9,7 @@ use super::value::{Property, Value};
 use crate::error::{fail, Code, Error, Result};
 use crate::path::{lexical, slice};
 
-/// systemd's limit of a unit name, in bytes.
+/// systemd's limit for the length of a unit name, in bytes.
 const NAME_LIMIT: usize = 255;
 /// Slice of a scope whose path names no slice.
 const SYSTEM_SLICE: &str = "system.slice";
@@ -52,8 +52,8 @@ impl Unit {
         Unit::checked(slice, name, user, refuse)
     }
 
-    /// Returns the unit of a whole name, such as `-x.scope` or `a:b.scope`, which no path can give.
-    /// An empty slice means the same as for [`Unit::parse`].
+    /// Returns the unit with this full name. No path can give names such as `-x.scope` or
+    /// `a:b.scope`. An empty slice means the same as for [`Unit::parse`].
     pub fn named(name: &str, slice: &[u8], user: bool) -> Result<Unit> {
         let refuse = |why: &str| {
             let shown: String = name.chars().take(128).collect();
@@ -124,7 +124,7 @@ impl Unit {
         })
     }
 
-    /// Returns the paths that [`Unit::cgroup`] has before systemd 254, and since.
+    /// Returns the paths of the unit's cgroup before systemd 254, and since.
     pub fn cgroups(&self) -> [Vec<u8>; 2] {
         [is_escaped_before_254, is_escaped].map(|rule| escape(&self.cgroup, rule))
     }
@@ -165,8 +165,8 @@ impl Unit {
 /// its last dot is a controller.
 const ESCAPES_PREFIXES: u32 = 254;
 
-/// The names that systemd treats as controllers: the kernel's that it uses, and its own bpf ones.
-/// The kernel's interface files begin with a controller and a dot.
+/// The names that systemd treats as controllers: the kernel's controllers that it uses, and its own
+/// bpf controllers. The names of interface files begin with a controller and a dot.
 const CONTROLLERS: &[&[u8]] = &[
     b"cpu",
     b"cpuacct",

@@ -7,9 +7,9 @@
 
 /// Properties that share a decision.
 pub(super) struct Row {
-    /// Annotations may set them.
+    /// Whether annotations may set the properties.
     pub allowed: bool,
-    /// Why.
+    /// Why annotations may or may not set them.
     pub reason: &'static str,
     pub names: &'static [&'static str],
 }
@@ -126,7 +126,7 @@ pub(super) static TABLE: &[Row] = &[
         ],
     ),
     allowed(
-        "systemd-oomd kills in this unit",
+        "whether systemd-oomd kills in this unit",
         &[
             "ManagedOOMMemoryPressure",
             "ManagedOOMMemoryPressureDurationUSec",
@@ -232,11 +232,11 @@ pub(super) static TABLE: &[Row] = &[
         "whoever ends the container needs the unit to start, stop and go as usual",
         &["AddRef", "AllowIsolate", "Markers", "RefuseManualStart", "RefuseManualStop"],
     ),
-    refused("it tells what is on the host", &["Asserts", "Conditions", "SourcePath"]),
+    refused("it reveals what is on the host", &["Asserts", "Conditions", "SourcePath"]),
     refused(
-        "it attaches a program, or the host's firewall, by a name of the host",
+        "it attaches a program, or the host's firewall, by its name on the host",
         &["BPFProgram", "IPEgressFilterPath", "IPIngressFilterPath", "NFTSet"],
     ),
     refused("other units would be killed in this one's place", &["ManagedOOMPreference"]),
-    refused("it takes controllers away that limits need", &["DisableControllers"]),
+    refused("it takes away controllers that limits need", &["DisableControllers"]),
 ];

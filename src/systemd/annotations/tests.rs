@@ -71,7 +71,8 @@ fn properties_that_reach_beyond_the_unit_are_refused() {
 }
 
 /// What StartTransientUnit of systemd 252 and 257 takes for a scope or a slice, apart from names
-/// that only a write knows (`TasksMaxScale`). Asked of both with values of a wrong type.
+/// that can be written but not read (`TasksMaxScale`). Found out by sending values of a wrong type
+/// to both.
 const TAKEN: &str = "
 AddRef After AllowIsolate AllowedCPUs AllowedMemoryNodes Asserts BPFProgram Before BindsTo
 BlockIOAccounting BlockIODeviceWeight BlockIOReadBandwidth BlockIOWeight

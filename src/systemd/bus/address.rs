@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! D-Bus addresses: text like `unix:path=/run/bus` to the sockets that it names.
+//! Parses D-Bus addresses, such as `unix:path=/run/bus`, to the sockets that they name.
 //!
 //! zbus's own parser does not accept a list of addresses and does not unescape paths.
 //! D-Bus specification, "Server Addresses".

@@ -3,7 +3,7 @@
 //! The authentication handshake: mechanism EXTERNAL without an identity, as sd-bus does it.
 //!
 //! The bus reads the uid from the socket's credentials. A uid in the text would have to be the
-//! uid outside the caller's user namespace, and the caller cannot know that one for sure.
+//! uid outside the caller's user namespace, and the caller cannot know that uid for sure.
 //! D-Bus specification, "Authentication Protocol".
 
 use super::deadline::Deadline;
@@ -18,7 +18,7 @@ pub(super) const OPENING: &[u8] = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
 /// Longest line accepted from the bus; its real lines are far shorter.
 const MAX_LINE: usize = 16 * 1024;
 
-/// Reads `DATA` and `OK GUID`. Bytes behind these lines stay in `input`.
+/// Reads `DATA` and `OK GUID`. Bytes after these lines stay in `input`.
 pub(super) fn read_acceptance(
     socket: &Socket,
     input: &mut Vec<u8>,

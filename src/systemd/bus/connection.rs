@@ -23,14 +23,14 @@ use super::outgoing;
 use super::socket::Socket;
 use crate::error::{Code, Error};
 
-/// How often the connection still reads after its deadline has passed. Bounds the time that a
-/// peer can take by sending without a pause.
+/// Greatest number of reads after the deadline has passed. Bounds the time that a peer can take by
+/// sending without a pause.
 const MAX_LATE_READS: u32 = 256;
 
-/// Signals that are kept; one job causes far fewer. More than that are not about this job.
+/// Greatest number of signals that are kept. One job causes far fewer; the others are not about it.
 const MAX_SIGNALS: usize = 64;
 
-/// A connection on which Hello has been said. Dropping it sends nothing.
+/// A connection on which the bus has answered Hello. Dropping it sends nothing.
 #[derive(Debug)]
 pub(in crate::systemd) struct Connection {
     socket: Socket,
@@ -88,7 +88,7 @@ impl Connection {
         let hello = connection.queue(bus_daemon("Hello"), &(), Reply::Expected)?;
         connection.flush(deadline)?;
         auth::read_acceptance(&connection.socket, &mut connection.input, deadline)?;
-        // `sent: false`, because saying Hello again on a new connection does no harm.
+        // `sent: false`, because it does no harm to send Hello again on a new connection.
         connection.wait_reply(hello, deadline).map_err(|fault| match fault {
             Fault::Lost { errno, .. } => Fault::Lost { sent: false, errno, when: "after Hello" },
             other => other,

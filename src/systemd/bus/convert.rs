@@ -8,7 +8,7 @@ use super::super::value::Value;
 use crate::bytes::cut;
 use crate::error::{fail, Code, Error, Result};
 
-/// How much of a value an error message has.
+/// Greatest length of a value in an error message, in bytes.
 const SHOWN: usize = 128;
 
 /// Returns the value as zvariant encodes it.

@@ -17,10 +17,10 @@ pub(super) const FIXED: usize = 16;
 /// could make this process hold. systemd's longest reply is the list of a unit's processes.
 pub(super) const MAX_MESSAGE: usize = 8 * 1024 * 1024;
 /// The longest header that is read. A real one holds a few names. Decoding takes some 60 times its
-/// length.
+/// length in memory.
 const MAX_FIELDS: usize = 16 * 1024;
-/// The longest body that is decoded to a [`zvariant::Value`], which takes some 150 times the
-/// length. systemd's longest property is a list of devices.
+/// The longest body that is decoded to a [`zvariant::Value`], which takes some 150 times the length
+/// in memory. systemd's longest property is a list of devices.
 const MAX_VALUE: usize = 256 * 1024;
 /// The longest signal that is kept. A real `JobRemoved` has less than 1 KiB.
 pub(super) const MAX_SIGNAL: usize = 4 * 1024;
@@ -66,7 +66,7 @@ pub(super) fn length(fixed: [u8; FIXED]) -> Outcome<usize> {
     Ok(body_offset(fields) + body)
 }
 
-/// Returns where the body begins: at the first multiple of 8 behind the header.
+/// Returns where the body begins: at the first multiple of 8 after the header.
 fn body_offset(fields: usize) -> usize {
     (FIXED + fields).next_multiple_of(8)
 }

@@ -77,14 +77,14 @@ impl Socket {
         let lost = |errno| Fault::Lost { sent: true, errno, when: "while waiting for the reply" };
         into.reserve(4096);
         loop {
-            // Poll first: the reply to a request that was just sent is hardly ever there.
+            // Poll first: the reply to a request that was just sent has hardly ever arrived.
             self.wait(PollFlags::IN, deadline)?;
             let room = rustix::buffer::spare_capacity(into);
             match rustix::io::read(&self.fd, room) {
                 Ok(0) => return Err(lost(Errno::CONNRESET)),
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR | Errno::AGAIN) => {}
-                // Whatever the error: the request was sent and may be carried out.
+                // Whatever the error is, the request was sent and may be carried out.
                 Err(errno) => return Err(lost(errno)),
             }
         }

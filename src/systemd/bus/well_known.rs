@@ -43,9 +43,8 @@ impl Bus {
         }
     }
 
-    /// Returns whether this machine (or user) runs a systemd, and this process's address of the
-    /// bus is the one that this systemd is on. Another bus, for example that of
-    /// dbus-run-session, has no systemd.
+    /// Returns whether this machine (or user) runs a systemd, and this process's address leads to
+    /// the bus of that systemd. Another bus, for example that of dbus-run-session, has no systemd.
     pub(in crate::systemd) fn has_systemd(self) -> bool {
         match self {
             Bus::System => {

@@ -2,8 +2,8 @@
 
 //! The idle connections to one bus.
 //!
-//! A request takes a connection out of the pool and puts it back at its end. Requests one after
-//! the other use one connection, and requests at the same time never wait for each other.
+//! A request takes a connection out of the pool and puts it back at its end. Successive requests
+//! use the same connection, and concurrent requests never wait for each other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, TryLockError};
@@ -11,7 +11,7 @@ use std::sync::{Mutex, TryLockError};
 use crate::error::Result;
 use crate::systemd::bus::{parse_address, Bus, Connection, Endpoint};
 
-/// Most idle connections that are kept.
+/// Greatest number of idle connections that are kept.
 const MAX_IDLE: usize = 4;
 
 /// A bus, and the connections to it that no request uses now.

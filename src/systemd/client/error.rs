@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use crate::error::{Code, Error};
 use crate::systemd::bus::{Bus, ErrorReply, Fault};
 
-/// What error messages say of a request: the method, its unit or property, and the bus.
+/// What error messages say about a request: the method, its unit or property, and the bus.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestInfo<'a> {
     pub method: &'static str,
@@ -18,7 +18,7 @@ pub(super) struct RequestInfo<'a> {
 }
 
 impl RequestInfo<'_> {
-    /// Returns the error of a fault.
+    /// Returns the caller's error for a fault.
     pub fn error(self, fault: Fault) -> Error {
         let RequestInfo { method, subject, bus } = self;
         match fault {
@@ -48,7 +48,7 @@ impl RequestInfo<'_> {
         Error::new(code, format!("{} of {}: {what}", self.method, self.subject))
     }
 
-    /// Returns the error of an error reply, from systemd or the bus.
+    /// Returns the caller's error for an error reply, from systemd or the bus.
     fn refused(self, reply: &ErrorReply) -> Error {
         let RequestInfo { method, subject, bus } = self;
         let text = format!("{}: {}", reply.name, reply.text);
@@ -84,7 +84,7 @@ fn advice(name: &str, bus: Bus) -> Option<&'static str> {
     })
 }
 
-/// Returns whether the error says that no systemd is on the bus now. The request reached nobody.
+/// Returns whether the error says that no systemd is on the bus now. No program got the request.
 pub(super) fn is_service_absent(reply: &ErrorReply) -> bool {
     is_absent(&reply.name)
 }

@@ -64,9 +64,9 @@ impl<'a> Request<'a> {
 
     /// Runs a step, and runs it once more when the connection was lost.
     ///
-    /// Two things can get lost. The bus was restarted (runc#3476): the connection is closed, and
-    /// systemd takes a moment to connect to the new bus. Or systemd was re-executed: the bus
-    /// then answers `NoReply` to the request.
+    /// There are two such cases. When the bus restarts (runc#3476), it closes the connection, and
+    /// systemd takes a moment to connect to the new bus. When systemd re-executes itself, the bus
+    /// answers `NoReply` to the request.
     pub fn run<T>(&mut self, mut step: impl FnMut(Step<'_>) -> Outcome<T>) -> Outcome<T> {
         let mut pause = Duration::from_millis(10);
         (self.sent, self.maybe_done) = (false, false);

@@ -20,7 +20,7 @@ use crate::systemd::value::{Property, Value};
 /// systemd's bus name; also the prefix of its interfaces.
 pub(super) const SYSTEMD: &str = "org.freedesktop.systemd1";
 
-/// How much of a value an error message has.
+/// Greatest length of a value in an error message, in bytes.
 const SHOWN: usize = 128;
 
 /// Returns a method of systemd's manager.
@@ -163,7 +163,7 @@ pub(super) fn property(
     read_value(&reply)
 }
 
-/// Returns a value of an unexpected type as an error message has it.
+/// Returns a value of an unexpected type as error messages show it.
 pub(super) fn shown(value: &Value) -> String {
     cut(&value.to_string(), SHOWN)
 }

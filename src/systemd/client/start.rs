@@ -83,9 +83,10 @@ impl Request<'_> {
         state.map_err(|fault| self.error(fault))
     }
 
-    /// Waits until an existing slice is active, and starts it when nobody else does. A slice with
-    /// a unit file can exist without ever having been started, and another program may be
-    /// starting it now. Returns false when the slice has gone away; a scope is not checked.
+    /// Waits until an existing slice is active, and starts it when no other program does. A slice
+    /// with a unit file can exist without ever having been started, and another program may be
+    /// starting it now. Returns false when the slice has gone away. Returns true for a scope,
+    /// without a check.
     fn ensure_slice_active(&mut self) -> Result<bool> {
         let unit = self.info.subject;
         if unit.strip_suffix(".slice").is_none() {
@@ -179,7 +180,7 @@ impl Request<'_> {
         }
     }
 
-    /// Returns success when the job ended well, else the error. A failed unit is reset.
+    /// Returns success when the job ended well, else the error. Resets a failed unit.
     fn started(&mut self, end: End) -> Result<Started> {
         let advice = "systemctl status and journalctl -u say more";
         let error = match end {

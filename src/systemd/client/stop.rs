@@ -43,7 +43,7 @@ impl Request<'_> {
     }
 }
 
-/// Whether systemd does not abandon a scope because it has ended or is being stopped.
+/// Whether systemd refused to abandon a scope because the scope has ended or is being stopped.
 fn is_ending(e: &ErrorReply) -> bool {
     has_name(e, "NoSuchUnit") || has_name(e, "ScopeNotRunning")
 }

@@ -106,10 +106,10 @@ impl Systemd {
     /// method waits a second for the unit to go away, and then fails.
     ///
     /// # Errors
-    /// * [`Code::Busy`]: a unit of that name is there, and no process is in it.
-    /// * [`Code::Timeout`]: the job did not end within the timeout.
-    /// * [`Code::System`]: the job ended in anything but `done`; the text names the result. The
-    ///   failed unit is reset.
+    /// * [`Code::Busy`]: a unit of that name exists, and no process is in it.
+    /// * [`Code::Timeout`]: the job did not end within the timeout, or its result is `timeout`.
+    /// * [`Code::System`]: the job has another result than `done`, which the text names. The failed
+    ///   unit is reset.
     pub fn start(
         &self,
         unit: &str,
@@ -136,7 +136,7 @@ impl Systemd {
     }
 
     /// Stops a unit, waits for the job's end, and resets the unit if it failed. A unit that does
-    /// not exist is success. Returns a warning when the job ended in anything but `done`.
+    /// not exist is success. Returns a warning when the job has another result than `done`.
     pub fn stop(&self, unit: &str) -> Result<Option<String>> {
         self.request("StopUnit", unit, self.job_timeout)?.stop()
     }
@@ -178,8 +178,8 @@ impl Systemd {
         self.request("Get", unit, self.call_timeout(timeout))?.unit_property(interface, name)
     }
 
-    /// Returns several properties of a unit, asked in one go. None stands for a property that this
-    /// systemd does not have.
+    /// Returns several properties of a unit, read in one round trip. None stands for a property
+    /// that this systemd does not have.
     pub fn properties(
         &self,
         unit: &str,

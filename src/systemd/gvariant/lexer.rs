@@ -99,8 +99,8 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Returns whether the character is part of a number or keyword. Signs and the point are, as in
-/// GLib.
+/// Returns whether the character is part of a number or keyword. As in GLib, signs and the point
+/// are.
 fn in_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')
 }

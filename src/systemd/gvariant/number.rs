@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Converts numbers from text. Accepts what the C functions strtoll(3) and strtod(3) do, as GLib
-//! uses them, apart from what the module documentation refuses.
+//! Converts numbers from text. Accepts what the C functions strtoll(3) and strtod(3) accept in
+//! GLib, apart from what the module documentation refuses.
 
 use std::num::IntErrorKind;
 
