@@ -30,7 +30,7 @@ static void use_io(void);
 static void use_too_much(void);
 static void idle(void);
 
-/* The parents come before their children, so that the removal goes backwards. */
+/* Parents come before their children, so the removal goes backwards. */
 static struct actor {
     const char *name, *resources;
     void (*play)(void);
@@ -96,7 +96,7 @@ static void use_too_much(void) {
     }
 }
 
-/* Without O_DIRECT, v1 would count what is written at the root. */
+/* Without O_DIRECT, v1 would count the writes in the root cgroup. */
 static void use_io(void) {
     static char block[1 << 16] __attribute__((aligned(4096)));
     const char *directory = getenv("TMPDIR");
@@ -204,7 +204,7 @@ static long now(void) {
     return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-/* Prints what comes from the terminal. Ends top after so many seconds with its key. */
+/* Prints what top writes to the terminal. After the given seconds, ends top with its key. */
 static void record(int terminal, long seconds) {
     struct pollfd fd = {.fd = terminal, .events = POLLIN};
     long until = now() + seconds * 1000, asked = 0;
