@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Passes the two structures that can grow with every size that a caller may state. */
+/* Passes the two growable structures, each with every size that a caller may give. */
 #include "fixture.h"
 
 static struct katacg_host *host;

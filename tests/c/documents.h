@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random OCI specifications, the same for the same number on every machine: values that a runtime
- * sets, and in some documents values that none should.
+ * Random OCI specifications: a number gives the same one on every machine. Most values are those
+ * that a runtime sets; some documents have values that no runtime should set.
  */
 #ifndef DOCUMENTS_H
 #define DOCUMENTS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events through the C ABI: the descriptor wakes poll and an edge-triggered epoll, the array may be
- * narrow, and an OOM kill of a cgroup that is then removed is told. Closing leaves nothing, and a
- * forked child takes nothing.
+ * narrow, and an OOM kill of a cgroup that is then removed is reported. Closing leaves nothing
+ * behind, and a forked child takes no event.
  */
 #include "cgroups.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * examples/top: its table, its JSON, small terminals and their sizes, keys, signals, a tree that
- * changes meanwhile, names that a terminal would obey.
+ * changes meanwhile, and names that contain control sequences.
  */
 #include "cgroups.h"
 #include "program.h"

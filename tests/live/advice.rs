@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What an error says when the kernel refuses a value. src/cgroupfs/advice/tests.rs has the texts
-//! that this host's layout cannot show.
+//! The advice in an error when the kernel refuses a value. src/cgroupfs/advice/tests.rs checks the
+//! texts that this host's kernel cannot cause.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ fn refused(s: &Sandbox, json: &str, advice: &str) {
 }
 
 #[test]
-fn advice_for_cpu_bandwidth() {
+fn refused_bandwidth_names_the_kernels_range_or_the_burst() {
     let s = Sandbox::empty(r#"{"cpu":{"quota":20000,"period":100000}}"#);
     let quota = "the kernel's minimum quota is 1000 µs";
     refused(&s, r#"{"cpu":{"quota":999}}"#, quota);
@@ -40,11 +40,11 @@ fn advice_for_cpu_bandwidth() {
 }
 
 #[test]
-fn advice_for_a_quota_above_the_parents() {
+fn refused_quota_names_the_ancestor_or_the_child() {
     let parent = Sandbox::empty(r#"{"cpu":{"quota":20000,"period":100000}}"#);
     let below = child(&parent, "below", r#"{"cpu":{"quota":20001,"period":100000}}"#);
     if on_v2("cpu", "cpu") {
-        // v2 takes it, and the parent's limit holds as well.
+        // v2 accepts the quota, and the parent's limit holds as well.
         below.apply(NOBODY, true).unwrap();
         return;
     }
@@ -62,7 +62,7 @@ fn advice_for_a_quota_above_the_parents() {
 }
 
 #[test]
-fn advice_for_an_idle_cgroup() {
+fn refused_weight_of_an_idle_cgroup_names_cpu_idle() {
     let s = Sandbox::empty("{}");
     if !s.has_file("cpu.idle") {
         return;
@@ -72,14 +72,14 @@ fn advice_for_an_idle_cgroup() {
 }
 
 #[test]
-fn advice_for_too_many_pids() {
+fn refused_pids_limit_names_the_kernels_range() {
     let s = Sandbox::empty("{}");
     refused(&s, r#"{"pids":{"limit":4194305}}"#, "the kernel takes 0 to 4194304 here");
     s.set(r#"{"pids":{"limit":4194304}}"#).unwrap();
 }
 
 #[test]
-fn advice_for_cpus_and_nodes() {
+fn refused_cpus_and_nodes_name_those_of_the_host_or_the_other_cgroup() {
     need!(has("cpuset", "cpuset"), "no cpuset controller");
     let online = |what: &str| {
         let text = fs::read_to_string(format!("/sys/devices/system/{what}/online")).unwrap();
@@ -104,7 +104,7 @@ fn advice_for_cpus_and_nodes() {
 }
 
 #[test]
-fn advice_for_cpus_of_an_exclusive_sibling() {
+fn refused_cpus_name_the_exclusive_sibling() {
     need!(has("cpuset", "cpuset"), "no cpuset controller");
     let _alone = alone();
     need!(!on_v2("cpuset", "cpuset"), "only v1 has exclusive cpusets");
@@ -114,8 +114,7 @@ fn advice_for_cpus_of_an_exclusive_sibling() {
     let at = dir(&one, "cpuset");
     let exclusive = ["cpuset.cpu_exclusive", "cpu_exclusive"].map(|file| at.join(file));
     let file = exclusive.iter().find(|file| file.exists()).unwrap();
-    // The parent must be exclusive first. It cannot be while a cgroup of somebody else shares its
-    // CPUs.
+    // The parent must be exclusive first. It cannot be while another cgroup shares its CPUs.
     let above = parent.dir("cpuset").join(file.file_name().unwrap());
     need!(fs::write(above, "1").is_ok(), "another cgroup has the CPUs of this test");
     fs::write(file, "1").unwrap();
@@ -125,7 +124,7 @@ fn advice_for_cpus_of_an_exclusive_sibling() {
 }
 
 #[test]
-fn advice_for_memory_above_memory_and_swap() {
+fn refused_memory_limit_names_the_other_memory_limit() {
     need!(has("memory", "memory"), "no memory controller");
     let s = Sandbox::empty(r#"{"memory":{"limit":67108864}}"#);
     if on_v2("memory", "memory") {
@@ -144,7 +143,7 @@ fn advice_for_memory_above_memory_and_swap() {
 }
 
 #[test]
-fn advice_for_a_misspelt_file() {
+fn misspelt_file_gets_the_nearest_name_as_advice() {
     let s = Sandbox::empty("{}");
     if on_v2("pids", "pids") {
         let error = s.set(r#"{"unified":{"pids.mox":"9"}}"#).unwrap_err().to_string();
@@ -161,7 +160,7 @@ fn calls_after_a_destroy_say_apply_first() {
     s.end_children();
     let outside = s.child();
     let other = Sandbox::new("{}");
-    // Calls that this host cannot do for any cgroup.
+    // Calls that fail on this host for every cgroup.
     let never = [
         ("directory", s.manager.directory().is_err()),
         ("oom_kills", s.manager.oom_kills().is_err()),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Lets one test have the hierarchies to itself. On v1 an exclusive cpuset refuses the CPUs of
-//! every cgroup beside it, those of other tests too.
+//! Lets one test have the hierarchies to itself. On v1 an exclusive cpuset shares no CPU with its
+//! siblings, which can be the cgroups of other tests.
 
 use std::cell::RefCell;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -18,7 +18,7 @@ thread_local! {
     static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
 }
 
-/// Waits until no test is alone. Each test comes through here with its first cgroup.
+/// Waits until no test is alone. Each test calls this function before its first cgroup.
 pub fn beside_others() {
     // A thread of a test has no name, and shares the test's turn.
     if std::thread::current().name().is_none() {

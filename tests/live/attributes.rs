@@ -7,7 +7,7 @@ use katacg::resources::attribute::{self, InterfaceFile, Kernel};
 
 use crate::fixture::*;
 
-/// The controllers of which the table knows every file that can be written.
+/// The controllers whose writable files are all in the table.
 const WHOLE: &[&str] =
     &["cpu", "cpuset", "memory", "io", "blkio", "pids", "hugetlb", "rdma", "misc"];
 
@@ -52,7 +52,7 @@ fn every_row_has_its_file_unless_the_kernel_is_older_or_lacks_what_the_row_needs
             );
             match (exists, expected, row.needs) {
                 (true, true, _) | (false, false, _) => {}
-                // A distribution's kernel may have it early, or keep it.
+                // A distribution's kernel may have the file earlier, or keep it longer.
                 (true, false, _) => println!("exists: {text}"),
                 (false, true, Some(needs)) => println!("missing, which needs {needs}: {text}"),
                 (false, true, None) => missing.push(text),

@@ -78,7 +78,7 @@ fn cpu_burst_can_grow_together_with_the_quota() {
     assert_eq!(s.file(file), "0");
 }
 
-/// containerd's library writes the shares and does not look at what the kernel makes of them.
+/// containerd's library writes the shares and does not check which value the kernel stores.
 #[test]
 fn clamped_shares_are_a_warning_where_the_caller_asks_for_that() {
     let s = Sandbox::empty("{}");
@@ -148,7 +148,7 @@ fn failed_set_of_idle_restores_the_old_shares() {
     assert_eq!((s.file("cpu.idle").as_str(), s.file(weight_file())), ("0", before), "{error}");
 }
 
-/// The omitted half stays, also when another manager has set it.
+/// The omitted half keeps its value, even if another manager has set it.
 #[test]
 fn set_of_quota_or_period_keeps_the_other() {
     let s = Sandbox::empty("{}");

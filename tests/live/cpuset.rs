@@ -73,7 +73,7 @@ fn undo_of_a_v2_cpuset_names_its_current_value() {
     }
 }
 
-/// The kernel takes the word, and adds that it is not valid, when the parent is no partition.
+/// When the parent is not a partition, the kernel accepts the word and adds `invalid` to it.
 #[test]
 fn partition_that_is_not_valid_is_a_warning_and_can_be_restored() {
     need!(on_v2("cpuset", "cpuset"), "partitions are v2's");

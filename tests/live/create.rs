@@ -211,7 +211,7 @@ fn cgroup_below_a_threaded_parent_becomes_threaded() {
 fn delegated_cgroup_belongs_to_its_owner() {
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::process::CommandExt;
-    need!(unified(), "v1 delegates nothing safely");
+    need!(unified(), "v1 cannot delegate safely");
     let name = name();
     let owned = katacg::Config { owner: Some((1000, 1000)), ..config(&name, "{}") };
     let delegated = Manager::new(shared(), owned).unwrap();
@@ -297,7 +297,7 @@ fn failed_apply_keeps_a_sibling_cgroup() {
 }
 
 #[test]
-fn file_at_the_path_is_not_a_directory() {
+fn apply_at_the_path_of_a_file_fails() {
     let file = if unified() { "cgroup.procs" } else { "tasks" };
     let s = Sandbox::planned("", "{}");
     s.manager.apply(NOBODY, false).unwrap();
@@ -339,7 +339,7 @@ fn second_process_can_join_beside_threaded_vcpus() {
 }
 
 #[test]
-fn exclusive_apply_fails_where_the_cgroup_is() {
+fn exclusive_apply_fails_where_the_cgroup_exists() {
     let s = Sandbox::empty("{}");
     let error = s.manager.apply_exclusively(NOBODY, true).unwrap_err();
     assert_eq!(error.errno(), rustix::io::Errno::EXIST, "{error}");
@@ -347,7 +347,7 @@ fn exclusive_apply_fails_where_the_cgroup_is() {
     assert!(s.manager.exists().unwrap());
     s.manager.destroy().unwrap();
     s.manager.apply_exclusively(NOBODY, true).unwrap();
-    // Without the flag, apply joins what is there.
+    // Without the flag, apply joins the existing cgroup.
     s.manager.apply(NOBODY, true).unwrap();
     s.manager.destroy().unwrap();
 }

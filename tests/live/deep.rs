@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Cgroups that are nested deeper than the kernel takes a path.
+//! Cgroups that are nested so deeply that the kernel does not take their path.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use rustix::process::Signal;
 
 use crate::fixture::*;
 
-/// Nests cgroups below a directory, until their path is longer than the kernel's 4096 bytes. Returns
-/// the deepest.
+/// Nests cgroups below a directory, until their path is longer than the kernel's 4096 bytes.
+/// Returns the directory of the deepest one.
 fn nest(top: &std::path::Path) -> OwnedFd {
     let depth = rounds(2200);
     let name = "a".repeat(4400 / depth - 1);
@@ -56,13 +56,13 @@ fn cgroups_beyond_the_longest_path_are_listed_frozen_killed_and_removed() {
     s.end_children();
     s.manager.destroy().unwrap();
     assert!(!s.manager.exists().unwrap());
-    // It takes less than two seconds here, one of them to wait for the process.
+    // On real hardware this takes less than two seconds. One of them is the wait for the process.
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
 
 #[test]
 fn tasks_beyond_the_longest_path_are_moved_out() {
-    need!(!unified(), "moves from v2 are the same walk");
+    need!(!unified(), "a move on v2 walks in the same way");
     need!(has("freezer", ""), "no freezer");
     let (mut s, pid) = deep();
     let target = Sandbox::empty("{}");
@@ -72,7 +72,7 @@ fn tasks_beyond_the_longest_path_are_moved_out() {
     s.end_children();
 }
 
-/// More levels than directories that a walk keeps open, and several children on each.
+/// The tree has more levels than a walk keeps directories open, and several children on each level.
 #[test]
 fn walk_of_a_deep_and_wide_tree_visits_and_removes_every_cgroup() {
     let mut s = Sandbox::empty("{}");

@@ -39,8 +39,9 @@ pub fn shared() -> Arc<Host> {
     Arc::new(Host::read().unwrap())
 }
 
-/// Returns how often a loop runs that runs `full` times on real hardware. `KATACG_LIVE_DIVIDE` makes
-/// the loops shorter in an emulated machine, where a system call takes thirty times as long.
+/// Returns the number of rounds of a loop that has `full` rounds on real hardware.
+/// `KATACG_LIVE_DIVIDE` shortens the loops in an emulated machine, where a system call takes thirty
+/// times as long.
 pub fn rounds(full: usize) -> usize {
     let divide = std::env::var("KATACG_LIVE_DIVIDE").ok().and_then(|text| text.parse().ok());
     (full / divide.unwrap_or(1)).max(full.min(20))
@@ -236,10 +237,10 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// Creates one in each hierarchy in which this user may.
+    /// Creates one in each hierarchy in which this user may create cgroups.
     pub fn in_all_hierarchies() -> Vec<Fresh> {
         let host = HostInfo::read().unwrap();
-        // Without their prefix the files of cpuset have other names.
+        // With noprefix the files of cpuset have other names.
         let hierarchies = host.hierarchies.iter().filter(|h| !h.noprefix);
         hierarchies.filter_map(|h| Fresh::create(&host, h)).collect()
     }
@@ -253,7 +254,7 @@ impl Fresh {
         let mut fresh = Fresh { version, controllers, files, parent };
         if version == Version::V2 {
             for controller in &fresh.controllers {
-                // The root of a hybrid host's cgroup2 belongs to whoever runs that host.
+                // A test enables nothing in the root of a hybrid host's cgroup2.
                 let shared = host.is_unified().then_some(top);
                 for at in shared.into_iter().chain([&*fresh.parent]) {
                     let _ = fs::write(at.join("cgroup.subtree_control"), format!("+{controller}"));

@@ -73,7 +73,7 @@ fn io_weight_goes_to_the_file_of_the_scheduler() {
     assert!(s.file(file).split_whitespace().any(|w| w == wanted), "{}", s.file(file));
 }
 
-/// Lets one test at a time change the scheduler, because a device loses its weights with it.
+/// Lets one test at a time change the scheduler, because the device then loses its weights.
 static SCHEDULER: Mutex<()> = Mutex::new(());
 
 /// A loop device that uses the BFQ scheduler until this value is dropped.

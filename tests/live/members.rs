@@ -130,7 +130,7 @@ fn add_to_a_subcgroup_refuses_paths_that_leave_the_cgroup() {
 /// runc#2356: a cgroup that enables controllers for its children takes no process.
 #[test]
 fn add_to_a_cgroup_that_is_no_leaf_advises_using_a_leaf() {
-    need!(unified(), "cgroup v1 has processes anywhere");
+    need!(unified(), "cgroup v1 allows processes in every cgroup");
     let mut s = Sandbox::empty("{}");
     manager(&format!("{}/leaf", s.name), "{}").apply(NOBODY, false).unwrap();
     let pid = s.child();
@@ -163,7 +163,7 @@ fn move_to_the_parent_takes_all_processes() {
     assert_eq!(s.manager.move_to(&s.manager).unwrap_err().code(), Code::Argument);
 }
 
-/// A runtime does this before it enables controllers.
+/// A runtime makes this move before it enables controllers.
 #[test]
 fn move_to_a_subcgroup_takes_all_processes() {
     let mut s = Sandbox::new("{}");

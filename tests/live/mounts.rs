@@ -84,7 +84,7 @@ fn cgroup_in_a_writable_part_of_a_read_only_mount_lives_as_any_other() {
     });
 }
 
-/// A sandboxed manager that is given its own cgroup at a place of its own.
+/// A sandbox sees the hierarchy read-only, and its own cgroup writable at another place.
 #[test]
 fn writable_mount_elsewhere_is_used_for_the_cgroups_that_it_shows() {
     let mut s = Sandbox::planned("/box", "{}");
@@ -113,7 +113,7 @@ fn writable_mount_elsewhere_is_used_for_the_cgroups_that_it_shows() {
         assert_eq!(dir(&above, "pids"), part, "a mountpoint is no cgroup of a manager");
         above.move_to(&leaf).unwrap();
         assert_eq!(leaf.pids().unwrap(), [pid]);
-        // A process that is put back goes where it was, in either mount.
+        // A failed apply puts the process back where it was, in either mount.
         let refused = katacg::parse::resources(br#"{"pids":{"limit":1},"unified":{"x.y":"1"}}"#);
         let third = Manager::new(
             host_here(),
@@ -150,7 +150,7 @@ fn bind_mount_of_another_cgroup_is_not_entered() {
     });
 }
 
-/// A part that another mount replaces after the host was read is not the part any more.
+/// Another mount covers the part after the host was read.
 #[test]
 fn mount_that_came_later_is_not_entered() {
     let s = Sandbox::planned("/box", "{}");
@@ -203,7 +203,7 @@ fn part_of_a_kind_node_is_entered_at_its_host_path_but_not_from_above() {
     });
 }
 
-/// A manager with a list of subsystems that lives longer than one of its hierarchies' mounts.
+/// The manager has a list of subsystems, and one of its hierarchies is unmounted later.
 #[test]
 fn hierarchy_that_is_unmounted_under_a_listed_manager_is_left_out_with_a_warning() {
     need!(!unified() && has("cpu", ""), "only v1 has several hierarchies");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Other processes that remove, create, set, freeze and lock the same cgroup meanwhile.
+//! Races with other processes that remove, create, set, freeze and lock the same cgroup.
 //!
-//! The races have a bounded number of rounds; each test counts the rounds that went wrong.
+//! A race has a bounded number of rounds; each test counts the rounds that went wrong.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -28,7 +28,7 @@ fn joined(name: &str, json: &str, subsystems: &[&str]) -> Manager {
     Manager::new(shared(), Config { ..config }).unwrap()
 }
 
-/// Ends the other threads of a race, also when the test fails.
+/// Ends the other threads of a race, even when the test fails.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -126,7 +126,7 @@ fn process_never_enters_a_new_directory_without_its_limits() {
     assert_eq!((without, wrong), (0, 0), "{:?}", errors.first());
 }
 
-/// The directory is replaced between the limits and the move, in every case.
+/// The test replaces the directory between the limits and the move.
 #[test]
 fn move_into_a_replaced_directory_reports_deleted() {
     let mut s = Sandbox::planned("", "{}");
@@ -223,7 +223,7 @@ fn set_beside_a_write_reports_no_clamped_value() {
     assert_eq!(error.code(), Code::Clamped, "{error}");
 }
 
-/// A lock on a file that everybody can open would let everybody delay each set.
+/// If the library locked a file that every user can open, every user could delay each set.
 #[test]
 fn lock_of_another_user_delays_no_set() {
     let s = Sandbox::empty("{}");
@@ -321,8 +321,8 @@ fn apply_of_a_zombie_creates_no_cgroup() {
     }
 }
 
-/// Each open of a move fails once with ENOENT, although the cgroup exists. Then the move says so,
-/// or has moved the process in every hierarchy all the same. The first opens look for the parent.
+/// Each open of a move fails once with ENOENT, although the cgroup exists. Then the move must fail,
+/// or must have moved the process in every hierarchy. The first opens look for the parent.
 #[test]
 fn move_counts_no_hierarchy_whose_tasks_it_could_not_read() {
     need!(Command::new("strace").arg("-V").output().is_ok(), "no strace");

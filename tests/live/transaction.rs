@@ -85,7 +85,7 @@ fn concurrent_sets_never_mix_their_values() {
             values(&s)
         })
         .collect();
-    // In each round both threads set at once, and the test looks when both have ended.
+    // In each round both threads set at once. The test reads the values when both have ended.
     let turn = std::sync::Arc::new(std::sync::Barrier::new(3));
     let threads: Vec<_> = settings
         .into_iter()

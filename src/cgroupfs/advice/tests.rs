@@ -76,7 +76,7 @@ fn v2(files: &[(&str, &str)]) -> Fake {
 }
 
 #[test]
-fn quota_and_period_outside_the_kernels_range() {
+fn advice_names_the_range_of_quota_and_period() {
     let v1 = v1(&[("a/b/cpu.cfs_quota_us", "-1\n"), ("a/b/cpu.cfs_period_us", "100000\n")]);
     let quota = "the kernel's minimum quota is 1000 µs";
     let period = "the kernel's period is 1000 to 1000000 µs";
@@ -92,7 +92,7 @@ fn quota_and_period_outside_the_kernels_range() {
 }
 
 #[test]
-fn burst_above_the_quota() {
+fn advice_names_the_quota_or_the_burst() {
     let v1 = v1(&[
         ("a/b/cpu.cfs_quota_us", "20000\n"),
         ("a/b/cpu.cfs_period_us", "100000\n"),
@@ -109,7 +109,7 @@ fn burst_above_the_quota() {
 }
 
 #[test]
-fn quota_above_the_parents_or_below_a_childs() {
+fn advice_names_the_ancestor_or_the_child_with_a_quota() {
     let fake = v1(&[
         ("cpu.cfs_quota_us", "50000\n"),
         ("cpu.cfs_period_us", "100000\n"),
@@ -132,7 +132,7 @@ fn quota_above_the_parents_or_below_a_childs() {
 }
 
 #[test]
-fn numbers_outside_a_files_range() {
+fn advice_names_the_range_of_a_number() {
     let fake = v2(&[("a/b/cgroup.controllers", "pids cpu io\n")]);
     for (file, value, range) in [
         (
@@ -160,7 +160,7 @@ fn numbers_outside_a_files_range() {
 }
 
 #[test]
-fn weight_of_an_idle_cgroup() {
+fn advice_says_that_an_idle_cgroup_takes_no_weight() {
     let fake = v2(&[("a/b/cpu.idle", "1\n")]);
     let idle = "an idle cgroup (cpu.idle 1) takes no weight; set cpu.idle to 0 as well";
     assert_eq!(fake.advice("cpu.weight", "100", INVAL), idle);
@@ -169,7 +169,7 @@ fn weight_of_an_idle_cgroup() {
 }
 
 #[test]
-fn realtime_above_the_period_or_the_parents() {
+fn advice_names_the_period_or_the_realtime_of_the_parent() {
     let fake = v1(&[
         ("a/cpu.rt_runtime_us", "500\n"),
         ("a/cpu.rt_period_us", "1000000\n"),
@@ -183,7 +183,7 @@ fn realtime_above_the_period_or_the_parents() {
 }
 
 #[test]
-fn memory_above_memory_and_swap() {
+fn advice_names_the_other_memory_limit() {
     let fake = v1(&[
         ("a/b/memory.limit_in_bytes", "4096000\n"),
         ("a/b/memory.memsw.limit_in_bytes", "8192000\n"),
@@ -197,7 +197,7 @@ fn memory_above_memory_and_swap() {
 }
 
 #[test]
-fn cpus_and_nodes_that_do_not_exist() {
+fn advice_names_the_cpus_and_nodes_of_the_host() {
     let online = |what: &str| {
         let path = format!("/sys/devices/system/{what}/online");
         std::fs::read_to_string(path).map(|text| text.trim().to_owned())
@@ -219,7 +219,7 @@ fn cpus_and_nodes_that_do_not_exist() {
 }
 
 #[test]
-fn cpus_that_the_parent_does_not_have_or_a_child_has() {
+fn advice_names_the_cpus_of_the_parent_or_a_child() {
     let fake = v1(&[
         ("a/cpuset.cpus", "0\n"),
         ("a/cpuset.mems", "\n"),
@@ -239,7 +239,7 @@ fn cpus_that_the_parent_does_not_have_or_a_child_has() {
 }
 
 #[test]
-fn cpus_of_an_exclusive_sibling() {
+fn advice_names_an_exclusive_sibling() {
     let mut files = vec![
         ("a/b/cpuset.cpu_exclusive", "0\n"),
         ("a/b/cpuset.cpus", "0\n"),
@@ -258,7 +258,7 @@ fn cpus_of_an_exclusive_sibling() {
 }
 
 #[test]
-fn disk_that_does_not_exist() {
+fn advice_names_a_missing_disk() {
     let fake = v2(&[("a/b/io.max", "")]);
     let none = "no disk of this host has the number 259:77; limits are for whole disks, not for \
                 partitions";
@@ -294,7 +294,7 @@ fn unified(parent: &[(&'static str, &'static str)]) -> Fake {
 }
 
 #[test]
-fn controller_that_processes_in_the_parent_keep_off() {
+fn advice_says_that_processes_keep_a_controller_off() {
     for (file, errno) in [("memory.max", Errno::NOENT), ("memory.max", Errno::ACCESS)] {
         let fake = unified(&[("a/cgroup.procs", "17\n")]);
         let (error, advice) = fake.error(file, "1", errno);
@@ -308,7 +308,7 @@ fn controller_that_processes_in_the_parent_keep_off() {
 }
 
 #[test]
-fn controller_that_is_not_turned_on() {
+fn advice_names_the_file_in_which_a_controller_is_off() {
     let fake = unified(&[("a/b/cgroup.controllers", "pids\n")]);
     assert_eq!(
         fake.advice("memory.max", "1", Errno::NOENT),
@@ -330,7 +330,7 @@ fn controller_that_is_not_turned_on() {
 }
 
 #[test]
-fn controller_that_the_host_or_a_threaded_parent_does_not_have() {
+fn advice_names_the_ancestor_that_lacks_a_controller() {
     let advice = unified(&[]).advice("hugetlb.2MB.max", "1", Errno::NOENT);
     assert!(advice.contains("does not have it; available: none"), "{advice}");
     let fake = unified(&[("a/cgroup.type", "domain threaded\n")]);
@@ -339,7 +339,7 @@ fn controller_that_the_host_or_a_threaded_parent_does_not_have() {
 }
 
 #[test]
-fn misspelt_files_and_controllers() {
+fn advice_suggests_the_nearest_name() {
     let fake = unified(&[
         ("a/b/cgroup.controllers", "memory\n"),
         ("a/b/memory.max", "max\n"),
@@ -363,7 +363,7 @@ fn misspelt_files_and_controllers() {
 }
 
 #[test]
-fn process_beyond_a_delegation_boundary() {
+fn advice_explains_a_delegation_boundary() {
     let fake = v2(&[("a/b/cgroup.procs", "")]);
     let moved = |errno| {
         let cgroup = fake.open.cgroup(b"a/b");
