@@ -142,7 +142,7 @@ pub(super) fn properties(r: &LinuxResources, out: &mut PropertyBuilder<'_>) {
         .collect();
     if version == Version::V1 && bfq && (weight.is_some() || !devices.is_empty()) {
         // On v1 systemd scales the BFQ weight and writes no BFQ weight per device.
-        out.warn("systemd has other weights for BFQ on v1; a daemon-reload changes these");
+        out.warn("systemd scales BFQ's weights on v1; a daemon-reload can change the weights");
     }
     if !devices.is_empty() {
         out.set(each, Value::Array("(st)".to_owned(), devices));

@@ -88,8 +88,8 @@ pub(super) fn oom_policy_changed(r: &LinuxResources, out: &mut PropertyBuilder<'
         out.placement.is_unified() && group(r).is_some_and(|v| group(out.context.known) != Some(v));
     if changed {
         out.warn(
-            "a slice, and a unit that is there, cannot be told memory.oom.group; it is set in its \
-             file alone, and a daemon-reload can change it",
+            "systemd takes memory.oom.group only when it creates a scope; it is set in its file \
+             alone, and a daemon-reload can change it",
         );
     }
 }
