@@ -17,7 +17,7 @@ const RANGES: &[(&str, i64, i64, &str)] = &[
     ("blkio.bfq.weight_device", 1, 1000, ""),
     ("blkio.weight", 10, 1000, ""),
     ("blkio.weight_device", 10, 1000, ""),
-    ("memory.swappiness", 0, 100, ""),
+    ("memory.swappiness", 0, 100, "; newer kernels take up to 200"),
 ];
 
 /// The number is outside the file's range.
