@@ -24,8 +24,8 @@ const V2: &[V2Controller] = &[
     v2("cpuset", false, true),
     v2("pids", false, true),
     v2("perf_event", false, false),
-    v2("misc", false, false),
-    v2("dmem", false, false),
+    v2("misc", true, false),
+    v2("dmem", true, false),
 ];
 
 /// The fixed facts about one v1 subsystem.
@@ -108,6 +108,12 @@ pub fn domain_only() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threaded_cgroups_lack_the_controllers_that_do_not_count_threads() {
+        let names: Vec<&str> = domain_only().collect();
+        assert_eq!(names, ["memory", "io", "hugetlb", "rdma", "misc", "dmem"]);
+    }
 
     #[test]
     fn systemd_enables_exactly_the_controllers_that_it_has_properties_for() {

@@ -22,6 +22,9 @@ const KEYS_SINCE: &[(Version, &str, &str)] = &[
     (V2, "oom_group_kill", "5.17"),
     (V2, "sock_throttled", "6.19"),
     (V2, "frozen", "5.2"),
+    (V2, "dbytes", "4.19"),
+    (V2, "dios", "4.19"),
+    (V1, "Discard", "4.19"),
 ];
 
 /// The same for the lists.

@@ -200,11 +200,13 @@ fn cgroup_below_a_threaded_parent_becomes_threaded() {
     let leaf = manager(&format!("{}/threaded/leaf", s.name), "{}");
     leaf.apply(NOBODY, false).unwrap();
     assert_eq!(fs::read_to_string(dir(&leaf, "").join("cgroup.type")).unwrap().trim(), "threaded");
-    let json = r#"{"memory":{"limit":67108864}}"#;
-    let domain = manager(&format!("{}/threaded/other", s.name), json);
-    let error = domain.apply(NOBODY, true).unwrap_err();
-    assert_eq!(error.code(), Code::Unsupported, "{error}");
-    assert!(!domain.exists().unwrap());
+    let misc = has("", "misc").then_some(r#"{"unified":{"misc.max":"sev 1"}}"#);
+    for json in [r#"{"memory":{"limit":67108864}}"#].into_iter().chain(misc) {
+        let domain = manager(&format!("{}/threaded/other", s.name), json);
+        let error = domain.apply(NOBODY, true).unwrap_err();
+        assert_eq!(error.code(), Code::Unsupported, "{error}");
+        assert!(!domain.exists().unwrap());
+    }
 }
 
 #[test]
