@@ -91,9 +91,18 @@ impl Stats {
 
     /// Returns a bit for each `Group` all of whose fields were read.
     pub fn valid(&self) -> u64 {
-        let whole =
-            |(_, members): &(usize, &u128)| **members != 0 && self.seen & *members == **members;
-        MEMBERS.iter().enumerate().filter(whole).fold(0, |out, (bit, _)| out | 1 << bit)
+        let (mut out, mut left) = (0, self.seen);
+        // A brief reading has few fields, so the groups are found from the fields.
+        while left != 0 {
+            let field = left.trailing_zeros() as usize;
+            let Some(&(_, group)) = FIELDS.get(field) else { break };
+            let members = MEMBERS.get(group as usize).copied().unwrap_or_default();
+            if self.seen & members == members {
+                out |= 1 << group as u64;
+            }
+            left &= !(members | 1 << field);
+        }
+        out
     }
 
     /// Returns the bits of the groups whose fields all lie before the place `end` in `FIELDS`.

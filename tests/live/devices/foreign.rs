@@ -210,7 +210,7 @@ fn changes_beside_another_program_give_no_wrong_answer() {
     for (name, code) in programs() {
         let b = with_program(&host, name, &code);
         let own = existing(&host, &b.name);
-        b.no_wrong_answer_in(rounds(200), |n| {
+        b.no_wrong_answer_in(200, |n| {
             change(&own, n % 2 == 0, "c 1:8", "rw").unwrap();
         });
     }
