@@ -9,8 +9,8 @@
 //!
 //! `reset before` lists files that older versions of systemd reset at a reload, which the library
 //! cannot prevent. Scopes have no property for `memory.oom.group` before 253. On v1, systemd 252
-//! resets BFQ's weights, of the unit and of all devices, to a default on its own scale; 257 does
-//! not.
+//! resets BFQ's weights, of the unit and of all devices, to a default on its own scale; 257 does so
+//! only when a unit beside this one starts, so no other test runs at the same time.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -143,7 +143,7 @@ macro_rules! rows {
         $(
             #[test]
             fn $name() {
-                need_systemd!();
+                need_systemd!(alone);
                 match &outcomes()[stringify!($name)] {
                     Ok(wrong) => assert_eq!(wrong, &[""; 0]),
                     Err(why) => skip!("{why}"),
