@@ -91,3 +91,31 @@ fn shown(source: &Source, field: Field, key: &str) -> String {
     let name = name.strip_suffix(".avg10").unwrap_or(name);
     format!("| {name} | {layout} | {} | {key} | {since} |\n", source.file)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// `KATACG_BLESS=1` writes the tables into the document.
+    #[test]
+    fn the_document_has_the_tables() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kernel-features.md");
+        for (name, wanted) in [("statistics", table()), ("lists", list_table())] {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (start, end) =
+                (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+            let (before, rest) = text.split_once(&start).unwrap();
+            let (found, after) = rest.split_once(&end).unwrap();
+            if std::env::var_os("KATACG_BLESS").is_some() {
+                std::fs::write(&path, format!("{before}{start}{wanted}{end}{after}")).unwrap();
+                continue;
+            }
+            assert!(
+                found == wanted,
+                "kernel-features.md: run KATACG_BLESS=1 cargo test --lib stats"
+            );
+        }
+    }
+}
