@@ -45,6 +45,7 @@ pub fn covers(code: &[Insn], state: &State) -> Covers {
         || front.rest().len() > MOST
         || numbers.len() > MOST_NUMBERS
         || !front.rest().iter().all(compares)
+        || masks_a_number(front.rest())
     {
         return Covers::Unknown;
     }
@@ -54,6 +55,27 @@ pub fn covers(code: &[Insn], state: &State) -> Covers {
         _ if state.exceptions().count() > MOST_EXCEPTIONS => Covers::Unknown,
         _ => compare(&front, state, &numbers),
     }
+}
+
+/// Whether a major or minor number may be masked or shifted before it is compared. Then the program
+/// does not treat all numbers alike with which it does not compare.
+fn masks_a_number(code: &[Insn]) -> bool {
+    // The 32-bit form of an operation has 4 where the 64-bit form has 7.
+    let wide = |insn: &Insn| if insn.code & 7 == 4 { insn.code | 3 } else { insn.code };
+    let bit = |register: u8| 1u16.checked_shl(register.into()).unwrap_or(0);
+    // Registers that somewhere hold such a number; a copy of a copy takes one more round.
+    let mut holds = 0u16;
+    for _ in 0..=u16::BITS {
+        for insn in code {
+            match wide(insn) {
+                op::LDXW if insn.off != 0 => holds |= bit(insn.dst),
+                op::MOV_X if holds & bit(insn.src) != 0 => holds |= bit(insn.dst),
+                _ => {}
+            }
+        }
+    }
+    let changes = |insn: &&Insn| matches!(wide(insn), op::AND_K | op::RSH_K);
+    code.iter().filter(changes).any(|insn| holds & bit(insn.dst) != 0)
 }
 
 /// Whether an instruction only loads and compares numbers.
@@ -211,6 +233,16 @@ mod tests {
         assert_eq!(covers(&[], &nothing), Covers::Unknown);
         let call = [Insn::imm(op::CALL, 0, 15), Insn::imm(op::EXIT, 0, 0)];
         assert_eq!(covers(&call, &nothing), Covers::Unknown);
+        let load = |dst, off| Insn { code: op::LDXW, dst, src: 1, off, imm: 0 };
+        // Denies the minor numbers 16 to 31 only: none of them stands in the program.
+        let equal = Insn { off: 2, ..Insn::imm(op::JEQ_K, 3, 1) };
+        let answers =
+            [1, 0].map(|answer| [Insn::imm(op::MOV_K, 0, answer), Insn::imm(op::EXIT, 0, 0)]);
+        for copied in [vec![load(3, 8)], vec![load(2, 8), Insn::reg(op::MOV_X, 3, 2)]] {
+            let masked = [copied, vec![Insn::imm(op::RSH_K, 3, 4), equal]].concat();
+            let masked = [masked, answers.concat()].concat();
+            assert_eq!(covers(&masked, &State::all(Mode::Allow)), Covers::Unknown);
+        }
         let less = [Insn { off: 0, ..Insn::imm(0xa5, 1, 3) }, Insn::imm(op::EXIT, 0, 0)];
         assert_eq!(covers(&less, &nothing), Covers::Unknown);
     }
