@@ -159,6 +159,9 @@ impl StatsReader {
     /// Whether a controller that the reader has lost has a file again. Another program may remove
     /// and make a v1 cgroup one hierarchy after the other, so the reader may open a part of it.
     fn is_back(&self) -> bool {
+        if self.lost == 0 {
+            return false;
+        }
         let hierarchies = self.host.hierarchies();
         let lost = self.rows.iter().filter(|(source, _)| self.lost & source.controller != 0);
         lost.filter_map(|(source, index)| {

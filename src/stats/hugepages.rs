@@ -4,7 +4,7 @@
 
 use rustix::fs::{Dir, Mode, OFlags};
 
-use super::parse::number;
+use super::scan::number;
 use crate::sort::sort;
 
 /// Returns the sizes, such as `2MB`; none where the kernel has no huge pages.

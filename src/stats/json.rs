@@ -10,7 +10,7 @@ use serde_json::{json, Map, Value};
 use super::fields::Field as F;
 use super::hugepages;
 use super::json_io::{self, Files};
-use super::parse::{lines, number, split};
+use super::scan::{lines, number, split};
 use super::table::{CPU, HUGETLB, IO, MEMORY, MISC, PIDS, RDMA};
 use super::values::Stats;
 use crate::host::Version::{V1, V2};

@@ -4,7 +4,7 @@
 
 use serde_json::{json, Map, Value};
 
-use super::parse::{device, lines, number, split};
+use super::scan::{device, lines, number, split};
 use crate::host::Version::{self, V1, V2};
 
 /// Returns a file's text: of a subsystem, on v1 or v2. None when the cgroup does not have it.

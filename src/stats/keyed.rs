@@ -6,7 +6,7 @@
 //! v1 adds lines of device, operation and number (blkio), columns of numbers (cpuacct), and
 //! `total=5 N0=5` (memory.numa_stat).
 
-use super::parse::{lines, number, split};
+use super::scan::{lines, number, split};
 
 /// Receives name, key and value.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8], &[u8]);

@@ -4,7 +4,7 @@
 //!
 //! docs/kernel-features.md shows the same table; a test prints it and compares.
 
-use super::parse::{device, number};
+use super::scan::{device, number};
 use crate::host::Version;
 use crate::host::Version::{V1, V2};
 

@@ -4,7 +4,8 @@
 
 use super::keyed::keyed;
 use super::list_table::{List, ListSource, Pick, VALUES};
-use super::parse::{no_limit, number};
+use super::parse::no_limit;
+use super::scan::number;
 
 /// The most columns that a list has.
 const COLUMNS: usize = 16;

@@ -8,6 +8,7 @@
 //! Kernel: cgroup-v2.rst, admin-guide/cgroup-v1/, accounting/psi.rst.
 
 mod fields;
+mod flat_keyed;
 mod hugepages;
 mod json;
 mod json_io;
@@ -20,6 +21,7 @@ mod parse;
 #[cfg(any(test, feature = "internals"))]
 mod printed;
 mod reader;
+mod scan;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,11 @@
 
 //! The parsers of statistics files. Pure: bytes in, fields out.
 //!
-//! The kernel ends every line with a newline. A line without one was cut short, and its number may
-//! lack digits, so it is not used. What is no number leaves its field not valid.
+//! What is no number leaves its field not valid.
 
 use super::fields::{Field, MAX_VALUE};
-use super::table::Format;
+use super::scan::{device, lines, number, number_line, split, words};
+use super::table::{Format, IO_STAT};
 use super::values::Stats;
 
 /// v1 limits from here on are no limits. The kernel prints its greatest number of pages in bytes.
@@ -26,7 +26,7 @@ pub fn parse(format: Format, text: &[u8], out: &mut Stats) -> Found {
     match format {
         Format::Value(field) => put(out, field, value(text)),
         Format::Limit(field) => put(out, field, value(text).or_else(|| limit(text)).map(no_limit)),
-        Format::Keyed(keys) => keyed(keys, text, out),
+        Format::Keyed(keys) => keys.read(text, out),
         Format::Pressure(kinds) => pressure(kinds, text, out),
         Format::IoStat => io_stat(text, out),
         Format::Blkio(fields) => return blkio(fields, text, out),
@@ -61,44 +61,15 @@ pub fn no_limit(value: u64) -> u64 {
     }
 }
 
-/// Returns the whole lines, without their newlines.
-pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (line, after) = rest.split_at_checked(memchr::memchr(b'\n', rest)?)?;
-        rest = after.get(1..)?;
-        Some(line)
-    })
-}
-
-/// Returns a decimal number that is nothing else and fits.
-pub fn number(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    let mut out = 0u64;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        out = out.checked_mul(10)?.checked_add(u64::from(digit))?;
-    }
-    Some(out)
-}
-
 fn value(text: &[u8]) -> Option<u64> {
-    number(lines(text).next()?)
+    match number_line(text) {
+        Some((number, _)) => Some(number),
+        None => number(lines(text).next()?),
+    }
 }
 
 fn limit(text: &[u8]) -> Option<u64> {
     (lines(text).next()? == b"max").then_some(MAX_VALUE)
-}
-
-/// Splits at the first byte `at`.
-pub fn split(line: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let (left, right) = line.split_at_checked(memchr::memchr(at, line)?)?;
-    Some((left, right.get(1..)?))
 }
 
 fn flat_keyed(text: &[u8], key: &[u8]) -> Option<u64> {
@@ -117,25 +88,10 @@ fn freezer_state(text: &[u8], field: Field, out: &mut Stats) {
     }
 }
 
-fn keyed(keys: &[(&str, Field, u64)], text: &[u8], out: &mut Stats) {
-    // The table has the kernel's order, so the next key is most often the next of the table.
-    let mut next = 0;
-    for line in lines(text) {
-        let Some((name, value)) = split(line, b' ') else { continue };
-        let (before, after) = keys.split_at_checked(next).unwrap_or((&[], keys));
-        let found = after.iter().chain(before).position(|(key, _, _)| key.as_bytes() == name);
-        let Some(place) = found.map(|steps| (next + steps) % keys.len()) else { continue };
-        next = place + 1;
-        if let Some(&(_, field, scale)) = keys.get(place) {
-            put(out, field, number(value).and_then(|value| value.checked_mul(scale)));
-        }
-    }
-}
-
 /// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`
 fn pressure(kinds: &[(&str, Field)], text: &[u8], out: &mut Stats) {
     for line in lines(text) {
-        let mut words = line.split(|&b| b == b' ');
+        let mut words = words(line);
         let kind = words.next().unwrap_or_default();
         let Some(&(_, first)) = kinds.iter().find(|(name, _)| name.as_bytes() == kind) else {
             continue;
@@ -165,36 +121,23 @@ fn hundredths(text: &[u8]) -> Option<u64> {
     number(whole)?.checked_mul(100)?.checked_add(number(part)?)
 }
 
-/// Splits `MAJOR:MINOR`.
-pub fn device(text: &[u8]) -> Option<(u64, u64)> {
-    let (major, minor) = split(text, b':')?;
-    Some((number(major)?, number(minor)?))
-}
-
 /// An empty io.stat means that the cgroup has done no I/O. Devices that the kernel has no number
 /// for and keys that are not known are passed over.
 fn io_stat(text: &[u8], out: &mut Stats) {
-    const KEYS: [(&[u8], Field); 6] = [
-        (b"rbytes", Field::IoReadBytes),
-        (b"wbytes", Field::IoWriteBytes),
-        (b"rios", Field::IoReadOps),
-        (b"wios", Field::IoWriteOps),
-        (b"dbytes", Field::IoDiscardBytes),
-        (b"dios", Field::IoDiscardOps),
-    ];
     if !text.is_empty() && lines(text).next().is_none() {
         return;
     }
-    for (_, field) in KEYS {
+    for (_, field) in IO_STAT {
         out.put(field, 0);
     }
     for line in lines(text) {
-        let mut words = line.split(|&b| b == b' ');
+        let mut words = words(line);
         if words.next().and_then(device).is_none() {
             continue;
         }
         for (key, value) in words.filter_map(|word| split(word, b'=')) {
-            if let Some((_, field)) = KEYS.iter().find(|(name, _)| *name == key) {
+            let known = IO_STAT.iter().find(|(name, _)| name.as_bytes() == key);
+            if let Some((_, field)) = known {
                 sum(out, *field, number(value));
             }
         }
@@ -209,7 +152,7 @@ fn blkio(fields: [Field; 3], text: &[u8], out: &mut Stats) -> Found {
         // Only an empty text has no line at all; it says nothing.
         out.add(read, 0);
         out.add(write, 0);
-        let mut words = line.split(|&b| b == b' ');
+        let mut words = words(line);
         let (Some(of), Some(what), Some(count)) = (words.next(), words.next(), words.next()) else {
             continue;
         };

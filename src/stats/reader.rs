@@ -101,7 +101,7 @@ impl Reader {
     pub fn read(&mut self, out: &mut Stats) -> std::result::Result<(), Gone> {
         out.reset();
         let Reader { files, buffer, controllers } = self;
-        let (mut present, mut chosen) = (0, 0u64);
+        let (mut present, mut chosen, mut found_device) = (0, 0u64, false);
         for file in files.iter_mut() {
             let choice = 1 << file.source.either;
             if file.source.either != 0 && chosen & choice != 0 {
@@ -114,6 +114,7 @@ impl Reader {
                     let found = parse(file.source.format, text, out);
                     if file.source.either != 0 && found == Found::Values {
                         chosen |= choice;
+                        found_device |= !file.settled;
                         file.settled = true;
                     } else if file.settled {
                         // The device has another scheduler now, or is gone.
@@ -125,8 +126,10 @@ impl Reader {
                 Err(_) => {}
             }
         }
-        // Closes the alternatives to a file that names devices.
-        files.retain(|file| file.settled || chosen & (1 << file.source.either) == 0);
+        if found_device {
+            // Closes the alternatives to a file that names devices.
+            files.retain(|file| file.settled || chosen & (1 << file.source.either) == 0);
+        }
         out.missing = *controllers & !present;
         out.complete();
         Ok(())

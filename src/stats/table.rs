@@ -6,6 +6,7 @@
 
 use super::fields::Field as F;
 use super::fields::Field;
+use super::flat_keyed::{Keys, Row};
 use crate::host::Version;
 use crate::host::Version::{V1, V2};
 
@@ -49,7 +50,7 @@ pub enum Format {
     /// One number; `max`, or 2^62 and more on v1, is no limit.
     Limit(Field),
     /// Lines of a key and a number, which is multiplied.
-    Keyed(&'static [(&'static str, Field, u64)]),
+    Keyed(Keys),
     /// Lines `some` and `full` of averages and a total; the places of their first fields.
     Pressure(&'static [(&'static str, Field)]),
     /// io.stat: lines of a device and `key=value`.
@@ -103,6 +104,10 @@ const fn either(number: u8, file: &'static str, since: &'static str, fields: [Fi
     Source { either: number, ..blkio }
 }
 
+const fn keyed(rows: &'static [Row]) -> Format {
+    Format::Keyed(Keys::new(rows))
+}
+
 /// Microseconds to nanoseconds.
 const US: u64 = 1000;
 /// v1 counts CPU time in ticks of USER_HZ, which is 100 on every architecture that Rust runs on.
@@ -111,7 +116,7 @@ const TICK: u64 = 10_000_000;
 const BYTES: [Field; 3] = [F::IoReadBytes, F::IoWriteBytes, F::IoDiscardBytes];
 const OPS: [Field; 3] = [F::IoReadOps, F::IoWriteOps, F::IoDiscardOps];
 
-const CPU_STAT_V2: &[(&str, Field, u64)] = &[
+const CPU_STAT_V2: &[Row] = &[
     ("usage_usec", F::CpuUsage, US),
     ("user_usec", F::CpuUser, US),
     ("system_usec", F::CpuSystem, US),
@@ -123,7 +128,7 @@ const CPU_STAT_V2: &[(&str, Field, u64)] = &[
     ("burst_usec", F::CpuBurst, US),
 ];
 
-const CPU_STAT_V1: &[(&str, Field, u64)] = &[
+const CPU_STAT_V1: &[Row] = &[
     ("nr_periods", F::CpuPeriods, 1),
     ("nr_throttled", F::CpuThrottledPeriods, 1),
     ("throttled_time", F::CpuThrottled, 1),
@@ -131,7 +136,7 @@ const CPU_STAT_V1: &[(&str, Field, u64)] = &[
     ("burst_time", F::CpuBurst, 1),
 ];
 
-const MEMORY_STAT_V2: &[(&str, Field, u64)] = &[
+const MEMORY_STAT_V2: &[Row] = &[
     ("anon", F::Anon, 1),
     ("file", F::File, 1),
     ("kernel", F::Kernel, 1),
@@ -155,7 +160,7 @@ const MEMORY_STAT_V2: &[(&str, Field, u64)] = &[
 ];
 
 /// The `total_` lines count the descendants too, as v2 does.
-const MEMORY_STAT_V1: &[(&str, Field, u64)] = &[
+const MEMORY_STAT_V1: &[Row] = &[
     ("total_cache", F::File, 1),
     ("total_rss", F::Anon, 1),
     ("total_shmem", F::Shmem, 1),
@@ -172,7 +177,7 @@ const MEMORY_STAT_V1: &[(&str, Field, u64)] = &[
     ("total_unevictable", F::Unevictable, 1),
 ];
 
-const MEMORY_EVENTS: &[(&str, Field, u64)] = &[
+const MEMORY_EVENTS: &[Row] = &[
     ("low", F::EventsLow, 1),
     ("high", F::EventsHigh, 1),
     ("max", F::EventsMax, 1),
@@ -182,7 +187,7 @@ const MEMORY_EVENTS: &[(&str, Field, u64)] = &[
     ("sock_throttled", F::EventsSockThrottled, 1),
 ];
 
-const MEMORY_EVENTS_LOCAL: &[(&str, Field, u64)] = &[
+const MEMORY_EVENTS_LOCAL: &[Row] = &[
     ("low", F::LocalLow, 1),
     ("high", F::LocalHigh, 1),
     ("max", F::LocalMax, 1),
@@ -191,22 +196,31 @@ const MEMORY_EVENTS_LOCAL: &[(&str, Field, u64)] = &[
     ("oom_group_kill", F::LocalOomGroupKill, 1),
 ];
 
-const CGROUP_STAT: &[(&str, Field, u64)] =
+const CGROUP_STAT: &[Row] =
     &[("nr_descendants", F::Descendants, 1), ("nr_dying_descendants", F::DyingDescendants, 1)];
 
-const CGROUP_EVENTS: &[(&str, Field, u64)] =
-    &[("populated", F::IsPopulated, 1), ("frozen", F::IsFrozen, 1)];
+const CGROUP_EVENTS: &[Row] = &[("populated", F::IsPopulated, 1), ("frozen", F::IsFrozen, 1)];
+
+/// The keys of io.stat.
+pub const IO_STAT: [(&str, Field); 6] = [
+    ("rbytes", F::IoReadBytes),
+    ("wbytes", F::IoWriteBytes),
+    ("rios", F::IoReadOps),
+    ("wios", F::IoWriteOps),
+    ("dbytes", F::IoDiscardBytes),
+    ("dios", F::IoDiscardOps),
+];
 
 /// The table.
 pub const SOURCES: &[Source] = &[
-    row(CPU, "cpu", V2, "cpu.stat", "4.15", Format::Keyed(CPU_STAT_V2)),
+    row(CPU, "cpu", V2, "cpu.stat", "4.15", keyed(CPU_STAT_V2)),
     row(
         CPU,
         "cpu",
         V2,
         "cpu.stat.local",
         "6.6",
-        Format::Keyed(&[("throttled_usec", F::CpuThrottledLocal, US)]),
+        keyed(&[("throttled_usec", F::CpuThrottledLocal, US)]),
     ),
     row(CPU, "cpuacct", V1, "cpuacct.usage", "", Format::Value(F::CpuUsage)),
     row(
@@ -215,16 +229,16 @@ pub const SOURCES: &[Source] = &[
         V1,
         "cpuacct.stat",
         "",
-        Format::Keyed(&[("user", F::CpuUser, TICK), ("system", F::CpuSystem, TICK)]),
+        keyed(&[("user", F::CpuUser, TICK), ("system", F::CpuSystem, TICK)]),
     ),
-    row(CPU, "cpu", V1, "cpu.stat", "", Format::Keyed(CPU_STAT_V1)),
+    row(CPU, "cpu", V1, "cpu.stat", "", keyed(CPU_STAT_V1)),
     row(
         CPU,
         "cpu",
         V1,
         "cpu.stat.local",
         "6.6",
-        Format::Keyed(&[("throttled_time", F::CpuThrottledLocal, 1)]),
+        keyed(&[("throttled_time", F::CpuThrottledLocal, 1)]),
     ),
     row(MEMORY, "memory", V2, "memory.current", "4.5", Format::Value(F::MemoryUsage)),
     row(MEMORY, "memory", V2, "memory.peak", "5.19", Format::Value(F::MemoryPeak)),
@@ -233,9 +247,9 @@ pub const SOURCES: &[Source] = &[
     row(MEMORY, "memory", V2, "memory.swap.current", "4.5", Format::Value(F::SwapUsage)),
     row(MEMORY, "memory", V2, "memory.swap.peak", "6.5", Format::Value(F::SwapPeak)),
     row(MEMORY, "memory", V2, "memory.swap.max", "4.5", Format::Limit(F::SwapLimit)),
-    row(MEMORY, "memory", V2, "memory.stat", "4.5", Format::Keyed(MEMORY_STAT_V2)),
-    row(MEMORY, "memory", V2, "memory.events", "4.5", Format::Keyed(MEMORY_EVENTS)),
-    row(MEMORY, "memory", V2, "memory.events.local", "5.2", Format::Keyed(MEMORY_EVENTS_LOCAL)),
+    row(MEMORY, "memory", V2, "memory.stat", "4.5", keyed(MEMORY_STAT_V2)),
+    row(MEMORY, "memory", V2, "memory.events", "4.5", keyed(MEMORY_EVENTS)),
+    row(MEMORY, "memory", V2, "memory.events.local", "5.2", keyed(MEMORY_EVENTS_LOCAL)),
     row(MEMORY, "memory", V1, "memory.usage_in_bytes", "", Format::Value(F::MemoryUsage)),
     row(MEMORY, "memory", V1, "memory.max_usage_in_bytes", "", Format::Value(F::MemoryPeak)),
     row(MEMORY, "memory", V1, "memory.limit_in_bytes", "", Format::Limit(F::MemoryLimit)),
@@ -274,23 +288,23 @@ pub const SOURCES: &[Source] = &[
         Format::Limit(F::KernelTcpLimit),
     ),
     row(MEMORY, "memory", V1, "memory.kmem.tcp.failcnt", "", Format::Value(F::KernelTcpFailcnt)),
-    row(MEMORY, "memory", V1, "memory.stat", "", Format::Keyed(MEMORY_STAT_V1)),
+    row(MEMORY, "memory", V1, "memory.stat", "", keyed(MEMORY_STAT_V1)),
     row(
         MEMORY,
         "memory",
         V1,
         "memory.oom_control",
         "",
-        Format::Keyed(&[("oom_kill", F::EventsOomKill, 1)]),
+        keyed(&[("oom_kill", F::EventsOomKill, 1)]),
     ),
     row(PIDS, "pids", V2, "pids.current", "4.5", Format::Value(F::PidsCurrent)),
     row(PIDS, "pids", V2, "pids.max", "4.5", Format::Limit(F::PidsLimit)),
     row(PIDS, "pids", V2, "pids.peak", "6.1", Format::Value(F::PidsPeak)),
-    row(PIDS, "pids", V2, "pids.events", "4.8", Format::Keyed(&[("max", F::PidsEvents, 1)])),
+    row(PIDS, "pids", V2, "pids.events", "4.8", keyed(&[("max", F::PidsEvents, 1)])),
     row(PIDS, "pids", V1, "pids.current", "4.3", Format::Value(F::PidsCurrent)),
     row(PIDS, "pids", V1, "pids.max", "4.3", Format::Limit(F::PidsLimit)),
     row(PIDS, "pids", V1, "pids.peak", "6.1", Format::Value(F::PidsPeak)),
-    row(PIDS, "pids", V1, "pids.events", "4.8", Format::Keyed(&[("max", F::PidsEvents, 1)])),
+    row(PIDS, "pids", V1, "pids.events", "4.8", keyed(&[("max", F::PidsEvents, 1)])),
     row(IO, "io", V2, "io.stat", "4.5", Format::IoStat),
     either(1, "blkio.bfq.io_service_bytes_recursive", "4.12", BYTES),
     either(1, "blkio.io_service_bytes_recursive", "", BYTES),
@@ -340,16 +354,9 @@ pub const SOURCES: &[Source] = &[
         Format::Pressure(&[("some", F::IoSomeAvg10), ("full", F::IoFullAvg10)]),
     ),
     row(PRESSURE, "", V2, "irq.pressure", "6.1", Format::Pressure(&[("full", F::IrqFullAvg10)])),
-    row(CGROUP, "", V2, "cgroup.stat", "4.14", Format::Keyed(CGROUP_STAT)),
-    row(
-        CGROUP,
-        "",
-        V2,
-        "cgroup.stat.local",
-        "6.18",
-        Format::Keyed(&[("frozen_usec", F::Frozen, US)]),
-    ),
-    row(CGROUP, "", V2, "cgroup.events", "4.5", Format::Keyed(CGROUP_EVENTS)),
+    row(CGROUP, "", V2, "cgroup.stat", "4.14", keyed(CGROUP_STAT)),
+    row(CGROUP, "", V2, "cgroup.stat.local", "6.18", keyed(&[("frozen_usec", F::Frozen, US)])),
+    row(CGROUP, "", V2, "cgroup.events", "4.5", keyed(CGROUP_EVENTS)),
     // A hybrid host freezes by v1, which cgroup.events does not show.
     row(CGROUP, "freezer", V1, "freezer.state", "", Format::FreezerState(F::IsFrozen)),
 ];
@@ -379,16 +386,9 @@ impl Source {
             | Format::Sum(field)
             | Format::FreezerState(field) => vec![(field, "")],
             Format::SumKeyed(key, field) => vec![(field, key)],
-            Format::Keyed(keys) => keys.iter().map(|&(key, field, _)| (field, key)).collect(),
+            Format::Keyed(keys) => keys.rows.iter().map(|&(key, field, _)| (field, key)).collect(),
             Format::Pressure(lines) => lines.iter().map(|&(key, field)| (field, key)).collect(),
-            Format::IoStat => vec![
-                (F::IoReadBytes, "rbytes"),
-                (F::IoWriteBytes, "wbytes"),
-                (F::IoReadOps, "rios"),
-                (F::IoWriteOps, "wios"),
-                (F::IoDiscardBytes, "dbytes"),
-                (F::IoDiscardOps, "dios"),
-            ],
+            Format::IoStat => IO_STAT.map(|(key, field)| (field, key)).to_vec(),
             Format::Blkio(fields) => fields.into_iter().zip(["Read", "Write", "Discard"]).collect(),
             Format::Presence => Vec::new(),
         }

@@ -5,39 +5,82 @@
 use super::fields::{Field, Group, FIELDS};
 
 const COUNT: usize = FIELDS.len();
-// `seen` has a bit for each.
-const _: () = assert!(COUNT <= 128);
 
-/// The fields of each group, as bits of `seen`.
-const MEMBERS: [u128; 64] = {
-    let mut out = [0; 64];
+/// The fields of each group.
+const MEMBERS: [FieldSet; 64] = {
+    let mut out = [FieldSet([0; 2]); 64];
     let mut i = 0;
     while i < COUNT {
         // Constant evaluation, in which an index out of bounds does not compile.
         #[allow(clippy::indexing_slicing)]
         {
-            out[FIELDS[i].1 as usize] |= 1u128 << i;
+            out[FIELDS[i].1 as usize].0[i / 64] |= 1 << (i % 64);
         }
         i += 1;
     }
     out
 };
 
+/// A set of places in `FIELDS`. Two words, because shifts of 128 bits take long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct FieldSet([u64; 2]);
+
+impl FieldSet {
+    fn has(&self, place: usize) -> bool {
+        self.0.get(place / 64).is_some_and(|word| word & (1 << (place % 64)) != 0)
+    }
+
+    fn insert(&mut self, place: usize) {
+        if let Some(word) = self.0.get_mut(place / 64) {
+            *word |= 1 << (place % 64);
+        }
+    }
+
+    fn remove(&mut self, place: usize) {
+        if let Some(word) = self.0.get_mut(place / 64) {
+            *word &= !(1 << (place % 64));
+        }
+    }
+
+    /// Removes the first place and returns it.
+    fn pop(&mut self) -> Option<usize> {
+        let FieldSet([low, high]) = self;
+        let (word, first) = if *low != 0 { (low, 0) } else { (high, 64) };
+        let place = word.trailing_zeros();
+        *word &= word.checked_sub(1)?;
+        Some(first + place as usize)
+    }
+
+    fn has_all(&self, other: FieldSet) -> bool {
+        other.without(*self).0 == [0; 2]
+    }
+
+    fn without(self, other: FieldSet) -> FieldSet {
+        let (FieldSet([a, b]), FieldSet([x, y])) = (self, other);
+        FieldSet([a & !x, b & !y])
+    }
+}
+
 /// One reading of a cgroup's statistics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
     values: [u64; COUNT],
-    /// Bit by bit, whether a field has been read.
-    seen: u128,
+    /// Fields that have been read.
+    seen: FieldSet,
     /// Fields a part of which could not be read.
-    spoiled: u128,
+    spoiled: FieldSet,
     /// Controllers that were asked for and that the cgroup does not have.
     pub missing: u64,
 }
 
 impl Default for Stats {
     fn default() -> Stats {
-        Stats { values: [0; COUNT], seen: 0, spoiled: 0, missing: 0 }
+        Stats {
+            values: [0; COUNT],
+            seen: FieldSet::default(),
+            spoiled: FieldSet::default(),
+            missing: 0,
+        }
     }
 }
 
@@ -50,9 +93,9 @@ impl Stats {
     /// Notes the value of the field at a place in `FIELDS`.
     pub fn put_at(&mut self, index: usize, value: u64) {
         match self.values.get_mut(index) {
-            Some(place) if self.spoiled & (1 << index) == 0 => {
+            Some(place) if !self.spoiled.has(index) => {
                 *place = value;
-                self.seen |= 1 << index;
+                self.seen.insert(index);
             }
             _ => {}
         }
@@ -66,8 +109,8 @@ impl Stats {
 
     /// Makes a field not valid, whatever else is read: a part of its sum could not be read.
     pub fn spoil(&mut self, field: Field) {
-        self.seen &= !(1 << (field as usize));
-        self.spoiled |= 1 << (field as usize);
+        self.seen.remove(field as usize);
+        self.spoiled.insert(field as usize);
         if let Some(place) = self.values.get_mut(field as usize) {
             *place = 0;
         }
@@ -81,7 +124,7 @@ impl Stats {
     /// Returns the value of the field at a place in `FIELDS`.
     pub fn get_at(&self, index: usize) -> Option<u64> {
         let value = self.values.get(index).copied();
-        value.filter(|_| self.seen & (1 << index) != 0)
+        value.filter(|_| self.seen.has(index))
     }
 
     /// The values, in the order of `FIELDS`; 0 where nothing was read.
@@ -93,14 +136,12 @@ impl Stats {
     pub fn valid(&self) -> u64 {
         let (mut out, mut left) = (0, self.seen);
         // A brief reading has few fields, so the groups are found from the fields.
-        while left != 0 {
-            let field = left.trailing_zeros() as usize;
-            let Some(&(_, group)) = FIELDS.get(field) else { break };
+        while let Some(&(_, group)) = left.pop().and_then(|place| FIELDS.get(place)) {
             let members = MEMBERS.get(group as usize).copied().unwrap_or_default();
-            if self.seen & members == members {
+            if self.seen.has_all(members) {
                 out |= 1 << group as u64;
             }
-            left &= !(members | 1 << field);
+            left = left.without(members);
         }
         out
     }
