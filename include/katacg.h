@@ -1601,23 +1601,24 @@ int katacg_manager_release(const struct katacg_manager *manager,
 /* ================================================================================================
  * Device rules
  *
- * A rule's device is the path of a node, such as "/dev/kvm", or a kind and numbers, such as
- * "c 10:232" or "b 8:*". The library looks a node up without following symbolic links. Access is
- * some of the letters of "rwm": read, write, create a node. NULL means all three.
+ * A device is given as the path of a node, such as "/dev/kvm", or as a kind and numbers, such as
+ * "c 10:232" or "b 8:*" (c character, b block; major:minor; * every number). A node must not be a
+ * symbolic link. An access is some of the letters r (open for reading), w (open for writing) and m
+ * (create a node with mknod(2)). NULL means all three.
  */
 
 /**
- * Set of katacg_device_rules: the devices that a runtime gives every container, to be appended to
- * the rules of its specification.
+ * Set of katacg_device_rules: the devices that a runtime allows to every container. A runtime
+ * appends these rules to those of the container's specification.
  */
 #define KATACG_DEVICES_RUNTIME 1
 
 /**
- * Set of katacg_device_rules: the devices of a hypervisor, as far as this host has them.
+ * Set of katacg_device_rules: the devices that a hypervisor needs, if this host has them.
  *
  * /dev/kvm or /dev/mshv must exist. /dev/vhost-net, /dev/vfio/vfio, /dev/vhost-vsock and
- * /dev/vhost-vdpa-0 are allowed if they exist. Disks, loop devices and the groups of VFIO are not
- * among them.
+ * /dev/vhost-vdpa-0 are allowed if they exist. Disks, loop devices and VFIO groups (/dev/vfio/N)
+ * are not in the list.
  */
 #define KATACG_DEVICES_HYPERVISOR 2
 
@@ -1629,12 +1630,13 @@ int katacg_manager_release(const struct katacg_manager *manager,
  * @param buf_len  size of buf in bytes; 0 asks for the length only
  * @param err      filled in on failure; may be NULL
  *
- * Return: the length of the result without its NUL, even if it did not fit. The result is a JSON
- * array of OCI rules, as in linux.resources.devices.
+ * Return: the length of the result in bytes without its NUL, even if it did not fit. The result is
+ * a JSON array of OCI rules, as in linux.resources.devices.
  * Errors:
- *   -EINVAL      (KATACG_ERR_ARGUMENT)     the set is unknown
+ *   -EINVAL      (KATACG_ERR_ARGUMENT)     the set is unknown, or a path of the hypervisor's
+ *                                          devices is no device
  *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  the host has neither /dev/kvm nor /dev/mshv
- *   -errno       (KATACG_ERR_SYSTEM)       stat(2) of a node failed
+ *   -errno       (KATACG_ERR_SYSTEM)       stat(2) of a node failed, other than with ENOENT
  * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
@@ -1644,9 +1646,10 @@ int katacg_device_rules(uint32_t set,
                         struct katacg_error *err);
 
 /**
- * Tells whether device rules allow an access. Looks at the rules only, not at any cgroup.
+ * Tells whether device rules allow an access to a device. Does not look at any cgroup.
  *
- * The rules apply in order and start from "deny all". All letters of access must be allowed.
+ * The rules apply in order and start from "deny all". The access is allowed only if the rules
+ * allow each of its letters.
  *
  * @param rules_json  a JSON array of OCI rules, as in linux.resources.devices
  * @param len         its length in bytes
@@ -1659,8 +1662,9 @@ int katacg_device_rules(uint32_t set,
  *   -EINVAL  (KATACG_ERR_JSON)      the JSON is malformed; the message has line and column
  *   -EINVAL  (KATACG_ERR_ARGUMENT)  an argument is NULL, device is not one device, or access has
  *                                   other letters
- *   -ERANGE  (KATACG_ERR_VALUE)     a rule has no access or an impossible number, or it denies a
- *                                   part of what a wider rule allows; the message has its index
+ *   -ERANGE  (KATACG_ERR_VALUE)     a rule has no access or an impossible number, or reverses an
+ *                                   earlier, wider rule for some of its devices; the message has
+ *                                   the rule's index
  *   -errno   (KATACG_ERR_SYSTEM)    stat(2) of the node failed
  * Threads: any. Fork: safe.
  */
@@ -1672,22 +1676,25 @@ int katacg_device_check(const char *rules_json,
                         struct katacg_error *err);
 
 /**
- * Allows a device, on top of the rules in force, for instance one that is plugged in later.
+ * Allows a device in addition to the rules in force, for instance one that is plugged in later.
  *
- * The change is atomic: no device that the old and the new rules allow is denied in between. Calls
- * for one cgroup take turns, also those of other processes. A device that is allowed already stays
- * so. On v2 this library's program is exchanged for another; a later process finds it again. In a
- * unit systemd is told as well, so that a daemon-reload keeps the device.
+ * While the rules change, no device is denied that both the old and the new rules allow. Calls for
+ * one cgroup take turns, even those of different processes. Allowing an allowed device is no
+ * error. Other processes that use this library find the changed rules. In a systemd unit, the
+ * library tells systemd as well, so that a daemon-reload keeps the device.
  *
- * A cgroup of v2 that another program has made (a manager with KATACG_MANAGER_EXISTING) has that
- * program's device programs, each of which must allow the device. Each one that does not is
- * exchanged for itself with the device allowed in front. Its owner's next change of the rules ends
- * that. Programs of cgroups above and below are not changed. crun with systemd has its program in
- * the cgroup "container" below the scope: there a manager of each of the two is needed.
+ * On v2, a cgroup that a container runtime has made (a manager with KATACG_MANAGER_EXISTING) has
+ * the runtime's device programs, and each of them must allow the device. The library replaces each
+ * program that does not by the same program with code in front that allows the device. The
+ * runtime's next change of its rules removes that code. Device programs of ancestors and
+ * descendants stay as they are, and must allow the device too. crun with systemd attaches its
+ * program in the cgroup "container" below the scope: allow the device with a manager of the scope
+ * and with a manager of "container".
  *
- * A manager of the cgroupfs driver on the path of a systemd unit cannot tell systemd. It warns, in
- * strict mode it fails: the device is denied again after the next daemon-reload or change of the
- * unit. Use the systemd driver, also for a unit that another program has made.
+ * A manager with the cgroupfs driver on the path of a systemd unit cannot tell systemd, so the
+ * device is denied again after the next daemon-reload or change of the unit. The call warns of
+ * that; in strict mode it fails. Use the systemd driver, also for a unit that another program has
+ * made.
  *
  * @param manager  the cgroup, which must exist
  * @param device   a node such as "/dev/kvm", or a kind and numbers such as "c 10:232" or "b 8:*"
@@ -1698,18 +1705,23 @@ int katacg_device_check(const char *rules_json,
  * Errors:
  *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or device is NULL, device is no device, or
  *                                          access has other letters
- *   -ERANGE      (KATACG_ERR_VALUE)        a part of what a wider rule denies would be allowed
+ *   -ERANGE      (KATACG_ERR_VALUE)        a wider rule denies the device together with others
+ *                                          ("deny c 1:*", then "c 1:3"). A v1 cgroup that allows
+ *                                          devices by default does not show what it denies: there
+ *                                          the call returns 0, and the device stays denied
  *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
  *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup is in no hierarchy with devices
- *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another's device program cannot be extended, because
- *                                          the kernel hides its instructions or it calls
- *                                          functions, and the message names it; the kernel has no
- *                                          device programs; the unit is a user's; a unit on v1
- *                                          would have rules that systemd has no words for; or, in
- *                                          strict mode, the warning above
- *   -EPERM       (KATACG_ERR_SYSTEM)       the parent cgroup does not allow the device; the
- *                                          message names it
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another owner's device program cannot be extended,
+ *                                          because the kernel hides its instructions or it calls
+ *                                          functions (the message names the program); the unit is
+ *                                          of a user's systemd; a unit on v1 would have rules that
+ *                                          systemd cannot express; or, in strict mode, the
+ *                                          cgroupfs driver on a unit's path
+ *   -EPERM       (KATACG_ERR_SYSTEM)       v1: the parent cgroup does not allow the device; the
+ *                                          message names the parent
  *   -EPERM       (KATACG_ERR_UNSUPPORTED)  the caller may not change device rules
+ *   -errno       (KATACG_ERR_UNSUPPORTED)  v2: bpf(2) failed with EACCES, EINVAL or ENOSYS, as on
+ *                                          a kernel without device programs
  *   -errno       (KATACG_ERR_SYSTEM)       stat(2) of the node or another system call failed
  * Threads: any. Fork: safe.
  */
@@ -1720,11 +1732,11 @@ int katacg_manager_device_allow(const struct katacg_manager *manager,
                                 struct katacg_error *err);
 
 /**
- * Denies a device, on top of the rules in force, for instance one that is unplugged.
+ * Denies a device in addition to the rules in force, for instance one that is unplugged.
  *
- * A device that is denied already stays so. Processes that have the device open keep it. Beside
- * another's device program, what katacg_manager_device_allow put in front of it is removed; if it
- * allows the device by itself, a program of this library denies the device.
+ * Denying a denied device is no error. Processes that have the device open keep it. On v2, the
+ * library removes the code that katacg_manager_device_allow has put in front of another owner's
+ * device program. If no program of another owner denies the device, this library's program does.
  *
  * @param manager  the cgroup, which must exist
  * @param device   as for katacg_manager_device_allow
@@ -1732,8 +1744,8 @@ int katacg_manager_device_allow(const struct katacg_manager *manager,
  * @param err      filled in on failure; may be NULL
  *
  * Return: 0 on success.
- * Errors: as for katacg_manager_device_allow. KATACG_ERR_VALUE means that a part of what a wider
- * rule allows would be denied.
+ * Errors: as for katacg_manager_device_allow. KATACG_ERR_VALUE means that a wider rule allows the
+ * device together with others ("allow c 1:*", then "c 1:3").
  * Threads: any. Fork: safe.
  */
 KATACG_MUST_USE
@@ -1745,25 +1757,27 @@ int katacg_manager_device_deny(const struct katacg_manager *manager,
 /**
  * Reads the device rules in force.
  *
- * On v1, a cgroup that allows all devices but some does not show which ones. On v2 the rules are
- * those of this library's program, whichever process attached it; without one, all devices are
- * allowed. In a unit they are systemd's, if its program is attached. Rules of ancestors are not
- * among them.
+ * On v1 the rules are those of devices.list. A cgroup that allows devices by default shows there
+ * only that, and not the devices that it denies. On v2 the rules are those of this library's
+ * device program, whichever process attached the program; a cgroup without device programs allows
+ * every device. In a unit of v2 the rules are systemd's, if systemd's device program is attached.
+ * Rules of ancestors are not included.
  *
  * @param manager  the cgroup, which must exist
  * @param buf      receives the rules; may be NULL if buf_len is 0
  * @param buf_len  size of buf in bytes; 0 asks for the length only
  * @param err      filled in on failure; may be NULL
  *
- * Return: the length of the result without its NUL, even if it did not fit. The result is a JSON
- * array of OCI rules. Its first rule is for all devices.
+ * Return: the length of the result in bytes without its NUL, even if it did not fit. The result is
+ * a JSON array of OCI rules. The first rule is of type "a" and is the default for all devices.
  * Errors:
  *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager is NULL
  *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
  *   -EOPNOTSUPP  (KATACG_ERR_CONTROLLER)   the cgroup is in no hierarchy with devices
- *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  another program has a device program there (the
- *                                          message has what is allowed in front of it), or the
- *                                          program cannot be read
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  v2: another owner's device program is attached (the
+ *                                          message names the program, and the devices that this
+ *                                          library allows in front of it), or this library's
+ *                                          program cannot be read back
  *   -errno       (KATACG_ERR_SYSTEM)       a system call failed
  * Threads: any. Fork: safe.
  */

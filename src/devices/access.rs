@@ -20,11 +20,11 @@ impl Access {
     /// `rwm`: every access.
     pub const ALL: Access = Access(7);
 
-    /// The letters, in the order in which text has them.
+    /// The letters, in the order in which they are written.
     const LETTERS: [(char, Access); 3] =
         [('r', Access::READ), ('w', Access::WRITE), ('m', Access::MKNOD)];
 
-    /// Parses letters in any order. `Err` has the first letter that is none of `rwm`.
+    /// Parses letters in any order. `Err` is the first letter that is none of `rwm`.
     pub fn parse(letters: &str) -> Result<Access, char> {
         letters.chars().try_fold(Access::NONE, |sum, letter| {
             let known = Access::LETTERS.iter().find(|(l, _)| *l == letter);
@@ -32,7 +32,7 @@ impl Access {
         })
     }
 
-    /// Returns the set of the kernel's bits. Other bits are dropped.
+    /// Returns the set that has these bits of the kernel. Unknown bits are dropped.
     pub fn from_bits(bits: u8) -> Access {
         Access(bits & Access::ALL.0)
     }
@@ -42,29 +42,29 @@ impl Access {
         self.0
     }
 
-    /// Returns the accesses of both sets.
+    /// Returns the accesses that are in either set.
     #[must_use]
     pub fn with(self, other: Access) -> Access {
         Access(self.0 | other.0)
     }
 
-    /// Returns the accesses that `other` lacks.
+    /// Returns the accesses of this set that are not in `other`.
     #[must_use]
     pub fn without(self, other: Access) -> Access {
         Access(self.0 & !other.0)
     }
 
-    /// Returns whether both sets have a common access.
+    /// Returns whether some access is in both sets.
     pub fn overlaps(self, other: Access) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Returns whether the set has every access of `other`.
+    /// Returns whether every access of `other` is in this set.
     pub fn contains(self, other: Access) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Returns whether the set has no access.
+    /// Returns whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }

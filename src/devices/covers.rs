@@ -1,42 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether a device program of another program allows what a state allows.
+//! Whether another owner's device program allows all that a state allows.
 //!
-//! systemd leaves its last program attached when a unit's rules go, and only the instructions tell
-//! what is in force. A program beside another one cannot allow what the other denies.
+//! systemd leaves its last device program attached when a unit's rules are removed, so only the
+//! instructions tell what is in force. A program that is attached beside another one cannot allow
+//! what the other one denies.
 
 use std::collections::BTreeSet;
 
 use super::insn::{op, Insn};
 use super::{foreign, Access, Devices, Fronted, Kind, Mode, Number, Rule, State};
 
-/// Programs that are longer, or compare with more numbers, are not followed.
+/// Most instructions of a program; a longer one is [`Covers::Unknown`].
 const MOST: usize = 4_000;
+/// Most different constants of a program; one with more is [`Covers::Unknown`].
 const MOST_NUMBERS: usize = 64;
-/// Most exceptions of a state that are looked at one by one.
+/// Most exceptions of a state; for more the answer is [`Covers::Unknown`].
 const MOST_EXCEPTIONS: usize = 256;
-/// A number of which no program knows.
+/// Stands for all numbers that a program does not compare with. No device has this number.
 const UNKNOWN: u32 = 0x7ed_cba9;
 
-/// What a program says to the devices that a state allows.
+/// Whether a program allows the devices that a state allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Covers {
-    /// It allows each of them.
+    /// The program allows each access that the state allows.
     All,
-    /// It denies at least this access.
+    /// The program denies this access, and perhaps others.
     Not(Rule),
-    /// The kernel hides its instructions, or they do more than to load and compare numbers.
+    /// Not known: the kernel hides the instructions, they do more than load and compare numbers, or
+    /// there are too many of them.
     Unknown,
 }
 
-/// Whether the program allows each access to each device.
+/// Returns whether the program is known to allow each access to each device.
 pub fn allows_all(code: &[Insn]) -> bool {
     covers(code, &State::all(Mode::Allow)) == Covers::All
 }
 
-/// Returns what the program says to the devices that the state allows.
+/// Returns whether the program allows the devices that the state allows.
 ///
-/// A program that only compares for equality treats all numbers alike with which it does not
-/// compare.
+/// A program that only compares for equality answers the same for all numbers that it does not
+/// compare with. So running it with its own constants and one other number covers every device.
 pub fn covers(code: &[Insn], state: &State) -> Covers {
     let front = Fronted::new(code);
     let mut numbers = BTreeSet::new();
@@ -57,13 +60,14 @@ pub fn covers(code: &[Insn], state: &State) -> Covers {
     }
 }
 
-/// Whether a major or minor number may be masked or shifted before it is compared. Then the program
-/// does not treat all numbers alike with which it does not compare.
+/// Returns whether the program may mask or shift a major or minor number before it compares the
+/// number. Such a program can answer differently for numbers that are not among its constants.
 fn masks_a_number(code: &[Insn]) -> bool {
     // The 32-bit form of an operation has 4 where the 64-bit form has 7.
     let wide = |insn: &Insn| if insn.code & 7 == 4 { insn.code | 3 } else { insn.code };
     let bit = |register: u8| 1u16.checked_shl(register.into()).unwrap_or(0);
-    // Registers that somewhere hold such a number; a copy of a copy takes one more round.
+    // The registers that hold a major or minor number anywhere in the program. Each round finds
+    // copies of the registers that the round before found.
     let mut holds = 0u16;
     for _ in 0..=u16::BITS {
         for insn in code {
@@ -78,7 +82,7 @@ fn masks_a_number(code: &[Insn]) -> bool {
     code.iter().filter(changes).any(|insn| holds & bit(insn.dst) != 0)
 }
 
-/// Whether an instruction only loads and compares numbers.
+/// Returns whether an instruction only loads or compares numbers, jumps forwards, or returns.
 fn compares(insn: &Insn) -> bool {
     const NARROW: u8 = 0x04;
     // The 32-bit form of an operation has 4 or 6 where the 64-bit form has 7 or 5.
@@ -95,6 +99,7 @@ fn compares(insn: &Insn) -> bool {
     }
 }
 
+/// Runs the program for all devices that the state allows, with `numbers` for `*`.
 fn compare(front: &Fronted, state: &State, numbers: &BTreeSet<u32>) -> Covers {
     let numbers_of = |state: &State| -> Vec<u32> {
         let both = state.exceptions().flat_map(|(devices, _)| [devices.major, devices.minor]);
@@ -127,7 +132,7 @@ fn compare(front: &Fronted, state: &State, numbers: &BTreeSet<u32>) -> Covers {
     Covers::All
 }
 
-/// Compares for one device.
+/// Runs the program for one device, with every combination of the accesses that the state allows.
 fn one(front: &Fronted, state: &State, kind: Kind, major: u32, minor: u32) -> Covers {
     let allowed = state.allowed(kind, major, minor);
     let before = front.allowed().allowed(kind, major, minor);
@@ -234,7 +239,7 @@ mod tests {
         let call = [Insn::imm(op::CALL, 0, 15), Insn::imm(op::EXIT, 0, 0)];
         assert_eq!(covers(&call, &nothing), Covers::Unknown);
         let load = |dst, off| Insn { code: op::LDXW, dst, src: 1, off, imm: 0 };
-        // Denies the minor numbers 16 to 31 only: none of them stands in the program.
+        // Denies the minor numbers 16 to 31 only. None of them is a constant of the program.
         let equal = Insn { off: 2, ..Insn::imm(op::JEQ_K, 3, 1) };
         let answers =
             [1, 0].map(|answer| [Insn::imm(op::MOV_K, 0, answer), Insn::imm(op::EXIT, 0, 0)]);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading a state back from a program of ours.
+//! Reads a state back from a device program of this library.
 
 use super::insn::{op, Insn};
 use super::program::{self, BY_MINOR, DENIED, KIND, MAGIC, MAJOR, MINOR, RESULT};
 use super::{Access, Devices, Kind, Mode, Number, State};
 
-/// Whether a program has this library's mark.
+/// Returns whether a program has this library's mark.
 pub fn is_ours(code: &[Insn]) -> bool {
     let end = code.len().saturating_sub(3);
     code.get(end).is_some_and(|insn| *insn == Insn::imm(op::MOV_K, RESULT, MAGIC))
 }
 
-/// Returns the state of a program of ours. None for any other program, also for one that a newer
-/// version of this library made in another way.
+/// Returns the state that a program of this library enforces. Returns None for any other program,
+/// and for a program of a newer version of this library that compiles states in another way.
 pub fn decode(code: &[Insn]) -> Option<State> {
     let [.., mark, default, exit] = code else { return None };
     if *mark != Insn::imm(op::MOV_K, RESULT, MAGIC) || exit.code != op::EXIT {
@@ -23,7 +23,7 @@ pub fn decode(code: &[Insn]) -> Option<State> {
     while reader.at + 3 < code.len() {
         let before = reader.at;
         reader.step()?;
-        // A program that is not ours may jump anywhere.
+        // A program that is not this library's may jump back.
         if reader.at <= before {
             return None;
         }
@@ -36,17 +36,21 @@ pub fn decode(code: &[Insn]) -> Option<State> {
         };
         state.except(devices, access);
     }
-    // What was read is right when it leads to the same program.
+    // The state is right if it compiles to the same program.
     (program::compile(&state) == code).then_some(state)
 }
 
 struct Reader<'a> {
     code: &'a [Insn],
+    /// Index of the next instruction to read.
     at: usize,
+    /// The kind of the section.
     kind: Option<Kind>,
+    /// The major number of the group.
     major: Number,
-    /// Where the segment ends.
+    /// Index behind the segment.
     end: usize,
+    /// Devices and their allowed accesses.
     found: Vec<(Devices, Access)>,
 }
 
@@ -55,11 +59,13 @@ impl Reader<'_> {
         self.code.get(at).copied()
     }
 
+    /// Returns the index that the jump at `at` leads to.
     fn target(&self, at: usize) -> Option<usize> {
         let off = usize::try_from(self.insn(at)?.off).ok()?;
         Some(at + 1 + off)
     }
 
+    /// Reads one element of the program. None: this library does not make such code.
     fn step(&mut self) -> Option<()> {
         let at = self.at;
         let insn = self.insn(at)?;
@@ -104,7 +110,7 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Reads a comparison, whose jump is at `at`.
+    /// Reads a comparison with `imm`, whose jump is at `at`.
     fn compare(&mut self, at: usize, jump: Insn, imm: i32) -> Option<()> {
         self.at = at + 1;
         let value = imm.cast_unsigned();
@@ -127,6 +133,7 @@ impl Reader<'_> {
         Some(())
     }
 
+    /// Notes the accesses of the group's other minor numbers.
     fn group_ends(&mut self, allowed: Access) {
         let _ = self.add(Number::Any, allowed);
         self.major = Number::Any;

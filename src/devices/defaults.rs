@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The devices that every container gets from its runtime, whatever its specification says.
+//! The devices that a runtime allows to every container whose specification has device rules.
 //!
-//! OCI: runtime-spec config-linux.md "Default Devices"; runc allows the same set.
+//! runc allows the same set. OCI: runtime-spec config-linux.md "Default Devices".
 
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType, LinuxResources};
 
 /// Kind, major, minor and access; -1 means every number.
 const DEFAULTS: [(LinuxDeviceType, i64, i64, &str); 11] = [
-    // Making a node gives no access to the device.
+    // Every mknod(2) is allowed: making a node gives no access to the device.
     (LinuxDeviceType::C, -1, -1, "m"),
     (LinuxDeviceType::B, -1, -1, "m"),
     // null, zero, full, random, urandom, tty
@@ -23,7 +23,7 @@ const DEFAULTS: [(LinuxDeviceType, i64, i64, &str); 11] = [
     (LinuxDeviceType::C, 10, 200, "rwm"),
 ];
 
-/// Returns the rules that a runtime puts after a specification's own.
+/// Returns the rules that a runtime appends to a specification's own rules.
 pub fn runtime_defaults() -> Vec<LinuxDeviceCgroup> {
     let rule = |(kind, major, minor, access): (_, _, _, &str)| {
         let mut rule = LinuxDeviceCgroup::default();
@@ -34,8 +34,8 @@ pub fn runtime_defaults() -> Vec<LinuxDeviceCgroup> {
     DEFAULTS.into_iter().map(rule).collect()
 }
 
-/// Puts the runtime's rules after a specification's own. A specification without rules wants its
-/// devices left alone, so it stays without.
+/// Appends the runtime's rules to a specification's own rules. A specification without device rules
+/// leaves the cgroup's devices as they are, so it gets none.
 pub fn append_runtime_defaults(resources: &mut LinuxResources) {
     let Some(rules) = resources.devices().clone().filter(|rules| !rules.is_empty()) else {
         return;

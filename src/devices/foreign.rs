@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Device programs that another program has made: whether code can be put in front of them, and
-//! what they answer.
+//! Device programs of other owners: whether code can be put in front of one, and what it answers.
 //!
 //! Kernel: kernel/bpf/syscall.c `bpf_insn_prepare_dump`, kernel/bpf/cgroup.c.
 
 use super::insn::{op, Insn};
 use super::{Access, Devices, Kind, Number};
 
-/// Instructions after which a run has no answer. The verifier lets a program run no longer.
+/// Instructions after which [`run`] gives up. The verifier accepts no program that executes more.
 const MOST_STEPS: usize = 1_000_000;
-/// Address that stands for the program's argument.
+/// Made-up address of the program's argument.
 const CONTEXT: u64 = 1 << 62;
-/// The frame pointer.
+/// The register of the frame pointer.
 const FRAME: u8 = 10;
 
-/// Returns why a program cannot be loaded again from its translated instructions.
+/// Returns why a program cannot be loaded again from the instructions that the kernel shows. None:
+/// nothing speaks against it.
 pub fn obstacle(code: &[Insn]) -> Option<&'static str> {
     let any = |what: fn(&Insn) -> bool| code.iter().any(what);
     if code.is_empty() {
         return Some("the kernel hides its instructions");
     }
-    // The kernel blinds constants with its own register 11.
+    // To blind constants, the kernel uses register 11, which programs do not have.
     if any(|insn| insn.dst > FRAME || insn.src > FRAME) {
         return Some("its instructions are blinded (net.core.bpf_jit_harden)");
     }
@@ -33,25 +33,26 @@ pub fn obstacle(code: &[Insn]) -> Option<&'static str> {
     None
 }
 
-/// Whether a program uses its stack.
+/// Returns whether a program uses its stack.
 pub fn uses_stack(code: &[Insn]) -> bool {
     code.iter().any(|insn| insn.dst == FRAME || insn.src == FRAME)
 }
 
-/// Whether a program allows some of the accesses to one device, each combination of them. None when
-/// the rule is for more than one device, or the program cannot be followed.
+/// Returns whether a program allows every combination of these accesses to a device. Returns None
+/// if `devices` is more than one device, or if [`run`] does not know an instruction.
 pub fn permits_all(code: &[Insn], devices: &Devices, access: Access) -> Option<bool> {
     let mut asked = (1..8).map(Access::from_bits).filter(|asked| access.contains(*asked));
     asked.try_fold(true, |all, asked| Some(all && answer(code, devices, asked)?))
 }
 
-/// Whether a program denies each call that asks for some of the accesses to one device. None as for
-/// [`permits_all`].
+/// Returns whether a program denies every call that asks for at least one of these accesses to a
+/// device. Returns None as [`permits_all`] does.
 pub fn denies_all(code: &[Insn], devices: &Devices, access: Access) -> Option<bool> {
     let mut asked = (1..8).map(Access::from_bits).filter(|asked| access.overlaps(*asked));
     asked.try_fold(true, |all, asked| Some(all && !answer(code, devices, asked)?))
 }
 
+/// Returns whether a program allows a call that asks for all of these accesses.
 fn answer(code: &[Insn], devices: &Devices, asked: Access) -> Option<bool> {
     let (Number::Is(major), Number::Is(minor)) = (devices.major, devices.minor) else {
         return None;
@@ -59,8 +60,8 @@ fn answer(code: &[Insn], devices: &Devices, asked: Access) -> Option<bool> {
     run(code, devices.kind, major, minor, asked).map(|(allows, _)| allows)
 }
 
-/// Runs a program. Returns whether it allows the access, and how many instructions it executed.
-/// None when it does something that this function does not know.
+/// Interprets a program. Returns whether the program allows the access, and how many instructions
+/// it executed. Returns None for an instruction that this function does not know.
 pub fn run(
     code: &[Insn],
     kind: Kind,
@@ -87,13 +88,15 @@ pub fn run(
 
 struct Machine {
     regs: [u64; 11],
+    /// Index of the next instruction.
     at: usize,
+    /// The program's argument.
     context: [u8; 12],
 }
 
-/// Class of an operation: the low bits.
+/// Mask of an operation's class.
 const CLASS: u8 = 7;
-/// Bit of an operation that takes the source register.
+/// Bit of an operation that uses the source register in place of the constant.
 const FROM_REGISTER: u8 = 8;
 
 impl Machine {
@@ -112,7 +115,7 @@ impl Machine {
         let (is_wide, class) = (matches!(insn.code & CLASS, 5 | 7), insn.code & CLASS);
         let narrow = |n: u64| if is_wide { n } else { n & u64::from(u32::MAX) };
         let result = match class {
-            // BPF_LD, of which only the long constant is known.
+            // BPF_LD: only a long constant is known here.
             0 if insn.code == op::LDDW && insn.src == 0 => {
                 self.at = next + 1;
                 let high = code.get(next)?.imm.cast_unsigned();
@@ -158,7 +161,7 @@ impl Machine {
     }
 }
 
-/// Returns the result of an operation, by its high bits.
+/// Returns the result of an arithmetic operation. `operation` is the high bits of its code.
 fn arithmetic(operation: u8, left: u64, right: u64, is_wide: bool) -> Option<u64> {
     let shift = u32::try_from(right & if is_wide { 63 } else { 31 }).ok()?;
     Some(match operation {
@@ -176,7 +179,7 @@ fn arithmetic(operation: u8, left: u64, right: u64, is_wide: bool) -> Option<u64
     })
 }
 
-/// Returns whether a conditional jump is taken, by its high bits.
+/// Returns whether a conditional jump is taken. `operation` is the high bits of its code.
 fn compare(operation: u8, left: u64, right: u64, is_wide: bool) -> Option<bool> {
     let signed = |n: u64| match (is_wide, u32::try_from(n)) {
         (false, Ok(n)) => i64::from(n.cast_signed()),

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Allowed devices as code in front of another's device program.
+//! Allows devices by code in front of another owner's device program.
 //!
-//! All programs of a cgroup must allow an access, so a program beside another cannot allow what the
-//! other denies. Code in front of the other's can. A call that asks for allowed accesses only
-//! returns there. A call that asks for others as well goes on with the rest of them: the other's
-//! code then reads a copy of its argument.
+//! All programs of a cgroup must allow an access. So a program that is attached beside another one
+//! cannot allow what the other one denies, but code in front of the other program's code can. The
+//! front removes the accesses that it allows from those that are asked for. If none is left, the
+//! front returns 1. Otherwise the other program's code decides about the accesses that are left,
+//! which it reads from a copy of its argument.
 //!
 //! ```text
-//! kind, accesses and numbers into registers
-//! for each exception: if kind, major and minor fit: remove its accesses; if none is left, allow
-//! the copy of the argument, if an exception has not all accesses
-//! goto the other's code
-//! allow: the mark, return 1
+//! load kind, accesses and numbers into registers
+//! for each exception: if kind, major and minor match: remove its accesses;
+//!                     if none is left, goto allow
+//! if some exception has not all accesses: make the copy of the argument
+//! goto the other program's code
+//! allow: store the mark, return 1
+//! the other program's code
 //! ```
 
 use super::insn::{op, Insn, Reg};
@@ -19,33 +22,37 @@ use super::program::{number, ASKED, KIND, MAJOR, MINOR, RESULT};
 use super::{foreign, Access, Devices, Kind, Mode, Number, Rule, State};
 use crate::error::{fail, Code, Result};
 
-/// A constant that marks a front: "katf". It is stored where an access is allowed.
+/// A constant that marks a front: "katf". The front stores it before it allows an access.
 const MAGIC: i32 = 0x6b61_7466;
+/// The register of the program's argument.
 const CONTEXT: Reg = 1;
+/// The register of the frame pointer.
 const FRAME: Reg = 10;
-/// Where the copy of the argument is, from the frame pointer.
+/// Offset of the copy of the argument from the frame pointer.
 ///
-/// Only the store of the major number is to a whole slot of the stack (8 bytes), and the store of
-/// the minor number overwrites a part of that slot. So the verifier takes all three for unknown
-/// values. Of a value that it knows, kernels before 6.8 conclude too much when it is read by
-/// another register than the frame pointer: they remove code that does run.
+/// The verifier must not know the three values that are stored here. Kernels before 6.8 conclude
+/// too much from a known value on the stack that is read through a register other than the frame
+/// pointer, and remove code that does run. The verifier tracks a value only if its store begins at
+/// a slot of the stack (8 bytes). Only the store of the major number does, at -8, and the store of
+/// the minor number at -4 overwrites a part of that slot.
 const COPY: i16 = -12;
-/// Most exceptions of a front. The verifier's work grows with their square.
+/// Most exceptions of a front. The verifier's work grows with the square of their number.
 const MOST_DEVICES: usize = 256;
-/// Instructions of the mark and the return.
+/// Number of instructions that store the mark and return.
 const ALLOW: usize = 3;
 
-/// Another's program, with devices that this library allows before it.
+/// Another owner's program, with code in front that allows more devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fronted {
-    /// The devices, as exceptions.
+    /// The devices that the front allows, as exceptions.
     allowed: State,
-    /// The other's code.
+    /// The other program's code.
     rest: Vec<Insn>,
 }
 
 impl Fronted {
-    /// Takes a program apart. The front of a program without one has no devices.
+    /// Splits a program into its front and the other program's code. A program without a front gets
+    /// one without devices.
     pub fn new(code: &[Insn]) -> Fronted {
         let found = read(code).and_then(|allowed| {
             let front = write(&allowed);
@@ -55,20 +62,21 @@ impl Fronted {
         found.unwrap_or_else(|| Fronted { allowed: State::all(Mode::Deny), rest: code.to_vec() })
     }
 
-    /// The other's code.
+    /// Returns the other program's code.
     pub fn rest(&self) -> &[Insn] {
         &self.rest
     }
 
-    /// The devices of the front.
+    /// Returns the devices that the front allows, as exceptions.
     pub fn allowed(&self) -> &State {
         &self.allowed
     }
 
-    /// Applies a rule. A device that the other's code allows by itself gets no exception.
+    /// Applies a rule to the front. A device that the other program's code allows already gets no
+    /// exception.
     ///
     /// # Errors
-    /// As [`State::apply`]; too many devices ([`Code::Value`]).
+    /// As [`State::apply`]; the front would have more than 256 devices ([`Code::Value`]).
     pub fn apply(&mut self, rule: &Rule) -> Result<()> {
         let is_idle = rule.allow
             && rule.devices.is_some_and(|devices| {
@@ -88,12 +96,13 @@ impl Fronted {
         Ok(())
     }
 
-    /// Whether the copy of the argument would lie where the other's code has values.
+    /// Returns whether the front needs the copy of the argument, and the other program's code uses
+    /// the stack too.
     pub fn collides(&self) -> bool {
         has_parts(&self.allowed) && foreign::uses_stack(&self.rest)
     }
 
-    /// Returns the whole program; the other's alone when the front has no devices.
+    /// Returns the whole program. A front without devices has no code.
     pub fn to_code(&self) -> Vec<Insn> {
         match self.allowed.exceptions().next() {
             None => self.rest.clone(),
@@ -102,11 +111,12 @@ impl Fronted {
     }
 }
 
-/// Whether an exception has some accesses and not all.
+/// Returns whether some exception has not all accesses.
 fn has_parts(allowed: &State) -> bool {
     allowed.exceptions().any(|(_, access)| access != Access::ALL)
 }
 
+/// Returns the code that loads the argument into registers.
 fn prologue() -> Vec<Insn> {
     let load = |dst, off| Insn { code: op::LDXW, dst, src: CONTEXT, off, imm: 0 };
     vec![
@@ -119,7 +129,8 @@ fn prologue() -> Vec<Insn> {
     ]
 }
 
-/// Makes a copy of the argument with the accesses that are left, and passes it on.
+/// Returns the code that copies the argument, with only the accesses that are left, to the stack,
+/// and makes the copy the argument.
 fn copy() -> Vec<Insn> {
     let store = |src, off| Insn { code: op::STXW, dst: FRAME, src, off, imm: 0 };
     vec![
@@ -133,6 +144,7 @@ fn copy() -> Vec<Insn> {
     ]
 }
 
+/// Returns the code of a front.
 fn write(allowed: &State) -> Vec<Insn> {
     let mut code = prologue();
     let mut allows = Vec::new();
@@ -173,14 +185,14 @@ fn write(allowed: &State) -> Vec<Insn> {
     code
 }
 
-/// Returns how far a jump at `from` goes to `to`. A front that is too long for its jumps does not
-/// pass the verifier.
+/// Returns the offset of a jump from `from` to `to`. In a front that is too long for its jumps the
+/// offset is -1, which the verifier refuses.
 fn distance(from: usize, to: usize) -> i16 {
     i16::try_from(to - from - 1).unwrap_or(-1)
 }
 
-/// Reads the devices of the front of a program. None for a program without one; the caller checks
-/// that the devices lead to the same code.
+/// Reads the devices of a program's front. Returns None for a program without a front. The caller
+/// checks that [`write`] makes the same code of these devices.
 fn read(code: &[Insn]) -> Option<State> {
     let mut code = code.strip_prefix(&prologue()[..])?;
     let mut allowed = State::all(Mode::Deny);

@@ -27,7 +27,7 @@ fn accesses() -> impl Iterator<Item = Access> {
     (1..8).map(Access::from_bits)
 }
 
-/// The numbers of devices that some program here has a rule for, and others.
+/// Returns devices that some program of these tests has a rule for, and others.
 fn devices() -> Vec<(Kind, u32, u32)> {
     let majors = [0, 1, 5, 8, 10, 136, 195, u32::MAX - 1];
     let minors = [0, 1, 2, 3, 5, 7, 8, 9, 200, 229, 232, u32::MAX - 1];
@@ -43,7 +43,8 @@ fn programs_of_others_have_the_length_of_real_ones() {
     assert_eq!(lengths, [24, 79, 71]);
 }
 
-/// Checks a front with rbpf: what it allows is taken off, and the other's program decides the rest.
+/// Checks a front with rbpf: the front removes the accesses that it allows, and the other program
+/// decides about the rest.
 fn check(rest: &[Insn], front: &Fronted, devices: &[(Kind, u32, u32)]) {
     let whole = front.to_code();
     let (whole_bytes, rest_bytes) = (bytes(&whole), bytes(rest));
@@ -68,7 +69,7 @@ fn a_device_is_allowed_in_front_of_each_program_and_denied_again() {
         front.apply(&rule("allow b 8:* rwm")).unwrap();
         front.apply(&rule("allow c 1:5 w")).unwrap();
         check(&rest, &front, &devices());
-        // Another process reads it back, and changes the same front.
+        // Another process reads the front back, and changes it.
         let mut again = Fronted::new(&front.to_code());
         assert_eq!((&again, again.rest()), (&front, &rest[..]), "{name}");
         again.apply(&rule("allow c 195:0 rw")).unwrap();
@@ -178,7 +179,8 @@ fn default_lists_give_the_answers_of_runc_and_crun() {
     }
 }
 
-/// The one difference: a denied write also refuses opening for reading and writing.
+/// The one difference: where writing is denied, this library also refuses opening for both reading
+/// and writing.
 #[test]
 fn a_deny_rule_differs_from_runc_and_crun_in_mixed_accesses_only() {
     let rules = ["allow a *:* rwm", "deny c 1:3 w", "deny b 8:* rm"];
@@ -202,8 +204,9 @@ fn a_deny_rule_differs_from_runc_and_crun_in_mixed_accesses_only() {
     assert_eq!(differ.join(","), right);
 }
 
-/// For the runtime's list, over its devices and others that a container tries: no more instructions
-/// executed together than in the programs that runc and crun make of that list, nor in any of them.
+/// The runtime's list, asked for its own devices and for others that a container tries: in all,
+/// this library's program executes no more instructions than runc's, and no more than crun's. It is
+/// no longer than crun's.
 #[test]
 fn default_list_costs_no_more_than_in_the_forms_of_runc_and_crun() {
     let state = State::from_rules(&runtime_defaults(), &mut Vec::new()).unwrap();
@@ -228,7 +231,7 @@ fn default_list_costs_no_more_than_in_the_forms_of_runc_and_crun() {
     assert!(own.len() <= crun.len(), "{} {}", own.len(), crun.len());
 }
 
-/// Fewer than of other tests: each list is run with three programs.
+/// Returns fewer cases than other tests have: each list is run with three programs.
 fn config() -> ProptestConfig {
     let config = crate::devices::tests::config();
     ProptestConfig { cases: config.cases / 20, ..config }

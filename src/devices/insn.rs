@@ -8,9 +8,10 @@ use std::fmt;
 /// A register.
 pub type Reg = u8;
 
-/// Operations, in the kernel's encoding. `K` takes the constant, `X` the source register.
+/// Operations, in the kernel's encoding. `_K` uses the constant, `_X` the source register.
 pub mod op {
-    /// Loads 64 bits from this and the next instruction's constants.
+    /// Loads a constant of 64 bits: the low half from this instruction, the high half from the
+    /// next.
     pub const LDDW: u8 = 0x18;
     /// Loads 32 bits of memory.
     pub const LDXW: u8 = 0x61;
@@ -48,11 +49,12 @@ pub mod op {
     pub const JNE_K: u8 = 0x55;
     /// Jumps when `dst != src`.
     pub const JNE_X: u8 = 0x5d;
-    /// Jumps when the low halves of `dst` and `imm` differ.
+    /// Jumps when the low 32 bits of `dst` differ from `imm`.
     pub const JNE32_K: u8 = 0x56;
     /// Calls a function of the kernel or of the program.
     pub const CALL: u8 = 0x85;
-    /// Goes on with another program: the kernel's own form of such a call.
+    /// Continues in another program. The kernel translates a call of bpf_tail_call to this
+    /// operation.
     pub const TAIL_CALL: u8 = 0xf0;
     /// Returns r0.
     pub const EXIT: u8 = 0x95;
@@ -67,13 +69,13 @@ pub struct Insn {
     pub dst: Reg,
     /// The source register.
     pub src: Reg,
-    /// How many instructions to jump, or the offset in memory.
+    /// How many instructions a jump skips, or the offset in memory.
     pub off: i16,
     /// The constant.
     pub imm: i32,
 }
 
-/// Bytes of one instruction.
+/// Size of one instruction in bytes.
 pub const INSN_SIZE: usize = 8;
 
 impl Insn {
@@ -87,7 +89,8 @@ impl Insn {
         Insn { code, dst, src, off: 0, imm: 0 }
     }
 
-    /// Returns the kernel's form. The two registers share a byte, as bit fields of the machine.
+    /// Returns the bytes that the kernel takes. The two registers share a byte; which half is whose
+    /// depends on the machine's byte order.
     pub fn to_bytes(self) -> [u8; INSN_SIZE] {
         let [o0, o1] = self.off.to_ne_bytes();
         let [i0, i1, i2, i3] = self.imm.to_ne_bytes();
@@ -98,7 +101,7 @@ impl Insn {
         [self.code, regs, o0, o1, i0, i1, i2, i3]
     }
 
-    /// Returns the instruction of the kernel's form.
+    /// Returns the instruction of bytes that the kernel gave.
     pub fn from_bytes(bytes: [u8; INSN_SIZE]) -> Insn {
         let [code, regs, o0, o1, i0, i1, i2, i3] = bytes;
         let (low, high) = (regs & 15, regs >> 4);
@@ -108,7 +111,7 @@ impl Insn {
     }
 }
 
-/// Writes the instruction as bpftool does.
+/// Writes the instruction much as bpftool does.
 impl fmt::Display for Insn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Insn { code, dst, src, off, imm } = *self;

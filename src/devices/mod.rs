@@ -2,10 +2,10 @@
 
 //! Device rules: computes the result of a list of OCI rules.
 //!
-//! OCI rules apply in order ("deny all, allow these, deny that one"). Every enforcement needs the
-//! result: cgroup v1 takes a default and exceptions, systemd a list of allowed devices, cgroup v2 a
-//! BPF program. [`State`] is the result: a default and exceptions. Rules that have no such result
-//! are an error and are never approximated.
+//! OCI rules apply in order ("deny all, allow these, deny that one"). What enforces rules takes the
+//! result of the whole list: cgroup v1 a default and exceptions, systemd a list of allowed devices,
+//! cgroup v2 a BPF program. [`State`] is the result: a default and exceptions. Rules that no such
+//! state can express are an error and are never approximated.
 //! OCI: runtime-spec config-linux.md "Allowed Device list".
 //! Kernel: admin-guide/cgroup-v1/devices.rst, admin-guide/cgroup-v2.rst "Device controller".
 

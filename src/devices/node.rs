@@ -10,19 +10,19 @@ use rustix::io::Errno;
 use super::{to_oci, Access, Devices, Kind, Mode, Number, Rule, State};
 use crate::error::{fail, Code, Error, Result};
 
-/// Advice for a device that cannot be understood.
+/// Advice in an error about a device that is neither a node nor a rule.
 const FORMS: &str = "give a node such as \"/dev/kvm\", or a rule such as \"c 10:232\" or \"b 8:*\"";
 
-/// Nodes of the hypervisor's list, of which one must exist.
+/// Nodes of the hypervisor's list. At least one of them must exist.
 const REQUIRED: [&str; 2] = ["kvm", "mshv"];
-/// Nodes of the hypervisor's list that need not exist.
+/// Nodes of the hypervisor's list that may be missing.
 const OPTIONAL: [&str; 4] = ["vhost-net", "vfio/vfio", "vhost-vsock", "vhost-vdpa-0"];
 
-/// Returns the device of a node's path or of a text such as `c 10:232`.
+/// Returns the devices that a text names: the path of a node, or a rule such as `c 10:232`.
 ///
 /// # Errors
-/// [`Code::Argument`]: the text has neither form; the path leads to something that is no device, or
-/// to a symbolic link. [`Code::System`]: the node cannot be looked at.
+/// [`Code::Argument`]: the text has neither form; the path is no device, or is a symbolic link.
+/// [`Code::System`]: stat(2) of the node failed.
 pub fn parse_devices(text: &str) -> Result<Devices> {
     if text.starts_with('/') {
         return node(Path::new(text));
@@ -45,10 +45,10 @@ pub fn parse_devices(text: &str) -> Result<Devices> {
     parsed().ok_or_else(|| Error::new(Code::Argument, format!("device {text:?}; {FORMS}")))
 }
 
-/// Returns the accesses of a text; all with None.
+/// Parses the letters of an access. None means every access.
 ///
 /// # Errors
-/// [`Code::Argument`]: it is empty or has a letter that is none of `rwm`.
+/// [`Code::Argument`]: the text is empty or has a letter that is none of `rwm`.
 pub fn parse_access(letters: Option<&str>) -> Result<Access> {
     let Some(letters) = letters else { return Ok(Access::ALL) };
     match Access::parse(letters) {
@@ -57,6 +57,7 @@ pub fn parse_access(letters: Option<&str>) -> Result<Access> {
     }
 }
 
+/// Returns the device of a node.
 fn node(path: &Path) -> Result<Devices> {
     let name = path.as_os_str().as_encoded_bytes();
     let failed = |e| Error::system("stat", name, e);
@@ -74,11 +75,11 @@ fn node(path: &Path) -> Result<Devices> {
     Ok(Devices { major: Number::Is(major), minor: Number::Is(minor), kind })
 }
 
-/// Returns the rules that let a hypervisor work: `kvm` or `mshv` and, where they exist, vhost-net,
-/// VFIO, vhost-vsock and vhost-vdpa.
+/// Returns the rules that a hypervisor needs: the nodes of [`REQUIRED`] and [`OPTIONAL`] that exist
+/// in the directory `dev`.
 ///
 /// # Errors
-/// [`Code::Unsupported`]: the host has neither `kvm` nor `mshv`.
+/// [`Code::Unsupported`]: the host has neither `kvm` nor `mshv`. Otherwise as [`parse_devices`].
 pub fn hypervisor_rules(dev: &Path) -> Result<Vec<LinuxDeviceCgroup>> {
     let find = |name: &&str| match node(&dev.join(name)) {
         Err(e) if e.is(Errno::NOENT) || e.is(Errno::NOTDIR) => None,
@@ -96,7 +97,7 @@ pub fn hypervisor_rules(dev: &Path) -> Result<Vec<LinuxDeviceCgroup>> {
     for devices in found {
         state.apply(&Rule { allow: true, devices: Some(devices), access: Access::ALL })?;
     }
-    // The list is put behind other rules, so it does not begin with a rule for all devices.
+    // The caller appends these rules to others, so the first rule, for all devices, is left out.
     Ok(to_oci(&state).into_iter().skip(1).collect())
 }
 

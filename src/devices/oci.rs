@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A state as OCI rules.
+//! Writes a state as OCI rules.
 
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
 
 use super::{Access, Kind, Mode, Number, State};
 
-/// Returns OCI rules that result in the state. The first one is for all devices.
+/// Returns OCI rules whose result is the state. The first rule is of type `a`, the default.
 pub fn to_oci(state: &State) -> Vec<LinuxDeviceCgroup> {
     let number = |number| match number {
         Number::Any => None,

@@ -76,8 +76,8 @@ pub fn count(code: &[Insn], kind: Kind, major: u32, minor: u32, asked: Access) -
     }
 }
 
-/// Returns the program that runc makes of rules of one default, newest first, in its form: each
-/// rule tests kind, accesses, major and minor, and goes on with the next rule.
+/// Returns a program in runc's form, for rules that all allow: the newest rule first, and each rule
+/// tests kind, accesses, major and minor before the next rule does.
 fn as_runc_does(rules: &[Rule]) -> Vec<Insn> {
     let mut code: Vec<Insn> = Vec::new();
     let load = |dst, off| Insn { code: op::LDXW, dst, src: 1, off, imm: 0 };
@@ -110,9 +110,8 @@ fn as_runc_does(rules: &[Rule]) -> Vec<Insn> {
     code
 }
 
-/// The runtime's default list: no longer than runc's and crun's programs of it (64 instructions
-/// without and 77 with its last rules), and no more of them executed for its devices together than
-/// in runc's form.
+/// The runtime's default list: the program has at most 64 instructions, as runc's program of the
+/// list. For all devices together it executes no more instructions than a program in runc's form.
 #[test]
 fn the_default_list_costs_less_than_in_runcs_form() {
     let rules: Vec<Rule> = runtime_defaults()
@@ -138,8 +137,8 @@ fn the_default_list_costs_less_than_in_runcs_form() {
     assert!(denied(&own) <= denied(&other));
 }
 
-/// Opening a device of the default list, or one that it denies, executes no more instructions than
-/// in the smaller of the two programs.
+/// Opening a device that the default list allows, or one that the list denies, executes no more
+/// instructions than in runc's program and no more than in crun's.
 #[test]
 fn each_open_costs_no_more_than_in_runcs_and_cruns_form() {
     let rules = runtime_defaults();

@@ -37,7 +37,8 @@ pub enum Number {
 }
 
 impl Number {
-    /// Converts OCI's form: an absent number and -1 mean every number. None for an invalid number.
+    /// Converts OCI's form, in which an absent number and -1 mean every number. Returns None for an
+    /// invalid number.
     fn from_oci(number: Option<i64>) -> Option<Number> {
         match number {
             None | Some(-1) => Some(Number::Any),
@@ -46,6 +47,7 @@ impl Number {
         }
     }
 
+    /// Returns whether every number of `other` is one of `self`.
     fn contains(self, other: Number) -> bool {
         self == Number::Any || self == other
     }
@@ -76,14 +78,14 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// Returns whether the set has every device of `other`.
+    /// Returns whether every device of `other` is in this set.
     pub fn contains(&self, other: &Devices) -> bool {
         self.kind == other.kind
             && self.major.contains(other.major)
             && self.minor.contains(other.minor)
     }
 
-    /// Returns whether both sets have a common device.
+    /// Returns whether some device is in both sets.
     pub fn overlaps(&self, other: &Devices) -> bool {
         self.kind == other.kind
             && self.major.overlaps(other.major)
@@ -100,19 +102,19 @@ impl fmt::Display for Devices {
 /// A device rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
-    /// The rule allows access; otherwise it denies access.
+    /// True: the rule allows access. False: the rule denies access.
     pub allow: bool,
-    /// The devices of the rule. None is type `a`: every device, with every access.
+    /// The devices of the rule. None is OCI's type `a`: every device, with every access.
     pub devices: Option<Devices>,
     /// The accesses of the rule. Never empty; [`Access::ALL`] for type `a`.
     pub access: Access,
 }
 
 impl Rule {
-    /// Converts an OCI rule. A rule without a type has type `a`.
+    /// Converts an OCI rule. A rule without a type is of type `a`.
     ///
     /// Type `a` means every device and every access, as in the kernel's devices.allow and in runc.
-    /// Its numbers and accesses are ignored with a warning.
+    /// Numbers and accesses of such a rule are ignored; `warnings` gets a text that says so.
     ///
     /// # Errors
     /// [`Code::Value`]: the access is empty or has a letter that is none of `rwm`; a
@@ -160,8 +162,8 @@ impl Rule {
     }
 }
 
-/// Writes `allow` or `deny`, and then the text that the kernel's devices.allow and devices.deny
-/// take.
+/// Writes `allow` or `deny`, then the rule as devices.allow and devices.deny accept it: `allow c
+/// 1:3 rw`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.allow { "allow " } else { "deny " })?;

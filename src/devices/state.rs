@@ -10,7 +10,7 @@ use oci_spec::runtime::LinuxDeviceCgroup;
 use super::{Access, Devices, Kind, Number, Rule};
 use crate::error::{fail, Code, Result};
 
-/// The default for devices without an exception.
+/// What a state does with devices that have no exception.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Deny all devices but the exceptions.
@@ -22,8 +22,8 @@ pub enum Mode {
 
 /// A default and exceptions to it. The initial state denies all devices.
 ///
-/// One exception may include another (`c 1:* w` and `c 1:3 r`). The kernel's list keeps both, and a
-/// transition must be able to remove each.
+/// The devices of one exception may include those of another (`c 1:* w` and `c 1:3 r`). v1's
+/// `devices.list` keeps both, so a transition must be able to remove each of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     mode: Mode,
@@ -50,13 +50,13 @@ impl State {
         Ok(state)
     }
 
-    /// Applies one more rule. It overrides earlier rules for its devices and accesses. A rule of
+    /// Applies one more rule, which overrides earlier rules for its devices and accesses. A rule of
     /// type `a` removes all exceptions and sets the default.
     ///
-    /// # Errors
-    /// [`Code::Value`], and the state is unchanged: the rule removes a part of an
-    /// exception that has more devices than the rule, and the rest of the exception has no form.
-    /// The kernel silently ignores such a rule and so leaves access that was to be denied.
+    /// # Errors [`Code::Value`], and the state is unchanged: the rule would remove some devices
+    /// from an exception that has more devices (`deny c 1:3 r` from `c 1:* r`). No exception can
+    /// express the devices that are left. v1 silently ignores such a rule, so denied devices stay
+    /// allowed.
     pub fn apply(&mut self, rule: &Rule) -> Result<()> {
         let mode = if rule.allow { Mode::Allow } else { Mode::Deny };
         let Some(devices) = rule.devices else {
@@ -89,7 +89,7 @@ impl State {
         Ok(())
     }
 
-    /// Adds an exception to those for the same devices.
+    /// Adds accesses to the exception for exactly these devices, or makes the exception.
     pub fn except(&mut self, devices: Devices, access: Access) {
         if !access.is_empty() {
             let had = self.exceptions.entry(devices).or_default();
@@ -112,19 +112,19 @@ impl State {
         self.exceptions.get(devices).copied().unwrap_or_default()
     }
 
-    /// Whether one call for these accesses succeeds. The kernel asks once for all of them: O_RDWR
-    /// needs both reading and writing.
+    /// Returns whether a call that asks for these accesses succeeds. The kernel asks once for all
+    /// of them: O_RDWR needs both reading and writing.
     pub fn permits(&self, kind: Kind, major: u32, minor: u32, asked: Access) -> bool {
         let allowed = self.allowed(kind, major, minor);
         !allowed.is_empty() && allowed.contains(asked)
     }
 
-    /// Returns the rule that adds such an exception in this mode.
+    /// Returns the rule that adds this exception to a state of this mode.
     pub fn rule(&self, devices: Devices, access: Access) -> Rule {
         Rule { allow: self.mode == Mode::Deny, devices: Some(devices), access }
     }
 
-    /// Returns the accesses to one device that every enforcement must allow.
+    /// Returns the accesses to one device that the state allows.
     pub fn allowed(&self, kind: Kind, major: u32, minor: u32) -> Access {
         let device = Devices { major: Number::Is(major), minor: Number::Is(minor), kind };
         let matching = self.exceptions.iter().filter(|(devices, _)| devices.contains(&device));
@@ -136,7 +136,7 @@ impl State {
     }
 }
 
-/// Writes rules that have this result: `deny a *:* rwm, allow c 1:3 rw`.
+/// Writes rules whose result is this state: `deny a *:* rwm, allow c 1:3 rw`.
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let allow = self.mode == Mode::Allow;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The accesses that a state allows, by major and minor number, with overlapping exceptions joined.
 //!
-//! The kernel asks once for all accesses of a call. A device with `c 1:* w` and `c 1:3 r` may be
-//! opened O_RDWR, although neither exception alone allows it. So each entry of a table has what all
-//! exceptions together come to for its devices.
+//! The kernel asks once for all accesses of a call: open(2) with O_RDWR asks for reading and
+//! writing together. With the exceptions `c 1:* w` and `c 1:3 r`, opening `c 1:3` for both is
+//! allowed, although neither exception alone allows it. So each entry of a table combines all
+//! exceptions that apply to its devices.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +13,26 @@ use super::{Access, Devices, Kind, Mode, Number, State};
 /// The devices of one major number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Major {
-    /// Allowed accesses of single devices.
+    /// Allowed accesses of single devices, by minor number.
     pub minors: BTreeMap<u32, Access>,
-    /// Allowed accesses of all others; None for what the whole kind has.
+    /// Allowed accesses of the other minor numbers. None: [`Table::rest`] applies.
     pub rest: Option<Access>,
 }
 
 /// The devices of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// Devices of a known major number.
+    /// Exceptions that give a major number.
     pub majors: BTreeMap<u32, Major>,
-    /// `*:m`: devices of a minor number, of every major number. Joined with [`Major::rest`].
+    /// Exceptions `*:m`, which give a minor number of every major number. A device to which
+    /// [`Major::rest`] applies too has both, joined.
     pub minors: BTreeMap<u32, Access>,
-    /// All other devices.
+    /// Allowed accesses of all other devices.
     pub rest: Access,
 }
 
-/// Joins two sets of allowed accesses: exceptions add up, and in the mode "allow" they deny.
+/// Joins the allowed accesses of two exceptions for one device. Exceptions add up: in the mode
+/// "deny" to what is allowed, in the mode "allow" to what is denied.
 fn join(mode: Mode, one: Access, other: Access) -> Access {
     match mode {
         Mode::Deny => one.with(other),
@@ -38,14 +41,14 @@ fn join(mode: Mode, one: Access, other: Access) -> Access {
 }
 
 impl Table {
-    /// Returns the table of one kind. Leaves out entries without an effect.
+    /// Returns the table of one kind, without the entries that have no effect.
     pub fn new(state: &State, kind: Kind) -> Table {
         let mut out = Table::joined(state, kind);
         out.drop_idle(state.mode());
         out
     }
 
-    /// Returns the table of one kind, with all entries.
+    /// Returns the table of one kind, with an entry for every exception.
     pub fn joined(state: &State, kind: Kind) -> Table {
         let mode = state.mode();
         let allowed = |access: Access| match mode {
@@ -55,7 +58,7 @@ impl Table {
         let at = |major, minor| allowed(state.exception(&Devices { major, minor, kind }));
         let mut out = Table { rest: at(Number::Any, Number::Any), ..Table::default() };
         let own = state.exceptions().filter(|(devices, _)| devices.kind == kind);
-        // `*` is sorted before numbers, so the wider entries are there when a narrow one is added.
+        // `*` is sorted before numbers, so each wider exception comes before the narrow ones.
         for (devices, access) in own {
             let access = allowed(access);
             match (devices.major, devices.minor) {
@@ -77,7 +80,7 @@ impl Table {
         out
     }
 
-    /// Adds entries for devices that both a major and a minor number of their own apply to.
+    /// Adds an entry for each device to which both an exception `M:*` and an exception `*:m` apply.
     pub fn add_crossings(&mut self, mode: Mode) {
         for entry in self.majors.values_mut() {
             let Some(rest) = entry.rest else { continue };
@@ -87,7 +90,7 @@ impl Table {
         }
     }
 
-    /// Returns what a device is allowed that has no entry of its own.
+    /// Returns the allowed accesses of a device that has no entry of its own.
     fn around(&self, mode: Mode, major: u32, minor: u32) -> Access {
         let by_major = self.majors.get(&major).and_then(|entry| entry.rest).unwrap_or(self.rest);
         match self.minors.get(&minor) {
@@ -96,7 +99,7 @@ impl Table {
         }
     }
 
-    /// Removes entries that allow what their surroundings allow.
+    /// Removes each entry that allows the same as the wider entries for its devices.
     fn drop_idle(&mut self, mode: Mode) {
         let rest = self.rest;
         self.minors.retain(|_, access| *access != rest);
@@ -112,13 +115,13 @@ impl Table {
         });
     }
 
-    /// Whether every device has what the mode gives it.
+    /// Returns whether the table has no exceptions: every device has the mode's default.
     pub fn is_default(&self, mode: Mode) -> bool {
         let default = if mode == Mode::Allow { Access::ALL } else { Access::NONE };
         self.majors.is_empty() && self.minors.is_empty() && self.rest == default
     }
 
-    /// Returns the entries as exceptions of a mode.
+    /// Returns the entries as exceptions of a state with this mode.
     pub fn exceptions(&self, mode: Mode, kind: Kind) -> Vec<(Devices, Access)> {
         let mut out = Vec::new();
         let mut push = |major, minor, allowed: Access| {

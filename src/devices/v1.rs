@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A state in the files of the v1 devices controller.
+//! Reads a state from the files of the v1 devices controller, and the writes that change it.
 //!
-//! `devices.list` shows the exceptions of a cgroup that denies all other devices. Of a cgroup that
-//! allows all other devices it shows only `a *:* rwm`: such exceptions cannot be read.
+//! For a cgroup that denies by default, `devices.list` shows the allowed devices. For a cgroup that
+//! allows by default, `devices.list` shows only `a *:* rwm`, so the denied devices cannot be read.
 //! Kernel: admin-guide/cgroup-v1/devices.rst, security/device_cgroup.c.
 
 use super::table::Table;
@@ -12,7 +12,7 @@ use crate::error::{fail, Code, Result};
 /// Returns the state that `devices.list` shows.
 ///
 /// # Errors
-/// [`Code::Value`]: a line is not the kernel's.
+/// [`Code::Value`]: a line has another form than the kernel's.
 pub fn parse_list(text: &str) -> Result<State> {
     let mut state = State::all(Mode::Deny);
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -44,10 +44,11 @@ fn parse_line(line: &str) -> Option<Rule> {
     Some(Rule { allow: true, devices: Some(Devices { major, minor, kind }), access })
 }
 
-/// Returns the state with the same result in which one exception alone decides about each device.
+/// Returns a state with the same result in which, for each device, a single exception allows all
+/// that is allowed.
 ///
-/// The kernel allows a call when one exception has all its accesses; it does not add exceptions up.
-/// What exceptions deny it does add up.
+/// v1 allows a call only if one exception has all accesses of the call: the kernel does not add
+/// exceptions up. Denied accesses do add up, so a state of the mode "allow" stays as it is.
 pub fn explicit(state: &State) -> State {
     let mode = state.mode();
     if mode == Mode::Allow {
@@ -64,12 +65,12 @@ pub fn explicit(state: &State) -> State {
     out
 }
 
-/// Returns the rules that lead from what `devices.list` shows to a state, each of which is one
-/// write to `devices.allow` or `devices.deny`.
+/// Returns the rules that lead from `now`, which `devices.list` shows, to the state `to`. Each rule
+/// is one write to `devices.allow` or `devices.deny`.
 ///
-/// A rule for all devices comes only when the mode changes, or when there are exceptions that
-/// cannot be read. What is taken away comes before what is given. Where neither mode changes, a
-/// device that both states allow by the same exception is never denied in between.
+/// If either mode is "allow", a rule for all devices comes first: the mode changes, or the cgroup
+/// may have denied devices that cannot be read. Otherwise the rules that deny come before those
+/// that allow, and an exception of both states is never removed in between.
 pub fn transition(now: &State, to: &State) -> Vec<Rule> {
     let to = explicit(to);
     let mut out = Vec::new();
@@ -98,7 +99,8 @@ pub fn transition(now: &State, to: &State) -> Vec<Rule> {
     out
 }
 
-/// Whether `devices.list` shows a state, as far as it can be seen.
+/// Returns whether `devices.list` shows the wanted state. Denied devices of a cgroup that allows by
+/// default cannot be compared.
 pub fn shows(list: &State, wanted: &State) -> bool {
     match wanted.mode() {
         Mode::Allow => list.mode() == Mode::Allow,
@@ -106,7 +108,7 @@ pub fn shows(list: &State, wanted: &State) -> bool {
     }
 }
 
-/// Returns the text that `devices.allow` and `devices.deny` take.
+/// Returns the line to write to `devices.allow` or `devices.deny`.
 pub fn line(rule: &Rule) -> String {
     match rule.devices {
         None => "a".to_owned(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Transitions, carried out by an emulation of the kernel's v1 devices controller.
+//! Carries transitions out in an emulation of the kernel's v1 devices controller.
 
 use proptest::prelude::*;
 
@@ -54,7 +54,7 @@ fn asked() -> impl Iterator<Item = Access> {
     (1..8).map(Access::from_bits)
 }
 
-/// Carries out a transition from what the list shows; returns every state on the way.
+/// Carries out a transition from what the list shows. Returns the kernel's state after each write.
 fn carry_out(kernel: &mut Kernel, to: &State) -> Vec<Kernel> {
     let now = parse_list(&kernel.list()).unwrap();
     let mut way = Vec::new();
@@ -113,7 +113,8 @@ fn overlapping_exceptions_are_joined_since_the_kernel_does_not_add_them_up() {
 proptest! {
     #![proptest_config(crate::devices::tests::config())]
 
-    /// Every way ends where it should, and no step denies what both ends allow or the reverse.
+    /// Each transition ends in the wanted state. Where the mode stays "deny", no step allows what
+    /// both states deny.
     #[test]
     fn transitions_lead_to_the_state(from in states_of(), to in states_of()) {
         let mut kernel = Kernel { allow: true, exceptions: Vec::new() };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The device rules in force: allowing one device more or less, and listing the rules.
+//! Allows and denies single devices, and lists the device rules in force.
 
 use oci_spec::runtime::LinuxDeviceCgroup;
 
@@ -13,18 +13,20 @@ use crate::systemd::Bus;
 use crate::transaction::{read_list, read_program, read_unit};
 
 impl Manager {
-    /// Allows or denies devices, on top of the rules in force. Does nothing if the rules say so
-    /// already. Returns the warnings.
+    /// Allows or denies devices, in addition to the rules in force. Returns the warnings.
     ///
-    /// Calls for one cgroup take turns, also those of other processes, so that no change is lost.
+    /// Calls for one cgroup take turns, even those of different processes, so that no change is
+    /// lost.
     ///
-    /// On v2, devices are allowed in front of other programs' device programs.
+    /// On v2, the library puts code that allows the devices in front of other owners' device
+    /// programs.
     ///
-    /// In a unit systemd is told as well, so that a daemon-reload keeps the devices. A manager of
-    /// the cgroupfs driver on a unit's path cannot tell systemd, which is a warning.
+    /// In a unit the library tells systemd as well, so that a daemon-reload keeps the devices. A
+    /// manager with the cgroupfs driver on a unit's path cannot tell systemd, and warns of that.
     ///
-    /// Errors: the rule denies a part of what a wider rule allows ([`Code::Value`]); another's
-    /// device program cannot be extended, or the unit is a user's ([`Code::Unsupported`]).
+    /// Errors: a wider rule says the opposite of these devices and others ([`Code::Value`]);
+    /// another owner's device program cannot be extended, or the unit is of a user's systemd
+    /// ([`Code::Unsupported`]).
     pub fn change_device(
         &self,
         allow: bool,
@@ -36,7 +38,7 @@ impl Manager {
             Some(unit) if unit.bus == Bus::User => {
                 return fail(Code::Unsupported, "a user's systemd cannot apply device rules");
             }
-            // Asked before the cgroup is frozen.
+            // The version is queried now: on v1 the cgroup is frozen later.
             Some(unit) => drop(unit.client.version()?),
             None => {}
         }
@@ -57,8 +59,8 @@ impl Manager {
         Ok(self.warn(transaction.take_warnings()))
     }
 
-    /// Adds the rule to the manager's own resources, if they have device rules: a later set of
-    /// these resources must not undo the rule.
+    /// Adds the rule to the manager's own resources, if these have device rules. Otherwise a later
+    /// set of the resources would undo the rule.
     fn remember(&self, rule: Rule) {
         let mut resources = self.resources();
         let mut state = State::default();
@@ -76,12 +78,12 @@ impl Manager {
         self.set_resources(resources);
     }
 
-    /// Returns the device rules in force: on v1 from `devices.list`, on v2 from the program that
-    /// this library has attached, in this process or another. In a unit also from systemd, as far
-    /// as its program is attached.
+    /// Returns the device rules in force: on v1 those of `devices.list`, on v2 those of this
+    /// library's device program, whichever process attached the program. In a unit on v2 they are
+    /// systemd's rules, if systemd's device program is attached.
     ///
-    /// Errors: another program's device program is attached, or the kernel does not show the
-    /// instructions ([`Code::Unsupported`]).
+    /// Errors: another owner's device program is attached, or the kernel hides the instructions
+    /// ([`Code::Unsupported`]).
     pub fn device_rules(&self) -> Result<Vec<LinuxDeviceCgroup>> {
         let cgroup = self.cgroup_at(self.placement.require("devices")?)?;
         let state = match cgroup.version() {
