@@ -46,7 +46,7 @@ func managerDevice(op string, m managerHandle, allow bool, device, access string
 	return check(op, C.katacg_manager_device_deny(m.c, chars(d), chars(a), &e), &e)
 }
 
-// deviceAccess returns both as C strings; the access is NULL for "".
+// deviceAccess returns the device and the access as C strings; the access is NULL for "".
 func deviceAccess(op, device, access string) (d, a []byte, err error) {
 	if d, err = cstring(nil, op, "device", device); err != nil {
 		return nil, nil, err

@@ -57,7 +57,7 @@ func eventsRead(op string, handle eventsHandle) ([]Event, error) {
 	return events, nil
 }
 
-// eventsFile returns a duplicate of the descriptor, for Go's poller.
+// eventsFile returns a duplicate of the descriptor: Go's poller waits for files that it owns.
 func eventsFile(op string, handle eventsHandle) (*os.File, error) {
 	var e C.struct_katacg_error
 	fd := C.katacg_events_fd(handle.c, &e)

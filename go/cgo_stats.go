@@ -21,7 +21,7 @@ import "unsafe"
 
 type readerHandle struct{ c *C.struct_katacg_stats_reader }
 
-// Stats has the layout of the C struct: numbers of 64 bits in the same order.
+// Stats has the layout of the C struct: 64-bit numbers in the same order.
 const statsSize = unsafe.Sizeof(Stats{})
 
 var _ [statsSize]byte = [C.sizeof_struct_katacg_stats]byte{}

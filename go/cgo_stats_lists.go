@@ -21,17 +21,18 @@ import "C"
 
 import "unsafe"
 
-// These have the layout of the C structs: numbers of 64 bits in the same order.
+// These types have the layout of the C structs: 64-bit numbers in the same order.
 var (
 	_ [unsafe.Sizeof(IOStats{})]byte   = [C.sizeof_struct_katacg_io_stats]byte{}
 	_ [unsafe.Sizeof(CPUStats{})]byte  = [C.sizeof_struct_katacg_cpu_stats]byte{}
 	_ [unsafe.Sizeof(NUMAStats{})]byte = [C.sizeof_struct_katacg_numa_stats]byte{}
 )
 
-// listCallOf calls a C function of a list with an array of n entries.
+// listCallOf is a call of a C function that lists statistics, with an array of n entries.
 type listCallOf[T any] func(out *T, size, n C.size_t, e *C.struct_katacg_error) C.int
 
-// entries calls with larger arrays until the entries fit; their number can grow between two calls.
+// entries makes the call, with a larger array until the entries fit. Their number can grow between
+// two calls.
 func entries[T any](op string, call listCallOf[T]) ([]T, error) {
 	var e C.struct_katacg_error
 	var one T
@@ -48,7 +49,7 @@ func entries[T any](op string, call listCallOf[T]) ([]T, error) {
 	}
 }
 
-// converted converts each entry.
+// converted converts each entry, unless there is an error.
 func converted[T, U any](from []T, err error, convert func(*T) U) ([]U, error) {
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// EventKind is a kind of [Event], or a set of kinds combined with |.
+// EventKind is a kind of [Event], or several kinds combined with |.
 type EventKind uint64
 
 // The kinds of event; include/katacg.h describes each.
@@ -20,15 +20,15 @@ const (
 	EventOOMGroupKill EventKind = 4
 	EventMemoryHigh   EventKind = 8
 	EventMemoryMax    EventKind = 16
-	// EventEmpty: the last process is gone.
+	// EventEmpty: the last process has ended or left.
 	EventEmpty   EventKind = 32
 	EventFrozen  EventKind = 64
 	EventThawed  EventKind = 128
 	EventPidsMax EventKind = 256
-	// EventPressure: tasks waited for a resource; see [EventOptions]. It must be asked for.
+	// EventPressure: tasks waited for a resource; see [EventOptions]. Kinds 0 does not include it.
 	EventPressure EventKind = 512
-	// EventThreshold: memory use crossed a number of bytes; see [EventOptions]. It must be asked
-	// for.
+	// EventThreshold: memory use crossed ThresholdBytes; see [EventOptions]. Kinds 0 does not include
+	// it.
 	EventThreshold EventKind = 1024
 	// EventRemoved: the cgroup was removed. It is the last event.
 	EventRemoved EventKind = 2048
@@ -36,12 +36,12 @@ const (
 
 // The values of an [EventRemoved].
 const (
-	// EventExact: the counts of OOM kills that were told are complete.
+	// EventExact: the reported counts of OOMs and OOM kills are complete.
 	EventExact uint64 = 0
-	// EventAtLeast: there may have been more than was told, as the parent cgroup or v1 says.
+	// EventAtLeast: there may have been more OOMs or OOM kills than were reported.
 	EventAtLeast uint64 = 1
-	// EventUnknown: another process removed the cgroup before its last counts could be read, and
-	// nothing tells what they were.
+	// EventUnknown: another process removed the cgroup before its last counts could be read, and no
+	// file has these counts.
 	EventUnknown uint64 = 2
 )
 
@@ -65,7 +65,7 @@ const (
 	PressureCritical PressureLevel = 2
 )
 
-// PressureMode is whose pressure v1 tells.
+// PressureMode tells for which cgroups v1 reports pressure.
 type PressureMode uint64
 
 // The modes of [EventPressure] on v1; include/katacg.h describes each.
@@ -77,12 +77,13 @@ const (
 
 // EventOptions are the kinds to watch, and what two of them need.
 type EventOptions struct {
-	// Kinds are the kinds; 0 means all that the cgroup has, without [EventPressure] and
+	// Kinds are the kinds; 0 means all that the cgroup can report, without [EventPressure] and
 	// [EventThreshold].
 	Kinds EventKind
-	// PressureResource, PressureFull, PressureStall and PressureWindow are for v2: an event each
-	// time when some tasks (or all) waited for the resource for PressureStall in a PressureWindow.
-	// Zero means 200 ms in 2 s. Without CAP_SYS_RESOURCE the window must be 2, 4, 6, 8 or 10 s.
+	// PressureResource, PressureFull, PressureStall and PressureWindow are for v2. An event is
+	// reported when some tasks (with PressureFull, all) waited for the resource for PressureStall
+	// within PressureWindow. PressureStall 0 means 200 ms, PressureWindow 0 means 2 s. Without
+	// CAP_SYS_RESOURCE the window must be 2, 4, 6, 8 or 10 s.
 	PressureResource PressureResource
 	PressureFull     bool
 	PressureStall    time.Duration
@@ -90,20 +91,22 @@ type EventOptions struct {
 	// PressureLevel and PressureMode are for v1.
 	PressureLevel PressureLevel
 	PressureMode  PressureMode
-	// ThresholdBytes is the memory use that [EventThreshold] tells the crossing of.
+	// ThresholdBytes is the memory use in bytes whose crossing [EventThreshold] reports.
 	ThresholdBytes uint64
-	// ThresholdInterval is how often memory use is looked at on v2, in whole milliseconds.
+	// ThresholdInterval is how often memory use is compared with ThresholdBytes on v2, in whole
+	// milliseconds. v1 does not use it.
 	ThresholdInterval time.Duration
 }
 
 // Event is what happened to a cgroup.
 type Event struct {
 	Kind EventKind
-	// Count is how often it happened since the last event of its kind.
+	// Count is how often this kind happened since the last event of the kind.
 	Count uint64
 	// Value is [EventExact], [EventAtLeast] or [EventUnknown] for [EventRemoved], the bytes in use
-	// for [EventThreshold], and the microseconds of waiting for [EventPressure]. For other kinds it
-	// is the kernel's count since the cgroup was made, or 0 where the kernel has none.
+	// for [EventThreshold], and for [EventPressure] the microseconds of waiting since the cgroup was
+	// made (0 on v1). For other kinds it is the kernel's count since the cgroup was made, or 0 where
+	// the kernel has no count.
 	Value uint64
 }
 
@@ -113,16 +116,16 @@ type Events struct {
 	guarded guarded[eventsHandle]
 }
 
-// OpenEvents begins to watch for these kinds of event, or with 0 for all that the cgroup has. Only
-// what happens afterwards is told. The caller should close the watch. OpenEvents fails with
-// [ErrDeleted] when the cgroup does not exist, and with [ErrUnsupported] when no file of the cgroup
-// tells one of the kinds.
+// OpenEvents begins to watch for these kinds of event; 0 means all that the cgroup can report
+// without options. The watch reports only what happens afterwards. The caller should close the
+// watch. OpenEvents fails with [ErrDeleted] if the cgroup does not exist, and with [ErrUnsupported]
+// if no file of the cgroup reports one of the kinds.
 func (m *Manager) OpenEvents(kinds EventKind) (*Events, error) {
 	return m.openEvents("Manager.OpenEvents", EventOptions{Kinds: kinds})
 }
 
-// OpenEventsWith does what [Manager.OpenEvents] does, with options. It fails with [ErrArgument] for
-// [EventThreshold] without ThresholdBytes, and with [ErrUnsupported] on v2 without
+// OpenEventsWith does what [Manager.OpenEvents] does, with options. For [EventThreshold] it fails
+// with [ErrArgument] without ThresholdBytes, and on v2 with [ErrUnsupported] without
 // ThresholdInterval.
 func (m *Manager) OpenEventsWith(options EventOptions) (*Events, error) {
 	return m.openEvents("Manager.OpenEventsWith", options)
@@ -150,7 +153,7 @@ func (e *Events) own() *guarded[eventsHandle] {
 	return &e.guarded
 }
 
-// Read returns what happened since the last call. It never waits.
+// Read returns the events since the last call, at most one of each kind. It never waits.
 func (e *Events) Read() ([]Event, error) {
 	const op = "Events.Read"
 	handle, err := e.own().acquire(op)
@@ -164,8 +167,8 @@ func (e *Events) Read() ([]Event, error) {
 }
 
 // Watch returns a channel of the events. The channel is closed after an [EventRemoved], when the
-// context ends, when a reading fails, or some time after [Events.Close]. Watch must not be called
-// while another channel of this watch is open.
+// context ends, when a reading fails, or at most a second after [Events.Close]. Watch must not be
+// called while another channel of this watch is open.
 func (e *Events) Watch(ctx context.Context) (<-chan Event, error) {
 	const op = "Events.Watch"
 	handle, err := e.own().acquire(op)
@@ -178,7 +181,7 @@ func (e *Events) Watch(ctx context.Context) (<-chan Event, error) {
 		return nil, err
 	}
 	out := make(chan Event)
-	// Ends a wait in the poller.
+	// When the context ends, a deadline in the past ends a wait in Go's poller.
 	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })
 	go func() {
 		defer close(out)
@@ -189,9 +192,10 @@ func (e *Events) Watch(ctx context.Context) (<-chan Event, error) {
 	return out, nil
 }
 
-// closedCheck is how often a waiting goroutine looks whether the watch was closed.
+// closedCheck is how often a waiting goroutine checks whether the watch was closed.
 const closedCheck = time.Second
 
+// pass reads events and sends them to out, until an [EventRemoved], an error or the context's end.
 func (e *Events) pass(ctx context.Context, file *os.File, out chan<- Event) {
 	for ctx.Err() == nil {
 		events, err := e.Read()
@@ -219,7 +223,8 @@ func (e *Events) pass(ctx context.Context, file *os.File, out chan<- Event) {
 	}
 }
 
-// waitReadable waits in Go's poller, which costs no thread.
+// waitReadable waits in Go's poller, which takes no thread, until the file is readable or its
+// deadline has passed.
 func waitReadable(file *os.File) {
 	conn, err := file.SyscallConn()
 	if err != nil {

@@ -7,10 +7,11 @@ import (
 	"sync"
 )
 
-// StatsControllers chooses what [Manager.Stats] reads. 0 is all.
+// StatsControllers is a set of controllers whose statistics [Manager.Stats] reads. 0 means all.
 type StatsControllers uint64
 
-// The controllers of statistics. RDMA and misc have no field in [Stats].
+// The controllers of statistics, to be combined with |. RDMA and misc have no field in [Stats]:
+// [Manager.ResourceStats] lists their numbers.
 const (
 	StatsCPU      StatsControllers = 1
 	StatsMemory   StatsControllers = 2
@@ -21,17 +22,18 @@ const (
 	StatsMisc     StatsControllers = 64
 	StatsPressure StatsControllers = 128
 	StatsCgroup   StatsControllers = 256
-	// StatsBrief reads one file for each of CPU, memory, processes and block I/O: the usage alone.
+	// StatsBrief, combined with controllers, reads only the file of the usage for each of CPU, memory,
+	// processes and block I/O.
 	StatsBrief StatsControllers = 1 << 32
 )
 
 // StatsMax is the value of a limit that is not set.
 const StatsMax = ^uint64(0)
 
-// StatsValid tells which fields of [Stats] were read.
+// StatsValid is a set of bits that tell which fields of [Stats] were read.
 type StatsValid uint64
 
-// Each bit stands for fields that are read together.
+// The bits of StatsValid. A bit is set if all of its fields were read.
 const (
 	// HasCPUUsage stands for CPUUsageNs.
 	HasCPUUsage StatsValid = 1 << iota
@@ -148,19 +150,21 @@ const (
 	HasIRQPressure
 )
 
-// Pressure is the share of time in which processes waited for a resource. The averages are in
-// hundredths of a percent.
+// Pressure tells for how long processes waited for a resource. Avg10, Avg60 and Avg300 are shares of
+// the last 10, 60 and 300 seconds, in hundredths of a percent. TotalNs is the time of waiting since
+// the cgroup was made, in nanoseconds.
 type Pressure struct {
 	Avg10, Avg60, Avg300, TotalNs uint64
 }
 
-// Stats are the statistics of a cgroup. A field whose bit is not in Valid is 0 and says nothing; a
-// limit that is not set is [StatsMax]. include/katacg.h describes each field, and
-// docs/kernel-features.md has the file behind it.
+// Stats are the statistics of a cgroup. A field whose bit is not in Valid has no meaning. A limit
+// that is not set is [StatsMax]. Memory is in bytes. include/katacg.h describes each field, and
+// docs/kernel-features.md names the file behind it.
 type Stats struct {
-	// Valid has the Has bits of the fields that were read.
+	// Valid is the Has bits of the fields that were read.
 	Valid StatsValid
-	// Missing has the controllers that were asked for and that the cgroup does not have.
+	// Missing is the controllers that the caller asked for and of which no file could be read, for
+	// instance because the cgroup does not have the controller.
 	Missing StatsControllers
 
 	CPUUsageNs                    uint64
@@ -256,8 +260,7 @@ type Stats struct {
 func (s *Stats) Has(bits StatsValid) bool { return s.Valid&bits == bits }
 
 // Stats reads the statistics of the cgroup. A controller that the cgroup does not have is in
-// [Stats.Missing]; it does not fail the rest. Stats fails with [ErrDeleted] when the cgroup does not
-// exist.
+// [Stats.Missing], and is no error. Stats fails with [ErrDeleted] if the cgroup does not exist.
 func (m *Manager) Stats(controllers StatsControllers) (Stats, error) {
 	const op = "Manager.Stats"
 	handle, err := m.own().acquire(op)
@@ -268,8 +271,8 @@ func (m *Manager) Stats(controllers StatsControllers) (Stats, error) {
 	return managerStats(op, handle, controllers)
 }
 
-// StatsJSON returns the statistics as JSON in the shape of the data of `runc events --stats`. It
-// decodes into runc's types.Stats. What could not be read is left out.
+// StatsJSON returns the statistics as JSON in the shape of the member "data" of `runc events
+// --stats`, which decodes into runc's types.Stats. Numbers that could not be read are left out.
 func (m *Manager) StatsJSON(controllers StatsControllers) ([]byte, error) {
 	const op = "Manager.StatsJSON"
 	handle, err := m.own().acquire(op)
@@ -286,8 +289,8 @@ type StatsReader struct {
 	guarded guarded[readerHandle]
 }
 
-// OpenStats opens the files of the statistics. [StatsReader.Close] closes them. It fails with
-// [ErrDeleted] when the cgroup does not exist.
+// OpenStats opens the files of the statistics; [StatsReader.Close] closes them. OpenStats fails with
+// [ErrDeleted] if the cgroup does not exist.
 func (m *Manager) OpenStats(controllers StatsControllers) (*StatsReader, error) {
 	const op = "Manager.OpenStats"
 	handle, err := m.own().acquire(op)
@@ -311,10 +314,10 @@ func (r *StatsReader) own() *guarded[readerHandle] {
 	return &r.guarded
 }
 
-// Read reads the statistics into out, with one system call for each file. It returns true when the
-// files were opened anew: the cgroup was removed and made again since the last call, and the new
-// counts have begun at 0, or a v2 controller was turned off for it. It fails with [ErrDeleted] and
-// ENODEV while the cgroup does not exist.
+// Read reads the statistics into out, with one system call for each file. Again is true if the files
+// were opened anew, so that counts may start from 0 again: the cgroup was removed and made again, a
+// v2 controller or pressure was turned off or on, or the v1 file of I/O no longer names a device.
+// Read fails with [ErrDeleted] and ENODEV while the cgroup does not exist.
 func (r *StatsReader) Read(out *Stats) (again bool, err error) {
 	const op = "StatsReader.Read"
 	if out == nil {

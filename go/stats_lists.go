@@ -2,11 +2,15 @@
 
 package katacg
 
-// Bits of [IOStats.Valid]. DiscardBytes and DiscardOps have a bit each.
+// Bits of [IOStats.Valid].
 const (
+	// HasIOStatsBytes stands for ReadBytes, WriteBytes.
 	HasIOStatsBytes uint64 = 1 << iota
+	// HasIOStatsOps stands for ReadOps, WriteOps.
 	HasIOStatsOps
+	// HasIOStatsDiscardBytes stands for DiscardBytes.
 	HasIOStatsDiscardBytes
+	// HasIOStatsDiscardOps stands for DiscardOps.
 	HasIOStatsDiscardOps
 	// HasIOStatsCostUsage stands for CostUsageNs.
 	HasIOStatsCostUsage
@@ -14,8 +18,8 @@ const (
 	HasIOStatsCostWait
 )
 
-// IOStats is the block I/O of one device. Fields whose bit is not in Valid are 0 and say nothing, as
-// in all lists.
+// IOStats is the block I/O of one device. In this and the other lists, fields whose bit is not in
+// Valid have no meaning, and include/katacg.h describes each field.
 type IOStats struct {
 	Valid, Major, Minor                                  uint64
 	ReadBytes, WriteBytes, ReadOps, WriteOps             uint64
@@ -35,10 +39,11 @@ const (
 	HasHugetlbStatsReservedFailures
 )
 
-// HugetlbStats are the huge pages of one size, in bytes. A limit that is not set is [StatsMax].
+// HugetlbStats are the huge pages of one size. Failures and ReservedFailures are counts, the other
+// numbers are in bytes. A limit that is not set is [StatsMax].
 type HugetlbStats struct {
 	Valid uint64
-	// Size is the size as the kernel spells it, such as 2MB, and PageSize in bytes.
+	// Size is the page size as the kernel spells it, such as 2MB. PageSize is the size in bytes.
 	Size                                                    string
 	PageSize                                                uint64
 	Usage, Peak, Limit, Failures                            uint64
@@ -53,14 +58,15 @@ const (
 	HasResourceStatsEvents
 )
 
-// ResourceStats is a resource of the controllers rdma, misc or dmem.
+// ResourceStats are the numbers of one resource of the controllers rdma, misc or dmem. Those of dmem
+// are in bytes. A limit that is not set is [StatsMax].
 type ResourceStats struct {
 	Valid uint64
 	// Controller is "rdma", "misc" or "dmem".
 	Controller string
-	// Name is the RDMA device, the resource of misc, or the region of device memory.
+	// Name is the device of rdma, the resource of misc, or dmem's region of device memory.
 	Name string
-	// Resource is RDMA's object, hca_handle or hca_object; "" for the others.
+	// Resource is rdma's object, hca_handle or hca_object; "" for misc and dmem.
 	Resource                     string
 	Current, Peak, Limit, Events uint64
 }
@@ -72,7 +78,7 @@ const (
 	HasCPUStatsTimes
 )
 
-// CPUStats is the CPU time on one processor.
+// CPUStats is the CPU time on one processor, in nanoseconds.
 type CPUStats struct {
 	Valid, CPU, UsageNs, UserNs, SystemNs uint64
 }
@@ -94,7 +100,7 @@ const (
 	HasNUMAStatsSlab
 )
 
-// NUMAStats is the memory on one node, in bytes.
+// NUMAStats is the memory on one NUMA node, in bytes.
 type NUMAStats struct {
 	Valid, Node                                        uint64
 	Anon, File, Unevictable, KernelStack               uint64
@@ -106,16 +112,18 @@ type NUMAStats struct {
 
 // KeyedValue is one value of a file.
 type KeyedValue struct {
-	// IsNumber tells whether Value is the number of Text; max is [StatsMax].
+	// IsNumber tells whether Text is a number or "max".
 	IsNumber bool
-	// Name is the device, or the first word of the line; "" in files of a key and a value.
+	// Name is the device or other first word of a line with several values. It is "" in files of one
+	// value, and in files of lines with a key and a value.
 	Name string
-	// Key is "" in files of one value.
+	// Key is "" in files of one value. Text is the value as the kernel writes it.
 	Key, Text string
-	Value     uint64
+	// Value is the number of Text; [StatsMax] for "max".
+	Value uint64
 }
 
-// statsList calls a function of a list with the manager's handle.
+// statsList calls a function that lists statistics with the manager's handle.
 func statsList[T any](m *Manager, op string, call func(string, managerHandle) ([]T, error)) ([]T, error) {
 	handle, err := m.own().acquire(op)
 	if err != nil {
@@ -125,8 +133,8 @@ func statsList[T any](m *Manager, op string, call func(string, managerHandle) ([
 	return call(op, handle)
 }
 
-// IOStats lists the block I/O by device. It fails with [ErrController] when the cgroup has no io or
-// blkio controller, and the other lists do so likewise.
+// IOStats lists the block I/O by device. It fails with [ErrController] if the cgroup has no io or
+// blkio controller. The other lists fail in the same way without their controllers.
 func (m *Manager) IOStats() ([]IOStats, error) {
 	return statsList(m, "Manager.IOStats", managerIOStats)
 }
@@ -136,8 +144,8 @@ func (m *Manager) HugetlbStats() ([]HugetlbStats, error) {
 	return statsList(m, "Manager.HugetlbStats", managerHugetlbStats)
 }
 
-// ResourceStats lists RDMA by device and object, miscellaneous by resource, and device memory by
-// region.
+// ResourceStats lists the resources of rdma by device and object, of misc by resource, and of dmem
+// by region of device memory.
 func (m *Manager) ResourceStats() ([]ResourceStats, error) {
 	return statsList(m, "Manager.ResourceStats", managerResourceStats)
 }
@@ -152,8 +160,8 @@ func (m *Manager) NUMAStats() ([]NUMAStats, error) {
 	return statsList(m, "Manager.NUMAStats", managerNUMAStats)
 }
 
-// ReadKeyed lists every value of one file by name, also of keys that this package does not know.
-// Subsystem is as for [Manager.Path].
+// ReadKeyed lists every value of one file by name, even of keys that this package does not know.
+// The argument subsystem is as for [Manager.Path].
 func (m *Manager) ReadKeyed(subsystem, file string) ([]KeyedValue, error) {
 	return statsList(m, "Manager.ReadKeyed", func(op string, h managerHandle) ([]KeyedValue, error) {
 		return managerReadKeyed(op, h, subsystem, file)

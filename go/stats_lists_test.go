@@ -11,7 +11,7 @@ import (
 	katacg "github.com/kata-containers/libkatacg/go"
 )
 
-// listed fails the test unless the list is there or its controller is missing.
+// listed fails the test for any error other than a missing controller.
 func listed[T any](t *testing.T, list []T, err error) []T {
 	t.Helper()
 	if err != nil && !errors.Is(err, katacg.ErrController) {

@@ -1790,7 +1790,8 @@ int katacg_manager_devices(const struct katacg_manager *manager,
 /* ================================================================================================
  * Statistics: what is valid
  *
- * The bits of katacg_stats.valid, each with the fields that it stands for.
+ * The bits of katacg_stats.valid, each with its fields. A bit is set if all of its fields were
+ * read.
  */
 
 /**
@@ -2075,8 +2076,8 @@ int katacg_manager_devices(const struct katacg_manager *manager,
  * Statistics
  *
  * What the kernel counts for a cgroup. The same struct serves v1 and v2. docs/kernel-features.md
- * has the file behind each field. A bit of valid says that its fields could be read; the fields of
- * a bit that is not set are 0 and say nothing.
+ * names the file behind each field. A bit of valid says that all of its fields could be read. If
+ * the bit is not set, its fields have no meaning.
  */
 
 /**
@@ -2085,12 +2086,12 @@ int katacg_manager_devices(const struct katacg_manager *manager,
 #define KATACG_STATS_CPU 1
 
 /**
- * Controller of statistics: memory, swap, and their events.
+ * Controller of statistics: memory, swap, and memory events.
  */
 #define KATACG_STATS_MEMORY 2
 
 /**
- * Controller of statistics: processes.
+ * Controller of statistics: numbers of processes and threads.
  */
 #define KATACG_STATS_PIDS 4
 
@@ -2105,12 +2106,14 @@ int katacg_manager_devices(const struct katacg_manager *manager,
 #define KATACG_STATS_HUGETLB 16
 
 /**
- * Controller of statistics: RDMA. It has no field in struct katacg_stats.
+ * Controller of statistics: RDMA. Its numbers are in katacg_manager_resource_stats and the JSON,
+ * not in struct katacg_stats.
  */
 #define KATACG_STATS_RDMA 32
 
 /**
- * Controller of statistics: miscellaneous. It has no field in struct katacg_stats.
+ * Controller of statistics: misc, which counts scalar resources of the host. Its numbers are where
+ * those of KATACG_STATS_RDMA are.
  */
 #define KATACG_STATS_MISC 64
 
@@ -2125,10 +2128,11 @@ int katacg_manager_devices(const struct katacg_manager *manager,
 #define KATACG_STATS_CGROUP 256
 
 /**
- * Beside controllers: reads one file for each of CPU, memory, processes and block I/O. The fields
- * are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O. v1 has
- * a file of I/O for each of up to three schedulers: until the first of them names a device, a
- * reading has one to two more.
+ * Combined with controllers: reads only one file for each of CPU, memory, processes and block I/O.
+ * The fields are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of
+ * I/O (v2: all of io.stat). Other controllers are read as without this bit. v1 has a file of I/O
+ * for each of up to three I/O policies: until one of them names a device, a reading has one or two
+ * files more.
  */
 #define KATACG_STATS_BRIEF 4294967296
 
@@ -2138,23 +2142,23 @@ int katacg_manager_devices(const struct katacg_manager *manager,
 #define KATACG_STATS_MAX_VALUE UINT64_MAX
 
 /**
- * Share of time in which processes waited for a resource: accounting/psi.rst.
+ * Time in which processes waited for a resource. Kernel: accounting/psi.rst.
  */
 struct katacg_pressure {
   /**
-   * Average of 10 seconds, in hundredths of a percent.
+   * Share of the last 10 seconds, in hundredths of a percent.
    */
   uint64_t avg10;
   /**
-   * Average of 60 seconds, in hundredths of a percent.
+   * Share of the last 60 seconds, in hundredths of a percent.
    */
   uint64_t avg60;
   /**
-   * Average of 300 seconds, in hundredths of a percent.
+   * Share of the last 300 seconds, in hundredths of a percent.
    */
   uint64_t avg300;
   /**
-   * Time in all, in steps of 1000 ns.
+   * Time of waiting since the cgroup was made, in steps of 1000 ns.
    */
   uint64_t total_ns;
 };
@@ -2168,12 +2172,13 @@ struct katacg_stats {
    */
   uint64_t valid;
   /**
-   * KATACG_STATS_* combined with |: controllers that were asked for and that the cgroup does not
-   * have, or whose files the caller may not read.
+   * KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |: controllers that the caller asked
+   * for and of which no file could be read, for instance because the cgroup does not have the
+   * controller.
    */
   uint64_t missing;
   /**
-   * CPU time.
+   * CPU time in user space and in the kernel.
    */
   uint64_t cpu_usage_ns;
   /**
@@ -2185,7 +2190,7 @@ struct katacg_stats {
    */
   uint64_t cpu_system_ns;
   /**
-   * CPU time of processes with a positive nice value. Linux 6.11, v2.
+   * CPU time of processes with a positive nice value. v2, Linux 6.13 (and updates of 6.12).
    */
   uint64_t cpu_nice_ns;
   /**
@@ -2197,7 +2202,7 @@ struct katacg_stats {
    */
   uint64_t cpu_throttled_periods;
   /**
-   * Time that the cgroup's run queues were throttled.
+   * Time for which the cgroup's own quota throttled it, added up over all processors.
    */
   uint64_t cpu_throttled_ns;
   /**
@@ -2209,7 +2214,8 @@ struct katacg_stats {
    */
   uint64_t cpu_burst_ns;
   /**
-   * Time throttled by the cgroup's own quota. Linux 6.6.
+   * Time for which its own or an ancestor's quota kept tasks of the cgroup from running, added
+   * up over all processors. Linux 6.6.
    */
   uint64_t cpu_throttled_local_ns;
   /**
@@ -2217,15 +2223,15 @@ struct katacg_stats {
    */
   uint64_t memory_usage;
   /**
-   * The most that memory_usage has been. v2: Linux 5.19.
+   * The highest value that memory_usage had. v2: Linux 5.19.
    */
   uint64_t memory_peak;
   /**
-   * The limit, in bytes.
+   * The limit, in bytes, or KATACG_STATS_MAX_VALUE, as for all limits.
    */
   uint64_t memory_limit;
   /**
-   * The soft limit of v1, memory.low of v2, in bytes.
+   * v1: the soft limit, in bytes. v2: memory.low, in bytes.
    */
   uint64_t memory_reservation;
   /**
@@ -2233,7 +2239,7 @@ struct katacg_stats {
    */
   uint64_t memory_failcnt;
   /**
-   * memory_usage without memory_inactive_file, as the kubelet computes it.
+   * memory_usage less memory_inactive_file, in bytes, as the kubelet computes it.
    */
   uint64_t memory_working_set;
   /**
@@ -2241,7 +2247,7 @@ struct katacg_stats {
    */
   uint64_t swap_usage;
   /**
-   * The most that swap_usage has been. Linux 6.5, v2.
+   * The highest value that swap_usage had. v2, Linux 6.5.
    */
   uint64_t swap_peak;
   /**
@@ -2253,7 +2259,7 @@ struct katacg_stats {
    */
   uint64_t memsw_usage;
   /**
-   * The most that memsw_usage has been. v1.
+   * The highest value that memsw_usage had. v1.
    */
   uint64_t memsw_peak;
   /**
@@ -2265,15 +2271,15 @@ struct katacg_stats {
    */
   uint64_t memsw_failcnt;
   /**
-   * Memory of the kernel, in bytes. v2: Linux 5.18.
+   * Memory that the kernel uses for the cgroup, in bytes. v2: Linux 5.18.
    */
   uint64_t memory_kernel;
   /**
-   * The most that memory_kernel has been. v1.
+   * The highest value that memory_kernel had. v1.
    */
   uint64_t memory_kernel_peak;
   /**
-   * The limit of memory_kernel. v1.
+   * The limit of memory_kernel, in bytes. v1.
    */
   uint64_t memory_kernel_limit;
   /**
@@ -2285,11 +2291,11 @@ struct katacg_stats {
    */
   uint64_t memory_kernel_tcp;
   /**
-   * The most that memory_kernel_tcp has been. v1.
+   * The highest value that memory_kernel_tcp had. v1.
    */
   uint64_t memory_kernel_tcp_peak;
   /**
-   * The limit of memory_kernel_tcp. v1.
+   * The limit of memory_kernel_tcp, in bytes. v1.
    */
   uint64_t memory_kernel_tcp_limit;
   /**
@@ -2309,15 +2315,15 @@ struct katacg_stats {
    */
   uint64_t memory_shmem;
   /**
-   * Page cache that is mapped, in bytes.
+   * Page cache that processes have mapped, in bytes.
    */
   uint64_t memory_file_mapped;
   /**
-   * Page cache to be written, in bytes.
+   * Page cache that is still to be written to storage, in bytes.
    */
   uint64_t memory_file_dirty;
   /**
-   * Page cache being written, in bytes.
+   * Page cache that is being written to storage, in bytes.
    */
   uint64_t memory_file_writeback;
   /**
@@ -2341,23 +2347,23 @@ struct katacg_stats {
    */
   uint64_t memory_unevictable;
   /**
-   * Kernel objects that can be reclaimed, in bytes. v2.
+   * Slab memory (kernel objects) that can be reclaimed, in bytes. v2.
    */
   uint64_t memory_slab_reclaimable;
   /**
-   * Kernel objects that cannot be reclaimed, in bytes. v2.
+   * Slab memory (kernel objects) that cannot be reclaimed, in bytes. v2.
    */
   uint64_t memory_slab_unreclaimable;
   /**
-   * Stacks in the kernel, in bytes. v2.
+   * Kernel stacks of the cgroup's tasks, in bytes. v2.
    */
   uint64_t memory_kernel_stack;
   /**
-   * Page tables, in bytes. v2.
+   * Page tables, in bytes. v2, Linux 5.11.
    */
   uint64_t memory_pagetables;
   /**
-   * Memory per CPU, in bytes. v2.
+   * Per-CPU data of the kernel, in bytes. v2, Linux 5.9.
    */
   uint64_t memory_percpu;
   /**
@@ -2365,43 +2371,43 @@ struct katacg_stats {
    */
   uint64_t memory_sock;
   /**
-   * Page faults.
+   * Number of page faults.
    */
   uint64_t memory_pgfault;
   /**
-   * Page faults that needed I/O.
+   * Number of page faults that needed I/O.
    */
   uint64_t memory_pgmajfault;
   /**
-   * Reclaims although memory.low was not exceeded. v2.
+   * How often the kernel reclaimed memory of the cgroup while usage was below memory.low. v2.
    */
   uint64_t memory_events_low;
   /**
-   * Reclaims because memory.high was exceeded. v2.
+   * How often the kernel reclaimed memory because usage exceeded memory.high. v2.
    */
   uint64_t memory_events_high;
   /**
-   * Attempts to exceed the limit. v2.
+   * How often usage was about to exceed the limit. v2.
    */
   uint64_t memory_events_max;
   /**
-   * Attempts that were about to fail. v2.
+   * How often usage reached the limit and an allocation was about to fail. v2.
    */
   uint64_t memory_events_oom;
   /**
-   * Processes that the OOM killer killed. v2 counts descendants; v1 does not.
+   * Processes that the OOM killer killed. v1: without descendants.
    */
   uint64_t memory_events_oom_kill;
   /**
-   * Times that the OOM killer killed a whole cgroup. Linux 5.17, v2.
+   * How often the OOM killer killed all of a cgroup (memory.oom.group). v2, Linux 5.17.
    */
   uint64_t memory_events_oom_group_kill;
   /**
-   * Times that sockets were throttled. Linux 6.19, v2.
+   * How often network sockets were throttled. v2, Linux 6.19.
    */
   uint64_t memory_events_sock_throttled;
   /**
-   * As memory_events_low, without descendants.
+   * As memory_events_low, without descendants. v2, Linux 5.2, as the next four.
    */
   uint64_t memory_events_local_low;
   /**
@@ -2417,109 +2423,111 @@ struct katacg_stats {
    */
   uint64_t memory_events_local_oom;
   /**
-   * As memory_events_oom_kill, without descendants. v2.
+   * As memory_events_oom_kill, without descendants.
    */
   uint64_t memory_events_local_oom_kill;
   /**
-   * As memory_events_oom_group_kill, without descendants.
+   * As memory_events_oom_group_kill, without descendants. v2, Linux 5.17.
    */
   uint64_t memory_events_local_oom_group_kill;
   /**
-   * Processes and threads.
+   * Number of processes and threads.
    */
   uint64_t pids_current;
   /**
-   * The limit of pids_current.
+   * The limit of pids_current, or KATACG_STATS_MAX_VALUE.
    */
   uint64_t pids_limit;
   /**
-   * The most that pids_current has been. Linux 6.1.
+   * The highest value that pids_current had. Linux 6.1.
    */
   uint64_t pids_peak;
   /**
-   * Forks that the limit refused.
+   * Forks that failed because of a limit of processes.
    */
   uint64_t pids_events_max;
   /**
-   * Bytes read, of all devices. A device upon another device counts again.
+   * Bytes read, from all devices together. I/O of a device-mapper device can count again for the
+   * disk below it.
    */
   uint64_t io_read_bytes;
   /**
-   * Bytes written.
+   * Bytes written, to all devices together.
    */
   uint64_t io_write_bytes;
   /**
-   * Reads.
+   * Number of reads.
    */
   uint64_t io_read_ops;
   /**
-   * Writes.
+   * Number of writes.
    */
   uint64_t io_write_ops;
   /**
-   * Bytes discarded.
+   * Bytes discarded. Linux 4.19.
    */
   uint64_t io_discard_bytes;
   /**
-   * Discards.
+   * Number of discards. Linux 4.19.
    */
   uint64_t io_discard_ops;
   /**
-   * Huge pages in use, in bytes, of all page sizes.
+   * Huge pages in use, in bytes, of all page sizes together.
    */
   uint64_t hugetlb_usage;
   /**
-   * Huge pages that a limit refused.
+   * How often a limit refused huge pages, of all page sizes together.
    */
   uint64_t hugetlb_failures;
   /**
-   * Cgroups below. v2.
+   * Number of cgroups below this one. v2.
    */
   uint64_t descendants;
   /**
-   * Removed cgroups below that still hold memory. v2.
+   * Number of removed cgroups below this one that still hold memory. v2.
    */
   uint64_t dying_descendants;
   /**
-   * Time that cgroup2 has had the cgroup frozen. Linux 6.18, v2. Time that v1's freezer has had
-   * it frozen on a hybrid host is not counted.
+   * Time for which cgroup2's freezer has frozen the cgroup. v2, Linux 6.18. On a hybrid host
+   * without the time for which v1's freezer has frozen it.
    */
   uint64_t frozen_ns;
   /**
-   * 1 if the cgroup or a descendant has processes. v2.
+   * 1 if the cgroup or a descendant has processes. v2; with is_frozen in one bit of valid, so
+   * valid from Linux 5.2 on.
    */
   uint64_t is_populated;
   /**
-   * 1 if the cgroup is frozen, also by an ancestor. Linux 5.2, v2. On a hybrid host also by v1's
-   * freezer.
+   * 1 if the cgroup is frozen, whether by itself or by an ancestor. v2, Linux 5.2. On a hybrid
+   * host 1 also if v1's freezer has frozen the cgroup.
    */
   uint64_t is_frozen;
   /**
-   * Pressure of CPU. Linux 4.20, v2, as for all pressure.
+   * Time in which some process waited for CPU time. v2, Linux 4.20, as all pressure.
    */
   struct katacg_pressure cpu_some;
   /**
-   * Pressure of CPU on all processes at once. Linux 5.13.
+   * Time in which all processes waited for CPU time at once. Linux 5.13.
    */
   struct katacg_pressure cpu_full;
   /**
-   * Pressure of memory.
+   * Time in which some process waited for memory.
    */
   struct katacg_pressure memory_some;
   /**
-   * Pressure of memory on all processes at once.
+   * Time in which all processes waited for memory at once.
    */
   struct katacg_pressure memory_full;
   /**
-   * Pressure of I/O.
+   * Time in which some process waited for I/O.
    */
   struct katacg_pressure io_some;
   /**
-   * Pressure of I/O on all processes at once.
+   * Time in which all processes waited for I/O at once.
    */
   struct katacg_pressure io_full;
   /**
-   * Pressure of interrupts. Linux 6.1.
+   * Time in which interrupts kept all processes from running. Linux 6.1.
    */
   struct katacg_pressure irq_full;
 };
@@ -2527,14 +2535,14 @@ struct katacg_stats {
 /**
  * Reads the statistics of the cgroup.
  *
- * A controller that the cgroup does not have leaves its fields not valid, is in out->missing, and
- * is a warning (see katacg_manager_log). It does not fail the rest. On a hybrid host, what
- * lives on cgroup2 is read there. Each file costs three system calls; katacg_stats_reader_read
- * costs one.
+ * If the cgroup does not have a controller, the controller is in out->missing, its fields are not
+ * valid, and the call warns (see katacg_manager_log). The call does not fail for that. On a hybrid
+ * host, each controller is read in its own hierarchy, v1 or cgroup2. Each file costs three system
+ * calls; with katacg_stats_reader_read one.
  *
  * @param manager      the manager
- * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all;
- *                     KATACG_STATS_BRIEF
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all; with
+ *                     KATACG_STATS_BRIEF to read few files
  * @param out          receives the statistics; not written on failure
  * @param out_size     sizeof(struct katacg_stats). No more than this is written.
  * @param err          filled in on failure; may be NULL
@@ -2556,21 +2564,22 @@ int katacg_manager_stats(const struct katacg_manager *manager,
                          struct katacg_error *err);
 
 /**
- * Returns the statistics as JSON, in the shape of the data of `runc events --stats`.
+ * Returns the statistics as JSON, in the shape of the member "data" of `runc events --stats`.
  *
- * The members are cpu, cpuset, memory, pids, blkio and hugetlb, and what is in them has runc's
- * names. What could not be read is left out. Beside runc's members, io has every key of io.stat,
- * and rdma and misc have their files; memory.raw is the whole memory.stat.
+ * The members are cpu, cpuset, memory, pids, blkio and hugetlb, whose members have runc's names.
+ * Numbers that could not be read are left out. Three members are not runc's: io has every key of
+ * io.stat, rdma and misc have the controllers' files current and max. memory.raw has every key of
+ * memory.stat.
  *
  * @param manager      the manager
- * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. psi
- *                     needs KATACG_STATS_PRESSURE.
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. The
+ *                     members psi need KATACG_STATS_PRESSURE too.
  * @param buf          receives the result; may be NULL if buf_len is 0
- * @param buf_len      size of buf in bytes; 0 asks for the length only. The files are read at each
- *                     call, so another call may need more.
+ * @param buf_len      size of buf in bytes; 0 asks for the length only. Each call reads the files
+ *                     anew, so the next result may be longer.
  * @param err          filled in on failure; may be NULL
  *
- * Return: the length of the result without its NUL, even if it did not fit.
+ * Return: the length of the result in bytes without its NUL, even if it did not fit.
  * Errors: as for katacg_manager_stats.
  * Threads: any. Fork: safe.
  */
@@ -2587,14 +2596,14 @@ int katacg_manager_stats_json(const struct katacg_manager *manager,
 /* ================================================================================================
  * Statistics: reader
  *
- * Reads one cgroup's statistics again and again. The files stay open, and each reading costs one
- * pread(2) for each file.
+ * A reader reads one cgroup's statistics again and again. It keeps the files open, so each reading
+ * costs one pread(2) for each file.
  */
 
 /**
  * Open statistics files of one cgroup.
  *
- * A reader has a descriptor (close-on-exec) for each file; of memory that is some 20. It may
+ * A reader has a descriptor (close-on-exec) for each file: for memory on v1 some 20. A reader may
  * outlive its manager and its host.
  */
 struct katacg_stats_reader;
@@ -2603,8 +2612,8 @@ struct katacg_stats_reader;
  * Opens the files of the statistics.
  *
  * @param manager      the manager
- * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all;
- *                     KATACG_STATS_BRIEF
+ * @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all; with
+ *                     KATACG_STATS_BRIEF to read few files
  * @param out          receives the new reader; NULL on failure
  * @param err          filled in on failure; may be NULL
  *
@@ -2626,12 +2635,14 @@ int katacg_stats_reader_open(const struct katacg_manager *manager,
 /**
  * Reads the statistics, with one pread(2) for each file.
  *
- * The reader returns 1 when it has opened the files anew, so that counts may have begun at 0: the
- * cgroup was removed and made again, on v1 in one hierarchy at least; a v2 controller or pressure
- * was turned off, or on again; the device of v1's I/O has another scheduler.
- * A controller that the cgroup has lost is in missing, and each reading looks for it, which costs
- * an openat2(2) for each of its files. A controller that the cgroup did not have when the reader
- * was opened is not seen: open another reader.
+ * The call returns 1 if it has opened the files anew. Counts may then start from 0 again. The
+ * reasons are: the cgroup was removed and made again (on v1, in at least one hierarchy); a v2
+ * controller or pressure was turned off, or on again; the v1 file of I/O no longer names a device,
+ * for instance because the device has another I/O scheduler.
+ *
+ * If the cgroup loses a controller, the controller is in out->missing, and each reading looks for
+ * its files, which costs an openat2(2) for each. The reader does not look for a controller that
+ * the cgroup did not have when the reader was opened: open another reader.
  *
  * @param reader    the reader
  * @param out       receives the statistics; not written on failure
@@ -2644,7 +2655,7 @@ int katacg_stats_reader_open(const struct katacg_manager *manager,
  *                                   exists again.
  *   -EINVAL  (KATACG_ERR_ARGUMENT)  reader or out is NULL, or out_size is not a multiple of 8 from
  *                                   16 to 4096
- *   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed for a cgroup that was made again
+ *   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed when the files were opened anew
  * Threads: one at a time for one reader. Fork: safe.
  */
 KATACG_MUST_USE
@@ -2666,11 +2677,10 @@ void katacg_stats_reader_free(struct katacg_stats_reader *reader);
 /* ================================================================================================
  * Statistics: entries
  *
- * Numbers that a cgroup has once for each device, page size, processor or node, and every value of
- * a file by name. docs/kernel-features.md has the file behind each field.
+ * The entries of the lists: numbers for each device, page size, processor or NUMA node, and every
+ * value of a file by name. docs/kernel-features.md names the file behind each field.
  *
- * A number whose bit is not in valid is 0 and says nothing. New versions add fields at the end
- * only.
+ * A number whose bit is not in valid has no meaning. New versions add fields at the end only.
  */
 
 /**
@@ -2833,7 +2843,8 @@ void katacg_stats_reader_free(struct katacg_stats_reader *reader);
  */
 struct katacg_io_stats {
   /**
-   * KATACG_IO_HAS_* combined with |: the fields that were read. major and minor always are.
+   * KATACG_IO_HAS_* combined with |: the fields that were read. major and minor are always
+   * valid.
    */
   uint64_t valid;
   /**
@@ -2853,35 +2864,36 @@ struct katacg_io_stats {
    */
   uint64_t write_bytes;
   /**
-   * Reads.
+   * Number of reads.
    */
   uint64_t read_ops;
   /**
-   * Writes.
+   * Number of writes.
    */
   uint64_t write_ops;
   /**
-   * Bytes discarded. v1: Linux 4.19.
+   * Bytes discarded. Linux 4.19.
    */
   uint64_t discard_bytes;
   /**
-   * Discards. v1: Linux 4.19.
+   * Number of discards. Linux 4.19.
    */
   uint64_t discard_ops;
   /**
-   * Time on the device by the io.cost model. v2, Linux 5.10.
+   * Time of the device that the io.cost model charges to the cgroup. v2, Linux 5.10.
    */
   uint64_t cost_usage_ns;
   /**
-   * Time of waiting. v2, with the kernel parameter blkcg_debug_stats, as the next two.
+   * Time for which I/O waited because of the io.cost model. v2, Linux 5.10, if the kernel's
+   * blkcg_debug_stats is on, as the next two.
    */
   uint64_t cost_wait_ns;
   /**
-   * Time in debt.
+   * Time for which the cgroup owed the io.cost model time of the device.
    */
   uint64_t cost_indebt_ns;
   /**
-   * Time in which the cgroup was delayed for its debt.
+   * Time for which the kernel delayed the cgroup's processes because of that debt.
    */
   uint64_t cost_indelay_ns;
 };
@@ -2891,8 +2903,8 @@ struct katacg_io_stats {
  */
 struct katacg_hugetlb_stats {
   /**
-   * KATACG_HUGETLB_HAS_* combined with |: the fields that were read. size and page_size always
-   * are.
+   * KATACG_HUGETLB_HAS_* combined with |: the fields that were read. size and page_size are
+   * always valid.
    */
   uint64_t valid;
   /**
@@ -2908,7 +2920,7 @@ struct katacg_hugetlb_stats {
    */
   uint64_t usage;
   /**
-   * The most that usage has been. v1.
+   * The highest value that usage had. v1.
    */
   uint64_t peak;
   /**
@@ -2920,11 +2932,11 @@ struct katacg_hugetlb_stats {
    */
   uint64_t failures;
   /**
-   * Bytes reserved, in use or not. Linux 5.7, as the next three.
+   * Bytes reserved, whether in use or not. Linux 5.7, as the next three.
    */
   uint64_t reserved;
   /**
-   * The most that reserved has been. v1.
+   * The highest value that reserved had. v1.
    */
   uint64_t reserved_peak;
   /**
@@ -2950,28 +2962,28 @@ struct katacg_resource_stats {
    */
   char controller[16];
   /**
-   * The RDMA device, the resource of misc, or the region of device memory. A name that is too
-   * long is cut.
+   * rdma: the device. misc: the resource. dmem: the region of device memory. A name of more than
+   * 63 bytes is cut.
    */
   char name[64];
   /**
-   * rdma: the object, hca_handle or hca_object. Empty for the others.
+   * rdma: the object, hca_handle or hca_object. misc and dmem: empty.
    */
   char resource[32];
   /**
-   * How much is in use; of dmem in bytes.
+   * How much is in use. dmem: in bytes. rdma and misc: a number of objects.
    */
   uint64_t current;
   /**
-   * The most that current has been. misc, Linux 6.11.
+   * The highest value that current had. misc, Linux 6.11.
    */
   uint64_t peak;
   /**
-   * The limit, or KATACG_STATS_MAX_VALUE.
+   * The limit, in the unit of current, or KATACG_STATS_MAX_VALUE.
    */
   uint64_t limit;
   /**
-   * How often the limit was hit. misc, Linux 5.16.
+   * How often usage was about to exceed the limit. misc, Linux 5.16.
    */
   uint64_t events;
 };
@@ -2985,11 +2997,12 @@ struct katacg_cpu_stats {
    */
   uint64_t valid;
   /**
-   * The processor. For usage_ns, its place among the possible processors.
+   * The processor's number. The kernel lists usage_ns without numbers: there, this is the
+   * processor's place among the possible processors, from 0.
    */
   uint64_t cpu;
   /**
-   * CPU time.
+   * CPU time in user space and in the kernel.
    */
   uint64_t usage_ns;
   /**
@@ -3011,7 +3024,7 @@ struct katacg_numa_stats {
    */
   uint64_t valid;
   /**
-   * The node.
+   * The node's number.
    */
   uint64_t node;
   /**
@@ -3031,23 +3044,23 @@ struct katacg_numa_stats {
    */
   uint64_t kernel_stack;
   /**
-   * Page tables. Linux 5.15.
+   * Page tables. Linux 5.11.
    */
   uint64_t pagetables;
   /**
-   * Page cache that is swap-backed: tmpfs, shared memory.
+   * Shared memory and tmpfs.
    */
   uint64_t shmem;
   /**
-   * Page cache that is mapped.
+   * Page cache that processes have mapped.
    */
   uint64_t file_mapped;
   /**
-   * Page cache that must be written.
+   * Page cache that is still to be written to storage.
    */
   uint64_t file_dirty;
   /**
-   * Page cache that is being written.
+   * Page cache that is being written to storage.
    */
   uint64_t file_writeback;
   /**
@@ -3077,19 +3090,20 @@ struct katacg_numa_stats {
 };
 
 /**
- * One value of a file. What is too long is cut.
+ * One value of a file. Strings that are longer than their arrays are cut.
  */
 struct katacg_keyed_value {
   /**
-   * KATACG_KEYED_HAS_VALUE if the text is a number or max.
+   * KATACG_KEYED_HAS_VALUE if text is a number or "max".
    */
   uint64_t valid;
   /**
-   * The device, or the first word of the line; empty in files of a key and a value.
+   * The device or other first word of a line with several values. Empty in files of one value,
+   * and in files of lines with a key and a value.
    */
   char name[64];
   /**
-   * The key; empty in files of one value.
+   * The key. Empty in files of one value.
    */
   char key[64];
   /**
@@ -3097,7 +3111,7 @@ struct katacg_keyed_value {
    */
   char text[32];
   /**
-   * The number; KATACG_STATS_MAX_VALUE for max.
+   * The number of text; KATACG_STATS_MAX_VALUE for "max".
    */
   uint64_t value;
 };
@@ -3105,18 +3119,19 @@ struct katacg_keyed_value {
 /* ================================================================================================
  * Statistics: lists
  *
- * The caller gives an array and the size of one entry in the caller's program. A newer library
- * fills older structs to their size.
+ * The caller passes an array, the number of its entries, and the size of one entry in the caller's
+ * program. A newer library fills the smaller structs of an older program.
  *
- * The functions work like snprintf(3): they return how many entries there are, and fill in as many
- * as fit. The files are read at each call, so another call may find more entries.
+ * Like snprintf(3), the functions return how many entries there are, and fill in as many as fit.
+ * Each call reads the files anew, so the next call may find more entries.
  */
 
 /**
  * Lists block I/O by device.
  *
- * On v1, the first of these files that names a device counts: BFQ's, CFQ's, the throttle layer's;
- * the recursive ones first. A device that the cgroup has not used is not listed.
+ * v1 has several files for the same numbers. The first one that names a device is used, in this
+ * order: the files of BFQ, of CFQ, and of the throttling layer, with descendants before without
+ * (docs/kernel-features.md). A device that the cgroup has not used is not listed.
  *
  * @param manager     the manager
  * @param out         receives the entries; may be NULL if n is 0
@@ -3168,10 +3183,11 @@ int katacg_manager_hugetlb_stats(const struct katacg_manager *manager,
                                  struct katacg_error *err);
 
 /**
- * Lists RDMA by device and object, miscellaneous by resource, and device memory by region.
+ * Lists the resources of three controllers: rdma by device and object, misc by resource, and dmem
+ * by region of device memory.
  *
- * A controller that the cgroup does not have is a warning (see katacg_manager_log) if it has
- * another of the three.
+ * If the cgroup has some but not all of the three controllers, the call warns (see
+ * katacg_manager_log).
  *
  * @param manager     the manager
  * @param out         receives the entries; may be NULL if n is 0
@@ -3197,7 +3213,7 @@ int katacg_manager_resource_stats(const struct katacg_manager *manager,
                                   struct katacg_error *err);
 
 /**
- * Lists CPU time by processor.
+ * Lists CPU time by processor. Only v1 counts it.
  *
  * @param manager     the manager
  * @param out         receives the entries; may be NULL if n is 0
@@ -3251,11 +3267,11 @@ int katacg_manager_numa_stats(const struct katacg_manager *manager,
                               struct katacg_error *err);
 
 /**
- * Lists every value of one file by name, also of keys that this library does not know.
+ * Lists every value of one file by name, even of keys that this library does not know.
  *
- * memory.stat gives a key and a value for each line; io.stat the device as the name, and its keys;
- * pids.current one value without a name or key. The file may have any format of cgroup-v2.rst, or
- * be one of v1's statistics.
+ * For memory.stat, each entry has a key and a value. For io.stat, each entry has a device as its
+ * name, a key and a value. For pids.current, the one entry has a value, and neither name nor key.
+ * The file may have any format of cgroup-v2.rst, or be one of v1's statistics.
  *
  * @param manager     the manager
  * @param subsystem   as for katacg_manager_path
@@ -3287,26 +3303,29 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 /* ================================================================================================
  * Events
  *
- * What happens to a cgroup, behind one descriptor that poll(2), epoll(7) or an event loop can wait
- * for. There is no thread and no signal handler.
+ * A watch reports what happens to a cgroup, through one descriptor that poll(2), epoll(7) or an
+ * event loop can wait for. The library uses no thread and no signal handler for that.
  *
- * On v2 the kernel wakes the descriptor, at most 10 ms late. On v1 it does so for OOM, thresholds
- * and pressure, and when a process that the watch has chosen ends; the freezer, refused forks and
- * processes that are moved away are looked at every 100 ms.
+ * On v2 the kernel wakes the descriptor, at most 10 ms late. Only a memory threshold needs a timer
+ * there. On v1 the kernel wakes the descriptor for OOM, thresholds and pressure, and when a
+ * process ends that the watch has chosen. For the freezer, refused forks and processes that are
+ * moved to another cgroup, v1 wakes nobody, so a timer wakes the descriptor every 100 ms.
  *
- * The removal is told by inotify on the parent cgroup, or on v1 by the memory controller, 50 to
- * 70 ms late. All watches of one host share one inotify instance, because a user has only 128. So
- * give the managers of many cgroups one katacg_host. A wake may be for another watch of the host
- * then; katacg_events_read passes the event on, and returns 0. Without inotify a cgroup without
- * processes is looked at every 100 ms.
+ * inotify on the parent cgroup reports the removal. On v1, a watch of OOM, OOM kills, a threshold
+ * or pressure gets it from the memory controller instead, 50 to 70 ms late. All watches of one
+ * host share one inotify instance, because a user has only 128. So give the managers of many
+ * cgroups one katacg_host. A wake may then be for another watch of the host: katacg_events_read
+ * passes the event on to that watch, and returns 0. Where inotify cannot be used, a timer wakes
+ * the watch of a cgroup without processes every 100 ms.
  *
- * Nothing that a cgroup did while it existed is lost. What it did in its last moments may not have
- * been read: KATACG_EVENT_REMOVED says how sure the counts are. They are exact when this process
- * removes the cgroup through a manager of the same host.
+ * The kernel's counts (OOM, kills, memory.high, memory.max, refused forks) lose nothing while the
+ * cgroup exists. The last counts before a removal may not have been read: KATACG_EVENT_REMOVED
+ * says how sure the counts are. They are exact when this process removes the cgroup through a
+ * manager of the same host.
  */
 
 /**
- * Kind of event: the cgroup ran out of memory. v1: it or a descendant was at its limit.
+ * Kind of event: the cgroup ran out of memory. v1: the cgroup or an ancestor was at its limit.
  */
 #define KATACG_EVENT_OOM 1
 
@@ -3316,7 +3335,8 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_OOM_KILL 2
 
 /**
- * Kind of event: the OOM killer killed a whole cgroup (memory.oom.group). v2, Linux 5.17.
+ * Kind of event: the OOM killer killed all processes of a cgroup (memory.oom.group). v2, Linux
+ * 5.17.
  */
 #define KATACG_EVENT_OOM_GROUP_KILL 4
 
@@ -3331,16 +3351,16 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_MEMORY_MAX 16
 
 /**
- * Kind of event: the last process of the cgroup and its descendants is gone. v1 without cgroup2:
- * the last process of the cgroup itself, in its memory hierarchy; a process that was moved away is
- * missed up to 100 ms late. It is not told of a cgroup that was empty at the last reading and is
- * empty again.
+ * Kind of event: the last process of the cgroup and its descendants has ended or left. v1 without
+ * cgroup2: the last process of the cgroup itself, in the hierarchy of the memory controller if
+ * there is one; reported up to 100 ms late if that process was moved to another cgroup. A cgroup
+ * that was empty at one reading and is empty at the next causes no event.
  */
 #define KATACG_EVENT_EMPTY 32
 
 /**
- * Kind of event: the cgroup became frozen. v1 and hybrid hosts: by v1's freezer. A cgroup that is
- * thawed again before the next look at it is not told of.
+ * Kind of event: the cgroup became frozen: by v1's freezer where it is mounted, else by cgroup2's.
+ * A freeze that ends before the next reading causes no event.
  */
 #define KATACG_EVENT_FROZEN 64
 
@@ -3350,18 +3370,19 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_THAWED 128
 
 /**
- * Kind of event: the limit of processes refused a fork.
+ * Kind of event: a fork failed because of the limit of processes.
  */
 #define KATACG_EVENT_PIDS_MAX 256
 
 /**
- * Kind of event: tasks waited for memory, CPU time or I/O for as long as katacg_events_opts asks,
- * or v1's level of memory pressure was reached. It must be asked for.
+ * Kind of event: tasks waited for memory, CPU time or I/O as long as katacg_events_opts says, or
+ * memory pressure reached v1's level. opts.kinds 0 does not include this kind.
  */
 #define KATACG_EVENT_PRESSURE 512
 
 /**
- * Kind of event: memory use crossed opts.threshold_bytes, up or down. It must be asked for.
+ * Kind of event: memory use crossed opts.threshold_bytes, up or down. opts.kinds 0 does not
+ * include this kind.
  */
 #define KATACG_EVENT_THRESHOLD 1024
 
@@ -3371,68 +3392,71 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_REMOVED 2048
 
 /**
- * Value of KATACG_EVENT_REMOVED: the counts of OOM, OOM kills and group kills that were told are
- * complete. This process removed the cgroup, or the parent's memory.events has no other kill. On
- * v1: they were read after the last process had gone, and certainly no OOM was signalled since.
+ * Value of KATACG_EVENT_REMOVED: the reported counts of OOMs, OOM kills and group kills are
+ * complete. This process removed the cgroup, or the parent's memory.events shows no other ones,
+ * or, on v1, the counts were read after the last process had left and no OOM was signalled since.
+ * Also the value if the watch is for no kind that the kernel counts.
  */
 #define KATACG_EVENT_EXACT 0
 
 /**
- * Value of KATACG_EVENT_REMOVED: what was told is the least that happened. Since the last reading
- * there was an OOM in the cgroup, or the parent counted one that may have been a sibling's, or v1
- * signalled what may have been an OOM or the removal.
+ * Value of KATACG_EVENT_REMOVED: there may have been more OOMs or kills than were reported. After
+ * the last reading the parent counted some, which may have been a sibling's, or v1 gave signals
+ * that may have been an OOM's or the removal's.
  */
 #define KATACG_EVENT_AT_LEAST 1
 
 /**
  * Value of KATACG_EVENT_REMOVED: another process removed the cgroup before its last counts could
- * be read, and nothing tells what they were: the parent is the root of cgroup2, or is gone too,
- * or the memory controller is v1's.
+ * be read, and no file has these counts: the parent is the root of cgroup2, or is gone too, or
+ * cgroup2 is mounted with memory_localevents, or the memory controller is v1's, or the watch is
+ * for no kind of the memory controller.
  */
 #define KATACG_EVENT_UNKNOWN 2
 
 /**
- * opts.pressure_resource: memory, CPU time, I/O.
+ * opts.pressure_resource: tasks wait for memory.
  */
 #define KATACG_PRESSURE_MEMORY 0
 
 /**
- * See KATACG_PRESSURE_MEMORY.
+ * opts.pressure_resource: tasks wait for CPU time.
  */
 #define KATACG_PRESSURE_CPU 1
 
 /**
- * See KATACG_PRESSURE_MEMORY.
+ * opts.pressure_resource: tasks wait for I/O.
  */
 #define KATACG_PRESSURE_IO 2
 
 /**
- * opts.pressure_level: v1's levels of memory.pressure_level.
+ * opts.pressure_level: the level low of v1's memory.pressure_level.
  */
 #define KATACG_PRESSURE_LOW 0
 
 /**
- * See KATACG_PRESSURE_LOW.
+ * opts.pressure_level: the level medium.
  */
 #define KATACG_PRESSURE_MEDIUM 1
 
 /**
- * See KATACG_PRESSURE_LOW.
+ * opts.pressure_level: the level critical.
  */
 #define KATACG_PRESSURE_CRITICAL 2
 
 /**
- * opts.pressure_mode: v1 tells of pressure in a descendant unless a cgroup in between is watched.
+ * opts.pressure_mode: v1 reports pressure in the cgroup, and in a descendant unless a cgroup
+ * between the two has a watch of pressure.
  */
 #define KATACG_PRESSURE_MODE_DEFAULT 0
 
 /**
- * opts.pressure_mode: v1 tells of pressure in the cgroup and in all its descendants.
+ * opts.pressure_mode: v1 reports pressure in the cgroup and in all its descendants.
  */
 #define KATACG_PRESSURE_MODE_HIERARCHY 1
 
 /**
- * opts.pressure_mode: v1 tells of pressure in the cgroup itself.
+ * opts.pressure_mode: v1 reports pressure in the cgroup itself only.
  */
 #define KATACG_PRESSURE_MODE_LOCAL 2
 
@@ -3444,22 +3468,25 @@ struct katacg_events;
 /**
  * Options of katacg_events_open. New versions add fields at the end only.
  *
- * KATACG_EVENT_PRESSURE, on v2 and in the cgroup2 directory of a hybrid host: told when some tasks
- * of the cgroup (or all, see pressure_full) waited for the resource for pressure_threshold_us in a
- * window of pressure_window_us; at most once a window. Without CAP_SYS_RESOURCE the window must be
- * 2, 4, 6, 8 or 10 seconds. With it any window up to 10 s will do (Linux before 6.5: from 0.5 s),
- * which costs a kernel thread for the cgroup. Only the cgroup's owner may ask.
+ * KATACG_EVENT_PRESSURE, on v2 and in the cgroup2 directory of a hybrid host: reported when some
+ * tasks of the cgroup (or all, see pressure_full) waited for the resource for
+ * pressure_threshold_us within pressure_window_us; at most once per window. Without
+ * CAP_SYS_RESOURCE the window must be 2, 4, 6, 8 or 10 seconds. With CAP_SYS_RESOURCE any window
+ * up to 10 s is allowed (Linux before 6.5: from 0.5 s), and the trigger costs a kernel thread for
+ * the cgroup. Only the cgroup's owner may set a trigger.
  *
- * KATACG_EVENT_PRESSURE, on v1 without cgroup2's file: told when reclaim in the cgroup reaches
- * pressure_level. v1 has it for memory only, and has no threshold of time.
+ * KATACG_EVENT_PRESSURE, on v1 without the pressure file of cgroup2: reported when memory pressure
+ * in the cgroup reaches pressure_level. v1 has no pressure of other resources, and no threshold of
+ * time.
  *
- * KATACG_EVENT_THRESHOLD: told each time when memory use (memory.usage_in_bytes, memory.current)
- * crosses threshold_bytes. v1 signals it. v2 does not, so the watch compares every
- * threshold_interval_ms: shorter excursions are missed.
+ * KATACG_EVENT_THRESHOLD: reported each time memory use (memory.usage_in_bytes, memory.current)
+ * crosses threshold_bytes. v1 signals the crossing. v2 does not, so katacg_events_read compares,
+ * and a timer wakes the descriptor every threshold_interval_ms. A crossing and the way back
+ * between two readings are missed.
  */
 struct katacg_events_opts {
   /**
-   * KATACG_EVENT_* combined with |. 0: all kinds that the cgroup has, without
+   * KATACG_EVENT_* combined with |. 0: all kinds that the cgroup can report, without
    * KATACG_EVENT_PRESSURE and KATACG_EVENT_THRESHOLD.
    */
   uint64_t kinds;
@@ -3468,7 +3495,7 @@ struct katacg_events_opts {
    */
   uint64_t pressure_resource;
   /**
-   * v2: 1 for time in which all tasks waited, 0 for time in which some did.
+   * v2: 1 counts the time in which all tasks waited, 0 the time in which some task did.
    */
   uint64_t pressure_full;
   /**
@@ -3488,17 +3515,18 @@ struct katacg_events_opts {
    */
   uint64_t pressure_mode;
   /**
-   * Bytes of memory in use.
+   * The threshold in bytes of memory in use. Must not be 0 with KATACG_EVENT_THRESHOLD.
    */
   uint64_t threshold_bytes;
   /**
-   * v2: how often memory use is looked at, in milliseconds; needed there. v1 does not use it.
+   * v2: how often memory use is compared with the threshold, in milliseconds. Must not be 0 with
+   * KATACG_EVENT_THRESHOLD. v1 ignores it.
    */
   uint64_t threshold_interval_ms;
 };
 
 /**
- * What happened.
+ * What happened to a cgroup, and how often.
  */
 struct katacg_event {
   /**
@@ -3506,14 +3534,14 @@ struct katacg_event {
    */
   uint64_t kind;
   /**
-   * How often since the last reading, or since katacg_events_open.
+   * How often this kind happened since it was reported last, or since katacg_events_open.
    */
   uint64_t count;
   /**
    * KATACG_EVENT_REMOVED: KATACG_EVENT_EXACT, KATACG_EVENT_AT_LEAST or KATACG_EVENT_UNKNOWN.
    * KATACG_EVENT_THRESHOLD: the bytes in use. KATACG_EVENT_PRESSURE: the microseconds of waiting
-   * since the cgroup was made, or 0 on v1. Else the kernel's count since the cgroup was made, or
-   * 0 where the kernel has none.
+   * since the cgroup was made, or 0 on v1. Other kinds: the kernel's count since the cgroup was
+   * made, or 0 where the kernel has no count.
    */
   uint64_t value;
 };
@@ -3521,11 +3549,11 @@ struct katacg_event {
 /**
  * Begins to watch a cgroup.
  *
- * Only what happens afterwards is told. The watch has some seven descriptors, all close-on-exec,
- * and a share in the host's inotify instance.
+ * The watch reports only what happens after this call. A watch of all kinds has some seven
+ * descriptors, all close-on-exec, and uses the host's inotify instance.
  *
  * @param manager    the manager
- * @param opts       the options, or NULL for all kinds
+ * @param opts       the options; NULL is the same as KATACG_EVENTS_OPTS_INIT
  * @param opts_size  sizeof(struct katacg_events_opts); 0 with NULL
  * @param out        receives the watch; NULL on failure
  * @param err        filled in on failure; may be NULL
@@ -3533,18 +3561,22 @@ struct katacg_event {
  * Return: 0 on success.
  * Errors:
  *   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
- *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  no file of the cgroup tells one of the kinds: the
- *                                          layout has none, its controller or pressure stall
- *                                          information is off; or a threshold on v2 without
- *                                          threshold_interval_ms
+ *   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  no file of the cgroup reports one of opts.kinds: the
+ *                                          layout has no such file, its controller is off, or the
+ *                                          kernel has pressure off (psi=0); or a threshold on v2
+ *                                          without threshold_interval_ms
+ *   -ENOENT      (KATACG_ERR_UNSUPPORTED)  v2: the cgroup has no pressure file, for instance with
+ *                                          cgroup_disable=pressure
  *   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
  *   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL, a kind or a pressure_* value is
  *                                          unknown, or threshold_bytes is 0
  *   -EINVAL      (KATACG_ERR_SYSTEM)       the kernel refuses the pressure window or threshold
- *   -EACCES      (KATACG_ERR_SYSTEM)       only the cgroup's owner may ask for pressure
+ *   -EACCES      (KATACG_ERR_SYSTEM)       the caller is not the cgroup's owner, who alone may set
+ *                                          a pressure trigger
+ *   -EPERM       (KATACG_ERR_SYSTEM)       the kernel wants CAP_SYS_RESOURCE for pressure triggers
  *   -E2BIG       (KATACG_ERR_TOO_NEW)      opts sets fields that this version does not know
  *   -errno       (KATACG_ERR_SYSTEM)       a descriptor could not be made, or on v1 the eventfd
- *                                          not registered (-EROFS on a read-only mount)
+ *                                          could not be registered (-EROFS: read-only mount)
  * Ownership: free the watch with katacg_events_free.
  * Threads: any. Fork: safe.
  */
@@ -3556,11 +3588,11 @@ int katacg_events_open(const struct katacg_manager *manager,
                        struct katacg_error *err);
 
 /**
- * Returns the descriptor to wait for: it is readable (POLLIN) when there may be events.
+ * Returns the descriptor to wait for. It is readable (POLLIN) when there may be events.
  *
- * It may become readable without an event. Read it with katacg_events_read only. An edge-triggered
- * epoll(7) may wait for it, if a reading follows every wake. The descriptor stays readable until
- * the reading that tells the event.
+ * The descriptor may become readable without an event, and stays readable until katacg_events_read
+ * has reported the events. Use the descriptor for waiting only, never for read(2). An
+ * edge-triggered epoll(7) works if katacg_events_read follows every wake.
  *
  * @param events  the watch
  * @param err     filled in on failure; may be NULL
@@ -3574,17 +3606,18 @@ int katacg_events_open(const struct katacg_manager *manager,
 KATACG_MUST_USE int katacg_events_fd(const struct katacg_events *events, struct katacg_error *err);
 
 /**
- * Reads what happened since the last reading. Never waits.
+ * Reports what happened since the last call. Never waits.
  *
- * One event of a kind stands for all of that kind. Events that do not fit in the array are told by
- * the next call. The descriptor is readable until then.
+ * There is at most one event of each kind; its count says how often the kind happened. The next
+ * call reports the events that do not fit in the array. The descriptor is readable until then.
  *
- * Of a removed cgroup, the last event is KATACG_EVENT_REMOVED, and the descriptor is not readable
- * afterwards. On v1 the event can be 200 ms late when the cgroup ran out of memory just before.
+ * When the cgroup was removed, the last event is KATACG_EVENT_REMOVED, and the descriptor is not
+ * readable afterwards. On v1, KATACG_EVENT_REMOVED can come 200 ms late if the cgroup ran out of
+ * memory just before the removal.
  *
  * @param events  the watch
  * @param out     receives the events
- * @param n       how many fit
+ * @param n       number of events that out has room for, at least 1; 12 is room for all kinds
  * @param err     filled in on failure; may be NULL
  *
  * Return: the number of events, which may be 0.
@@ -3603,8 +3636,8 @@ int katacg_events_read(struct katacg_events *events,
 /**
  * Ends a watch and closes its descriptors.
  *
- * A watch of v2 pressure takes some 20 to 60 ms to end: the kernel waits until nobody uses the
- * trigger.
+ * With KATACG_EVENT_PRESSURE on v2 the call takes some 20 to 60 ms: the kernel waits until nobody
+ * uses the trigger.
  *
  * @param events  the watch, not to be used again; NULL does nothing
  *

@@ -2,22 +2,25 @@
 
 //! Header section "Events".
 //!
-//! What happens to a cgroup, behind one descriptor that poll(2), epoll(7) or an event loop can wait
-//! for. There is no thread and no signal handler.
+//! A watch reports what happens to a cgroup, through one descriptor that poll(2), epoll(7) or an
+//! event loop can wait for. The library uses no thread and no signal handler for that.
 //!
-//! On v2 the kernel wakes the descriptor, at most 10 ms late. On v1 it does so for OOM, thresholds
-//! and pressure, and when a process that the watch has chosen ends; the freezer, refused forks and
-//! processes that are moved away are looked at every 100 ms.
+//! On v2 the kernel wakes the descriptor, at most 10 ms late. Only a memory threshold needs a timer
+//! there. On v1 the kernel wakes the descriptor for OOM, thresholds and pressure, and when a
+//! process ends that the watch has chosen. For the freezer, refused forks and processes that are
+//! moved to another cgroup, v1 wakes nobody, so a timer wakes the descriptor every 100 ms.
 //!
-//! The removal is told by inotify on the parent cgroup, or on v1 by the memory controller, 50 to
-//! 70 ms late. All watches of one host share one inotify instance, because a user has only 128. So
-//! give the managers of many cgroups one katacg_host. A wake may be for another watch of the host
-//! then; katacg_events_read passes the event on, and returns 0. Without inotify a cgroup without
-//! processes is looked at every 100 ms.
+//! inotify on the parent cgroup reports the removal. On v1, a watch of OOM, OOM kills, a threshold
+//! or pressure gets it from the memory controller instead, 50 to 70 ms late. All watches of one
+//! host share one inotify instance, because a user has only 128. So give the managers of many
+//! cgroups one katacg_host. A wake may then be for another watch of the host: katacg_events_read
+//! passes the event on to that watch, and returns 0. Where inotify cannot be used, a timer wakes
+//! the watch of a cgroup without processes every 100 ms.
 //!
-//! Nothing that a cgroup did while it existed is lost. What it did in its last moments may not have
-//! been read: KATACG_EVENT_REMOVED says how sure the counts are. They are exact when this process
-//! removes the cgroup through a manager of the same host.
+//! The kernel's counts (OOM, kills, memory.high, memory.max, refused forks) lose nothing while the
+//! cgroup exists. The last counts before a removal may not have been read: KATACG_EVENT_REMOVED
+//! says how sure the counts are. They are exact when this process removes the cgroup through a
+//! manager of the same host.
 
 use std::os::raw::c_int;
 use std::time::Duration;
@@ -31,93 +34,101 @@ use crate::error::{fail, Code, Error, Result};
 use crate::events::Events;
 use crate::manager::{EventOptions, Resource};
 
-/// Kind of event: the cgroup ran out of memory. v1: it or a descendant was at its limit.
+/// Kind of event: the cgroup ran out of memory. v1: the cgroup or an ancestor was at its limit.
 pub const KATACG_EVENT_OOM: u64 = 1;
 /// Kind of event: the OOM killer killed a process.
 pub const KATACG_EVENT_OOM_KILL: u64 = 2;
-/// Kind of event: the OOM killer killed a whole cgroup (memory.oom.group). v2, Linux 5.17.
+/// Kind of event: the OOM killer killed all processes of a cgroup (memory.oom.group). v2, Linux
+/// 5.17.
 pub const KATACG_EVENT_OOM_GROUP_KILL: u64 = 4;
 /// Kind of event: memory.high was exceeded. v2.
 pub const KATACG_EVENT_MEMORY_HIGH: u64 = 8;
 /// Kind of event: the memory limit was hit. v2.
 pub const KATACG_EVENT_MEMORY_MAX: u64 = 16;
-/// Kind of event: the last process of the cgroup and its descendants is gone. v1 without cgroup2:
-/// the last process of the cgroup itself, in its memory hierarchy; a process that was moved away is
-/// missed up to 100 ms late. It is not told of a cgroup that was empty at the last reading and is
-/// empty again.
+/// Kind of event: the last process of the cgroup and its descendants has ended or left. v1 without
+/// cgroup2: the last process of the cgroup itself, in the hierarchy of the memory controller if
+/// there is one; reported up to 100 ms late if that process was moved to another cgroup. A cgroup
+/// that was empty at one reading and is empty at the next causes no event.
 pub const KATACG_EVENT_EMPTY: u64 = 32;
-/// Kind of event: the cgroup became frozen. v1 and hybrid hosts: by v1's freezer. A cgroup that is
-/// thawed again before the next look at it is not told of.
+/// Kind of event: the cgroup became frozen: by v1's freezer where it is mounted, else by cgroup2's.
+/// A freeze that ends before the next reading causes no event.
 pub const KATACG_EVENT_FROZEN: u64 = 64;
 /// Kind of event: the cgroup was thawed.
 pub const KATACG_EVENT_THAWED: u64 = 128;
-/// Kind of event: the limit of processes refused a fork.
+/// Kind of event: a fork failed because of the limit of processes.
 pub const KATACG_EVENT_PIDS_MAX: u64 = 256;
-/// Kind of event: tasks waited for memory, CPU time or I/O for as long as katacg_events_opts asks,
-/// or v1's level of memory pressure was reached. It must be asked for.
+/// Kind of event: tasks waited for memory, CPU time or I/O as long as katacg_events_opts says, or
+/// memory pressure reached v1's level. opts.kinds 0 does not include this kind.
 pub const KATACG_EVENT_PRESSURE: u64 = 512;
-/// Kind of event: memory use crossed opts.threshold_bytes, up or down. It must be asked for.
+/// Kind of event: memory use crossed opts.threshold_bytes, up or down. opts.kinds 0 does not
+/// include this kind.
 pub const KATACG_EVENT_THRESHOLD: u64 = 1024;
 /// Kind of event: the cgroup was removed. It is the last event.
 pub const KATACG_EVENT_REMOVED: u64 = 2048;
 
-/// Value of KATACG_EVENT_REMOVED: the counts of OOM, OOM kills and group kills that were told are
-/// complete. This process removed the cgroup, or the parent's memory.events has no other kill. On
-/// v1: they were read after the last process had gone, and certainly no OOM was signalled since.
+/// Value of KATACG_EVENT_REMOVED: the reported counts of OOMs, OOM kills and group kills are
+/// complete. This process removed the cgroup, or the parent's memory.events shows no other ones,
+/// or, on v1, the counts were read after the last process had left and no OOM was signalled since.
+/// Also the value if the watch is for no kind that the kernel counts.
 pub const KATACG_EVENT_EXACT: u64 = 0;
-/// Value of KATACG_EVENT_REMOVED: what was told is the least that happened. Since the last reading
-/// there was an OOM in the cgroup, or the parent counted one that may have been a sibling's, or v1
-/// signalled what may have been an OOM or the removal.
+/// Value of KATACG_EVENT_REMOVED: there may have been more OOMs or kills than were reported. After
+/// the last reading the parent counted some, which may have been a sibling's, or v1 gave signals
+/// that may have been an OOM's or the removal's.
 pub const KATACG_EVENT_AT_LEAST: u64 = 1;
 /// Value of KATACG_EVENT_REMOVED: another process removed the cgroup before its last counts could
-/// be read, and nothing tells what they were: the parent is the root of cgroup2, or is gone too,
-/// or the memory controller is v1's.
+/// be read, and no file has these counts: the parent is the root of cgroup2, or is gone too, or
+/// cgroup2 is mounted with memory_localevents, or the memory controller is v1's, or the watch is
+/// for no kind of the memory controller.
 pub const KATACG_EVENT_UNKNOWN: u64 = 2;
 
-/// opts.pressure_resource: memory, CPU time, I/O.
+/// opts.pressure_resource: tasks wait for memory.
 pub const KATACG_PRESSURE_MEMORY: u64 = 0;
-/// See KATACG_PRESSURE_MEMORY.
+/// opts.pressure_resource: tasks wait for CPU time.
 pub const KATACG_PRESSURE_CPU: u64 = 1;
-/// See KATACG_PRESSURE_MEMORY.
+/// opts.pressure_resource: tasks wait for I/O.
 pub const KATACG_PRESSURE_IO: u64 = 2;
 
-/// opts.pressure_level: v1's levels of memory.pressure_level.
+/// opts.pressure_level: the level low of v1's memory.pressure_level.
 pub const KATACG_PRESSURE_LOW: u64 = 0;
-/// See KATACG_PRESSURE_LOW.
+/// opts.pressure_level: the level medium.
 pub const KATACG_PRESSURE_MEDIUM: u64 = 1;
-/// See KATACG_PRESSURE_LOW.
+/// opts.pressure_level: the level critical.
 pub const KATACG_PRESSURE_CRITICAL: u64 = 2;
 
-/// opts.pressure_mode: v1 tells of pressure in a descendant unless a cgroup in between is watched.
+/// opts.pressure_mode: v1 reports pressure in the cgroup, and in a descendant unless a cgroup
+/// between the two has a watch of pressure.
 pub const KATACG_PRESSURE_MODE_DEFAULT: u64 = 0;
-/// opts.pressure_mode: v1 tells of pressure in the cgroup and in all its descendants.
+/// opts.pressure_mode: v1 reports pressure in the cgroup and in all its descendants.
 pub const KATACG_PRESSURE_MODE_HIERARCHY: u64 = 1;
-/// opts.pressure_mode: v1 tells of pressure in the cgroup itself.
+/// opts.pressure_mode: v1 reports pressure in the cgroup itself only.
 pub const KATACG_PRESSURE_MODE_LOCAL: u64 = 2;
 
 /// Options of katacg_events_open. New versions add fields at the end only.
 ///
-/// KATACG_EVENT_PRESSURE, on v2 and in the cgroup2 directory of a hybrid host: told when some tasks
-/// of the cgroup (or all, see pressure_full) waited for the resource for pressure_threshold_us in a
-/// window of pressure_window_us; at most once a window. Without CAP_SYS_RESOURCE the window must be
-/// 2, 4, 6, 8 or 10 seconds. With it any window up to 10 s will do (Linux before 6.5: from 0.5 s),
-/// which costs a kernel thread for the cgroup. Only the cgroup's owner may ask.
+/// KATACG_EVENT_PRESSURE, on v2 and in the cgroup2 directory of a hybrid host: reported when some
+/// tasks of the cgroup (or all, see pressure_full) waited for the resource for
+/// pressure_threshold_us within pressure_window_us; at most once per window. Without
+/// CAP_SYS_RESOURCE the window must be 2, 4, 6, 8 or 10 seconds. With CAP_SYS_RESOURCE any window
+/// up to 10 s is allowed (Linux before 6.5: from 0.5 s), and the trigger costs a kernel thread for
+/// the cgroup. Only the cgroup's owner may set a trigger.
 ///
-/// KATACG_EVENT_PRESSURE, on v1 without cgroup2's file: told when reclaim in the cgroup reaches
-/// pressure_level. v1 has it for memory only, and has no threshold of time.
+/// KATACG_EVENT_PRESSURE, on v1 without the pressure file of cgroup2: reported when memory pressure
+/// in the cgroup reaches pressure_level. v1 has no pressure of other resources, and no threshold of
+/// time.
 ///
-/// KATACG_EVENT_THRESHOLD: told each time when memory use (memory.usage_in_bytes, memory.current)
-/// crosses threshold_bytes. v1 signals it. v2 does not, so the watch compares every
-/// threshold_interval_ms: shorter excursions are missed.
+/// KATACG_EVENT_THRESHOLD: reported each time memory use (memory.usage_in_bytes, memory.current)
+/// crosses threshold_bytes. v1 signals the crossing. v2 does not, so katacg_events_read compares,
+/// and a timer wakes the descriptor every threshold_interval_ms. A crossing and the way back
+/// between two readings are missed.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct katacg_events_opts {
-    /// KATACG_EVENT_* combined with |. 0: all kinds that the cgroup has, without
+    /// KATACG_EVENT_* combined with |. 0: all kinds that the cgroup can report, without
     /// KATACG_EVENT_PRESSURE and KATACG_EVENT_THRESHOLD.
     pub kinds: u64,
     /// v2: KATACG_PRESSURE_MEMORY, _CPU or _IO.
     pub pressure_resource: u64,
-    /// v2: 1 for time in which all tasks waited, 0 for time in which some did.
+    /// v2: 1 counts the time in which all tasks waited, 0 the time in which some task did.
     pub pressure_full: u64,
     /// v2: the time of waiting in microseconds; 0 for 200 ms.
     pub pressure_threshold_us: u64,
@@ -127,9 +138,10 @@ pub struct katacg_events_opts {
     pub pressure_level: u64,
     /// v1: KATACG_PRESSURE_MODE_*.
     pub pressure_mode: u64,
-    /// Bytes of memory in use.
+    /// The threshold in bytes of memory in use. Must not be 0 with KATACG_EVENT_THRESHOLD.
     pub threshold_bytes: u64,
-    /// v2: how often memory use is looked at, in milliseconds; needed there. v1 does not use it.
+    /// v2: how often memory use is compared with the threshold, in milliseconds. Must not be 0 with
+    /// KATACG_EVENT_THRESHOLD. v1 ignores it.
     pub threshold_interval_ms: u64,
 }
 
@@ -178,18 +190,18 @@ impl katacg_events_opts {
     }
 }
 
-/// What happened.
+/// What happened to a cgroup, and how often.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_event {
     /// One of KATACG_EVENT_*.
     pub kind: u64,
-    /// How often since the last reading, or since katacg_events_open.
+    /// How often this kind happened since it was reported last, or since katacg_events_open.
     pub count: u64,
     /// KATACG_EVENT_REMOVED: KATACG_EVENT_EXACT, KATACG_EVENT_AT_LEAST or KATACG_EVENT_UNKNOWN.
     /// KATACG_EVENT_THRESHOLD: the bytes in use. KATACG_EVENT_PRESSURE: the microseconds of waiting
-    /// since the cgroup was made, or 0 on v1. Else the kernel's count since the cgroup was made, or
-    /// 0 where the kernel has none.
+    /// since the cgroup was made, or 0 on v1. Other kinds: the kernel's count since the cgroup was
+    /// made, or 0 where the kernel has no count.
     pub value: u64,
 }
 
@@ -198,11 +210,11 @@ pub struct katacg_events(Events);
 
 /// Begins to watch a cgroup.
 ///
-/// Only what happens afterwards is told. The watch has some seven descriptors, all close-on-exec,
-/// and a share in the host's inotify instance.
+/// The watch reports only what happens after this call. A watch of all kinds has some seven
+/// descriptors, all close-on-exec, and uses the host's inotify instance.
 ///
 /// @param manager    the manager
-/// @param opts       the options, or NULL for all kinds
+/// @param opts       the options; NULL is the same as KATACG_EVENTS_OPTS_INIT
 /// @param opts_size  sizeof(struct katacg_events_opts); 0 with NULL
 /// @param out        receives the watch; NULL on failure
 /// @param err        filled in on failure; may be NULL
@@ -210,18 +222,22 @@ pub struct katacg_events(Events);
 /// Return: 0 on success.
 /// Errors:
 ///   -ENOENT      (KATACG_ERR_DELETED)      the cgroup does not exist
-///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  no file of the cgroup tells one of the kinds: the
-///                                          layout has none, its controller or pressure stall
-///                                          information is off; or a threshold on v2 without
-///                                          threshold_interval_ms
+///   -EOPNOTSUPP  (KATACG_ERR_UNSUPPORTED)  no file of the cgroup reports one of opts.kinds: the
+///                                          layout has no such file, its controller is off, or the
+///                                          kernel has pressure off (psi=0); or a threshold on v2
+///                                          without threshold_interval_ms
+///   -ENOENT      (KATACG_ERR_UNSUPPORTED)  v2: the cgroup has no pressure file, for instance with
+///                                          cgroup_disable=pressure
 ///   -EPERM       (KATACG_ERR_ROOTLESS)     the manager has no cgroup (see katacg_manager_apply)
 ///   -EINVAL      (KATACG_ERR_ARGUMENT)     manager or out is NULL, a kind or a pressure_* value is
 ///                                          unknown, or threshold_bytes is 0
 ///   -EINVAL      (KATACG_ERR_SYSTEM)       the kernel refuses the pressure window or threshold
-///   -EACCES      (KATACG_ERR_SYSTEM)       only the cgroup's owner may ask for pressure
+///   -EACCES      (KATACG_ERR_SYSTEM)       the caller is not the cgroup's owner, who alone may set
+///                                          a pressure trigger
+///   -EPERM       (KATACG_ERR_SYSTEM)       the kernel wants CAP_SYS_RESOURCE for pressure triggers
 ///   -E2BIG       (KATACG_ERR_TOO_NEW)      opts sets fields that this version does not know
 ///   -errno       (KATACG_ERR_SYSTEM)       a descriptor could not be made, or on v1 the eventfd
-///                                          not registered (-EROFS on a read-only mount)
+///                                          could not be registered (-EROFS: read-only mount)
 /// Ownership: free the watch with katacg_events_free.
 /// Threads: any. Fork: safe.
 #[no_mangle]
@@ -244,11 +260,11 @@ pub unsafe extern "C" fn katacg_events_open(
     }
 }
 
-/// Returns the descriptor to wait for: it is readable (POLLIN) when there may be events.
+/// Returns the descriptor to wait for. It is readable (POLLIN) when there may be events.
 ///
-/// It may become readable without an event. Read it with katacg_events_read only. An edge-triggered
-/// epoll(7) may wait for it, if a reading follows every wake. The descriptor stays readable until
-/// the reading that tells the event.
+/// The descriptor may become readable without an event, and stays readable until katacg_events_read
+/// has reported the events. Use the descriptor for waiting only, never for read(2). An
+/// edge-triggered epoll(7) works if katacg_events_read follows every wake.
 ///
 /// @param events  the watch
 /// @param err     filled in on failure; may be NULL
@@ -268,17 +284,18 @@ pub unsafe extern "C" fn katacg_events_fd(
     unsafe { guard(err, || Ok(handle(events, "events")?.0.fd().as_raw_fd())) }
 }
 
-/// Reads what happened since the last reading. Never waits.
+/// Reports what happened since the last call. Never waits.
 ///
-/// One event of a kind stands for all of that kind. Events that do not fit in the array are told by
-/// the next call. The descriptor is readable until then.
+/// There is at most one event of each kind; its count says how often the kind happened. The next
+/// call reports the events that do not fit in the array. The descriptor is readable until then.
 ///
-/// Of a removed cgroup, the last event is KATACG_EVENT_REMOVED, and the descriptor is not readable
-/// afterwards. On v1 the event can be 200 ms late when the cgroup ran out of memory just before.
+/// When the cgroup was removed, the last event is KATACG_EVENT_REMOVED, and the descriptor is not
+/// readable afterwards. On v1, KATACG_EVENT_REMOVED can come 200 ms late if the cgroup ran out of
+/// memory just before the removal.
 ///
 /// @param events  the watch
 /// @param out     receives the events
-/// @param n       how many fit
+/// @param n       number of events that out has room for, at least 1; 12 is room for all kinds
 /// @param err     filled in on failure; may be NULL
 ///
 /// Return: the number of events, which may be 0.
@@ -319,8 +336,8 @@ pub unsafe extern "C" fn katacg_events_read(
 
 /// Ends a watch and closes its descriptors.
 ///
-/// A watch of v2 pressure takes some 20 to 60 ms to end: the kernel waits until nobody uses the
-/// trigger.
+/// With KATACG_EVENT_PRESSURE on v2 the call takes some 20 to 60 ms: the kernel waits until nobody
+/// uses the trigger.
 ///
 /// @param events  the watch, not to be used again; NULL does nothing
 ///

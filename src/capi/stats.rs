@@ -3,8 +3,8 @@
 //! Header section "Statistics".
 //!
 //! What the kernel counts for a cgroup. The same struct serves v1 and v2. docs/kernel-features.md
-//! has the file behind each field. A bit of valid says that its fields could be read; the fields of
-//! a bit that is not set are 0 and say nothing.
+//! names the file behind each field. A bit of valid says that all of its fields could be read. If
+//! the bit is not set, its fields have no meaning.
 
 use std::os::raw::{c_char, c_int};
 
@@ -16,43 +16,46 @@ use crate::stats::{Stats, FIELDS};
 
 /// Controller of statistics: CPU time and throttling.
 pub const KATACG_STATS_CPU: u64 = 1;
-/// Controller of statistics: memory, swap, and their events.
+/// Controller of statistics: memory, swap, and memory events.
 pub const KATACG_STATS_MEMORY: u64 = 2;
-/// Controller of statistics: processes.
+/// Controller of statistics: numbers of processes and threads.
 pub const KATACG_STATS_PIDS: u64 = 4;
 /// Controller of statistics: block I/O.
 pub const KATACG_STATS_IO: u64 = 8;
 /// Controller of statistics: huge pages.
 pub const KATACG_STATS_HUGETLB: u64 = 16;
-/// Controller of statistics: RDMA. It has no field in struct katacg_stats.
+/// Controller of statistics: RDMA. Its numbers are in katacg_manager_resource_stats and the JSON,
+/// not in struct katacg_stats.
 pub const KATACG_STATS_RDMA: u64 = 32;
-/// Controller of statistics: miscellaneous. It has no field in struct katacg_stats.
+/// Controller of statistics: misc, which counts scalar resources of the host. Its numbers are where
+/// those of KATACG_STATS_RDMA are.
 pub const KATACG_STATS_MISC: u64 = 64;
 /// Controller of statistics: pressure (PSI). It needs cgroup2.
 pub const KATACG_STATS_PRESSURE: u64 = 128;
 /// Controller of statistics: the state of the cgroup itself. It needs cgroup2.
 pub const KATACG_STATS_CGROUP: u64 = 256;
 
-/// Beside controllers: reads one file for each of CPU, memory, processes and block I/O. The fields
-/// are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of I/O. v1 has
-/// a file of I/O for each of up to three schedulers: until the first of them names a device, a
-/// reading has one to two more.
+/// Combined with controllers: reads only one file for each of CPU, memory, processes and block I/O.
+/// The fields are cpu_usage_ns (v2: all of cpu.stat), memory_usage, pids_current, and the bytes of
+/// I/O (v2: all of io.stat). Other controllers are read as without this bit. v1 has a file of I/O
+/// for each of up to three I/O policies: until one of them names a device, a reading has one or two
+/// files more.
 pub const KATACG_STATS_BRIEF: u64 = 0x0000_0001_0000_0000;
 
 /// Value of a limit that is not set.
 pub const KATACG_STATS_MAX_VALUE: u64 = u64::MAX;
 
-/// Share of time in which processes waited for a resource: accounting/psi.rst.
+/// Time in which processes waited for a resource. Kernel: accounting/psi.rst.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_pressure {
-    /// Average of 10 seconds, in hundredths of a percent.
+    /// Share of the last 10 seconds, in hundredths of a percent.
     pub avg10: u64,
-    /// Average of 60 seconds, in hundredths of a percent.
+    /// Share of the last 60 seconds, in hundredths of a percent.
     pub avg60: u64,
-    /// Average of 300 seconds, in hundredths of a percent.
+    /// Share of the last 300 seconds, in hundredths of a percent.
     pub avg300: u64,
-    /// Time in all, in steps of 1000 ns.
+    /// Time of waiting since the cgroup was made, in steps of 1000 ns.
     pub total_ns: u64,
 }
 
@@ -62,68 +65,70 @@ pub struct katacg_pressure {
 pub struct katacg_stats {
     /// KATACG_STATS_HAS_* combined with |: the fields that were read.
     pub valid: u64,
-    /// KATACG_STATS_* combined with |: controllers that were asked for and that the cgroup does not
-    /// have, or whose files the caller may not read.
+    /// KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |: controllers that the caller asked
+    /// for and of which no file could be read, for instance because the cgroup does not have the
+    /// controller.
     pub missing: u64,
-    /// CPU time.
+    /// CPU time in user space and in the kernel.
     pub cpu_usage_ns: u64,
     /// CPU time in user space. v1: in steps of 10 ms.
     pub cpu_user_ns: u64,
     /// CPU time in the kernel. v1: in steps of 10 ms.
     pub cpu_system_ns: u64,
-    /// CPU time of processes with a positive nice value. Linux 6.11, v2.
+    /// CPU time of processes with a positive nice value. v2, Linux 6.13 (and updates of 6.12).
     pub cpu_nice_ns: u64,
     /// Periods of the CPU quota that have passed.
     pub cpu_periods: u64,
     /// Periods in which the quota was used up.
     pub cpu_throttled_periods: u64,
-    /// Time that the cgroup's run queues were throttled.
+    /// Time for which the cgroup's own quota throttled it, added up over all processors.
     pub cpu_throttled_ns: u64,
     /// Periods with a burst. Linux 5.15.
     pub cpu_bursts: u64,
     /// CPU time beyond the quota, in bursts. Linux 5.15.
     pub cpu_burst_ns: u64,
-    /// Time throttled by the cgroup's own quota. Linux 6.6.
+    /// Time for which its own or an ancestor's quota kept tasks of the cgroup from running, added
+    /// up over all processors. Linux 6.6.
     pub cpu_throttled_local_ns: u64,
     /// Memory in use, in bytes, with the page cache.
     pub memory_usage: u64,
-    /// The most that memory_usage has been. v2: Linux 5.19.
+    /// The highest value that memory_usage had. v2: Linux 5.19.
     pub memory_peak: u64,
-    /// The limit, in bytes.
+    /// The limit, in bytes, or KATACG_STATS_MAX_VALUE, as for all limits.
     pub memory_limit: u64,
-    /// The soft limit of v1, memory.low of v2, in bytes.
+    /// v1: the soft limit, in bytes. v2: memory.low, in bytes.
     pub memory_reservation: u64,
     /// How often the limit was hit. v1.
     pub memory_failcnt: u64,
-    /// memory_usage without memory_inactive_file, as the kubelet computes it.
+    /// memory_usage less memory_inactive_file, in bytes, as the kubelet computes it.
     pub memory_working_set: u64,
     /// Swap in use, in bytes, without memory.
     pub swap_usage: u64,
-    /// The most that swap_usage has been. Linux 6.5, v2.
+    /// The highest value that swap_usage had. v2, Linux 6.5.
     pub swap_peak: u64,
     /// The limit of swap, in bytes. v2.
     pub swap_limit: u64,
     /// Memory and swap in use, in bytes. v1.
     pub memsw_usage: u64,
-    /// The most that memsw_usage has been. v1.
+    /// The highest value that memsw_usage had. v1.
     pub memsw_peak: u64,
     /// The limit of memory and swap, in bytes. v1.
     pub memsw_limit: u64,
     /// How often the limit of memory and swap was hit. v1.
     pub memsw_failcnt: u64,
-    /// Memory of the kernel, in bytes. v2: Linux 5.18.
+    /// Memory that the kernel uses for the cgroup, in bytes. v2: Linux 5.18.
     pub memory_kernel: u64,
-    /// The most that memory_kernel has been. v1.
+    /// The highest value that memory_kernel had. v1.
     pub memory_kernel_peak: u64,
-    /// The limit of memory_kernel. v1.
+    /// The limit of memory_kernel, in bytes. v1.
     pub memory_kernel_limit: u64,
     /// How often memory_kernel_limit was hit. v1.
     pub memory_kernel_failcnt: u64,
     /// TCP buffers, in bytes. v1.
     pub memory_kernel_tcp: u64,
-    /// The most that memory_kernel_tcp has been. v1.
+    /// The highest value that memory_kernel_tcp had. v1.
     pub memory_kernel_tcp_peak: u64,
-    /// The limit of memory_kernel_tcp. v1.
+    /// The limit of memory_kernel_tcp, in bytes. v1.
     pub memory_kernel_tcp_limit: u64,
     /// How often memory_kernel_tcp_limit was hit. v1.
     pub memory_kernel_tcp_failcnt: u64,
@@ -133,11 +138,11 @@ pub struct katacg_stats {
     pub memory_file: u64,
     /// Shared memory and tmpfs, in bytes.
     pub memory_shmem: u64,
-    /// Page cache that is mapped, in bytes.
+    /// Page cache that processes have mapped, in bytes.
     pub memory_file_mapped: u64,
-    /// Page cache to be written, in bytes.
+    /// Page cache that is still to be written to storage, in bytes.
     pub memory_file_dirty: u64,
-    /// Page cache being written, in bytes.
+    /// Page cache that is being written to storage, in bytes.
     pub memory_file_writeback: u64,
     /// Anonymous memory on the inactive list, in bytes.
     pub memory_inactive_anon: u64,
@@ -149,37 +154,37 @@ pub struct katacg_stats {
     pub memory_active_file: u64,
     /// Memory that cannot be reclaimed, in bytes.
     pub memory_unevictable: u64,
-    /// Kernel objects that can be reclaimed, in bytes. v2.
+    /// Slab memory (kernel objects) that can be reclaimed, in bytes. v2.
     pub memory_slab_reclaimable: u64,
-    /// Kernel objects that cannot be reclaimed, in bytes. v2.
+    /// Slab memory (kernel objects) that cannot be reclaimed, in bytes. v2.
     pub memory_slab_unreclaimable: u64,
-    /// Stacks in the kernel, in bytes. v2.
+    /// Kernel stacks of the cgroup's tasks, in bytes. v2.
     pub memory_kernel_stack: u64,
-    /// Page tables, in bytes. v2.
+    /// Page tables, in bytes. v2, Linux 5.11.
     pub memory_pagetables: u64,
-    /// Memory per CPU, in bytes. v2.
+    /// Per-CPU data of the kernel, in bytes. v2, Linux 5.9.
     pub memory_percpu: u64,
     /// Network buffers, in bytes. v2.
     pub memory_sock: u64,
-    /// Page faults.
+    /// Number of page faults.
     pub memory_pgfault: u64,
-    /// Page faults that needed I/O.
+    /// Number of page faults that needed I/O.
     pub memory_pgmajfault: u64,
-    /// Reclaims although memory.low was not exceeded. v2.
+    /// How often the kernel reclaimed memory of the cgroup while usage was below memory.low. v2.
     pub memory_events_low: u64,
-    /// Reclaims because memory.high was exceeded. v2.
+    /// How often the kernel reclaimed memory because usage exceeded memory.high. v2.
     pub memory_events_high: u64,
-    /// Attempts to exceed the limit. v2.
+    /// How often usage was about to exceed the limit. v2.
     pub memory_events_max: u64,
-    /// Attempts that were about to fail. v2.
+    /// How often usage reached the limit and an allocation was about to fail. v2.
     pub memory_events_oom: u64,
-    /// Processes that the OOM killer killed. v2 counts descendants; v1 does not.
+    /// Processes that the OOM killer killed. v1: without descendants.
     pub memory_events_oom_kill: u64,
-    /// Times that the OOM killer killed a whole cgroup. Linux 5.17, v2.
+    /// How often the OOM killer killed all of a cgroup (memory.oom.group). v2, Linux 5.17.
     pub memory_events_oom_group_kill: u64,
-    /// Times that sockets were throttled. Linux 6.19, v2.
+    /// How often network sockets were throttled. v2, Linux 6.19.
     pub memory_events_sock_throttled: u64,
-    /// As memory_events_low, without descendants.
+    /// As memory_events_low, without descendants. v2, Linux 5.2, as the next four.
     pub memory_events_local_low: u64,
     /// As memory_events_high, without descendants.
     pub memory_events_local_high: u64,
@@ -187,71 +192,73 @@ pub struct katacg_stats {
     pub memory_events_local_max: u64,
     /// As memory_events_oom, without descendants.
     pub memory_events_local_oom: u64,
-    /// As memory_events_oom_kill, without descendants. v2.
+    /// As memory_events_oom_kill, without descendants.
     pub memory_events_local_oom_kill: u64,
-    /// As memory_events_oom_group_kill, without descendants.
+    /// As memory_events_oom_group_kill, without descendants. v2, Linux 5.17.
     pub memory_events_local_oom_group_kill: u64,
-    /// Processes and threads.
+    /// Number of processes and threads.
     pub pids_current: u64,
-    /// The limit of pids_current.
+    /// The limit of pids_current, or KATACG_STATS_MAX_VALUE.
     pub pids_limit: u64,
-    /// The most that pids_current has been. Linux 6.1.
+    /// The highest value that pids_current had. Linux 6.1.
     pub pids_peak: u64,
-    /// Forks that the limit refused.
+    /// Forks that failed because of a limit of processes.
     pub pids_events_max: u64,
-    /// Bytes read, of all devices. A device upon another device counts again.
+    /// Bytes read, from all devices together. I/O of a device-mapper device can count again for the
+    /// disk below it.
     pub io_read_bytes: u64,
-    /// Bytes written.
+    /// Bytes written, to all devices together.
     pub io_write_bytes: u64,
-    /// Reads.
+    /// Number of reads.
     pub io_read_ops: u64,
-    /// Writes.
+    /// Number of writes.
     pub io_write_ops: u64,
-    /// Bytes discarded.
+    /// Bytes discarded. Linux 4.19.
     pub io_discard_bytes: u64,
-    /// Discards.
+    /// Number of discards. Linux 4.19.
     pub io_discard_ops: u64,
-    /// Huge pages in use, in bytes, of all page sizes.
+    /// Huge pages in use, in bytes, of all page sizes together.
     pub hugetlb_usage: u64,
-    /// Huge pages that a limit refused.
+    /// How often a limit refused huge pages, of all page sizes together.
     pub hugetlb_failures: u64,
-    /// Cgroups below. v2.
+    /// Number of cgroups below this one. v2.
     pub descendants: u64,
-    /// Removed cgroups below that still hold memory. v2.
+    /// Number of removed cgroups below this one that still hold memory. v2.
     pub dying_descendants: u64,
-    /// Time that cgroup2 has had the cgroup frozen. Linux 6.18, v2. Time that v1's freezer has had
-    /// it frozen on a hybrid host is not counted.
+    /// Time for which cgroup2's freezer has frozen the cgroup. v2, Linux 6.18. On a hybrid host
+    /// without the time for which v1's freezer has frozen it.
     pub frozen_ns: u64,
-    /// 1 if the cgroup or a descendant has processes. v2.
+    /// 1 if the cgroup or a descendant has processes. v2; with is_frozen in one bit of valid, so
+    /// valid from Linux 5.2 on.
     pub is_populated: u64,
-    /// 1 if the cgroup is frozen, also by an ancestor. Linux 5.2, v2. On a hybrid host also by v1's
-    /// freezer.
+    /// 1 if the cgroup is frozen, whether by itself or by an ancestor. v2, Linux 5.2. On a hybrid
+    /// host 1 also if v1's freezer has frozen the cgroup.
     pub is_frozen: u64,
-    /// Pressure of CPU. Linux 4.20, v2, as for all pressure.
+    /// Time in which some process waited for CPU time. v2, Linux 4.20, as all pressure.
     pub cpu_some: katacg_pressure,
-    /// Pressure of CPU on all processes at once. Linux 5.13.
+    /// Time in which all processes waited for CPU time at once. Linux 5.13.
     pub cpu_full: katacg_pressure,
-    /// Pressure of memory.
+    /// Time in which some process waited for memory.
     pub memory_some: katacg_pressure,
-    /// Pressure of memory on all processes at once.
+    /// Time in which all processes waited for memory at once.
     pub memory_full: katacg_pressure,
-    /// Pressure of I/O.
+    /// Time in which some process waited for I/O.
     pub io_some: katacg_pressure,
-    /// Pressure of I/O on all processes at once.
+    /// Time in which all processes waited for I/O at once.
     pub io_full: katacg_pressure,
-    /// Pressure of interrupts. Linux 6.1.
+    /// Time in which interrupts kept all processes from running. Linux 6.1.
     pub irq_full: katacg_pressure,
 }
 
 // header: /* Starts a struct katacg_stats. */
 // header: #define KATACG_STATS_INIT { 0 }
 
-/// `valid` and `missing`.
+/// Words before the fields: `valid` and `missing`.
 const HEAD: usize = 2;
 const WORD: usize = size_of::<u64>();
 const _: () = assert!(size_of::<katacg_stats>() == (HEAD + FIELDS.len()) * WORD);
 
-/// Refuses a place for statistics that no version of the struct has.
+/// Refuses NULL, and a size that no version of the struct has.
 pub(super) fn check_size(out: *const katacg_stats, size: usize) -> Result<()> {
     if out.is_null() {
         return fail(Code::Argument, "out is NULL");
@@ -262,8 +269,8 @@ pub(super) fn check_size(out: *const katacg_stats, size: usize) -> Result<()> {
     Ok(())
 }
 
-/// Writes as much as the caller's struct has room for, and zeros behind what this version knows. A
-/// bit whose fields did not all fit is not set.
+/// Writes the fields that the caller's struct has, and zeros for fields that only newer versions
+/// know. A bit of valid is not set unless all of its fields fit.
 pub(super) unsafe fn write(stats: &Stats, out: *mut katacg_stats, size: usize) {
     let words = size / WORD;
     let valid = stats.valid_before(words.saturating_sub(HEAD));
@@ -283,14 +290,14 @@ pub(super) unsafe fn write(stats: &Stats, out: *mut katacg_stats, size: usize) {
 
 /// Reads the statistics of the cgroup.
 ///
-/// A controller that the cgroup does not have leaves its fields not valid, is in out->missing, and
-/// is a warning (see katacg_manager_log). It does not fail the rest. On a hybrid host, what
-/// lives on cgroup2 is read there. Each file costs three system calls; katacg_stats_reader_read
-/// costs one.
+/// If the cgroup does not have a controller, the controller is in out->missing, its fields are not
+/// valid, and the call warns (see katacg_manager_log). The call does not fail for that. On a hybrid
+/// host, each controller is read in its own hierarchy, v1 or cgroup2. Each file costs three system
+/// calls; with katacg_stats_reader_read one.
 ///
 /// @param manager      the manager
-/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all;
-///                     KATACG_STATS_BRIEF
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all; with
+///                     KATACG_STATS_BRIEF to read few files
 /// @param out          receives the statistics; not written on failure
 /// @param out_size     sizeof(struct katacg_stats). No more than this is written.
 /// @param err          filled in on failure; may be NULL
@@ -323,21 +330,22 @@ pub unsafe extern "C" fn katacg_manager_stats(
     }
 }
 
-/// Returns the statistics as JSON, in the shape of the data of `runc events --stats`.
+/// Returns the statistics as JSON, in the shape of the member "data" of `runc events --stats`.
 ///
-/// The members are cpu, cpuset, memory, pids, blkio and hugetlb, and what is in them has runc's
-/// names. What could not be read is left out. Beside runc's members, io has every key of io.stat,
-/// and rdma and misc have their files; memory.raw is the whole memory.stat.
+/// The members are cpu, cpuset, memory, pids, blkio and hugetlb, whose members have runc's names.
+/// Numbers that could not be read are left out. Three members are not runc's: io has every key of
+/// io.stat, rdma and misc have the controllers' files current and max. memory.raw has every key of
+/// memory.stat.
 ///
 /// @param manager      the manager
-/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. psi
-///                     needs KATACG_STATS_PRESSURE.
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all. The
+///                     members psi need KATACG_STATS_PRESSURE too.
 /// @param buf          receives the result; may be NULL if buf_len is 0
-/// @param buf_len      size of buf in bytes; 0 asks for the length only. The files are read at each
-///                     call, so another call may need more.
+/// @param buf_len      size of buf in bytes; 0 asks for the length only. Each call reads the files
+///                     anew, so the next result may be longer.
 /// @param err          filled in on failure; may be NULL
 ///
-/// Return: the length of the result without its NUL, even if it did not fit.
+/// Return: the length of the result in bytes without its NUL, even if it did not fit.
 /// Errors: as for katacg_manager_stats.
 /// Threads: any. Fork: safe.
 #[no_mangle]
@@ -364,7 +372,7 @@ mod tests {
     use super::*;
     use crate::stats::Field;
 
-    /// The struct's text is this file; the fields that the table feeds must be in the same order.
+    /// The fields of the struct, as read from this file, are in the order of the table [`FIELDS`].
     #[test]
     fn the_struct_has_the_fields_of_the_table_in_order() {
         let source = include_str!("stats.rs");

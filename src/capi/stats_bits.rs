@@ -2,7 +2,8 @@
 
 //! Header section "Statistics: what is valid".
 //!
-//! The bits of katacg_stats.valid, each with the fields that it stands for.
+//! The bits of katacg_stats.valid, each with its fields. A bit is set if all of its fields were
+//! read.
 
 /// Bit of valid: cpu_usage_ns.
 pub const KATACG_STATS_HAS_CPU_USAGE: u64 = 1;

@@ -2,11 +2,10 @@
 
 //! Header section "Statistics: entries".
 //!
-//! Numbers that a cgroup has once for each device, page size, processor or node, and every value of
-//! a file by name. docs/kernel-features.md has the file behind each field.
+//! The entries of the lists: numbers for each device, page size, processor or NUMA node, and every
+//! value of a file by name. docs/kernel-features.md names the file behind each field.
 //!
-//! A number whose bit is not in valid is 0 and says nothing. New versions add fields at the end
-//! only.
+//! A number whose bit is not in valid has no meaning. New versions add fields at the end only.
 
 use std::os::raw::c_char;
 
@@ -27,7 +26,8 @@ pub const KATACG_IO_HAS_COST_WAIT: u64 = 32;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_io_stats {
-    /// KATACG_IO_HAS_* combined with |: the fields that were read. major and minor always are.
+    /// KATACG_IO_HAS_* combined with |: the fields that were read. major and minor are always
+    /// valid.
     pub valid: u64,
     /// The device's major number.
     pub major: u64,
@@ -37,21 +37,22 @@ pub struct katacg_io_stats {
     pub read_bytes: u64,
     /// Bytes written.
     pub write_bytes: u64,
-    /// Reads.
+    /// Number of reads.
     pub read_ops: u64,
-    /// Writes.
+    /// Number of writes.
     pub write_ops: u64,
-    /// Bytes discarded. v1: Linux 4.19.
+    /// Bytes discarded. Linux 4.19.
     pub discard_bytes: u64,
-    /// Discards. v1: Linux 4.19.
+    /// Number of discards. Linux 4.19.
     pub discard_ops: u64,
-    /// Time on the device by the io.cost model. v2, Linux 5.10.
+    /// Time of the device that the io.cost model charges to the cgroup. v2, Linux 5.10.
     pub cost_usage_ns: u64,
-    /// Time of waiting. v2, with the kernel parameter blkcg_debug_stats, as the next two.
+    /// Time for which I/O waited because of the io.cost model. v2, Linux 5.10, if the kernel's
+    /// blkcg_debug_stats is on, as the next two.
     pub cost_wait_ns: u64,
-    /// Time in debt.
+    /// Time for which the cgroup owed the io.cost model time of the device.
     pub cost_indebt_ns: u64,
-    /// Time in which the cgroup was delayed for its debt.
+    /// Time for which the kernel delayed the cgroup's processes because of that debt.
     pub cost_indelay_ns: u64,
 }
 
@@ -76,8 +77,8 @@ pub const KATACG_HUGETLB_HAS_RESERVED_FAILURES: u64 = 128;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_hugetlb_stats {
-    /// KATACG_HUGETLB_HAS_* combined with |: the fields that were read. size and page_size always
-    /// are.
+    /// KATACG_HUGETLB_HAS_* combined with |: the fields that were read. size and page_size are
+    /// always valid.
     pub valid: u64,
     /// The size as the kernel spells it, such as 2MB.
     pub size: [c_char; 16],
@@ -85,15 +86,15 @@ pub struct katacg_hugetlb_stats {
     pub page_size: u64,
     /// Bytes in use.
     pub usage: u64,
-    /// The most that usage has been. v1.
+    /// The highest value that usage had. v1.
     pub peak: u64,
     /// The limit in bytes, or KATACG_STATS_MAX_VALUE.
     pub limit: u64,
     /// How often the limit refused a page.
     pub failures: u64,
-    /// Bytes reserved, in use or not. Linux 5.7, as the next three.
+    /// Bytes reserved, whether in use or not. Linux 5.7, as the next three.
     pub reserved: u64,
-    /// The most that reserved has been. v1.
+    /// The highest value that reserved had. v1.
     pub reserved_peak: u64,
     /// The limit of reservations in bytes, or KATACG_STATS_MAX_VALUE.
     pub reserved_limit: u64,
@@ -118,18 +119,18 @@ pub struct katacg_resource_stats {
     pub valid: u64,
     /// "rdma", "misc" or "dmem".
     pub controller: [c_char; 16],
-    /// The RDMA device, the resource of misc, or the region of device memory. A name that is too
-    /// long is cut.
+    /// rdma: the device. misc: the resource. dmem: the region of device memory. A name of more than
+    /// 63 bytes is cut.
     pub name: [c_char; 64],
-    /// rdma: the object, hca_handle or hca_object. Empty for the others.
+    /// rdma: the object, hca_handle or hca_object. misc and dmem: empty.
     pub resource: [c_char; 32],
-    /// How much is in use; of dmem in bytes.
+    /// How much is in use. dmem: in bytes. rdma and misc: a number of objects.
     pub current: u64,
-    /// The most that current has been. misc, Linux 6.11.
+    /// The highest value that current had. misc, Linux 6.11.
     pub peak: u64,
-    /// The limit, or KATACG_STATS_MAX_VALUE.
+    /// The limit, in the unit of current, or KATACG_STATS_MAX_VALUE.
     pub limit: u64,
-    /// How often the limit was hit. misc, Linux 5.16.
+    /// How often usage was about to exceed the limit. misc, Linux 5.16.
     pub events: u64,
 }
 
@@ -144,9 +145,10 @@ pub const KATACG_CPU_HAS_TIMES: u64 = 2;
 pub struct katacg_cpu_stats {
     /// KATACG_CPU_HAS_* combined with |: the times that were read.
     pub valid: u64,
-    /// The processor. For usage_ns, its place among the possible processors.
+    /// The processor's number. The kernel lists usage_ns without numbers: there, this is the
+    /// processor's place among the possible processors, from 0.
     pub cpu: u64,
-    /// CPU time.
+    /// CPU time in user space and in the kernel.
     pub usage_ns: u64,
     /// CPU time in user space. Linux 4.8.
     pub user_ns: u64,
@@ -181,7 +183,7 @@ pub const KATACG_NUMA_HAS_SLAB: u64 = 512;
 pub struct katacg_numa_stats {
     /// KATACG_NUMA_HAS_* combined with |: the numbers that were read. v1 has the first three.
     pub valid: u64,
-    /// The node.
+    /// The node's number.
     pub node: u64,
     /// Anonymous memory.
     pub anon: u64,
@@ -191,15 +193,15 @@ pub struct katacg_numa_stats {
     pub unevictable: u64,
     /// Kernel stacks.
     pub kernel_stack: u64,
-    /// Page tables. Linux 5.15.
+    /// Page tables. Linux 5.11.
     pub pagetables: u64,
-    /// Page cache that is swap-backed: tmpfs, shared memory.
+    /// Shared memory and tmpfs.
     pub shmem: u64,
-    /// Page cache that is mapped.
+    /// Page cache that processes have mapped.
     pub file_mapped: u64,
-    /// Page cache that must be written.
+    /// Page cache that is still to be written to storage.
     pub file_dirty: u64,
-    /// Page cache that is being written.
+    /// Page cache that is being written to storage.
     pub file_writeback: u64,
     /// Anonymous memory on the inactive list.
     pub inactive_anon: u64,
@@ -218,19 +220,20 @@ pub struct katacg_numa_stats {
 /// Bit of katacg_keyed_value.valid: value.
 pub const KATACG_KEYED_HAS_VALUE: u64 = 1;
 
-/// One value of a file. What is too long is cut.
+/// One value of a file. Strings that are longer than their arrays are cut.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct katacg_keyed_value {
-    /// KATACG_KEYED_HAS_VALUE if the text is a number or max.
+    /// KATACG_KEYED_HAS_VALUE if text is a number or "max".
     pub valid: u64,
-    /// The device, or the first word of the line; empty in files of a key and a value.
+    /// The device or other first word of a line with several values. Empty in files of one value,
+    /// and in files of lines with a key and a value.
     pub name: [c_char; 64],
-    /// The key; empty in files of one value.
+    /// The key. Empty in files of one value.
     pub key: [c_char; 64],
     /// The value as the kernel writes it.
     pub text: [c_char; 32],
-    /// The number; KATACG_STATS_MAX_VALUE for max.
+    /// The number of text; KATACG_STATS_MAX_VALUE for "max".
     pub value: u64,
 }
 
@@ -239,7 +242,7 @@ mod tests {
     use super::*;
     use crate::stats::{List, CPUS, HUGETLB_SIZES, IO_DEVICES, NODES, RESOURCES, VALUES};
 
-    /// The structs' text is this file; the columns of the table must be in the same order.
+    /// The fields of the structs, as read from this file, are in the order of the table's columns.
     #[test]
     fn the_structs_have_the_fields_of_the_table_in_order() {
         let source = include_str!("stats_entries.rs");
@@ -270,7 +273,7 @@ mod tests {
         }
     }
 
-    /// Each constant is documented with the fields of its bit.
+    /// Each constant's documentation names the fields of its bit.
     #[test]
     fn the_bits_are_those_of_the_columns() {
         let source = include_str!("stats_entries.rs");

@@ -2,11 +2,11 @@
 
 //! Header section "Statistics: lists".
 //!
-//! The caller gives an array and the size of one entry in the caller's program. A newer library
-//! fills older structs to their size.
+//! The caller passes an array, the number of its entries, and the size of one entry in the caller's
+//! program. A newer library fills the smaller structs of an older program.
 //!
-//! The functions work like snprintf(3): they return how many entries there are, and fill in as many
-//! as fit. The files are read at each call, so another call may find more entries.
+//! Like snprintf(3), the functions return how many entries there are, and fill in as many as fit.
+//! Each call reads the files anew, so the next call may find more entries.
 
 use std::os::raw::{c_char, c_int};
 
@@ -21,10 +21,10 @@ use crate::error::{fail, Code, Result};
 use crate::stats::{Entry, List, CPUS, HUGETLB_SIZES, IO_DEVICES, NODES, RESOURCES, VALUES};
 
 const WORD: usize = size_of::<u64>();
-/// No entry of this version is as large.
+/// Bytes that are enough for any entry of this version.
 const ROOM: usize = 512;
 
-/// Where the caller wants the entries.
+/// The caller's array.
 struct Place {
     out: *mut u8,
     entry_size: usize,
@@ -32,7 +32,8 @@ struct Place {
 }
 
 impl Place {
-    /// Refuses an array that no version of the struct has.
+    /// Refuses an array at NULL, an entry size that no version of the struct has, and an array that
+    /// is larger than memory.
     fn check(&self) -> Result<()> {
         if self.out.is_null() && self.n > 0 {
             return fail(Code::Argument, format!("out is NULL and n is {}", self.n));
@@ -47,8 +48,8 @@ impl Place {
         }
     }
 
-    /// Writes as many entries as fit, each as far as the caller's struct goes, with zeros behind
-    /// what this version knows. Returns how many entries there are.
+    /// Writes as many entries as fit. Of each entry, writes the fields that the caller's struct
+    /// has, and zeros for fields that only newer versions know. Returns how many entries there are.
     unsafe fn write(&self, list: &List, entries: &[Entry]) -> Result<c_int> {
         let Ok(count) = c_int::try_from(entries.len()) else {
             return fail(Code::Value, "more entries than an int can count");
@@ -68,7 +69,7 @@ impl Place {
     }
 }
 
-/// Returns an entry as the C struct has it. valid has no bit of a number that lies beyond `size`.
+/// Returns the bytes of an entry's C struct. valid has no bit of a number that is beyond `size`.
 fn image(list: &List, entry: &Entry, size: usize) -> Vec<u8> {
     let head = WORD + list.labels.iter().sum::<usize>();
     let fitting = size.saturating_sub(head) / WORD;
@@ -104,8 +105,9 @@ unsafe fn listed(
 
 /// Lists block I/O by device.
 ///
-/// On v1, the first of these files that names a device counts: BFQ's, CFQ's, the throttle layer's;
-/// the recursive ones first. A device that the cgroup has not used is not listed.
+/// v1 has several files for the same numbers. The first one that names a device is used, in this
+/// order: the files of BFQ, of CFQ, and of the throttling layer, with descendants before without
+/// (docs/kernel-features.md). A device that the cgroup has not used is not listed.
 ///
 /// @param manager     the manager
 /// @param out         receives the entries; may be NULL if n is 0
@@ -165,10 +167,11 @@ pub unsafe extern "C" fn katacg_manager_hugetlb_stats(
     unsafe { listed(manager, &HUGETLB_SIZES, &Place { out: out.cast(), entry_size, n }, err) }
 }
 
-/// Lists RDMA by device and object, miscellaneous by resource, and device memory by region.
+/// Lists the resources of three controllers: rdma by device and object, misc by resource, and dmem
+/// by region of device memory.
 ///
-/// A controller that the cgroup does not have is a warning (see katacg_manager_log) if it has
-/// another of the three.
+/// If the cgroup has some but not all of the three controllers, the call warns (see
+/// katacg_manager_log).
 ///
 /// @param manager     the manager
 /// @param out         receives the entries; may be NULL if n is 0
@@ -198,7 +201,7 @@ pub unsafe extern "C" fn katacg_manager_resource_stats(
     unsafe { listed(manager, &RESOURCES, &Place { out: out.cast(), entry_size, n }, err) }
 }
 
-/// Lists CPU time by processor.
+/// Lists CPU time by processor. Only v1 counts it.
 ///
 /// @param manager     the manager
 /// @param out         receives the entries; may be NULL if n is 0
@@ -260,11 +263,11 @@ pub unsafe extern "C" fn katacg_manager_numa_stats(
     unsafe { listed(manager, &NODES, &Place { out: out.cast(), entry_size, n }, err) }
 }
 
-/// Lists every value of one file by name, also of keys that this library does not know.
+/// Lists every value of one file by name, even of keys that this library does not know.
 ///
-/// memory.stat gives a key and a value for each line; io.stat the device as the name, and its keys;
-/// pids.current one value without a name or key. The file may have any format of cgroup-v2.rst, or
-/// be one of v1's statistics.
+/// For memory.stat, each entry has a key and a value. For io.stat, each entry has a device as its
+/// name, a key and a value. For pids.current, the one entry has a value, and neither name nor key.
+/// The file may have any format of cgroup-v2.rst, or be one of v1's statistics.
 ///
 /// @param manager     the manager
 /// @param subsystem   as for katacg_manager_path

@@ -2,8 +2,8 @@
 
 //! Header section "Statistics: reader".
 //!
-//! Reads one cgroup's statistics again and again. The files stay open, and each reading costs one
-//! pread(2) for each file.
+//! A reader reads one cgroup's statistics again and again. It keeps the files open, so each reading
+//! costs one pread(2) for each file.
 
 use std::os::raw::c_int;
 
@@ -17,7 +17,7 @@ use crate::stats::Stats;
 
 /// Open statistics files of one cgroup.
 ///
-/// A reader has a descriptor (close-on-exec) for each file; of memory that is some 20. It may
+/// A reader has a descriptor (close-on-exec) for each file: for memory on v1 some 20. A reader may
 /// outlive its manager and its host.
 pub struct katacg_stats_reader {
     reader: StatsReader,
@@ -27,8 +27,8 @@ pub struct katacg_stats_reader {
 /// Opens the files of the statistics.
 ///
 /// @param manager      the manager
-/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all;
-///                     KATACG_STATS_BRIEF
+/// @param controllers  KATACG_STATS_CPU to KATACG_STATS_CGROUP combined with |, or 0 for all; with
+///                     KATACG_STATS_BRIEF to read few files
 /// @param out          receives the new reader; NULL on failure
 /// @param err          filled in on failure; may be NULL
 ///
@@ -60,12 +60,14 @@ pub unsafe extern "C" fn katacg_stats_reader_open(
 
 /// Reads the statistics, with one pread(2) for each file.
 ///
-/// The reader returns 1 when it has opened the files anew, so that counts may have begun at 0: the
-/// cgroup was removed and made again, on v1 in one hierarchy at least; a v2 controller or pressure
-/// was turned off, or on again; the device of v1's I/O has another scheduler.
-/// A controller that the cgroup has lost is in missing, and each reading looks for it, which costs
-/// an openat2(2) for each of its files. A controller that the cgroup did not have when the reader
-/// was opened is not seen: open another reader.
+/// The call returns 1 if it has opened the files anew. Counts may then start from 0 again. The
+/// reasons are: the cgroup was removed and made again (on v1, in at least one hierarchy); a v2
+/// controller or pressure was turned off, or on again; the v1 file of I/O no longer names a device,
+/// for instance because the device has another I/O scheduler.
+///
+/// If the cgroup loses a controller, the controller is in out->missing, and each reading looks for
+/// its files, which costs an openat2(2) for each. The reader does not look for a controller that
+/// the cgroup did not have when the reader was opened: open another reader.
 ///
 /// @param reader    the reader
 /// @param out       receives the statistics; not written on failure
@@ -78,7 +80,7 @@ pub unsafe extern "C" fn katacg_stats_reader_open(
 ///                                   exists again.
 ///   -EINVAL  (KATACG_ERR_ARGUMENT)  reader or out is NULL, or out_size is not a multiple of 8 from
 ///                                   16 to 4096
-///   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed for a cgroup that was made again
+///   -errno   (KATACG_ERR_SYSTEM)    openat2(2) failed when the files were opened anew
 /// Threads: one at a time for one reader. Fork: safe.
 #[no_mangle]
 #[must_use]
@@ -100,7 +102,7 @@ pub unsafe extern "C" fn katacg_stats_reader_read(
             Ok(c_int::from(again))
         })
     };
-    // What pread(2) says of a cgroup that was removed. Only a removed cgroup is ENOENT here.
+    // ENODEV is the errno of pread(2) for a removed cgroup. Nothing else causes ENOENT here.
     if result == -libc::ENOENT {
         return -libc::ENODEV;
     }

@@ -75,8 +75,8 @@ fn node(path: &Path) -> Result<Devices> {
     Ok(Devices { major: Number::Is(major), minor: Number::Is(minor), kind })
 }
 
-/// Returns the rules that a hypervisor needs: the nodes of [`REQUIRED`] and [`OPTIONAL`] that exist
-/// in the directory `dev`.
+/// Returns the rules that a hypervisor needs: kvm, mshv, vhost-net, VFIO's control node,
+/// vhost-vsock and vhost-vdpa-0, as far as they exist in the directory `dev`.
 ///
 /// # Errors
 /// [`Code::Unsupported`]: the host has neither `kvm` nor `mshv`. Otherwise as [`parse_devices`].

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A poll(2) whose result is kept: the kernel's asynchronous poll (IOCB_CMD_POLL, Linux 4.18).
+//! A poll(2) whose result is kept: the kernel's asynchronous poll (IOCB_CMD_POLL, Linux 4.19).
 //!
-//! A PSI trigger forgets its event as soon as anybody polls it. An epoll descriptor in another one
-//! is polled by the outer one, so a trigger in the inner one could be lost between the wake and the
-//! reading. The asynchronous poll takes the event once, and adds 1 to an eventfd that stays
-//! readable. Kernel: `psi_trigger_poll`, `__ep_eventpoll_poll`, `aio_poll`.
+//! A PSI trigger forgets its event as soon as anybody polls it. The caller may put the watch's
+//! epoll descriptor into an epoll descriptor of its own, which then polls everything in the inner
+//! one. So the event of a trigger in the inner one could be lost between the wake and the reading.
+//! The asynchronous poll takes the event once, and adds 1 to an eventfd, which stays readable.
+//! Kernel: `psi_trigger_poll`, `__ep_eventpoll_poll`, `aio_poll`.
 
 use rustix::event::{eventfd, EventfdFlags, PollFlags};
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -14,8 +15,8 @@ use rustix::io::Errno;
 const IOCB_CMD_POLL: u16 = 5;
 const IOCB_FLAG_RESFD: u32 = 1;
 
-/// `struct iocb` of <linux/aio_abi.h>. `key` and `rw_flags` change places on big-endian machines;
-/// both are 0.
+/// `struct iocb` of <linux/aio_abi.h>. On big-endian machines `key` and `rw_flags` are in the other
+/// order, which does not matter: both are 0.
 #[repr(C)]
 #[derive(Default)]
 struct Iocb {
@@ -43,11 +44,12 @@ struct IoEvent {
     result2: i64,
 }
 
-/// One asynchronous poll of one descriptor, again and again.
+/// An asynchronous poll that can be started again after each result.
 #[derive(Debug)]
 pub(super) struct AsyncPoll {
+    /// The kernel's context of io_setup(2).
     context: libc::c_ulong,
-    /// Readable when there is a result.
+    /// An eventfd that is readable when there is a result.
     pub(super) signal: OwnedFd,
 }
 
@@ -59,7 +61,7 @@ impl AsyncPoll {
         Ok(AsyncPoll { context, signal })
     }
 
-    /// Begins to poll for POLLPRI, once. An event that waits already is a result at once.
+    /// Starts one poll for POLLPRI. If the event has happened already, the result is there at once.
     pub(super) fn start(&self, fd: &OwnedFd) -> Result<(), Errno> {
         let number = |fd: &OwnedFd| u32::try_from(fd.as_raw_fd()).map_err(|_| Errno::BADF);
         let iocb = Iocb {
@@ -83,13 +85,14 @@ impl AsyncPoll {
 }
 
 impl Drop for AsyncPoll {
-    /// Ends the poll, and waits for the kernel to let go of the descriptor (a grace period of RCU).
-    /// In a forked child the context does not exist, and nothing happens.
+    /// Ends the poll, and waits until the kernel no longer uses the descriptor (a grace period of
+    /// RCU). In a forked child the context does not exist, so io_destroy(2) fails and nothing ends.
     fn drop(&mut self) {
         io_destroy(self.context);
     }
 }
 
+/// Returns a system call's result, or its errno.
 fn result(returned: libc::c_long) -> Result<libc::c_long, Errno> {
     if returned >= 0 {
         return Ok(returned);

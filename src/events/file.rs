@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The files that tell events, and how each is read.
+//! The files that events come from, and how each is read.
 
 use rustix::event::epoll::EventFlags;
 use rustix::event::{eventfd, EventfdFlags};
@@ -14,44 +14,46 @@ use super::tally::Tally;
 use crate::cgroupfs::Cgroup;
 use crate::error::{Error, Result};
 
-/// What a file says.
+/// What the text of a file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// `populated` and `frozen` of cgroup.events.
     State,
-    /// `populated` alone: on a hybrid host v1 freezes.
+    /// `populated` of cgroup.events alone, on a hybrid host, where v1's freezer freezes.
     Populated,
     /// Counts by key.
     Counts(&'static [(&'static str, Kind)]),
     /// v1's freezer.state.
     FreezerState,
-    /// Bytes in use. With a number, both sides of this threshold are told apart by reading.
+    /// Bytes in use. With a threshold, each reading compares the two; without, an eventfd of v1
+    /// signals that memory use crossed the threshold.
     Usage(Option<u64>),
-    /// Nothing: the file only takes an eventfd.
+    /// The text is not read: the file is only for an eventfd.
     Signal,
 }
 
-/// What v1's cgroup.event_control takes behind the two descriptors.
+/// The third word of a line of v1's cgroup.event_control, after the two descriptors.
 #[derive(Clone, Copy, Debug)]
 pub enum Argument {
     /// Nothing.
     None,
     /// A number of bytes.
     Bytes(u64),
-    /// A level of memory.pressure_level, perhaps with a mode.
+    /// A level of memory.pressure_level, such as `low`, or with a mode `low,local`.
     Level(&'static str),
 }
 
-/// A file to watch: its name and how.
+/// A file to watch, and how to watch it.
 #[derive(Clone, Copy, Debug)]
 pub struct File {
-    /// The name.
+    /// The file's name.
     pub name: &'static str,
-    /// What it says.
+    /// What its text says.
     pub role: Role,
-    /// The kernel wakes who polls it, or signals its eventfd.
+    /// False: the file must be read every 100 ms. True: the kernel wakes those that poll the file,
+    /// or signals its eventfd, or [`Request::interval`](super::Request::interval) is for it.
     pub wakes: bool,
-    /// v1: it takes an eventfd, which counts this kind.
+    /// v1: the kind whose events the kernel adds to an eventfd, and how to ask for that.
     pub eventfd: Option<(Kind, Argument)>,
 }
 
@@ -64,14 +66,14 @@ pub struct Target<'a> {
     pub cgroup: Cgroup<'a>,
 }
 
-/// What came of a look at a file.
+/// The result of reading a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    /// It was read.
+    /// The file was read.
     Read,
-    /// It could not be read now.
+    /// The file could not be read this time.
     Failed,
-    /// The cgroup is gone.
+    /// The file's cgroup was removed.
     Gone,
 }
 
@@ -81,14 +83,15 @@ pub(super) struct Watch {
     fd: OwnedFd,
     pub(super) file: File,
     eventfd: Option<OwnedFd>,
-    /// Signals that were read when the cgroup was gone. One of them is that of the removal.
+    /// The eventfd's signals that were read after the cgroup was gone. One of them is the
+    /// removal's.
     pub(super) late: u64,
-    /// How many of them there were at first. Later ones are that of the removal.
+    /// `late` after the first such reading. A signal after that reading is the removal's.
     first: Option<u64>,
 }
 
 impl Watch {
-    /// Opens a file, and begins to be woken by it.
+    /// Opens a file and adds it, or its eventfd, to the epoll descriptor.
     pub(super) fn open(poller: &Poller, target: &Target<'_>) -> Result<Watch> {
         let Target { file, cgroup } = *target;
         let failed =
@@ -115,7 +118,8 @@ impl Watch {
         Ok(Watch { fd, file, eventfd: Some(signal), late: 0, first: None })
     }
 
-    /// Ends being woken. Closing is not enough: a forked child may hold the same open file.
+    /// Removes the file from the epoll descriptor. Closing the file is not enough: a forked child
+    /// may hold the same open file.
     pub(super) fn close(self, poller: &Poller) {
         poller.delete(self.eventfd.as_ref().unwrap_or(&self.fd));
     }
@@ -127,8 +131,8 @@ impl Watch {
             Role::Signal => Ok(0),
             _ => rustix::io::retry_on_intr(|| rustix::io::pread(&self.fd, &mut buffer, 0)),
         };
-        // After the file: a signal that is read while the cgroup is there is not the removal's,
-        // unless the removal comes in between. That one is at least 50 ms late.
+        // The signals are read after the file. If the file could be read, the signals are not the
+        // removal's: the kernel sends that one at least 50 ms after the removal.
         self.take_signals(tally, read == Err(Errno::NODEV));
         match read {
             Ok(length) => self.parse(buffer.get(..length).unwrap_or_default(), tally),
@@ -138,6 +142,7 @@ impl Watch {
         Look::Read
     }
 
+    /// Reads the eventfd. Its signals are events while the cgroup exists, and `late` afterwards.
     fn take_signals(&mut self, tally: &mut Tally, gone: bool) {
         let (Some(fd), Some((kind, _))) = (&self.eventfd, self.file.eventfd) else { return };
         let mut word = [0; 8];
@@ -151,12 +156,13 @@ impl Watch {
         }
     }
 
-    /// Whether the removal may still have to signal, and it matters.
+    /// Returns whether signals were read after the cgroup was gone, and the removal's may be yet to
+    /// come: then it is not known which of them are events.
     pub(super) fn is_unsure(&self) -> bool {
         self.late > 0 && self.first == Some(self.late)
     }
 
-    /// Takes the signals of a file that does not tell by itself that its cgroup is gone.
+    /// Reads the eventfd of a file that cannot say by itself that its cgroup is gone.
     pub(super) fn note_gone(&mut self, tally: &mut Tally) {
         self.take_signals(tally, true);
     }
@@ -191,7 +197,7 @@ impl Watch {
     }
 }
 
-/// Returns the number behind a key and a space.
+/// Returns the number of the line `KEY NUMBER`.
 pub(super) fn number(text: &str, key: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
     line.and_then(|value| value.trim().parse().ok())

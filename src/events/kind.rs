@@ -10,7 +10,7 @@ pub enum Kind {
     Oom,
     /// The OOM killer killed a process.
     OomKill,
-    /// The OOM killer killed the whole cgroup.
+    /// The OOM killer killed all processes of a cgroup (memory.oom.group).
     OomGroupKill,
     /// memory.high was exceeded.
     MemoryHigh,
@@ -22,11 +22,12 @@ pub enum Kind {
     Frozen,
     /// The cgroup was thawed.
     Thawed,
-    /// The limit of processes refused a fork.
+    /// A fork failed because of the limit of processes.
     PidsMax,
-    /// Tasks waited for a resource for as long as was asked, or v1's level was reached.
+    /// Tasks waited for a resource as long as the caller's trigger says, or memory pressure reached
+    /// v1's level.
     Pressure,
-    /// Memory use crossed a number of bytes, up or down.
+    /// Memory use crossed the caller's threshold, up or down.
     Threshold,
     /// The cgroup was removed.
     Removed,
@@ -35,7 +36,7 @@ pub enum Kind {
 /// Number of kinds.
 pub const KINDS: usize = Kind::Removed as usize + 1;
 
-/// All kinds, in the order in which they are told: that of the removal is the last.
+/// All kinds in the order in which a reading reports them. The removal is the last event.
 pub const ORDER: [Kind; KINDS] = [
     Kind::Oom,
     Kind::OomKill,
@@ -52,7 +53,7 @@ pub const ORDER: [Kind; KINDS] = [
 ];
 
 impl Kind {
-    /// The name for messages, as the kernel's key where there is one.
+    /// Returns the name for messages.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Oom => "oom",
@@ -70,7 +71,7 @@ impl Kind {
         }
     }
 
-    /// The bit in a mask.
+    /// Returns the kind's bit in a mask.
     pub fn bit(self) -> u64 {
         1 << self as usize
     }
@@ -78,9 +79,9 @@ impl Kind {
 
 /// The bits of all kinds.
 pub const ALL_KINDS: u64 = (1 << KINDS) - 1;
-/// The bits of kinds that need options, so that "all kinds" leaves them out.
+/// The bits of kinds that need options. "All kinds" leaves them out.
 pub const OPTION_KINDS: u64 = 1 << Kind::Pressure as usize | 1 << Kind::Threshold as usize;
-/// The bits of kinds that the value of a removal speaks of.
+/// The bits of the OOM kinds. The value of a removal says how sure their counts are.
 pub const OOM_KINDS: u64 =
     1 << Kind::Oom as usize | 1 << Kind::OomKill as usize | 1 << Kind::OomGroupKill as usize;
 /// The bits of kinds that the kernel counts.
@@ -89,7 +90,7 @@ pub const COUNTED_KINDS: u64 = OOM_KINDS
     | 1 << Kind::MemoryMax as usize
     | 1 << Kind::PidsMax as usize;
 
-/// The keys of memory.events, and the kinds that they count.
+/// The keys of memory.events, each with the kind that it counts.
 pub const MEMORY_EVENTS: &[(&str, Kind)] = &[
     ("oom", Kind::Oom),
     ("oom_kill", Kind::OomKill),
@@ -98,13 +99,12 @@ pub const MEMORY_EVENTS: &[(&str, Kind)] = &[
     ("max", Kind::MemoryMax),
 ];
 
-/// Value of a removal: every OOM and kill before it was told.
+/// Value of a removal: every OOM and every kill was reported.
 pub const EXACT: u64 = 0;
-/// Value of a removal: something that is left of the cgroup says that more may have happened than
-/// was told.
+/// Value of a removal: the parent's memory.events or v1's eventfd says that there may have been
+/// more OOMs or kills than were reported.
 pub const AT_LEAST: u64 = 1;
-/// Value of a removal: nothing that is left can tell whether something happened after the last
-/// reading.
+/// Value of a removal: nothing says whether there were OOMs or kills after the last reading.
 pub const UNKNOWN: u64 = 2;
 
 /// What happened, and how often since the last reading.
@@ -112,10 +112,10 @@ pub const UNKNOWN: u64 = 2;
 pub struct Event {
     /// The kind.
     pub kind: Kind,
-    /// How often.
+    /// How often since the last reading.
     pub count: u64,
-    /// Of a removal: [`EXACT`], [`AT_LEAST`] or [`UNKNOWN`]. Of a threshold: the bytes in use. Of
-    /// pressure: the microseconds of waiting in all, or 0. Else the whole count, where the kernel
-    /// has one.
+    /// For a removal: [`EXACT`], [`AT_LEAST`] or [`UNKNOWN`]. For a threshold: the bytes in use.
+    /// For pressure: the microseconds of waiting since the cgroup was made, or 0 on v1. For other
+    /// kinds: the kernel's count since the cgroup was made, or 0 where the kernel has no count.
     pub value: u64,
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Everything that is open for one cgroup's events, and what a look at it finds.
+//! The open files of one watch, and the reading of all of them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,14 +26,15 @@ use crate::cgroupfs::interface_file::deleted_or;
 use crate::error::{Error, Result};
 use crate::sort::sort_by;
 
-/// How often is looked at what wakes nobody.
+/// How often the timer has files read that wake nobody.
 const LOOK: Duration = Duration::from_millis(100);
-/// The kernel holds a wake back for 10 ms after another one of the same file.
+/// How long after a wake the files are read again. The kernel delays a wake that follows another
+/// one of the same file within 10 ms.
 const AGAIN: Duration = Duration::from_millis(20);
-/// v1 signals an eventfd 50 to 70 ms after the removal.
+/// How long to wait for the removal's signal. v1 signals an eventfd 50 to 70 ms after the removal.
 const LATE: Duration = Duration::from_millis(200);
 
-/// Everything that is open for one cgroup's events.
+/// Everything that is open for one watch, and what was read.
 #[derive(Debug)]
 pub(super) struct State {
     timer: OwnedFd,
@@ -41,23 +42,28 @@ pub(super) struct State {
     members: Option<Members>,
     pressure: Option<Pressure>,
     parent: Option<Parent>,
-    /// The host's inotify descriptor, and this watch's place in its list.
+    /// The host's inotify descriptor, and this watch's entry in the host's list.
     inotify: Option<(Arc<OwnedFd>, Arc<Subscriber>)>,
-    /// The inotify descriptor is in the epoll. A cgroup with processes cannot be removed, and
-    /// removals of other cgroups would wake for nothing.
+    /// The inotify descriptor is in the epoll. It is not while the cgroup has processes: such a
+    /// cgroup cannot be removed, and removals of other cgroups would wake this watch for nothing.
     is_listening: bool,
-    /// The removal wakes an eventfd of v1.
+    /// Some file has an eventfd of v1, which the removal signals.
     has_signal: bool,
+    /// See [`Request::interval`].
     interval: Option<Duration>,
+    /// The kinds to report.
     kinds: u64,
     tally: Tally,
-    /// When the cgroup was first seen to be gone.
+    /// When a reading first found that the cgroup is gone.
     gone: Option<Instant>,
-    /// This process has read all counts, and then removed the cgroup or is about to.
+    /// This process read all counts of the empty cgroup, and then removed it or is about to.
     ours: bool,
 }
 
 impl State {
+    /// Opens all files of a watch.
+    ///
+    /// Errors: a file or descriptor cannot be opened; the cgroup does not exist.
     pub(super) fn open(
         poller: &Poller,
         request: &Request<'_>,
@@ -72,8 +78,9 @@ impl State {
         for target in &request.targets {
             watches.push(Watch::open(poller, target).map_err(|e| deleted_or(target.cgroup, e))?);
         }
-        // State comes first: counts that are read after the last process has gone are final. A
-        // file that is only signalled comes last: the others say whether the cgroup is there.
+        // The files of the state are read first: counts that are read after the last process has
+        // left are final. A file that is only for an eventfd comes last, because the other files
+        // say whether the cgroup exists.
         let rank = |watch: &Watch| match watch.file.role {
             Role::State | Role::Populated => 0,
             Role::Signal => 2,
@@ -103,12 +110,13 @@ impl State {
         })
     }
 
-    /// Takes what woke the descriptor. Returns whether to look again soon: an interface file woke
-    /// it, or the host's list was locked.
+    /// Takes the wakes: empties the timer and the eventfds, and passes inotify's events on. Returns
+    /// whether to read the files again soon: an interface file woke the watch, or the host's list
+    /// stayed locked.
     pub(super) fn take_wakes(&mut self, poller: &Poller, registry: &Registry) -> bool {
         let mut soon = poller.is_woken_by_file(self.watches.len() + 8);
         let mut word = [0; 8];
-        // How often it expired does not matter; EAGAIN says that it has not.
+        // How often the timer expired does not matter. EAGAIN: it has not expired.
         let _ = rustix::io::read(&self.timer, &mut word);
         soon |= self.is_listening && !registry.pass_on();
         if let Some((_, subscriber)) = &self.inotify {
@@ -117,7 +125,7 @@ impl State {
         soon
     }
 
-    /// Reads everything. Returns whether everything could be read, and the cgroup is there.
+    /// Reads all files. Returns whether all could be read, which means that the cgroup exists.
     pub(super) fn look(&mut self, poller: &Poller, registry: &Registry) -> bool {
         let whole = self.look_at_files(poller);
         if self.gone.is_some() && !self.tally.is_removed() {
@@ -168,23 +176,27 @@ impl State {
         whole
     }
 
-    /// Reads the last counts, for a removal by this process.
+    /// Reads the last counts: this process is about to remove the cgroup.
     pub(super) fn look_before_removal(&mut self, poller: &Poller) {
         let whole = self.look_at_files(poller);
-        // The same removal may have taken the cgroup's other directories already.
+        // On v1 and hybrid hosts, this removal may have removed the cgroup's other directories
+        // already; `ours` stays as it was then.
         if self.gone.is_none() {
             self.ours = whole && self.tally.populated == Some(false);
         }
     }
 
-    /// The removal by this process has failed.
+    /// Notes that the removal by this process has failed.
     pub(super) fn is_kept(&mut self) {
         self.ours &= self.gone.is_some();
     }
 
-    /// Tells of the removal. On v1, waits until the eventfds have counted it, when they have
-    /// counted something: one of their signals is the removal's. A busy machine can be later than
-    /// that; then an OOM may be taken for the removal, so the counts are not exact.
+    /// Notes the removal as an event, and closes the watch's files.
+    ///
+    /// On v1, one signal of each eventfd is the removal's. If an eventfd has signals and the
+    /// removal's may be yet to come, a later reading decides, up to [`LATE`] after the first. On a
+    /// busy machine the removal's signal can come even later: an OOM may then be taken for the
+    /// removal, so the counts are not exact.
     fn end(&mut self, poller: &Poller, registry: &Registry) {
         let unsure = !self.ours && self.watches.iter().any(Watch::is_unsure);
         let waited = self.gone.is_some_and(|since| since.elapsed() >= LATE);
@@ -204,13 +216,14 @@ impl State {
         self.close(poller, registry);
     }
 
-    /// How sure the counts of a cgroup are that is gone.
+    /// Returns how sure the counts of the removed cgroup are. `oom`: some signal may have been an
+    /// OOM.
     fn certainty(&mut self, oom: bool, registry: &Registry) -> u64 {
         if self.ours || self.kinds & COUNTED_KINDS == 0 {
             return EXACT;
         }
         if let Some(parent) = &self.parent {
-            // What inotify has told so far says whether a sibling was made.
+            // inotify's events so far say whether a sibling was made.
             registry.pass_on();
             let alone = self.inotify.as_ref().is_some_and(|(_, place)| !place.is_crowded());
             return parent.judge(alone, &mut self.tally);
@@ -218,15 +231,15 @@ impl State {
         let is_signalled = |watch: &Watch| matches!(watch.file.eventfd, Some((Kind::Oom, _)));
         let signalled = self.watches.iter().any(is_signalled) && self.kinds & OOM_KINDS != 0;
         match (signalled, oom) {
-            // v1 signals every OOM. Without one, a process that came back was not killed.
+            // v1 signals every OOM. Without a signal, no process was killed after the last reading.
             (true, false) if self.tally.is_settled() => EXACT,
             (true, true) => AT_LEAST,
             _ => UNKNOWN,
         }
     }
 
-    /// Ends being woken: the old files wake for ever, and say nothing more. A new cgroup of the
-    /// name is another one.
+    /// Closes the files. The files of a removed cgroup would wake for ever, and a new cgroup of the
+    /// same name is another cgroup.
     fn close(&mut self, poller: &Poller, registry: &Registry) {
         self.stop_listening(poller);
         if let Some((_, subscriber)) = self.inotify.take() {
@@ -245,7 +258,7 @@ impl State {
         self.parent = None;
     }
 
-    /// Fills `out` with events, and returns how many there are.
+    /// Fills `out` with events, and returns their number.
     pub(super) fn tell(&mut self, out: &mut [Option<Event>]) -> usize {
         let mut told = 0;
         for place in out.iter_mut() {
@@ -256,7 +269,7 @@ impl State {
         told
     }
 
-    /// Sets the timer: soon when something woke, or regularly when something does not wake.
+    /// Sets the timer: soon after a wake, regularly if some file wakes nobody, else off.
     pub(super) fn arm(&mut self, poller: &Poller, woken: bool) -> std::result::Result<(), Errno> {
         let removed = self.tally.is_removed();
         let may_go = !removed && self.tally.populated != Some(true);
@@ -287,7 +300,7 @@ impl State {
         if !wanted {
             self.stop_listening(poller);
         } else if let (false, Some((inotify, _))) = (self.is_listening, &self.inotify) {
-            // Events that wait already wake at once.
+            // inotify events that have come already wake the watch at once.
             self.is_listening = poller.add(inotify, EventFlags::IN, PARENTS).is_ok();
         }
     }

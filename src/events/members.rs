@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Whether a v1 cgroup has processes. v1 has no cgroup.events.
+//! Finds out whether a v1 cgroup has processes. v1 has no cgroup.events.
 //!
-//! A pidfd of one process wakes when that process ends; then the next one is chosen. A process
-//! that is moved away wakes nobody.
+//! A pidfd of one process of the cgroup wakes the watch when that process ends. The watch then
+//! chooses another process. A process that is moved to another cgroup wakes nobody, so a timer has
+//! the list read every 100 ms.
 
 use rustix::event::epoll::EventFlags;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -16,15 +17,17 @@ use super::poller::{Poller, MEMBER};
 use crate::cgroupfs::Cgroup;
 use crate::error::{Error, Result};
 
-/// Processes that are tried in one look. They may end before their pidfd is opened.
+/// Processes that one reading of the list tries. A process may end before its pidfd is opened.
 const TRIES: usize = 8;
 
 /// The processes of one v1 cgroup.
 #[derive(Debug)]
 pub(super) struct Members {
+    /// The cgroup's directory.
     directory: OwnedFd,
+    /// The pidfd of one process of the cgroup.
     one: Option<OwnedFd>,
-    /// Look at the list regularly: the caller wants to know when it is empty.
+    /// The caller asks for [`Kind::Empty`](super::Kind::Empty), so the list is read regularly.
     pub(super) is_told: bool,
 }
 
@@ -36,11 +39,12 @@ impl Members {
         Ok(Members { directory, one: None, is_told })
     }
 
-    /// Returns whether a process is inside.
+    /// Reads the list. Returns whether the cgroup has a process.
     ///
-    /// Errors: ENOENT or ENODEV when the cgroup is gone.
+    /// Errors: ENOENT or ENODEV if the cgroup is gone; other errors of openat(2) and read(2).
     pub(super) fn look(&mut self, poller: &Poller) -> std::result::Result<bool, Errno> {
-        // A descriptor that is kept repeats the old list for up to a second.
+        // The file is opened each time: v1's cgroup.procs shows an open file's old list for up to a
+        // second.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = openat(&self.directory, "cgroup.procs", flags, Mode::empty())?;
         let mut buffer = [0u8; 4096];
@@ -52,19 +56,19 @@ impl Members {
         if self.is_told && !self.one.as_ref().is_some_and(is_running) {
             self.forget(poller);
             let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
-            // The last line may be cut.
+            // The buffer may end within a line.
             let whole = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
             let pids = whole.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?));
             self.one = pids.take(TRIES).find_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
             if let Some(fd) = &self.one {
-                // The timer finds what a failure here misses.
+                // If this fails, the timer still has the list read.
                 let _ = poller.add(fd, EventFlags::IN, MEMBER);
             }
         }
         Ok(true)
     }
 
-    /// Ends being woken.
+    /// Closes the pidfd.
     pub(super) fn forget(&mut self, poller: &Poller) {
         if let Some(fd) = self.one.take() {
             poller.delete(&fd);
@@ -72,6 +76,7 @@ impl Members {
     }
 }
 
+/// Returns whether the process of a pidfd has not ended.
 fn is_running(pidfd: &OwnedFd) -> bool {
     let mut list = [PollFd::new(pidfd, PollFlags::IN)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };

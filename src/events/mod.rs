@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Events out: one pollable descriptor for everything that happens to a cgroup.
+//! Events: one pollable descriptor that reports what happens to a cgroup.
 //!
-//! v2: the kernel wakes who polls cgroup.events, memory.events and pids.events, at most every 10 ms
-//! for one file. A wake within 10 ms after another comes late, or never when the cgroup is removed
-//! meanwhile, so a timer reads the files again.
-//! v1: an eventfd on memory.oom_control. The timer looks after files that do not wake.
-//! rmdir(2) wakes nobody but v1's eventfds; inotify on the parent tells it ([`Registry`]).
+//! v2: the kernel wakes those that poll cgroup.events, memory.events and pids.events, at most every
+//! 10 ms for each file. It delays a wake that follows another one sooner, and drops the wake if the
+//! cgroup is removed meanwhile. So a timer has the files read again after each wake.
+//! v1: the kernel signals an eventfd on memory.oom_control. For files that wake nobody, a timer has
+//! them read every 100 ms.
+//! rmdir(2) wakes only v1's eventfds. For the others, inotify on the parent reports the removal
+//! ([`Registry`]).
 //! Kernel: cgroup-v2.rst, admin-guide/cgroup-v1/memory.rst "Notification", accounting/psi.rst.
 
 mod aio;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What the parent's memory.events says of a cgroup that is gone.
+//! Reads the last counts of a removed cgroup from the parent's memory.events.
 //!
-//! The file counts what happens in all descendants, and stays when one of them is removed. The
-//! kernel counts a kill before it sends SIGKILL, so the count is final when the process has left.
+//! The parent's counts include those of all descendants, and stay when one of them is removed. The
+//! kernel counts a kill before it sends SIGKILL, so the count is final once the process has left.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
@@ -15,26 +15,27 @@ use crate::cgroupfs::Cgroup;
 use crate::sys::read_file;
 
 const COUNTS: usize = MEMORY_EVENTS.len();
-/// Attempts to read both files without an event in between.
+/// Attempts to read the parent's file and the cgroup's own without an event in between.
 const TRIES: usize = 3;
 
-/// Counts in the order of [`MEMORY_EVENTS`].
+/// The counts of one memory.events, in the order of [`MEMORY_EVENTS`].
 pub(super) type Counts = [u64; COUNTS];
 
 /// The parent's memory.events.
 #[derive(Debug)]
 pub(super) struct Parent {
     file: OwnedFd,
-    /// The counts before the last whole reading of the cgroup's own files.
+    /// The parent's counts just before the last reading of all of the cgroup's own files.
     seen: Counts,
-    /// The cgroup was the only child when it was first read: what the parent had counted elsewhere
-    /// and before.
+    /// If the cgroup was the parent's only child at first: the part of the parent's counts that did
+    /// not come from the cgroup.
     elsewhere: Option<Counts>,
 }
 
 impl Parent {
-    /// Opens the parent's file. None where it cannot tell: the parent is the hierarchy's root,
-    /// which has no such file, or the mount counts no descendants.
+    /// Opens the parent's file. Returns None where the file cannot help: the parent is the
+    /// hierarchy's root, which has no memory.events, or a mount has `memory_localevents`, with
+    /// which the file does not count descendants.
     pub(super) fn open(cgroup: Cgroup<'_>) -> Option<Parent> {
         let parent = cgroup.parent()?;
         let file = parent.open("memory.events", OFlags::RDONLY).ok()?;
@@ -57,20 +58,21 @@ impl Parent {
         Some(out)
     }
 
-    /// Returns the parent's counts. They must be read before the cgroup's own.
+    /// Reads the parent's counts. The caller reads them before the cgroup's own.
     pub(super) fn read(&self) -> Option<Counts> {
         read(&self.file)
     }
 
-    /// Notes counts of the parent that the cgroup's own files, which were read since, go with.
+    /// Notes the parent's counts that were read just before all of the cgroup's own files.
     pub(super) fn note(&mut self, counts: Option<Counts>) {
         if let Some(counts) = counts {
             self.seen = counts;
         }
     }
 
-    /// Adds to the tally what the parent alone knows of the cgroup that is gone. Returns how sure
-    /// the counts are then. `is_alone`: no sibling was made since [`Parent::open`].
+    /// Adds the last counts of the removed cgroup to the tally, if the parent's counts give them.
+    /// Returns how sure the tally's counts are. `is_alone`: no sibling was made since
+    /// [`Parent::open`].
     pub(super) fn judge(&self, is_alone: bool, tally: &mut Tally) -> u64 {
         let Some(now) = read(&self.file) else { return UNKNOWN };
         if let Some(elsewhere) = self.elsewhere.filter(|_| is_alone) {
@@ -83,7 +85,7 @@ impl Parent {
         let is_oom = |kind: Kind| OOM_KINDS & kind.bit() != 0;
         let mut all = MEMORY_EVENTS.iter().zip(self.seen.iter().zip(&now));
         match all.any(|((_, kind), (before, now))| is_oom(*kind) && before != now) {
-            // It may have been a sibling.
+            // The OOM or kill may be a sibling's.
             true => AT_LEAST,
             false => EXACT,
         }
@@ -96,7 +98,7 @@ fn read(file: &OwnedFd) -> Option<Counts> {
     let text = String::from_utf8_lossy(buffer.get(..length)?);
     let mut out = [0; COUNTS];
     for (place, (key, _)) in out.iter_mut().zip(MEMORY_EVENTS) {
-        // Old kernels do not have every key.
+        // Old kernels lack some keys.
         *place = number(&text, key).unwrap_or(0);
     }
     Some(out)
@@ -114,7 +116,7 @@ fn descendants(cgroup: Cgroup<'_>) -> Option<u64> {
     number(&String::from_utf8_lossy(&text), "nr_descendants")
 }
 
-/// Whether a cgroup2 mount has the option `memory_localevents`.
+/// Returns whether a cgroup2 mount has the option `memory_localevents`.
 fn counts_locally() -> bool {
     let mounts = read_file("/proc/self/mountinfo").unwrap_or_default();
     memchr::memmem::find(&mounts, b"memory_localevents").is_some()

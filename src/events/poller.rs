@@ -7,15 +7,15 @@ use rustix::event::Timespec;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
-/// What wakes: an interface file of v2.
+/// Source of a wake: an interface file of v2.
 pub(super) const FILE: u64 = 0;
-/// What wakes: an eventfd.
+/// Source of a wake: an eventfd.
 pub(super) const SIGNAL: u64 = 1;
-/// What wakes: the timer.
+/// Source of a wake: the timer.
 pub(super) const TIMER: u64 = 2;
-/// What wakes: a process has ended.
+/// Source of a wake: the pidfd of a process that has ended.
 pub(super) const MEMBER: u64 = 3;
-/// What wakes: directories were made or removed in a parent cgroup.
+/// Source of a wake: inotify, because directories were made or removed in a parent cgroup.
 pub(super) const PARENTS: u64 = 4;
 
 /// An epoll descriptor.
@@ -41,11 +41,11 @@ impl Poller {
     }
 
     pub(super) fn delete(&self, fd: &OwnedFd) {
-        // ENOENT says that it was not added.
+        // ENOENT: the descriptor was not added.
         let _ = epoll::delete(&self.0, fd);
     }
 
-    /// Whether an interface file, and not only something else, woke the descriptor.
+    /// Returns whether an interface file is among the first `most` sources of the wake.
     pub(super) fn is_woken_by_file(&self, most: usize) -> bool {
         let mut list = Vec::with_capacity(most.max(1));
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Pressure: a trigger of v2's pressure stall information.
+//! Pressure: a trigger of pressure stall information (PSI), on v2.
 //!
 //! Kernel: accounting/psi.rst "Monitoring for pressure thresholds".
 
@@ -18,12 +18,12 @@ use crate::cgroupfs::Cgroup;
 use crate::error::{Code, Error, Result};
 use crate::sys::write_all;
 
-/// What wakes: tasks waited for `threshold` microseconds in a window of `window` microseconds.
+/// A trigger: tasks waited for `threshold` microseconds within `window` microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trigger {
     /// The file: `memory.pressure`, `cpu.pressure` or `io.pressure`.
     pub file: &'static str,
-    /// All tasks waited, not only some.
+    /// True: the time in which all tasks waited counts. False: the time in which some task did.
     pub full: bool,
     /// Microseconds of waiting.
     pub threshold: u64,
@@ -32,6 +32,7 @@ pub struct Trigger {
 }
 
 impl Trigger {
+    /// Returns the first word of the trigger, and of its line in the file.
     fn word(&self) -> &'static str {
         if self.full {
             "full"
@@ -47,12 +48,12 @@ pub(super) struct Pressure {
     file: OwnedFd,
     poll: AsyncPoll,
     trigger: Trigger,
-    /// The kernel has ended the trigger.
+    /// The trigger has ended.
     dead: bool,
 }
 
 impl Pressure {
-    /// Sets a trigger.
+    /// Sets a trigger and starts to poll it.
     pub(super) fn open(poller: &Poller, cgroup: Cgroup<'_>, trigger: Trigger) -> Result<Pressure> {
         let absolute = || cgroup.absolute(trigger.file);
         let failed = |what: &'static str| move |e| Error::system(what, &absolute(), e);
@@ -70,7 +71,7 @@ impl Pressure {
         Ok(Pressure { file, poll, trigger, dead: false })
     }
 
-    /// Notes an event, and begins to wait for the next one.
+    /// Notes an event of the trigger, if there is one, and polls for the next.
     pub(super) fn look(&mut self, tally: &mut Tally) {
         if self.dead {
             return;
@@ -86,7 +87,7 @@ impl Pressure {
         self.dead = self.poll.start(&self.file).is_err();
     }
 
-    /// Ends being woken.
+    /// Ends the trigger.
     pub(super) fn close(self, poller: &Poller) {
         poller.delete(&self.poll.signal);
     }
@@ -102,6 +103,7 @@ impl Pressure {
     }
 }
 
+/// Adds advice to an error of opening the file or setting the trigger.
 fn explain(error: Error) -> Error {
     let off = "pressure stall information is off: boot with psi=1 and without \
                cgroup_disable=pressure, and write 1 to the cgroup's cgroup.pressure";

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What all watches of one host share: one inotify descriptor on the parents of their cgroups, and
-//! a list of the watches, so that this process's own removals can read the last counts first.
+//! What all watches of one host share: one inotify instance on the parents of their cgroups, and a
+//! list of the watches, so that a removal by this process can read the last counts first.
 //!
-//! rmdir(2) of a cgroup wakes nobody who polls its files. inotify on the parent tells it, and a
-//! user has only 128 inotify instances. So a host has one. Each watch has it in its epoll while its
-//! cgroup can be removed. Whoever reads it first passes each event on: every watch has an eventfd,
-//! which keeps the event for a watch that is read later.
+//! rmdir(2) of a cgroup does not wake those that poll the cgroup's files. inotify on the parent
+//! reports the removal. A user has only 128 inotify instances, so all watches of a host share one.
+//! Each watch has the inotify descriptor in its epoll while its cgroup can be removed. The watch
+//! that reads the descriptor first passes each event on to the eventfd of the watch that the event
+//! is for. The eventfd keeps the event until that watch is read.
 
 use std::fmt::Debug;
 use std::mem::MaybeUninit;
@@ -23,27 +24,29 @@ use rustix::process::{getpid, Pid};
 
 use crate::cgroupfs::Cgroup;
 
-/// Attempts, a millisecond apart, to lock.
+/// Attempts to lock, a millisecond apart.
 const LOCK_ATTEMPTS: u32 = 100;
-/// Events that are passed on at once. Other programs can make and remove cgroups without an end.
+/// Most inotify events that one call passes on. Other programs can cause events without end.
 const MOST: usize = 4096;
 
-/// A watch, as a removal sees it.
+/// A watch, for the calls of this process that remove cgroups.
 pub trait Watcher: Debug + Send + Sync {
-    /// Whether the cgroup's directory is this one.
+    /// Returns whether the watch is of a cgroup with this directory.
     fn is_at(&self, directory: &[u8]) -> bool;
-    /// Reads the last counts. The cgroup is removed next.
+    /// Reads the last counts: this process is about to remove the cgroup.
     fn before_removal(&self);
-    /// The cgroup was not removed.
+    /// Notes that this process could not remove the cgroup.
     fn is_kept(&self);
 }
 
-/// One watch's place in the list of a parent directory.
+/// One watch's entry in the list of a parent directory.
 #[derive(Debug)]
 pub(super) struct Subscriber {
+    /// The name of the cgroup's directory.
     name: Vec<u8>,
-    /// Counts what was passed on.
+    /// An eventfd that counts the events that were passed on.
     pub(super) passed_on: OwnedFd,
+    /// See [`Subscriber::is_crowded`].
     crowded: AtomicBool,
     /// The watch has ended.
     ended: AtomicBool,
@@ -56,26 +59,29 @@ impl Subscriber {
         Ok(Subscriber { name, passed_on, crowded, ended })
     }
 
-    /// Whether a sibling may have been made since the subscription, or the cgroup once more.
+    /// Returns whether, since the subscription, another process may have made a sibling of the
+    /// cgroup, or the cgroup itself again.
     pub(super) fn is_crowded(&self) -> bool {
         self.crowded.load(Ordering::Relaxed)
     }
 
     fn wake(&self) {
-        // EAGAIN says that the counter is full, so the watch is awake.
+        // EAGAIN: the counter is full, so the watch is awake already.
         let _ = rustix::io::write(&self.passed_on, &1u64.to_ne_bytes());
     }
 }
 
+/// A parent directory that inotify watches.
 #[derive(Debug)]
 struct Directory {
+    /// inotify's number of the directory.
     number: i32,
     subscribers: Vec<Arc<Subscriber>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The process that added the first watch, if there was one. A forked child begins anew.
+    /// The process that added the last watch. A forked child starts with an empty state.
     owner: Option<Pid>,
     inotify: Option<Arc<OwnedFd>>,
     directories: Vec<Directory>,
@@ -83,13 +89,14 @@ struct State {
 }
 
 impl State {
+    /// Removes the entries of watches that have ended.
     fn forget_ended(&mut self) {
         let State { inotify, directories, .. } = self;
         directories.retain_mut(|directory| {
             directory.subscribers.retain(|known| !known.ended.load(Ordering::Relaxed));
             let keep = !directory.subscribers.is_empty();
             if let (Some(fd), false) = (&inotify, keep) {
-                // EINVAL says that the directory itself is gone.
+                // EINVAL: the directory itself is gone.
                 let _ = inotify::remove_watch(&**fd, directory.number);
             }
             keep
@@ -99,6 +106,7 @@ impl State {
         }
     }
 
+    /// Reads inotify's events, and signals the watches that they are for.
     fn pass_on(&self) {
         let Some(fd) = &self.inotify else { return };
         let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
@@ -117,7 +125,7 @@ impl State {
                 if lost || made {
                     subscriber.crowded.store(true, Ordering::Relaxed);
                 }
-                // An event without a name is of the parent itself.
+                // An event without a name is about the parent itself.
                 if lost || subscriber.name == name || name.is_empty() {
                     subscriber.wake();
                 }
@@ -131,8 +139,8 @@ impl State {
 pub struct Registry(Mutex<State>);
 
 impl Registry {
-    /// Locks. In the child of a fork the lock may be held by a thread that does not exist there;
-    /// then this returns None.
+    /// Locks the state. Returns None if the lock stays held: in a forked child, the holder can be a
+    /// thread that does not exist there.
     fn lock(&self) -> Option<MutexGuard<'_, State>> {
         for _ in 0..LOCK_ATTEMPTS {
             let mut state = match self.0.try_lock() {
@@ -143,8 +151,9 @@ impl Registry {
                     continue;
                 }
             };
-            // The parent's descriptors are the same open files: reading them would take its
-            // events, and rmdir(2) of the child's is somebody else's for the parent.
+            // A forked child shares the parent process's open files. Reading inotify here would
+            // take events from the parent process. And to the watches of the parent process, an
+            // rmdir(2) by the child is one of another process.
             if state.owner.is_some_and(|owner| owner != getpid()) {
                 *state = State::default();
             }
@@ -153,8 +162,8 @@ impl Registry {
         None
     }
 
-    /// Begins to tell of the removal of a cgroup. Returns the shared descriptor with the new
-    /// subscription; None where there is no inotify, and for a hierarchy's root.
+    /// Begins to report the removal of a cgroup. Returns the shared inotify descriptor and the new
+    /// entry. Returns None where inotify cannot be used, and for a hierarchy's root.
     pub(super) fn subscribe(&self, cgroup: Cgroup<'_>) -> Option<(Arc<OwnedFd>, Arc<Subscriber>)> {
         let parent = cgroup.parent()?;
         let name = cgroup.path().rsplit(|&b| b == b'/').next()?.to_vec();
@@ -162,7 +171,7 @@ impl Registry {
         let subscriber = Arc::new(Subscriber::new(name).ok()?);
         let mut state = self.lock()?;
         state.forget_ended();
-        // What was told before this subscription is for the others.
+        // inotify events from before this subscription are for the other watches.
         state.pass_on();
         let inotify = match &state.inotify {
             Some(inotify) => Arc::clone(inotify),
@@ -188,24 +197,24 @@ impl Registry {
         Some((inotify, subscriber))
     }
 
-    /// Ends a subscription, with the last of a directory its watch, and with the last of all the
-    /// inotify instance.
+    /// Ends a subscription. The last one of a directory also ends inotify's watch of the directory,
+    /// and the last one of all closes the inotify instance.
     pub(super) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
         subscriber.ended.store(true, Ordering::Relaxed);
-        // If the lock is not to be had, the next call that has it does the work.
+        // If the lock cannot be taken, the next call that takes it removes the entry.
         if let Some(mut state) = self.lock() {
             state.forget_ended();
         }
     }
 
-    /// Passes on what inotify has told. Returns false when the list was locked all the time.
+    /// Passes inotify's events on. Returns false if the state stayed locked.
     pub(super) fn pass_on(&self) -> bool {
         let Some(state) = self.lock() else { return false };
         state.pass_on();
         true
     }
 
-    /// Adds a watch, for [`Registry::removing`].
+    /// Adds a watch to the list that [`Registry::removing`] uses.
     pub(super) fn add(&self, watcher: Weak<dyn Watcher>) {
         if let Some(mut state) = self.lock() {
             state.watchers.retain(|known| known.strong_count() > 0);
@@ -214,8 +223,8 @@ impl Registry {
         }
     }
 
-    /// Removes a cgroup by `rmdir`, after its watches have read the last counts. Then these are
-    /// exact: the kernel removes no cgroup with processes.
+    /// Removes a cgroup by `rmdir`, after its watches have read the last counts. The counts are
+    /// then exact, because the kernel removes no cgroup that has processes.
     pub fn removing(
         &self,
         cgroup: Cgroup<'_>,
@@ -243,7 +252,8 @@ impl Registry {
 mod tests {
     use super::*;
 
-    /// The kernel drops events when nobody reads them for long. Then each watch looks for itself.
+    /// The kernel drops inotify events that nobody reads for long. Then every watch is woken, and
+    /// reads its files.
     #[test]
     fn an_overflow_of_inotify_wakes_every_watch_and_leaves_doubt() {
         let directory = std::env::temp_dir().join(format!("katacg-overflow-{}", getpid()));
@@ -258,7 +268,7 @@ mod tests {
         let woken = || rustix::io::read(&far.passed_on, &mut [0; 8]) == Ok(8);
         let files = ["a", "b"].map(|name| std::fs::File::create(directory.join(name)).unwrap());
         let write = |count: usize| {
-            // Equal events in a row are one.
+            // inotify merges equal events in a row, so the two files take turns.
             for file in files.iter().cycle().take(count) {
                 rustix::io::pwrite(file, b"x", 0).unwrap();
             }
@@ -277,7 +287,7 @@ mod tests {
         assert!(lost && far.is_crowded());
     }
 
-    /// A thread may be stopped for long while it holds the lock, such as by a quota of CPU time.
+    /// A thread that holds the lock may not run for long, for instance because of a CPU quota.
     #[test]
     fn a_watch_that_ends_while_the_list_is_locked_leaves_nothing() {
         let flags = CreateFlags::CLOEXEC | CreateFlags::NONBLOCK;

@@ -1,29 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What is known of the counts, and what has not been told yet. Pure.
+//! The counts that were read last, and the events that have not been reported yet. Pure.
 
 use super::kind::{Event, Kind, KINDS, ORDER};
 
-/// Counts as they were read last, and events to be told.
+/// The counts that were read last, and the events to report.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// The kernel's count of each kind, as read last.
     last: [Option<u64>; KINDS],
+    /// How often each kind happened since it was reported last.
     pending: [u64; KINDS],
-    /// What is told beside an event that the kernel does not count.
+    /// The value to report for kinds without a count of the kernel's: pressure and threshold.
     levels: [u64; KINDS],
-    /// Memory use was at or above the threshold.
+    /// Whether memory use was at or above the threshold at the last reading.
     above: Option<bool>,
-    /// The last state of the cgroup that was read.
+    /// Whether the cgroup had processes at the last reading.
     pub populated: Option<bool>,
+    /// Whether the cgroup was frozen at the last reading.
     frozen: Option<bool>,
-    /// The counts were read after the last process had gone.
+    /// The counts were read after the last process had left.
     settled: bool,
-    /// The cgroup is gone: how sure the counts are.
+    /// Once the cgroup is gone: how sure the counts are.
     removed: Option<u64>,
 }
 
 impl Tally {
-    /// Notes a count of the kernel's. The first one is where counting begins.
+    /// Notes a count of the kernel's. The first count of a kind is the start, and no event.
     pub fn count(&mut self, kind: Kind, now: u64) {
         let index = kind as usize;
         let (Some(last), Some(pending)) = (self.last.get_mut(index), self.pending.get_mut(index))
@@ -36,14 +39,14 @@ impl Tally {
         *last = Some(now);
     }
 
-    /// Notes that something happened some more times.
+    /// Notes that a kind happened `times` more.
     pub fn more(&mut self, kind: Kind, times: u64) {
         if let Some(pending) = self.pending.get_mut(kind as usize) {
             *pending = pending.saturating_add(times);
         }
     }
 
-    /// Notes the state of the cgroup.
+    /// Notes whether the cgroup has processes and whether it is frozen. None: not read.
     pub fn state(&mut self, populated: Option<bool>, frozen: Option<bool>) {
         if self.populated == Some(true) && populated == Some(false) {
             self.more(Kind::Empty, 1);
@@ -55,28 +58,28 @@ impl Tally {
         }
         self.populated = populated.or(self.populated);
         self.frozen = frozen.or(self.frozen);
-        // Still empty: the counts have not changed.
+        // A cgroup that is still empty stays settled: without processes the counts do not change.
         self.settled &= populated != Some(true);
     }
 
-    /// Notes that every count was read, after the state.
+    /// Notes that all counts were read, after the state was.
     pub fn all_read(&mut self) {
         self.settled = self.populated == Some(false);
     }
 
-    /// Whether every count was read after the last process had gone.
+    /// Returns whether all counts were read after the last process had left.
     pub fn is_settled(&self) -> bool {
         self.settled
     }
 
-    /// Notes a level that is told with an event of this kind.
+    /// Notes the value to report with an event of this kind.
     pub fn level(&mut self, kind: Kind, now: u64) {
         if let Some(level) = self.levels.get_mut(kind as usize) {
             *level = now;
         }
     }
 
-    /// Notes on which side of a threshold memory use is; tells when the side has changed.
+    /// Notes on which side of the threshold memory use is. A change of the side is an event.
     pub fn side(&mut self, above: bool) {
         if self.above.is_some_and(|before| before != above) {
             self.more(Kind::Threshold, 1);
@@ -84,13 +87,13 @@ impl Tally {
         self.above = Some(above);
     }
 
-    /// Returns the count that was read last.
+    /// Returns the kernel's count that was read last.
     pub fn last(&self, kind: Kind) -> Option<u64> {
         self.last.get(kind as usize).copied().flatten()
     }
 
-    /// Notes that the cgroup is gone, and how sure its counts are. It was empty before, whether or
-    /// not that was seen.
+    /// Notes that the cgroup is gone, and how sure its counts are. The kernel removes empty cgroups
+    /// only, so the cgroup became empty even if no reading saw that.
     pub fn remove(&mut self, certainty: u64) {
         if self.removed.is_none() {
             self.removed = Some(certainty);
@@ -101,12 +104,12 @@ impl Tally {
         }
     }
 
-    /// Whether the cgroup is gone.
+    /// Returns whether the cgroup is gone.
     pub fn is_removed(&self) -> bool {
         self.removed.is_some()
     }
 
-    /// Whether there is something to tell.
+    /// Returns whether there is an event of these kinds to report.
     pub fn has_pending(&self, kinds: u64) -> bool {
         ORDER.iter().any(|&kind| kinds & kind.bit() != 0 && self.pending_of(kind) != 0)
     }
@@ -115,7 +118,7 @@ impl Tally {
         self.pending.get(kind as usize).copied().unwrap_or(0)
     }
 
-    /// Takes the next event of these kinds.
+    /// Takes the next event of these kinds, in the order of [`ORDER`].
     pub fn take(&mut self, kinds: u64) -> Option<Event> {
         let of = |kind: &&Kind| kinds & kind.bit() != 0 && self.pending_of(**kind) != 0;
         let kind = *ORDER.iter().find(of)?;

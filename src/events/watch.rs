@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! One cgroup's events, as a caller holds them.
+//! The watch of one cgroup's events, which a caller holds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -15,16 +15,16 @@ use super::request::Request;
 use crate::error::{Error, Result};
 use crate::sort::sort;
 
-/// One cgroup's events.
+/// A watch of one cgroup's events.
 #[derive(Debug)]
 pub struct Events {
     shared: Arc<Shared>,
     registry: Arc<Registry>,
-    /// Its place in the host's list.
+    /// The watch's entry in the host's list.
     subscriber: Option<Arc<Subscriber>>,
 }
 
-/// What the removal of the cgroup by this process looks at, too.
+/// The part of a watch that a removal by this process uses too.
 #[derive(Debug)]
 struct Shared {
     poller: Poller,
@@ -34,13 +34,13 @@ struct Shared {
 }
 
 impl Events {
-    /// Opens the files and begins to count.
+    /// Opens the files and takes their counts as the start.
     ///
     /// Errors: a file cannot be opened or watched; the cgroup does not exist.
     pub fn open(registry: &Arc<Registry>, request: &Request<'_>) -> Result<Events> {
         let poller =
             Poller::new().map_err(|e| Error::system("create an epoll", b"for events", e))?;
-        // First, so that no removal is missed.
+        // The subscription comes first, so that no removal is missed.
         let subscription = request.removal.and_then(|cgroup| registry.subscribe(cgroup));
         let subscriber = subscription.as_ref().map(|(_, subscriber)| Arc::clone(subscriber));
         let opened = State::open(&poller, request, subscription).and_then(|mut state| {
@@ -71,13 +71,13 @@ impl Events {
         Ok(Events { shared, registry: Arc::clone(registry), subscriber })
     }
 
-    /// The descriptor that is readable when there may be something to read.
+    /// Returns the descriptor, which is readable when there may be events.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.shared.poller.fd()
     }
 
-    /// Fills `out` with what happened since the last reading; returns how many events there are.
-    /// Never waits. What does not fit is told next time.
+    /// Fills `out` with the events since the last reading, and returns their number. Never waits.
+    /// The next call reports the events that do not fit.
     ///
     /// Errors: the timer cannot be set.
     pub fn read(&mut self, out: &mut [Option<Event>]) -> Result<usize> {
@@ -94,8 +94,8 @@ impl Events {
 }
 
 impl Drop for Events {
-    /// Locks nothing of this watch: in a forked child, a thread that does not exist there may hold
-    /// the lock.
+    /// Does not lock the watch's state: in a forked child, the holder of the lock can be a thread
+    /// that does not exist there.
     fn drop(&mut self) {
         if let Some(subscriber) = &self.subscriber {
             self.registry.unsubscribe(subscriber);
@@ -105,7 +105,8 @@ impl Drop for Events {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every step leaves a state that can be read on.
+        // After a panic in another thread the state is still usable: no step leaves it half
+        // changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,7 +119,7 @@ impl Watcher for Shared {
     fn before_removal(&self) {
         let mut state = self.lock();
         state.look_before_removal(&self.poller);
-        // A timer that cannot be set loses a wake, and not what is told.
+        // Without the timer a wake is lost, but no event.
         let _ = state.arm(&self.poller, false);
     }
 

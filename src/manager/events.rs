@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What to watch for which kinds of event, on each layout.
+//! Decides which files to watch for which kinds of event, on each layout.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::events::{
 use crate::host::Version;
 use crate::placement::Site;
 
-/// What waiting a pressure event is about.
+/// The resource that tasks wait for, in a pressure event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Resource {
     /// Memory.
@@ -28,32 +28,35 @@ pub enum Resource {
     Io,
 }
 
-/// Options of the kinds that need some.
+/// The kinds of event to watch for, and the options of pressure and threshold.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EventOptions {
-    /// The kinds to tell; 0 for all that need no options.
+    /// The bits of the kinds; 0 for all kinds that the cgroup has and that need no options.
     pub kinds: u64,
-    /// v2: the resource.
+    /// Pressure on v2: the resource.
     pub resource: Resource,
-    /// v2: all tasks waited, not only some.
+    /// Pressure on v2. True: the time in which all tasks waited counts. False: the time in which
+    /// some task did.
     pub full: bool,
-    /// v2: microseconds of waiting; 0 for 200 ms.
+    /// Pressure on v2: microseconds of waiting; 0 for 200 ms.
     pub stall: u64,
-    /// v2: microseconds of the window; 0 for 2 s.
+    /// Pressure on v2: microseconds of the window; 0 for 2 s.
     pub window: u64,
-    /// v1: what memory.pressure_level is to tell, as cgroup.event_control takes it; empty for
-    /// `low`.
+    /// Pressure on v1: the level and mode of memory.pressure_level, as cgroup.event_control takes
+    /// them (`medium,local`); empty for `low`.
     pub level: &'static str,
-    /// Bytes of memory in use.
+    /// Threshold: bytes of memory in use; not 0.
     pub threshold: u64,
-    /// v2: how often memory use is compared with the threshold.
+    /// Threshold on v2: how often memory use is compared with the threshold; not 0.
     pub interval: Duration,
 }
 
+/// Returns a file that is read.
 const fn file(name: &'static str, role: Role, wakes: bool) -> File {
     File { name, role, wakes, eventfd: None }
 }
 
+/// Returns a file of v1 for which the kernel signals an eventfd.
 const fn signalled(name: &'static str, role: Role, kind: Kind, argument: Argument) -> File {
     File { name, role, wakes: true, eventfd: Some((kind, argument)) }
 }
@@ -70,15 +73,16 @@ const V1_MEMORY: File = signalled(
     Argument::None,
 );
 
-/// Microseconds of waiting and of the window. Everybody may ask for this window.
+/// Default microseconds of waiting.
 const STALL: u64 = 200_000;
+/// Default microseconds of the window: the shortest for callers without CAP_SYS_RESOURCE.
 const WINDOW: u64 = 2_000_000;
 
 /// A file, the site that has it, and the bits of the kinds that it reports.
 type Row<'a> = (File, &'a Site, u64);
 
 impl Manager {
-    /// Watches the cgroup for these kinds of event; for all that need no options with 0.
+    /// Watches the cgroup for these kinds of event. 0 means all that need no options.
     ///
     /// Errors: as for [`Manager::events_with`].
     pub fn events(&self, kinds: u64) -> Result<Events> {
@@ -87,9 +91,9 @@ impl Manager {
 
     /// Watches the cgroup for events.
     ///
-    /// Errors: unknown bits, or options that a kind needs ([`Code::Argument`]); kinds that this
-    /// layout or this kernel does not have ([`Code::Unsupported`]); the cgroup does not exist
-    /// ([`Code::Deleted`]).
+    /// Errors: unknown bits, or a threshold of 0 bytes ([`Code::Argument`]); kinds that this layout
+    /// or this kernel does not report, or a threshold on v2 without an interval
+    /// ([`Code::Unsupported`]); the cgroup does not exist ([`Code::Deleted`]).
     pub fn events_with(&self, options: &EventOptions) -> Result<Events> {
         let kinds = options.kinds;
         if kinds & !ALL_KINDS != 0 {
@@ -120,8 +124,8 @@ impl Manager {
         }
         let mut targets = Vec::new();
         for (file, site, tells) in &rows {
-            // The file of the state also says whether the cgroup is there, and whether the counts
-            // are final.
+            // The file of the state is watched for every kind: it says whether the cgroup exists,
+            // and whether the counts are final.
             let is_state = matches!(file.role, Role::State | Role::Populated);
             if kinds & tells != 0 || is_state {
                 targets.push(Target { file: *file, cgroup: self.cgroup_at(site)? });
@@ -143,11 +147,14 @@ impl Manager {
         Events::open(self.host.events(), &request)
     }
 
+    /// Returns the cgroup's site in the hierarchy of a controller. None if it has none, or if the
+    /// manager has dropped the site.
     fn live_site(&self, name: &str) -> Option<&Site> {
         self.placement.site(name).filter(|site| self.placement.is_live(site))
     }
 
-    /// Returns the files that the cgroup has. The first one tells whether the cgroup exists.
+    /// Returns the files that the cgroup has for events other than pressure and threshold. With
+    /// cgroup2, the first one is cgroup.events.
     fn event_files(&self) -> Result<Vec<Row<'_>>> {
         let bits = |kinds: &[Kind]| kinds.iter().fold(0, |all, kind| all | kind.bit());
         let frozen = bits(&[Kind::Frozen, Kind::Thawed]);
@@ -182,8 +189,9 @@ impl Manager {
         Ok(rows)
     }
 
-    /// Returns the v1 cgroup whose processes are listed, where cgroup2 does not tell of them: that
-    /// of the memory controller, whose kills are counted.
+    /// Returns the v1 cgroup whose list of processes is read. None with cgroup2, whose
+    /// cgroup.events says whether there are processes. It is the cgroup of the memory controller,
+    /// if there is one: its list says whether the counts of kills are final.
     fn members(&self) -> Result<Option<Cgroup<'_>>> {
         if self.live_site("").is_some() {
             return Ok(None);
@@ -195,8 +203,10 @@ impl Manager {
         self.cgroup_at(site).map(Some)
     }
 
-    /// Returns the trigger in the cgroup2 directory. Without cgroup2, or where its directory has no
-    /// such file, adds v1's file of memory pressure.
+    /// Returns the trigger for the pressure file in the cgroup2 directory. If there is no such file
+    /// and v1 has the memory controller, adds memory.pressure_level to `rows` and returns None.
+    ///
+    /// Errors: neither has the resource's pressure ([`Code::Unsupported`]).
     fn pressure<'a>(
         &'a self,
         options: &EventOptions,
@@ -228,6 +238,9 @@ impl Manager {
         Ok(Some((cgroup, Trigger { file: name, full: options.full, threshold: stall, window })))
     }
 
+    /// Returns the file of memory use.
+    ///
+    /// Errors: the cgroup has no such file, or v2 without an interval ([`Code::Unsupported`]).
     fn threshold(&self, options: &EventOptions) -> Result<Row<'_>> {
         let Some(site) = self.live_site("memory") else {
             return Err(self.untold(Kind::Threshold.bit()));
@@ -252,7 +265,8 @@ impl Manager {
         }
     }
 
-    /// Returns the error for kinds that no file tells; that the cgroup is gone, if it is.
+    /// Returns the error for kinds that no file of the cgroup reports. If the cgroup is gone, the
+    /// error says that.
     fn untold(&self, kinds: u64) -> Error {
         if matches!(self.exists(), Ok(false)) {
             let cgroup = self.main_site().and_then(|site| self.cgroup_at(site));
@@ -285,7 +299,7 @@ impl Manager {
     }
 }
 
-/// The files that tell kinds: the kinds, their controller, and the file on v1 and on v2.
+/// For [`Manager::untold`]: kinds, their controller, and their file on v1 and on v2.
 const FILES: [(u64, &str, &str, &str); 4] = [
     (COUNTED_KINDS & !bit(Kind::PidsMax), "memory", "memory.oom_control", "memory.events"),
     (bit(Kind::Threshold), "memory", "memory.usage_in_bytes", "memory.current"),
@@ -293,11 +307,12 @@ const FILES: [(u64, &str, &str, &str); 4] = [
     (bit(Kind::Frozen) | bit(Kind::Thawed), "freezer", "freezer.state", "cgroup.events"),
 ];
 
+/// [`Kind::bit`] for constants.
 const fn bit(kind: Kind) -> u64 {
     1 << kind as usize
 }
 
-/// Whether v1 has a file for the kinds.
+/// Returns whether v1 has files for all these kinds.
 fn has_v1(kinds: u64) -> bool {
     let v2 = bit(Kind::OomGroupKill) | bit(Kind::MemoryHigh) | bit(Kind::MemoryMax);
     kinds & v2 == 0

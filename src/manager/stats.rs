@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Statistics of the manager's cgroup: once, or again and again through a reader.
+//! Statistics of the manager's cgroup: read once, or again and again through a reader.
 
 use std::sync::Arc;
 
@@ -20,20 +20,21 @@ pub struct StatsReader {
     host: Arc<Host>,
     controllers: u64,
     sites: Vec<Site>,
-    /// The rows that the cgroup can have, each with its place in `sites`.
+    /// The rows of the table that the cgroup's hierarchies can have, each with its index in
+    /// `sites`.
     rows: Vec<(&'static Source, usize)>,
     reader: Reader,
-    /// Controllers that some reading had.
+    /// Controllers that at least one reading had.
     had: u64,
-    /// Those of them that the last reading did not have.
+    /// Controllers of `had` that the last reading did not have.
     lost: u64,
 }
 
 impl Manager {
     /// Reads the statistics of the controllers whose bits are set. 0 means all.
     ///
-    /// A controller that the cgroup does not have is a warning, and its bit of [`Stats::missing`]
-    /// is set.
+    /// If the cgroup does not have a controller, the manager warns, and the controller's bit of
+    /// [`Stats::missing`] is set.
     ///
     /// Errors: unknown bits ([`Code::Argument`]); the cgroup does not exist ([`Code::Deleted`]).
     pub fn stats(&self, controllers: u64) -> Result<Stats> {
@@ -64,8 +65,11 @@ impl Manager {
         self.new_reader(controllers, |_| true)
     }
 
-    /// Returns how many processes the OOM killer has killed in this cgroup: `oom_kill` of v1's
-    /// memory.oom_control (Linux 4.13) or of v2's memory.events.
+    /// Returns how many processes the OOM killer has killed: `oom_kill` of v1's memory.oom_control,
+    /// without descendants, or of v2's memory.events, with descendants. Both need Linux 4.13.
+    ///
+    /// Errors: the cgroup has no memory controller ([`Code::Controller`]); the kernel has no count
+    /// ([`Code::Unsupported`]); the cgroup does not exist ([`Code::Deleted`]).
     pub fn oom_kills(&self) -> Result<u64> {
         let field = Field::EventsOomKill;
         let site = self.placement.site("memory").filter(|site| self.placement.is_live(site));
@@ -82,6 +86,7 @@ impl Manager {
         }
     }
 
+    /// Opens the files of the rows that are wanted.
     fn new_reader(&self, bits: u64, wanted: impl Fn(&Source) -> bool) -> Result<StatsReader> {
         let unknown = bits & !(ALL | BRIEF);
         if unknown != 0 {
@@ -109,7 +114,7 @@ impl Manager {
             });
             rows.push((source, index));
         }
-        // Fails for a cgroup that is in no hierarchy.
+        // A manager whose cgroup is in no hierarchy gets an error here.
         let main = self.main_site()?;
         if sites.is_empty() {
             sites.push(main.clone());
@@ -130,11 +135,12 @@ impl Manager {
 }
 
 impl StatsReader {
-    /// Reads the statistics, with one pread(2) per file. Returns true when the files were opened
-    /// anew, because the cgroup was removed and created again in one hierarchy at least, or because
-    /// a controller was turned off or on again. Counts of new files have begun at 0.
+    /// Reads the statistics, with one pread(2) for each file. Returns true if the files were opened
+    /// anew: the cgroup was removed and made again in at least one hierarchy, a controller was
+    /// turned off or on again, or a v1 file of I/O no longer names a device. Counts may then start
+    /// from 0 again.
     ///
-    /// Errors: the cgroup does not exist ([`Code::Deleted`]). A later call tries to open it again.
+    /// Errors: the cgroup does not exist ([`Code::Deleted`]). A later call opens the files again.
     pub fn read(&mut self, out: &mut Stats) -> Result<bool> {
         if !self.reader.is_empty() && !self.is_back() && self.reader.read(out).is_ok() {
             self.note(out);
@@ -151,13 +157,15 @@ impl StatsReader {
         }
     }
 
+    /// Notes which controllers a reading had.
     fn note(&mut self, out: &Stats) {
         self.had |= self.controllers & !out.missing;
         self.lost = self.had & out.missing;
     }
 
-    /// Whether a controller that the reader has lost has a file again. Another program may remove
-    /// and make a v1 cgroup one hierarchy after the other, so the reader may open a part of it.
+    /// Returns whether a controller of `lost` has a file again. Another program may make a v1
+    /// cgroup again in one hierarchy after the other, so the reader may have opened only some of
+    /// them.
     fn is_back(&self) -> bool {
         if self.lost == 0 {
             return false;
@@ -172,6 +180,7 @@ impl StatsReader {
         .any(|part| part.is_there())
     }
 
+    /// Opens the files of all rows.
     fn open(&mut self) -> Result<()> {
         self.reader = Reader::default();
         let hierarchies = self.host.hierarchies();
@@ -189,7 +198,7 @@ impl StatsReader {
         Ok(())
     }
 
-    /// Whether the cgroup exists in one of the hierarchies that would have its files.
+    /// Returns whether the cgroup exists in a hierarchy of `sites`.
     fn exists(&self) -> Result<bool> {
         for site in &self.sites {
             if self.host.hierarchies().cgroup(site.id, &site.path)?.exists()? {
@@ -199,6 +208,7 @@ impl StatsReader {
         Ok(false)
     }
 
+    /// Returns the error for a cgroup that does not exist.
     fn deleted(&self) -> Error {
         let site = self.sites.first();
         let cgroup = site.map(|site| self.host.hierarchies().cgroup(site.id, &site.path));

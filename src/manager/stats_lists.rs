@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Statistics in lists: by device, page size, processor, node, or every value of a file.
+//! Statistics in lists: by device, page size, processor or NUMA node, or every value of a file.
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -15,9 +15,9 @@ use crate::sys::{page_size, read_at_once};
 impl Manager {
     /// Returns the entries of a list, in the order in which the kernel names them.
     ///
-    /// A controller that the cgroup does not have is a warning if another one of the list is there.
+    /// If the cgroup has only some of the list's controllers, the manager warns.
     ///
-    /// Errors: the cgroup does not exist ([`Code::Deleted`]); it has no controller of this list
+    /// Errors: the cgroup does not exist ([`Code::Deleted`]) or has no controller of this list
     /// ([`Code::Controller`]).
     pub fn stats_list(&self, list: &'static List) -> Result<Vec<Entry>> {
         let main = self.main_site()?;
@@ -51,7 +51,8 @@ impl Manager {
             return fail(Code::Controller, format!("the cgroup has no files of {names} for this"));
         }
         let missing = subsystems(list, &there);
-        // Other lists are of one controller, which has two names or one.
+        // Only the list of rdma, misc and dmem has several controllers. The others have one, whose
+        // name can differ between v1 and v2.
         if !missing.is_empty() && list.id_count == 0 {
             let text = format!("no statistics of {}", missing.join(" "));
             self.warn(vec![format!("{text}: the cgroup does not have them")]);
@@ -67,7 +68,7 @@ impl Manager {
     }
 }
 
-/// The subsystems of a list's files that are not among `there`, each once.
+/// Returns the subsystems of a list's files that are not in `there`, each once.
 fn subsystems(list: &List, there: &[&str]) -> Vec<&'static str> {
     let mut out: Vec<&'static str> = list.sources.iter().map(|source| source.subsystem).collect();
     out.dedup();
@@ -75,8 +76,8 @@ fn subsystems(list: &List, there: &[&str]) -> Vec<&'static str> {
     out
 }
 
-/// Returns a file's text; None when the cgroup or the kernel does not have the file, or the caller
-/// may not read it.
+/// Returns a file's text. Returns None if the cgroup or the kernel does not have the file, or if
+/// the caller may not read it.
 fn text(cgroup: Cgroup<'_>, file: &str) -> Result<Option<Vec<u8>>> {
     match cgroup.open(file, OFlags::RDONLY).and_then(read_at_once) {
         Ok(text) => Ok(Some(text)),

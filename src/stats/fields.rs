@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The fields of the statistics, and which of them are valid together.
+//! The fields of the statistics, and the groups of fields that share a bit of `valid`.
 
 /// The value of a limit that is not set.
 pub const MAX_VALUE: u64 = u64::MAX;
 
-/// Fields that are valid together: bits of [`Stats::valid`].
+/// Groups of fields that are valid together. Each is a bit of
+/// [`Stats::valid`](super::Stats::valid).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 #[allow(missing_docs)]
@@ -67,7 +68,7 @@ pub enum Group {
     IrqPressure,
 }
 
-/// One number. The order is that of the C struct.
+/// One number of the statistics, in the order of the C struct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 #[allow(missing_docs)]
@@ -182,7 +183,7 @@ pub enum Field {
     IrqFullTotal,
 }
 
-/// The name of each field in C, and its group, in the order of [`Field`].
+/// Each field's name in C and its group, in the order of [`Field`].
 pub const FIELDS: &[(&str, Group)] = &[
     ("cpu_usage_ns", Group::CpuUsage),
     ("cpu_user_ns", Group::CpuTimes),
@@ -294,5 +295,5 @@ pub const FIELDS: &[(&str, Group)] = &[
     ("irq_full.total_ns", Group::IrqPressure),
 ];
 
-// The last field has the last place.
+// FIELDS has as many entries as Field.
 const _: () = assert!(FIELDS.len() == Field::IrqFullTotal as usize + 1);

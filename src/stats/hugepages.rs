@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The sizes of huge pages that the kernel has, as the files of hugetlb spell them.
+//! The sizes of huge pages that this host has, as the names of hugetlb's files spell them.
 
 use rustix::fs::{Dir, Mode, OFlags};
 
 use super::scan::number;
 use crate::sort::sort;
 
-/// Returns the sizes, such as `2MB`; none where the kernel has no huge pages.
+/// Returns the sizes, such as `2MB`, the smallest first. Empty where the kernel has no huge pages.
 pub fn sizes() -> Vec<String> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = rustix::fs::open("/sys/kernel/mm/hugepages", flags, Mode::empty());
@@ -18,12 +18,12 @@ pub fn sizes() -> Vec<String> {
     found.into_iter().map(spelled).collect()
 }
 
-/// `hugepages-2048kB`
+/// Returns the size in kilobytes of a directory such as `hugepages-2048kB`.
 fn kilobytes(name: &[u8]) -> Option<u64> {
     number(name.strip_prefix(b"hugepages-")?.strip_suffix(b"kB")?)
 }
 
-/// mm/hugetlb_cgroup.c: mem_fmt.
+/// Returns the kernel's spelling of a size: mm/hugetlb_cgroup.c `mem_fmt`.
 fn spelled(kilobytes: u64) -> String {
     if kilobytes >= 1 << 20 {
         format!("{}GB", kilobytes >> 20)

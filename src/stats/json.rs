@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Statistics as JSON in the shape of `runc events --stats`, with what runc leaves out beside it.
+//! Statistics as JSON in the shape of `runc events --stats`, with some members that runc does not
+//! have.
 //!
-//! A member that could not be read is left out. runc writes 0 there, and readers of its type see
-//! the same.
+//! A number that could not be read is left out. runc writes 0 there; a program that decodes the
+//! JSON into runc's Go type gets 0 for both.
 
 use serde_json::{json, Map, Value};
 
@@ -15,7 +16,7 @@ use super::table::{CPU, HUGETLB, IO, MEMORY, MISC, PIDS, RDMA};
 use super::values::Stats;
 use crate::host::Version::{V1, V2};
 
-/// Returns the members of runc's `data`, of the controllers whose bits are set.
+/// Returns the members of runc's `data` for the controllers whose bits are set.
 pub fn json(stats: &Stats, files: Files<'_>, controllers: u64) -> Value {
     let mut out = Map::new();
     let mut add = |bit: u64, name: &str, value: &dyn Fn() -> Value| {
@@ -43,7 +44,7 @@ pub fn json(stats: &Stats, files: Files<'_>, controllers: u64) -> Value {
     Value::Object(out)
 }
 
-/// Adds a member whose value is known.
+/// Adds a member, if its value is known.
 fn put(out: &mut Value, name: &str, value: Option<impl Into<Value>>) {
     if let (Value::Object(out), Some(value)) = (out, value) {
         out.insert(name.to_owned(), value.into());
@@ -58,7 +59,7 @@ fn cpu(stats: &Stats, files: Files<'_>) -> Value {
     let percpu = files("cpuacct", V1, "cpuacct.usage_percpu");
     put(&mut usage, "percpu", percpu.and_then(|text| words(&text)));
     let modes = files("cpuacct", V1, "cpuacct.usage_all").unwrap_or_default();
-    // The header line `cpu user system` has no numbers.
+    // The header line `cpu user system` has no numbers, so it is left out.
     let column = |place: usize| -> Vec<u64> {
         let value = |line| words(line).and_then(|numbers: Vec<u64>| numbers.get(place).copied());
         lines(&modes).filter_map(value).collect()
@@ -78,18 +79,18 @@ fn cpu(stats: &Stats, files: Files<'_>) -> Value {
     out
 }
 
-/// Returns the numbers between white space; None when something else is there.
+/// Returns the numbers of a text, which white space separates; None if any word is no number.
 fn words(text: &[u8]) -> Option<Vec<u64>> {
     let fields = text.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
     fields.map(number).collect()
 }
 
-/// Pressure in percent and microseconds. `some` or `full` may be missing.
+/// Returns a pressure in runc's units: percent and microseconds. None if neither line was read.
 fn pressure(stats: &Stats, some: F, full: F) -> Option<Value> {
     let mut out = json!({});
     for (name, first) in [("some", some), ("full", full)] {
         let first = first as usize;
-        // Hundredths of percents are far below 2^53.
+        // Hundredths of a percent are far below 2^53, so no precision is lost.
         #[allow(clippy::cast_precision_loss)]
         let average =
             |place| stats.get_at(first + place).map(|hundredths| hundredths as f64 / 100.0);
@@ -131,7 +132,7 @@ fn cpuset(files: Files<'_>) -> Value {
     out
 }
 
-/// `0-2,5` as a list. A CPU number has 16 bits in runc's type.
+/// Returns the numbers of a list such as `0-2,5`; None for an empty list. runc's type has 16 bits.
 fn ranges(list: &str) -> Option<Vec<u16>> {
     let mut out = Vec::new();
     for part in list.split(',').filter(|part| !part.is_empty()) {
@@ -147,7 +148,7 @@ fn memory(stats: &Stats, files: Files<'_>) -> Value {
     let raw = flat(v2.or_else(|| files("memory", V1, "memory.stat")));
     let mut out = json!({});
     put(&mut out, "cache", raw.get(if is_v2 { "file" } else { "cache" }).cloned());
-    // v1 says "no limit" as a great number, which runc shows as it is.
+    // On v1 "no limit" is a great number, which runc passes on. So the limit is read again here.
     let v1_limit =
         |file: &str| files("memory", V1, file).and_then(|text| number(lines(&text).next()?));
     let limit = |field, file| v1_limit(file).or_else(|| stats.get(field));
@@ -180,7 +181,7 @@ fn memory(stats: &Stats, files: Files<'_>) -> Value {
     out
 }
 
-/// As on v1: memory and swap together.
+/// Returns runc's `swap` for v2: memory and swap together, as v1 counts them.
 fn swap_v2(stats: &Stats) -> Value {
     let mut out = json!({});
     let both = |swap, memory| {
@@ -192,7 +193,7 @@ fn swap_v2(stats: &Stats) -> Value {
     out
 }
 
-/// runc leaves the limit out when there is none.
+/// Returns runc's `pids`. Like runc, leaves out a limit that is not set.
 fn pids(stats: &Stats) -> Value {
     let mut out = json!({});
     put(&mut out, "current", stats.get(F::PidsCurrent));
@@ -210,7 +211,7 @@ fn hugetlb(files: Files<'_>) -> Value {
             number(line)
         };
         let mut entry = json!({});
-        // Reservations first, as runc does: they are what a limit refuses.
+        // Like runc, takes the numbers of reservations where the kernel has them.
         let v1 = |file: &str| value(V1, &format!("rsvd.{file}")).or_else(|| value(V1, file));
         let usage = v1("usage_in_bytes").or_else(|| value(V2, "rsvd.current"));
         put(&mut entry, "usage", usage.or_else(|| value(V2, "current")));
@@ -225,7 +226,7 @@ fn hugetlb(files: Files<'_>) -> Value {
     out
 }
 
-/// Lines of a key and a value.
+/// Returns lines of a key and a value as an object.
 fn flat(text: Option<Vec<u8>>) -> Value {
     let text = text.unwrap_or_default();
     let line = |line: &[u8]| {
@@ -235,7 +236,7 @@ fn flat(text: Option<Vec<u8>>) -> Value {
     Value::Object(lines(&text).filter_map(line).collect())
 }
 
-/// Lines of a name and `key=value`. Unknown keys are kept.
+/// Returns lines of a name and `key=value` as an object of objects, with all keys.
 fn nested(text: Option<Vec<u8>>) -> Value {
     let text = text.unwrap_or_default();
     let line = |line: &[u8]| {
@@ -251,7 +252,7 @@ fn nested(text: Option<Vec<u8>>) -> Value {
     Value::Object(lines(&text).filter_map(line).collect())
 }
 
-/// A number, or the text that is none.
+/// Returns a value as a number, or as text if it is no number.
 fn worth(text: &[u8]) -> Value {
     number(text).map_or_else(|| Value::from(String::from_utf8_lossy(text)), Value::from)
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Block I/O in runc's shape: a list of device, operation and number for each kind of count.
+//! Block I/O in runc's JSON: for each kind of count, a list of device, operation and number.
 
 use serde_json::{json, Map, Value};
 
 use super::scan::{device, lines, number, split};
 use crate::host::Version::{self, V1, V2};
 
-/// Returns a file's text: of a subsystem, on v1 or v2. None when the cgroup does not have it.
+/// A function that returns the text of a subsystem's file on v1 or v2. None if the cgroup does not
+/// have the file.
 pub type Files<'a> = &'a dyn Fn(&str, Version, &str) -> Option<Vec<u8>>;
 
-/// The kinds of count: runc's name, and the end of the file's name on v1.
+/// The kinds of count: runc's name, and a part of the file's name on v1.
 const KINDS: [(&str, &str); 8] = [
     ("ioServiceBytesRecursive", "io_service_bytes"),
     ("ioServicedRecursive", "io_serviced"),
@@ -22,7 +23,7 @@ const KINDS: [(&str, &str); 8] = [
     ("sectorsRecursive", "sectors"),
 ];
 
-/// Where v1 may count, the best first: the beginning and the end of the files' names.
+/// Where v1 may have the counts, in the order in which to look: beginning and end of the names.
 const PLACES: [(&str, &str); 4] = [
     ("blkio.bfq.", "_recursive"),
     ("blkio.", "_recursive"),
@@ -30,7 +31,7 @@ const PLACES: [(&str, &str); 4] = [
     ("blkio.throttle.", ""),
 ];
 
-/// io.stat's keys as runc shows them: the kind and the operation.
+/// Keys of io.stat, with the kind and the operation that runc's JSON has for each.
 const KEYS: [(&[u8], &str, &str); 8] = [
     (b"rbytes", "ioServiceBytesRecursive", "Read"),
     (b"wbytes", "ioServiceBytesRecursive", "Write"),
@@ -42,7 +43,8 @@ const KEYS: [(&[u8], &str, &str); 8] = [
     (b"cost.indelay", "ioCostIndelay", "Count"),
 ];
 
-/// Returns the lists of the first place that names a device, or those of io.stat.
+/// Returns runc's `blkio`: on v2 from io.stat, on v1 from the first of `PLACES` that names a
+/// device.
 pub fn blkio(files: Files<'_>, pressure: Option<Value>) -> Value {
     let mut out = match files("io", V2, "io.stat") {
         Some(text) => v2(&text),
@@ -63,7 +65,7 @@ fn v1(files: Files<'_>) -> Map<String, Value> {
             if !entries.is_empty() {
                 found.insert(name.to_owned(), Value::Array(entries));
             } else if file == "io_service_bytes" {
-                // No device: the other files of this place have none either.
+                // If this file names no device, the other files of the place name none either.
                 break;
             }
         }
@@ -74,7 +76,7 @@ fn v1(files: Files<'_>) -> Map<String, Value> {
     Map::new()
 }
 
-/// `8:0 Read 4096`, or `8:0 4096`.
+/// Returns the entry of a line such as `8:0 Read 4096` or `8:0 4096`.
 fn entry(line: &[u8]) -> Option<Value> {
     let (of, rest) = split(line, b' ')?;
     let (major, minor) = device(of)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Any interface file as triples of name, key and value, whatever its keys are.
+//! Splits any interface file into triples of name, key and value, whatever its keys are.
 //!
 //! cgroup-v2.rst, "Interface Files", has the formats of v2: one value, flat keyed and nested keyed.
 //! v1 adds lines of device, operation and number (blkio), columns of numbers (cpuacct), and
@@ -8,12 +8,12 @@
 
 use super::scan::{lines, number, split};
 
-/// Receives name, key and value.
+/// A function that receives name, key and value.
 pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8], &[u8]);
 
-/// Calls `visit` for each value of a file. What a file does not have is empty: one value has no
-/// name and no key, and a flat key has no name. A line without a newline was cut short and is left
-/// out.
+/// Calls `visit` for each value of a file. In a file of one value, name and key are empty. In a
+/// flat keyed file, the name is empty. A last line without a newline is left out, because its value
+/// may be incomplete.
 pub fn keyed(text: &[u8], visit: Visit<'_>) {
     let mut header: &[u8] = b"";
     for line in lines(text) {
@@ -37,11 +37,13 @@ pub fn keyed(text: &[u8], visit: Visit<'_>) {
     }
 }
 
+/// Returns the words between spaces.
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|&b| b == b' ').filter(|word| !word.is_empty())
 }
 
-/// `8:0 rbytes=1 wbytes=2`, or `total=5 N0=5`, whose first word has a value of its own.
+/// Visits the values of a line such as `8:0 rbytes=1 wbytes=2` or `total=5 N0=5`. In the second
+/// form, the first word has a value too.
 fn nested(line: &[u8], first: &[u8], visit: Visit<'_>) {
     let name = match split(first, b'=') {
         Some((name, total)) => {
@@ -55,7 +57,8 @@ fn nested(line: &[u8], first: &[u8], visit: Visit<'_>) {
     }
 }
 
-/// `0 60000000 200000000` below `cpu user system`; without a header the places are the keys.
+/// Visits the values of a line of numbers. With a header (`cpu user system`), the first number is
+/// the name and the header's words are the keys. Without one, the keys are 0, 1, 2, ….
 fn columns(line: &[u8], header: &[u8], visit: Visit<'_>) {
     if header.is_empty() {
         for (place, value) in words(line).enumerate() {

@@ -8,24 +8,26 @@ use super::scan::{device, number};
 use crate::host::Version;
 use crate::host::Version::{V1, V2};
 
-/// A number of an entry: its name in C, and its bit of `valid`.
+/// A number of an entry: its name in C, and its bit of `valid` (0: always valid).
 pub type Column = (&'static str, u64);
 
-/// What a file's triple of name, key and value (`keyed`) says.
+/// How a value of a file, with its name and key (see `keyed`), becomes a number of an entry.
 #[derive(Clone, Copy, Debug)]
 pub enum Pick {
-    /// The name is the entry's; the key tells the column and the factor.
+    /// The name is the entry's. For each key: the column, and the factor of the value.
     ByKey(&'static [(&'static str, usize, u64)]),
-    /// The key is the entry's name; the name tells the column. Factor 0 is the size of a page.
+    /// The key is the entry's name. For each name: the column, and the factor of the value, where 0
+    /// stands for the size of a page.
     ByName(&'static [(&'static str, usize, u64)]),
-    /// Each value is an entry: of the name and key, or of the key alone, whose end is cut off.
+    /// Each value is an entry's number in this column. The entry is that of the name and the key.
+    /// If the name is empty, the entry's name is the key without this end.
     Each(usize, &'static str),
-    /// One file for each size of huge pages, with one value or, when the key is not empty, its
-    /// value.
+    /// One file for each size of huge pages, whose entry is that size. The number of this column is
+    /// the file's one value, or the value of this key if the key is not empty.
     Size(usize, &'static str),
 }
 
-/// One row: a file, where it is, and what it says.
+/// One row: a file, where it is, and the columns that it feeds.
 #[derive(Clone, Copy, Debug)]
 pub struct ListSource {
     /// v1: the subsystem that has the file. v2: the controller.
@@ -34,12 +36,13 @@ pub struct ListSource {
     pub version: Version,
     /// The file's name.
     pub file: &'static str,
-    /// Kernel version; empty: since the layout exists.
+    /// The first kernel that has the file; empty for any kernel.
     #[cfg_attr(not(any(test, feature = "internals")), allow(dead_code))]
     pub since: &'static str,
-    /// How to read it.
+    /// How the file's values become numbers.
     pub pick: Pick,
-    /// Rows with the same number other than 0 are alternatives: the first that has an entry.
+    /// Rows with the same number, unless it is 0, are alternatives. The first one that names an
+    /// entry is used.
     pub either: u8,
 }
 
@@ -48,11 +51,11 @@ pub struct ListSource {
 pub struct List {
     /// The name of its C struct.
     pub name: &'static str,
-    /// Bytes of the three labels in the C struct.
+    /// Sizes in bytes of the text members of the C struct; 0 for none.
     pub labels: [usize; 3],
-    /// How many of the columns are read from the entry's name, by `ids`.
+    /// How many of the first columns come from the entry's name, by `ids`.
     pub id_count: usize,
-    /// Returns these numbers; None for a name that is no entry, such as `Total`.
+    /// Returns the numbers of an entry's name; None for a name that is no entry, such as `Total`.
     pub ids: fn(&[u8]) -> Option<[u64; 2]>,
     /// The numbers of an entry, in the order of the C struct.
     pub columns: &'static [Column],
@@ -79,7 +82,7 @@ const fn blkio(either: u8, file: &'static str, since: &'static str) -> ListSourc
     ListSource { either, ..row("blkio", V1, file, since, pick) }
 }
 
-/// Microseconds to nanoseconds.
+/// Nanoseconds of a microsecond.
 const US: u64 = 1000;
 
 /// Block I/O by device.
@@ -176,7 +179,7 @@ pub const HUGETLB: List = List {
     ],
 };
 
-/// RDMA by device and object, miscellaneous by resource, device memory by region.
+/// Resources of rdma by device and object, of misc by resource, and of dmem by region.
 pub const RESOURCES: List = List {
     name: "katacg_resource_stats",
     labels: [16, 64, 32],
@@ -220,7 +223,7 @@ pub const CPUS: List = List {
     ],
 };
 
-/// Memory by node.
+/// Memory by NUMA node.
 pub const NODES: List = List {
     name: "katacg_numa_stats",
     labels: [0; 3],
@@ -283,7 +286,7 @@ pub const NODES: List = List {
     ],
 };
 
-/// Every value of one file: `labels` has the name, the key and the text.
+/// Every value of one file. The labels are the name, the key and the text.
 pub const VALUES: List = List {
     name: "katacg_keyed_value",
     labels: [64, 64, 32],
@@ -293,11 +296,11 @@ pub const VALUES: List = List {
     sources: &[],
 };
 
-/// The lists that files of the table feed.
+/// The lists with rows in this table: all but [`VALUES`].
 #[cfg(any(test, feature = "internals"))]
 pub const LISTS: [&List; 5] = [&IO, &HUGETLB, &RESOURCES, &CPUS, &NODES];
 
-/// Bytes of a size as the kernel spells it: `64KB`, `2MB`, `1GB`.
+/// Returns the bytes of a page size as the kernel spells it: `64KB`, `2MB`, `1GB`.
 fn page_size(name: &[u8]) -> Option<u64> {
     let (digits, shift) = [(&b"KB"[..], 10), (b"MB", 20), (b"GB", 30)]
         .into_iter()

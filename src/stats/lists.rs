@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Lists: an entry for each device, page size, processor, node, or value of a file.
+//! Lists: an entry for each device, page size, processor, NUMA node, or value of a file.
 
 use super::keyed::keyed;
 use super::list_table::{List, ListSource, Pick, VALUES};
@@ -13,16 +13,18 @@ const COLUMNS: usize = 16;
 /// One entry of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// The labels, as in the C struct.
+    /// The text members of the C struct, in its order.
     pub labels: [Vec<u8>; 3],
-    /// What the file calls the entry.
+    /// The entry's name in the file.
     name: Vec<u8>,
+    /// The numbers, in the order of the list's columns.
     numbers: [u64; COLUMNS],
-    /// Bit by bit, whether a number has been read.
+    /// A bit for each number that was read.
     seen: u32,
 }
 
 impl Entry {
+    /// Notes the number of a column.
     fn put(&mut self, column: usize, value: u64) {
         if let Some(place) = self.numbers.get_mut(column) {
             *place = value;
@@ -30,12 +32,13 @@ impl Entry {
         }
     }
 
-    /// The numbers, in the order of the list's columns; 0 where none was read.
+    /// Returns the numbers, in the order of the list's columns; 0 for a number that was not read.
     pub fn numbers(&self) -> &[u64; COLUMNS] {
         &self.numbers
     }
 
-    /// Returns the bits of `valid` all of whose numbers were read and lie before the column `end`.
+    /// Returns the bits of the C struct's `valid`. A bit is set if all of its numbers were read and
+    /// lie before the column `end`.
     pub fn valid(&self, list: &List, end: usize) -> u64 {
         let (mut out, mut not) = (0, 0);
         for (place, (_, bit)) in list.columns.iter().enumerate() {
@@ -48,7 +51,7 @@ impl Entry {
         out & !not
     }
 
-    /// Returns a number by its name in C; None when it was not read.
+    /// Returns a number by its name in C; None if it was not read.
     #[cfg(any(test, feature = "internals"))]
     pub fn get(&self, list: &List, name: &str) -> Option<u64> {
         let place = list.columns.iter().position(|column| column.0 == name)?;
@@ -56,18 +59,18 @@ impl Entry {
     }
 }
 
-/// A file's text, and what is known of it besides.
+/// A file's text, and what is needed to read it.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'a> {
     /// The text.
     pub bytes: &'a [u8],
-    /// The size of huge pages in the file's name, such as `2MB`; else empty.
+    /// The page size in the name of a file of huge pages, such as `2MB`. Empty for other files.
     pub size: &'a str,
-    /// Bytes of a page, which v1 counts in.
+    /// The size of a page in bytes: v1's memory.numa_stat counts pages.
     pub page: u64,
 }
 
-/// Adds what one file says to the entries. Returns whether the file names an entry.
+/// Reads one file's text into the entries. Returns whether the text names an entry.
 pub fn fill(list: &List, source: &ListSource, text: Text<'_>, out: &mut Vec<Entry>) -> bool {
     let mut named = false;
     keyed(text.bytes, &mut |name, key, value| {
@@ -75,13 +78,14 @@ pub fn fill(list: &List, source: &ListSource, text: Text<'_>, out: &mut Vec<Entr
             let found = keys.iter().find(|k| k.0.as_bytes() == wanted);
             found.map(|&(_, column, factor)| (column, if factor == 0 { text.page } else { factor }))
         };
-        // A name without a column makes an entry all the same: the device is there.
+        // A key without a column still makes an entry: the cgroup has used the device.
         let (label, key, column) = match source.pick {
             Pick::ByKey(keys) => (name, &b""[..], of(keys, key)),
             Pick::ByName(keys) => (key, &b""[..], of(keys, name)),
             Pick::Each(column, end) if name.is_empty() => {
                 let Some(label) = key.strip_suffix(end.as_bytes()) else { return };
-                // A host with one processor has one value.
+                // cpuacct.usage_percpu of a host with one processor is a single value, without a
+                // key.
                 let label = if label.is_empty() { b"0" } else { label };
                 (label, &b""[..], Some((column, 1)))
             }
@@ -101,7 +105,8 @@ pub fn fill(list: &List, source: &ListSource, text: Text<'_>, out: &mut Vec<Entr
     named
 }
 
-/// Finds the entry of a name and key, or makes it. None for a name that is no entry.
+/// Returns the entry of a name and key, new if there is none yet. Returns None for a name that is
+/// no entry, such as `Total`.
 fn entry<'a>(
     list: &List,
     source: &ListSource,
@@ -130,7 +135,8 @@ fn entry<'a>(
     out.get_mut(place)
 }
 
-/// A limit may be `max`, or so great a number that v1 has none. Other values are plain numbers.
+/// Notes a value in a column. A limit may be `max` or, on v1, a number of 2^62 or more; both mean
+/// no limit. A value that is no number is left out.
 fn put(list: &List, entry: &mut Entry, column: usize, factor: u64, value: &[u8]) {
     let is_limit = list.columns.get(column).is_some_and(|(name, _)| name.ends_with("limit"));
     let number = match value {
@@ -142,7 +148,8 @@ fn put(list: &List, entry: &mut Entry, column: usize, factor: u64, value: &[u8])
     }
 }
 
-/// Returns every value of a file, with the kernel's text; `max` is no limit.
+/// Returns an entry for every value of a file, with the kernel's text. The number of `max` is
+/// `u64::MAX`.
 pub fn values(text: &[u8]) -> Vec<Entry> {
     let mut out = Vec::new();
     keyed(text, &mut |name, key, value| {

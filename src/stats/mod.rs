@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Numbers out: what the kernel counts for a cgroup.
+//! Statistics: what the kernel counts for a cgroup.
 //!
-//! [`table`] says which file feeds which field on v1 and on v2. [`parse`] is pure. [`Reader`] keeps
-//! the files open and reads each with one pread(2). A field that could not be read is not valid; it
-//! is never a silent zero.
+//! The module `table` says which file feeds which field on v1 and on v2. The module `parse` has the
+//! parsers, which are pure. [`Reader`] keeps the files open and reads each with one pread(2). A
+//! field that could not be read is marked as not valid, so that nobody takes its 0 for a count.
 //! Kernel: cgroup-v2.rst, admin-guide/cgroup-v1/, accounting/psi.rst.
 
 mod fields;

@@ -10,7 +10,8 @@ use super::flat_keyed::{Keys, Row};
 use crate::host::Version;
 use crate::host::Version::{V1, V2};
 
-/// Bit of CPU time: `KATACG_STATS_CPU`, as the others below.
+/// Bit of CPU time and throttling: `KATACG_STATS_CPU`. The next ones are `KATACG_STATS_MEMORY` to
+/// `KATACG_STATS_CGROUP`.
 pub const CPU: u64 = 1;
 /// Bit of memory.
 pub const MEMORY: u64 = 2;
@@ -22,15 +23,15 @@ pub const IO: u64 = 8;
 pub const HUGETLB: u64 = 16;
 /// Bit of RDMA.
 pub const RDMA: u64 = 32;
-/// Bit of miscellaneous.
+/// Bit of the controller misc.
 pub const MISC: u64 = 64;
 /// Bit of pressure.
 pub const PRESSURE: u64 = 128;
-/// Bit of the cgroup itself.
+/// Bit of the state of the cgroup itself.
 pub const CGROUP: u64 = 256;
-/// All of them.
+/// The bits of all controllers.
 pub const ALL: u64 = 511;
-/// Beside them: one file for each of CPU, memory, processes and block I/O.
+/// `KATACG_STATS_BRIEF`: only one file for each of CPU, memory, processes and block I/O.
 pub const BRIEF: u64 = 1 << 32;
 
 const NAMES: [&str; 9] =
@@ -42,32 +43,32 @@ pub fn controller_names(bits: u64) -> Vec<&'static str> {
     named.map(|(_, name)| *name).collect()
 }
 
-/// How a file is written.
+/// The format of a file, and the fields that it feeds.
 #[derive(Clone, Copy, Debug)]
 pub enum Format {
     /// One number.
     Value(Field),
     /// One number; `max`, or 2^62 and more on v1, is no limit.
     Limit(Field),
-    /// Lines of a key and a number, which is multiplied.
+    /// Lines of a key and a number.
     Keyed(Keys),
-    /// Lines `some` and `full` of averages and a total; the places of their first fields.
+    /// Lines `some` and `full` of averages and a total: the word, and the first of four fields.
     Pressure(&'static [(&'static str, Field)]),
     /// io.stat: lines of a device and `key=value`.
     IoStat,
-    /// v1: lines of a device, `Read`, `Write` or `Discard`, and a number. The fields of the three.
+    /// v1: lines of a device, `Read`, `Write` or `Discard`, and a number; the fields of the three.
     Blkio([Field; 3]),
-    /// One file per page size, whose numbers are added. `<size>` is in the file's name.
+    /// One file of one number for each page size (`<size>` in the name). The numbers are added.
     Sum(Field),
-    /// As `Sum`, of the value of a key.
+    /// One file for each page size, as `Sum`. The numbers of a key are added.
     SumKeyed(&'static str, Field),
-    /// v1: `FROZEN`, `FREEZING` or `THAWED`. Adds to what cgroup2 says of its own freezer.
+    /// v1: `FROZEN`, `FREEZING` or `THAWED`. The field is 1 if either freezer froze the cgroup.
     FreezerState(Field),
-    /// The file has no field of the struct. Only whether it is there counts.
+    /// The file feeds no field. It only shows whether the cgroup has the controller.
     Presence,
 }
 
-/// One row: a file, where it is, and what it says.
+/// One row: a file, where it is, and the fields that it feeds.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
     /// Bit of the controller.
@@ -78,12 +79,13 @@ pub struct Source {
     pub version: Version,
     /// The file's name.
     pub file: &'static str,
-    /// Kernel version; empty: since the layout exists.
+    /// The first kernel that has the file; empty for any kernel.
     #[cfg_attr(not(any(test, feature = "internals")), allow(dead_code))]
     pub since: &'static str,
-    /// How to read it.
+    /// The file's format.
     pub format: Format,
-    /// Rows with the same number other than 0 are alternatives: the first that names a device.
+    /// Rows with the same number, unless it is 0, are alternatives. The first one that names a
+    /// device is used.
     pub either: u8,
 }
 
@@ -108,9 +110,10 @@ const fn keyed(rows: &'static [Row]) -> Format {
     Format::Keyed(Keys::new(rows))
 }
 
-/// Microseconds to nanoseconds.
+/// Nanoseconds of a microsecond.
 const US: u64 = 1000;
-/// v1 counts CPU time in ticks of USER_HZ, which is 100 on every architecture that Rust runs on.
+/// Nanoseconds of a tick. v1's cpuacct.stat counts in ticks of USER_HZ, which is 100 on every
+/// architecture that Rust runs on.
 const TICK: u64 = 10_000_000;
 
 const BYTES: [Field; 3] = [F::IoReadBytes, F::IoWriteBytes, F::IoDiscardBytes];
@@ -211,7 +214,7 @@ pub const IO_STAT: [(&str, Field); 6] = [
     ("dios", F::IoDiscardOps),
 ];
 
-/// The table.
+/// The table. The keys of a file are in the order in which the kernel prints them.
 pub const SOURCES: &[Source] = &[
     row(CPU, "cpu", V2, "cpu.stat", "4.15", keyed(CPU_STAT_V2)),
     row(
@@ -357,12 +360,13 @@ pub const SOURCES: &[Source] = &[
     row(CGROUP, "", V2, "cgroup.stat", "4.14", keyed(CGROUP_STAT)),
     row(CGROUP, "", V2, "cgroup.stat.local", "6.18", keyed(&[("frozen_usec", F::Frozen, US)])),
     row(CGROUP, "", V2, "cgroup.events", "4.5", keyed(CGROUP_EVENTS)),
-    // A hybrid host freezes by v1, which cgroup.events does not show.
+    // On a hybrid host v1's freezer freezes, and cgroup.events does not show that.
     row(CGROUP, "freezer", V1, "freezer.state", "", Format::FreezerState(F::IsFrozen)),
 ];
 
 impl Source {
-    /// Whether a brief reading has the file: the usage alone.
+    /// Returns whether a brief reading has the file. Of CPU, memory, processes and block I/O, a
+    /// brief reading has only the file of the usage; of other controllers, all files.
     pub fn is_brief(&self) -> bool {
         match self.controller {
             CPU => self.feeds(F::CpuUsage),
@@ -373,7 +377,7 @@ impl Source {
         }
     }
 
-    /// Whether the file says this field.
+    /// Returns whether the file feeds a field.
     pub fn feeds(&self, field: Field) -> bool {
         self.fields().iter().any(|&(fed, _)| fed == field)
     }
