@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The runtime's default device rules on cgroup v2: how long compiling takes, and how many
-//! instructions an open(2) executes, in this library's program and in the forms of runc and crun.
+//! Measures the runtime's default device rules on cgroup v2: how long it takes to compile them, and
+//! how many instructions an open(2) executes, in this library's program and in programs as runc and
+//! crun make them.
 //!
-//! Prints Markdown. The instructions are counted by the interpreter that the library has for other
-//! programs' code; the unit tests compare it with rbpf.
+//! Prints Markdown. The library's interpreter for other owners' programs counts the instructions.
+//! The unit tests compare the interpreter with rbpf.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, clippy::pedantic)]
 
@@ -21,7 +22,7 @@ mod peer;
 const ROUNDS: usize = 2_001;
 const BATCH: usize = 10;
 
-/// Kind, numbers, what it is.
+/// Kind, major and minor number, and the name that the table shows.
 const DEVICES: [(Kind, u32, u32, &str); 13] = [
     (Kind::Char, 1, 3, "null"),
     (Kind::Char, 1, 5, "zero"),
@@ -38,8 +39,8 @@ const DEVICES: [(Kind, u32, u32, &str); 13] = [
     (Kind::Block, 8, 0, "sda, denied"),
 ];
 
-/// Returns the middle and the shortest of the times of one call, in microseconds. The participants
-/// take turns.
+/// Returns the median and the shortest time of one call, in microseconds, for each of the calls.
+/// The calls take turns.
 fn time<const N: usize>(mut calls: [&mut dyn FnMut(); N]) -> [(f64, f64); N] {
     let mut times = [(); N].map(|()| Vec::with_capacity(ROUNDS));
     for _ in 0..ROUNDS {
@@ -66,7 +67,9 @@ fn heading() {
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let load = std::fs::read_to_string("/proc/loadavg").unwrap();
     println!("# Device programs\n");
-    println!("Made by `cargo bench --features internals --bench devices`.\n");
+    println!("Made by `cargo bench --features internals --bench devices`. runc's form and crun's");
+    println!("form are programs that the benchmark makes of the same rules, as runc and crun do.");
+    println!();
     println!("- date: {}", output("date", &["-u", "+%Y-%m-%d %H:%M UTC"]));
     println!("- kernel: {}", output("uname", &["-r"]));
     println!("- processor: {}", model.trim_start_matches(['\t', ':', ' ']));
@@ -96,7 +99,7 @@ fn main() {
         black_box(compile(&state));
     }]);
     for (what, (middle, least)) in
-        ["result of the rules to a program", "OCI rules to a program"].into_iter().zip(times)
+        ["compile the rules' result", "read OCI rules and compile"].into_iter().zip(times)
     {
         println!("| {what} | {middle:.2} | {least:.2} |");
     }
@@ -116,7 +119,7 @@ fn main() {
             *sum += steps;
         }
     }
-    println!("| together | {} | {} | {} |", sums[0], sums[1], sums[2]);
+    println!("| sum | {} | {} | {} |", sums[0], sums[1], sums[2]);
     let [own, runc, crun] = [0, 1, 2].map(|n| programs[n].len());
-    println!("| length of the program | {own} | {runc} | {crun} |");
+    println!("| instructions of the whole program | {own} | {runc} | {crun} |");
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A live view of a cgroup tree: CPU, memory and its limit, I/O, processes, pressure, OOM kills, and
- * what is frozen. It shows how katacg_stats_reader is used: one reader for each cgroup, read again
- * and again.
+ * Shows a live view of a cgroup tree: CPU, memory and its limit, I/O, processes, pressure, OOM
+ * kills, and frozen cgroups. The program is an example of katacg_stats_reader: it has one reader
+ * for each cgroup, and reads it again and again.
  *
- * Exit status: 0 done, 1 it could not show the cgroups, 2 wrong arguments. A signal ends the live
- * view as it would end any program, after the terminal is as before.
+ * Exit status: 0 done; 1 the cgroup could not be shown, or with -1 some cgroup below it; 2 wrong
+ * arguments. A signal restores the terminal, and then ends the live view as it ends any program.
  */
 #include <katacg.h>
 #include <locale.h>
@@ -42,7 +42,7 @@ static int wrong(const char *why, const char *what) {
     return 2;
 }
 
-/* Returns -1 to go on, or the exit status. */
+/* Parses the arguments. Returns -1 to continue, or the exit status. */
 static int parse(int argc, char **argv) {
     char *end;
     int i;
@@ -77,7 +77,7 @@ static int parse(int argc, char **argv) {
     return -1;
 }
 
-/* Each cgroup takes some 30 descriptors. Returns the error of the library. */
+/* Opens the tree. Raises the limit of open files first: each cgroup takes some 30 descriptors. */
 static int open_tree(struct katacg_error *err) {
     struct rlimit files;
 
@@ -88,7 +88,7 @@ static int open_tree(struct katacg_error *err) {
     return tree_open(&tree, cgroup, err);
 }
 
-/* Adds the summary: what is shown, in how many cgroups, and how it is sorted. */
+/* Adds the summary: the cgroup, the number of cgroups, the order, the interval and the layout. */
 static void put_summary(double next) {
     static const char *const layouts[] = {"", "v1", "hybrid", "v2"};
     const struct column *column = column_of(table.key);
@@ -115,7 +115,7 @@ static void put_summary(double next) {
     }
 }
 
-/* Draws the whole screen. Returns the number of rows on it. */
+/* Draws the whole screen. Returns how many rows of the tree it has room for. */
 static size_t draw(size_t *first, int height) {
     int head = height >= 4, titles = height >= 2, foot = height >= 10;
     size_t room = (size_t)(height - head - titles - foot);
@@ -133,7 +133,7 @@ static size_t draw(size_t *first, int height) {
         text_print(&out, "\r\n");
     }
     put_page(&table, &view, *first, room, titles, "\033[2K", "\r\n");
-    /* The last line of the terminal must not scroll it. */
+    /* A newline on the last line would scroll the terminal. */
     if (!foot && out.length > 2 && view.count - *first >= room)
         out.length -= 2;
     else
@@ -148,7 +148,7 @@ static size_t draw(size_t *first, int height) {
     return room;
 }
 
-/* Obeys the keys that were pressed. Returns 1 for quit, 2 to read now. */
+/* Obeys the keys that were pressed. Returns 1 to quit, 2 to read at once, 0 otherwise. */
 static int obey_keys(size_t *first, size_t room) {
     int key, result = 0;
 
@@ -175,6 +175,7 @@ static int obey_keys(size_t *first, size_t room) {
     return result;
 }
 
+/* Shows the live view until a key or a signal ends it. Returns the exit status. */
 static int live(void) {
     double next = seconds_now(CLOCK_MONOTONIC) + interval;
     size_t first = 0, room;
@@ -201,7 +202,10 @@ static int live(void) {
     }
 }
 
-/* Prints the second of two readings, and with --json and without -1 every one after it, too. */
+/*
+ * Prints the second of two readings, because rates need two. With --json and without -1, prints
+ * every later reading too. Returns the exit status.
+ */
 static int print(void) {
     const char *columns_wanted = getenv("COLUMNS");
     struct timespec pause = {.tv_sec = (time_t)interval};

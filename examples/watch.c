@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints what happens to cgroups, one line for each event, until all of them are removed or a
- * signal comes. It sleeps in poll(2) and shows how katacg_events is used.
+ * Prints a line for each event of some cgroups, until all of them are removed, or until SIGINT or
+ * SIGTERM. The program is an example of katacg_events. Between events it sleeps in ppoll(2).
  *
  * Exit status: 0 done, 1 a cgroup could not be watched, 2 wrong arguments.
  */
@@ -61,14 +61,14 @@ static const char *name_of(uint64_t kind) {
     return "unknown";
 }
 
-/* How sure the counts before a removal are. */
+/* Returns the name of a removal's value: how sure the counts are. */
 static const char *certainty_of(uint64_t value) {
     return value == KATACG_EVENT_EXACT      ? "exact"
            : value == KATACG_EVENT_AT_LEAST ? "at least"
                                             : "unknown";
 }
 
-/* Prints one line. Without an event it says that the watch has begun. */
+/* Prints one line. Without an event, the line says that the watch has begun. */
 static int print(const char *cgroup, const struct katacg_event *event) {
     const char *name = event ? name_of(event->kind) : "watching";
     int removed = event && event->kind == KATACG_EVENT_REMOVED;
@@ -124,7 +124,7 @@ static int open_watch(const struct katacg_host *host, struct watch *watch) {
     result = katacg_manager_new(host, NULL, 0, &opts, sizeof(opts), &manager, &err);
     if (result < 0)
         return result;
-    /* No options: all kinds of events that the cgroup has. */
+    /* No options: all kinds of events that the cgroup can report. */
     result = katacg_events_open(manager, NULL, 0, &watch->events, &err);
     katacg_manager_free(manager);
     return result < 0 ? result : print(watch->cgroup, NULL);
@@ -148,7 +148,7 @@ static int read_watch(struct watch *watch) {
     return 0;
 }
 
-/* Waits for events until all cgroups are removed. */
+/* Waits for events until all cgroups are removed. Returns the exit status. */
 static int run(struct watch *watches, struct pollfd *fds, int count, const sigset_t *waiting) {
     int left = count, i, result;
 
@@ -179,7 +179,7 @@ static int run(struct watch *watches, struct pollfd *fds, int count, const sigse
     return 0;
 }
 
-/* Lets signals in only while the program waits, so that none is missed. */
+/* Blocks signals except while the program waits: none comes between the check and the wait. */
 static void prepare_signals(sigset_t *waiting) {
     struct sigaction action;
     sigset_t blocked;

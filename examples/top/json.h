@@ -4,7 +4,7 @@
  *
  *   {"time":SECONDS,"layout":"unified","cgroups":[{"path":"/a","cpu_percent":12.5,...},...]}
  *
- * What the kernel does not tell is left out. A limit that is not set is null.
+ * Numbers that the kernel does not have are left out. A limit that is not set is null.
  */
 #ifndef JSON_H
 #define JSON_H

@@ -137,7 +137,7 @@ static const char *heat(double value, double warm, double hot) {
     return value >= hot ? RED : value >= warm ? YELLOW : NULL;
 }
 
-/* Pressure: the resource for which processes waited most, in hundredths of a percent. */
+/* Returns the highest pressure of three resources, in hundredths of a percent, and which it is. */
 static uint64_t worst_pressure(const struct row *row, const char **resource) {
     const struct katacg_stats *stats = &row->stats;
     uint64_t most = 0;
@@ -274,7 +274,7 @@ static double oom_value(const struct row *row) {
     return (double)row->stats.memory_events_oom_kill;
 }
 
-/* In the order in which they are shown. rank: in which order they find room. */
+/* In the order in which they are shown. A narrow terminal has room for those of the lowest rank. */
 static const struct column {
     char key;
     const char *title, *name;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The terminal of top's live view: another screen, no echo, no cursor. Signals are handled between
- * two readings, where the program waits, so that a handler only notes that one came.
+ * The terminal of top's live view: the alternate screen, no echo, no cursor. Signals are blocked
+ * except while the program waits, and a handler only notes which signal came.
  */
 #ifndef TERMINAL_H
 #define TERMINAL_H

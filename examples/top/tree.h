@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cgroups that top shows, each with a katacg_stats_reader of its own. A reading lists the
- * directories anew, so that cgroups may appear and vanish.
+ * The cgroups that top shows, each with a katacg_stats_reader of its own. Each reading lists the
+ * directories anew, because cgroups appear and vanish.
  */
 #ifndef TREE_H
 #define TREE_H
@@ -13,12 +13,15 @@
 
 #include "../text.h"
 
-/* A reader keeps a descriptor for each file, so only what is shown is asked for. */
+/* The controllers that top shows. A reader keeps a descriptor for each file of them. */
 #define CONTROLLERS                                                                                \
     (KATACG_STATS_CPU | KATACG_STATS_MEMORY | KATACG_STATS_PIDS | KATACG_STATS_IO |                \
      KATACG_STATS_PRESSURE | KATACG_STATS_CGROUP)
 #define IO_STATS (KATACG_STATS_HAS_IO_BYTES | KATACG_STATS_HAS_IO_OPS)
-/* A reader does not see a controller that is enabled later: it is opened anew at times. */
+/*
+ * Readings after which a reader that lacks a controller is opened anew: the reader does not see
+ * when the controller is enabled.
+ */
 #define READINGS_BEFORE_REOPEN 10
 #define HIERARCHIES 64
 
@@ -30,12 +33,12 @@ struct row {
     int depth, is_last; /* is_last: of the children of its parent, as they are shown */
     uint64_t where;     /* a bit for each hierarchy in which the cgroup was found */
     struct katacg_manager *manager;
-    struct katacg_stats_reader *reader; /* NULL when the program may open no more files */
+    struct katacg_stats_reader *reader; /* NULL if the program may not open more files */
     struct katacg_stats stats;
     double time; /* of these statistics, in seconds; 0: there are none */
     int readings;
     int freezer; /* KATACG_FREEZER_* */
-    /* Rates since the reading before, with the bits of katacg_stats.valid. */
+    /* Which rates since the previous reading are known, as bits of katacg_stats.valid. */
     uint64_t rates;
     double cpu, io, read_bytes, write_bytes; /* percent of one processor; others per second */
 };
@@ -48,7 +51,7 @@ struct tree {
     const char *path;
     struct row *root; /* NULL while the cgroup does not exist */
     struct row *last; /* the last with a reader */
-    int full;         /* no more descriptors: others are read by katacg_manager_stats */
+    int full;         /* no more descriptors: rows without a reader use katacg_manager_stats */
     size_t rows, unread;
     struct katacg_error err; /* why the first of the unread cgroups could not be read */
 };
@@ -101,7 +104,7 @@ static struct row *row_make(struct row *parent, const char *path, const char *na
     return row;
 }
 
-/* Opens the manager and the reader, also again. Returns a result of the library. */
+/* Opens, or opens anew, the manager and the reader. Returns the library's result. */
 static int row_open(struct tree *tree, struct row *row, struct katacg_error *err) {
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     int result;
@@ -119,7 +122,7 @@ static int row_open(struct tree *tree, struct row *row, struct katacg_error *err
         return result;
     result = katacg_stats_reader_open(row->manager, CONTROLLERS, &row->reader, err);
     if (result == -EMFILE || result == -ENFILE) {
-        /* Gives up one more reader, so that descriptors are left for everything else. */
+        /* Frees one more reader, so that descriptors are left for everything else. */
         tree->full = 1;
         if (tree->last) {
             katacg_stats_reader_free(tree->last->reader);
@@ -137,7 +140,7 @@ static double rate(uint64_t before, uint64_t after, double seconds) {
     return after < before || seconds <= 0 ? 0 : (double)(after - before) / seconds;
 }
 
-/* v1 tells of its own freezer only, and cgroup2 of its own; on a hybrid host both can freeze. */
+/* On a hybrid host both v1's freezer and cgroup2's can freeze, and each reports only itself. */
 static int freezer_of(const struct tree *tree, const struct row *row) {
     int state = KATACG_FREEZER_THAWED;
 
@@ -165,7 +168,7 @@ static int row_read(struct tree *tree, struct row *row, struct katacg_error *err
     row->time = seconds_now(CLOCK_MONOTONIC);
     row->freezer = freezer_of(tree, row);
     row->rates = 0;
-    /* The counts of a cgroup that was made again have begun at 0. */
+    /* The counts of a cgroup that was made again start from 0, so there are no rates yet. */
     if (result == 1 || then == 0)
         return 0;
     row->rates = before.valid & row->stats.valid & (KATACG_STATS_HAS_CPU_USAGE | IO_STATS);
@@ -227,7 +230,7 @@ static void refresh_children(struct tree *tree, struct row *row) {
     size_t old_count = row->child_count, count = 0, i, at = 0;
     struct found *found = NULL;
 
-    /* v2 tells that there is nothing below. */
+    /* On v2 the statistics say that there is nothing below, so there is nothing to list. */
     if (!has(row, KATACG_STATS_HAS_DESCENDANTS) || row->stats.descendants > 0 ||
         tree->layout != KATACG_LAYOUT_UNIFIED)
         found = list(tree, row, &count);

@@ -13,7 +13,7 @@ struct view {
     size_t count, size;
 };
 
-/* qsort has no argument for these. */
+/* The order of compare(): qsort passes no argument for it. */
 static const struct table *order;
 
 static int compare(const void *left, const void *right) {
@@ -86,7 +86,7 @@ static void put_branch(struct table *table, const struct row *row, int columns) 
     put_symbol(table, "\xe2\x94\x80", "-");
 }
 
-/* A name, or in a flat list the path below the cgroup at the top. */
+/* Returns the name to show: in a flat list, the path below the cgroup at the top. */
 static const char *shown_name(const struct table *table, const struct row *row) {
     const struct row *first = row;
     size_t length;
@@ -188,7 +188,7 @@ static void put_titles(struct table *table, const int shown[COLUMNS], int name) 
     color(table, NULL);
 }
 
-/* The width of the longest name that is shown. */
+/* Returns the width of the longest name to show. */
 static int longest_name(const struct table *table, const struct view *view) {
     int longest = 20, width;
     size_t i;

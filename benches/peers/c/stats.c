@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the statistics of one cgroup in turns: by the library, and by a floor without one. The
- * floor has the reader's files open beforehand, reads each with one pread(2), and converts every
- * number of its text, without looking at the keys. Prints "NAME NANOSECONDS" for one reading.
- * Argument: CGROUP.
+ * Measures how long reading the statistics of one cgroup takes: by the library, and by a floor,
+ * which is the least that a program can do. The floor has the reader's files open beforehand, reads
+ * each with one pread(2), and converts every number of the text, without looking at the keys.
+ * Prints lines "SET-WHAT NANOSECONDS" for one reading, and "SET-files NUMBER". Argument: CGROUP.
  */
 #include "harness.h"
 
@@ -26,7 +26,10 @@ static uint64_t controllers, numbers[4096];
 static int files[FILES], file_count;
 static char text[TEXT];
 
-/* Opens the files anew that have been opened since `from`, apart from the library. */
+/*
+ * Opens the reader's files once more, for the floor. The reader's descriptors are those from `from`
+ * on.
+ */
 static void reopen(int from, const char *cgroup) {
     char link[64], path[512];
 
@@ -40,7 +43,7 @@ static void reopen(int from, const char *cgroup) {
         if (length < 0)
             break;
         path[length] = 0;
-        /* A descriptor that this program has inherited. */
+        /* Not the reader's: this program has inherited the descriptor. */
         if (!strstr(path, cgroup))
             continue;
         other = open(path, O_RDONLY | O_CLOEXEC);
@@ -58,7 +61,7 @@ static void preads(void) {
             bench_die("pread");
 }
 
-/* The least parsing: every number of a text. */
+/* Reads each file, and converts every number of its text: the least parsing. */
 static void floor_reading(void) {
     size_t count = 0;
 
@@ -96,7 +99,7 @@ static void one_shot(void) {
     }
 }
 
-/* CPU time, which other processes on the machine do not add to. */
+/* Returns the thread's CPU time in nanoseconds. Other processes do not add to it. */
 static uint64_t now(void) {
     struct timespec t;
 
@@ -104,7 +107,7 @@ static uint64_t now(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Prints the time of one call, of calls that take some 4 ms together. */
+/* Prints the time of one call, measured over calls that together take some 4 ms. */
 static void call(const char *what, const char *set, void (*function)(void)) {
     for (uint64_t calls = 16;; calls *= 2) {
         uint64_t begin = now(), took;
@@ -148,7 +151,7 @@ int main(int argc, char **argv) {
             fprintf(stderr, "%s\n", err.message);
             return 1;
         }
-        /* The first reading closes the files that no device is in. */
+        /* The first reading closes files of I/O that name no device. */
         reading();
         reopen(from, opts.path);
         printf("%s-files %d\n", sets[s].name, file_count);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command statistics compares reading a cgroup's statistics: katacg's reader and one-shot call, a C
-// floor, opencontainers/cgroups and containerd/cgroups, on the same cgroup, in turns. It prints
-// Markdown. benches/statistics builds and starts it.
+// Command statistics compares ways to read a cgroup's statistics: katacg's reader and its call that
+// opens the files each time, a C program that does the least, opencontainers/cgroups and
+// containerd/cgroups. All take turns on the same cgroup. It prints Markdown. benches/statistics
+// builds and starts it.
 package main
 
 import (
@@ -52,14 +53,14 @@ func (s samples) median(name string) float64 {
 	return values[len(values)/2]
 }
 
-// used returns the process's CPU time, which other processes on the machine do not add to.
+// used returns the process's CPU time. Other processes on the machine do not add to it.
 func used() time.Duration {
 	var usage syscall.Rusage
 	check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// per measures one call, of calls that take some 20 ms together.
+// per notes the time of one call in nanoseconds, measured over calls that together take some 20 ms.
 func (s samples) per(name string, call func()) {
 	for calls := 8; ; calls *= 2 {
 		begin := used()
@@ -83,7 +84,7 @@ func ocManager(path string) cgroups.Manager {
 	return must(manager.New(config))
 }
 
-// ccStat returns containerd's call for the same cgroup.
+// ccStat returns a call of containerd's Stat for the cgroup.
 func ccStat(path string) func() {
 	if cgroups.IsCgroup2UnifiedMode() {
 		m := must(cgroup2.Load(path))
@@ -93,7 +94,7 @@ func ccStat(path string) func() {
 	return func() { must(m.Stat(cgroup1.IgnoreNotExist)) }
 }
 
-// traced runs this program under strace, and returns the system calls of one of 100 readings.
+// traced runs this program under strace, and returns the average number of system calls of a reading.
 func traced(who, path string) float64 {
 	file := filepath.Join(os.TempDir(), "katacg-bench-"+rand.Text())
 	defer os.Remove(file)
@@ -113,7 +114,7 @@ func traced(who, path string) float64 {
 	return float64(count) / 100
 }
 
-// calls makes 100 readings between two calls of getppid.
+// calls makes 100 readings between two calls of getppid, which mark their begin and end for traced.
 func calls(who, path string) {
 	runtime.LockOSThread()
 	host := must(katacg.OpenHost())
@@ -143,7 +144,7 @@ func calls(who, path string) {
 	syscall.Getppid()
 }
 
-// many polls 1,000 cgroups in turns. Memory is what the heap and the process grow by.
+// many polls 1,000 cgroups, each participant in turn. The memory is what the process grows by.
 func many(host *katacg.Host, base string, rounds int) samples {
 	const count = 1000
 	out := samples{}
@@ -199,7 +200,7 @@ func resident() float64 {
 	return 0
 }
 
-// load writes into memory and a file, and stops itself.
+// load is a shell script that fills some memory, writes a file, and stops itself.
 const load = `x=$(head -c 4000000 /dev/zero | tr '\0' x)
 dd if=/dev/zero of="$1" bs=64k count=16 oflag=direct 2>/dev/null || true
 kill -STOP $$`
@@ -250,11 +251,10 @@ func main() {
 
 func report(rounds int, path string, found, thousand samples) {
 	us := func(name string) string { return fmt.Sprintf("%.2f", found.median(name)/1000) }
-	fmt.Printf("## One cgroup, again and again\n\n%d rounds; each runs every participant in turn. "+
-		"Medians of the CPU time, in µs for one reading. preads alone is the kernel's share, and the system calls' "+
-		"own.\n\n", rounds)
-	fmt.Println("| files | preads | preads alone | floor | reader | of floor | user time of the reader | " +
-		"kernel's share | once |")
+	fmt.Printf("## One cgroup, again and again\n\n%d rounds; each runs every participant in turn. The times are "+
+		"medians of the CPU time of one reading, in µs.\n\n", rounds)
+	fmt.Println("| files | number of files | preads alone | floor | reader | reader / floor | reader − preads | " +
+		"preads / reader | once |")
 	fmt.Println("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
 	for _, set := range []string{"brief", "four", "memory"} {
 		alone, read := found.median(set+"-preads"), found.median(set+"-reader")
@@ -262,12 +262,17 @@ func report(rounds int, path string, found, thousand samples) {
 			found.median(set+"-files"), us(set+"-preads"), us(set+"-floor"), us(set+"-reader"),
 			read/found.median(set+"-floor"), (read-alone)/1000, 100*alone/read, us(set+"-once"))
 	}
-	fmt.Println("\n- brief: KATACG_STATS_BRIEF, one file each for cpu, memory, pids and io.\n" +
-		"- four: every file of cpu, memory, pids and io. memory: every file of memory, with memory.stat.\n" +
-		"- once: katacg_manager_stats, which opens, reads and closes each file.\n" +
-		"- user time: what the reader takes beyond the preads alone.\n" +
-		"- system calls, below: under strace, with those of Go's runtime; a reader makes one for each file.\n")
-	fmt.Println("| whole libraries, same cgroup | µs | reader of four | of brief | system calls |\n|---|---:|---:|---:|---:|")
+	fmt.Println("\n- brief: the files of KATACG_STATS_BRIEF: the usage of cpu, memory, pids and io.\n" +
+		"- four: every file of cpu, memory, pids and io.\n" +
+		"- memory: every file of memory, with memory.stat.\n" +
+		"- preads alone: one pread(2) for each file, without looking at the text.\n" +
+		"- floor: a C program that reads the same open files and converts every number, without looking at the keys.\n" +
+		"- reader: katacg_stats_reader_read. reader − preads is its time beyond the preads alone.\n" +
+		"- once: katacg_manager_stats, which opens, reads and closes each file.\n")
+	fmt.Println("The system calls of the next table are counted under strace, with those of Go's runtime. A reader " +
+		"makes one for each file. The columns with × divide the time by that of katacg's C reader.\n")
+	fmt.Println("| whole libraries, same cgroup | µs | × reader of four | × reader of brief | system calls |\n" +
+		"|---|---:|---:|---:|---:|")
 	perReading := map[string]float64{}
 	for _, who := range []struct{ name, sample, calls string }{
 		{"katacg, Go, reader, brief", "", "brief"},
@@ -289,15 +294,20 @@ func report(rounds int, path string, found, thousand samples) {
 		}
 		fmt.Printf("| %s | %s |\n", who.name, strings.Join(cells, " | "))
 	}
-	fmt.Printf("\n## 1,000 cgroups\n\nCPU time of one poll of all of them, and the memory that the readers or managers " +
-		"and their polls add to the process. The system calls are 1,000 times those of one cgroup.\n\n" +
-		"| | ms | of oc | system calls | KB |\n|---|---:|---:|---:|---:|\n")
+	fmt.Printf("\n## 1,000 cgroups\n\nCPU time of one poll, which reads all 1,000 cgroups once, in ms. The system calls " +
+		"are 1,000 times those of one cgroup. KB is by how much the process's resident memory grows: for the readers, " +
+		"when they are opened; for opencontainers/cgroups, when its managers are made and during all polls.\n\n" +
+		"| | ms | × opencontainers | system calls | KB |\n|---|---:|---:|---:|---:|\n")
 	for _, who := range []struct{ name, sample, calls string }{
 		{"katacg reader, brief", "brief", "brief"}, {"katacg once, four", "four", "once"},
 		{"opencontainers/cgroups GetStats", "oc", "oc"},
 	} {
 		took := thousand.median(who.sample)
-		fmt.Printf("| %s | %.1f | %.2f× | %.0f | %.0f |\n", who.name, took/1e6, took/thousand.median("oc"),
-			1000*perReading[who.calls], thousand.median(who.sample+"-kb"))
+		kb := "–"
+		if grown := thousand.median(who.sample + "-kb"); grown > 0 {
+			kb = fmt.Sprintf("%.0f", grown)
+		}
+		fmt.Printf("| %s | %.1f | %.2f× | %.0f | %s |\n", who.name, took/1e6, took/thousand.median("oc"),
+			1000*perReading[who.calls], kb)
 	}
 }
