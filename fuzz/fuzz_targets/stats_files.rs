@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Any bytes as each statistics file of the table. No panic; a text without a whole line feeds no
-//! field; what is not valid is 0.
+//! Parses any bytes as each statistics file of the table. Checks that no parser panics, that a text
+//! without a whole line feeds no field, and that a field that was not read is 0.
 
 #![no_main]
 

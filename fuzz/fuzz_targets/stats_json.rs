@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Any bytes as every file of the JSON: the result is JSON.
+//! Takes any bytes as the text of every file that the JSON is made of. Checks that nothing panics,
+//! and that the result is a JSON object.
 
 #![no_main]
 

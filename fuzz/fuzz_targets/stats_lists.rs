@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Any bytes as each file of the lists, and as a file whose values are listed by name. No panic; a
-//! text without a whole line makes no entry.
+//! Parses any bytes as each file of the lists, and as a file whose values are listed by name.
+//! Checks that nothing panics, and that a text without a whole line makes no entry.
 
 #![no_main]
 

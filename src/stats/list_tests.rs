@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The lists, on real files of several kernels and on files of the kernel's documentation.
+//! Tests of the lists, with real files of several kernels and files of the kernel's documentation.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stats").join(name)
 }
 
-/// Reads a folder of files as a manager reads a cgroup, whose pages have 4096 bytes.
+/// Reads a directory of fixtures as a manager reads a cgroup, with pages of 4096 bytes.
 fn read(list: &List, name: &str, version: Version) -> Vec<Entry> {
     let (mut out, mut chosen) = (Vec::new(), 0);
     for source in list.sources.iter().filter(|source| source.version == version) {
@@ -128,7 +128,7 @@ fn rdma_misc_and_dmem() {
     assert_eq!(labels(&dmem[0]), ["dmem", "drm/0000:03:00.0/vram0", ""]);
     numbers!(&RESOURCES, dmem[0], limit = 1 << 30);
     numbers!(&RESOURCES, dmem[1], limit = MAX_VALUE);
-    // max is a limit and no number.
+    // Only a limit may be "max".
     let current = text(&RESOURCES, V2, "misc.current", "res_a max\n");
     numbers!(&RESOURCES, current[0], current = None);
 }
@@ -196,7 +196,7 @@ fn a_kernel_of_4_19_leaves_out_what_it_does_not_count() {
     assert_eq!(stats.get(F::SwapUsage), Some(17_059_840));
 }
 
-/// Every cut of every fixture: no number that the whole file does not have.
+/// Fixtures that are cut short anywhere: no number is read that the whole file does not have.
 #[test]
 fn truncated_files_never_invent_a_number() {
     for (name, version) in [("6.12-v2", V2), ("4.19-v2", V2), ("6.1-v1", V1), ("4.19-v1", V1)] {
@@ -249,7 +249,7 @@ proptest::proptest! {
         values(text.as_bytes());
     }
 
-    /// Any numbers of any devices in any order come back, whatever other keys stand between.
+    /// Any numbers of any devices in any order are read back, whatever other keys are in between.
     #[test]
     fn io_stat_gives_back_any_numbers(
         devices in proptest::collection::btree_map((0u64..300, 0u64..300), (0u64.., 0u64..), 0..6),

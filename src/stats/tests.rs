@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The parsers and the table, on real files of several kernels (tests/fixtures/stats).
+//! Tests of the parsers and the table, with real files of several kernels (tests/fixtures/stats).
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stats").join(name)
 }
 
-/// Reads a folder of files as a reader reads a cgroup.
+/// Reads a directory of fixtures as a reader reads a cgroup.
 pub(super) fn read(folder: &str, version: Version) -> Stats {
     let mut out = Stats::default();
     let mut settled = [false; 3];
@@ -161,8 +161,8 @@ fn a_frozen_cgroup_says_so() {
     fields!(stats, IoReadBytes = 0, IoWriteBytes = 0, IoDiscardBytes = None);
 }
 
-/// A hybrid host freezes by v1, and its cgroup.events says "frozen 0". The other way round counts
-/// as well.
+/// A cgroup that v1's freezer has frozen has "frozen 0" in cgroup.events, and is frozen. A cgroup
+/// that only cgroup2's freezer has frozen is frozen too.
 #[test]
 fn a_cgroup_that_v1_or_cgroup2_has_frozen_is_frozen() {
     for (v2, v1, wanted) in [
@@ -286,8 +286,8 @@ fn pressure_needs_its_exact_form() {
     assert_eq!(stats.valid(), 0, "a group is valid when all its fields are");
 }
 
-/// Every cut of every fixture, and bytes that were changed: no panic, and no number that a whole
-/// file would not have.
+/// Fixtures that are cut short anywhere, or whose bytes are changed: no parser panics, and no
+/// number is read that the whole file does not have.
 #[test]
 fn truncated_and_garbled_files_never_invent_a_number() {
     for (folder, version) in [("6.12-v2", Version::V2), ("6.1-v1", Version::V1)] {
@@ -375,7 +375,7 @@ proptest::proptest! {
     }
 }
 
-/// Every field has a file on some layout, or is computed.
+/// Every field has a file on at least one layout, or is computed from other fields.
 #[test]
 fn every_field_is_fed() {
     let fed = table();

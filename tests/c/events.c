@@ -69,7 +69,7 @@ static void a_quiet_cgroup_with_a_process_does_not_wake(void) {
     fd.fd = katacg_events_fd(events, clear(&err));
     fd.events = POLLIN;
     CHECK(fd.fd >= 0, "%s", err.message);
-    /* The first readings may follow what happened before. */
+    /* The first readings can be due to events from before. */
     for (i = 0; i < 3; i++) {
         (void)poll(&fd, 1, 200);
         CHECK(katacg_events_read(events, &event, 1, clear(&err)) == 0, "%s", err.message);
@@ -164,7 +164,7 @@ static void a_child_does_not_take_the_events_of_its_parent(void) {
         alarm(60);
         if (read(gone[0], &byte, 1) != 1)
             _exit(1);
-        /* Reads the inotify instance, which must not be the parent's. */
+        /* Reads the child's inotify instance, which must not be that of the parent process. */
         if (katacg_events_open(manager, NULL, 0, &own, clear(&err)) != 0)
             _exit(2);
         if (katacg_events_read(own, &event, 1, clear(&err)) != 0)
@@ -192,7 +192,7 @@ static void set_file(const char *path, const char *value) {
     close(fd);
 }
 
-/* Watches in a user namespace that allows no inotify instance, as a user who has used up all. */
+/* Watches in a user namespace that allows no inotify instance, as for a user that has none left. */
 static int watch_without_inotify(int ready, const char *path) {
     struct katacg_manager_opts opts = KATACG_MANAGER_OPTS_INIT;
     struct katacg_manager *box;

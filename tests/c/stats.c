@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statistics: the one-shot call and the reader, compared with the files; the exact system calls of
- * a reading; removal and return of the cgroup.
+ * Statistics: compares katacg_manager_stats and the reader with the files. Counts the exact system
+ * calls of a reading. Removes the cgroup, and makes it again.
  */
 #include "cgroups.h"
 
@@ -60,7 +60,7 @@ static void limits_and_usage_are_those_of_the_files(void) {
     CHECK(out.memory_events_oom_kill == 0, "oom kills");
 }
 
-/* The rest is read all the same. */
+/* The call still reads the other controllers. */
 static void what_the_kernel_does_not_have_is_missing(void) {
     const uint64_t pressure = KATACG_STATS_HAS_CPU_SOME | KATACG_STATS_HAS_CPU_FULL |
                               KATACG_STATS_HAS_MEMORY_PRESSURE | KATACG_STATS_HAS_IO_PRESSURE;
@@ -80,7 +80,7 @@ static void what_the_kernel_does_not_have_is_missing(void) {
     }
 }
 
-/* One file for each of four controllers. */
+/* A brief reading has one file for each of four controllers. */
 static void a_brief_reading_has_the_usage_alone(void) {
     struct katacg_stats out = all(KATACG_STATS_BRIEF | KATACG_STATS_CPU | KATACG_STATS_PIDS);
 
@@ -97,8 +97,10 @@ static void only_what_was_asked_for_is_valid(void) {
     CHECK(!(out.valid & (KATACG_STATS_HAS_MEMORY_USAGE | KATACG_STATS_HAS_CPU_USAGE)), "others");
 }
 
-/* What lies behind the size that a caller states is not touched, and what it has no room for has no
- * bit. */
+/*
+ * Bytes behind the size that the caller states stay as they are. Fields that the caller's struct
+ * does not have get no bit of valid.
+ */
 static void structs_of_every_size_are_filled_to_their_size(void) {
     static unsigned char memory[4096 + 8];
     struct katacg_stats whole = all(0);
@@ -208,7 +210,7 @@ static int is_file(const char *controller, const char *file) {
     return mount_of(controller) && file_value(controller, test_cgroup("stats"), file)[0] != '(';
 }
 
-/* v1 has a file of I/O for each scheduler. Which of them counts shows when one names a device. */
+/* v1 has a file of I/O for each policy. The reader keeps them until one of them names a device. */
 static void a_brief_reading_has_one_file_for_each_controller(void) {
     const uint64_t brief = KATACG_STATS_BRIEF | KATACG_STATS_CPU | KATACG_STATS_MEMORY |
                            KATACG_STATS_PIDS | KATACG_STATS_IO;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists of statistics: compared with the files, in arrays and structs of every size; what a
- * controller that is missing says.
+ * Lists of statistics: compares them with the files, with arrays and structs of every size. Checks
+ * the error for a missing controller.
  */
 #include "cgroups.h"
 
@@ -16,7 +16,7 @@ static int unified(void) {
     return mount_count == 1 && mounts[0].v2;
 }
 
-/* A call without a place for the controller's numbers: their count, or what is missing. */
+/* A call with n = 0 returns the number of entries, or says which controller is missing. */
 #define COUNT_OR_CONTROLLER(count, call)                                                           \
     do {                                                                                           \
         (count) = (call);                                                                          \
@@ -38,7 +38,7 @@ static void processors_are_those_of_the_file(void) {
     }
 }
 
-/* The cgroup does no I/O, so no device is listed; that is not the same as no controller. */
+/* The cgroup does no I/O, so the list is empty. A missing controller is an error instead. */
 static void no_io_is_an_empty_list(void) {
     int count;
 
@@ -112,8 +112,10 @@ static void every_value_of_a_file_is_there_by_name(void) {
     CHECK(count < 0 && strstr(err.message, "cpu.no_such"), "%d %s", count, err.message);
 }
 
-/* What lies behind the array or the caller's struct is not touched, and what a struct has no room
- * for has no bit. */
+/*
+ * Bytes behind the array or the caller's struct stay as they are. Fields that the caller's struct
+ * does not have get no bit of valid.
+ */
 static void arrays_and_structs_of_every_size_are_filled_to_their_size(void) {
     static unsigned char memory[4096 + 8];
     const size_t whole = sizeof(struct katacg_keyed_value);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cgroups that run out of memory and are removed at once: by this process, by another process that
- * tries rmdir(2) again and again, by that process among siblings, and by systemd. Every kill must
- * be told where the removal says that the counts are exact. Prints how many kills were told, in
- * doubt and missed.
+ * Many cgroups run out of memory and are removed at once, in four ways: by this process, by another
+ * process that tries rmdir(2) again and again, by such a process while siblings run out of memory
+ * too, and by systemd. If the removal says that the counts are exact, the kill must have been
+ * reported. Prints how many kills were reported (told), in doubt and missed.
  */
 #include "cgroups.h"
 
@@ -20,7 +20,7 @@
 
 #include "check.h"
 
-/* In all ways of removal together. */
+/* Cgroups in all ways of removal together. */
 #define ROUNDS 200
 #define TOGETHER 8
 #define LIMIT "1048576"
@@ -41,7 +41,7 @@ struct box {
     uint64_t value;
 };
 
-/* Children of this process that only make system calls. */
+/* Starts a child that uses up memory once `start` is written. It only makes system calls. */
 static pid_t start_hog(int *start) {
     int ready[2], i;
     pid_t child;
@@ -56,7 +56,7 @@ static pid_t start_hog(int *start) {
         close(ready[1]);
         if (read(ready[0], &byte, 1) != 1)
             _exit(1);
-        /* Not without an end: a host that does not limit memory must survive. */
+        /* The use of memory ends: a host that does not limit memory must survive. */
         for (i = 0; i < 8; i++) {
             const size_t size = 4 << 20;
             char *memory =
@@ -149,7 +149,7 @@ static void read_events(struct box *box) {
     }
 }
 
-/* Waits for the end; reads every second box while it runs. */
+/* Waits until a box is removed. Reads every second box's events while its process still runs. */
 static void run_box(struct box *box, int way, int number) {
     time_t end = time(NULL) + 60;
     int status;

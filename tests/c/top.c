@@ -235,7 +235,7 @@ static void it_stops_and_goes_on_as_other_programs_do(void) {
     CHECK(end_program(&top) == 0 && screen_is_left(), "%s", top.output);
 }
 
-/* Whether one name comes before the other on the next screens. */
+/* Returns whether one name comes before the other on the next screens. */
 static int comes_before(const char *first, const char *second) {
     int round;
 

@@ -69,7 +69,7 @@ static void start_watch(char *first, char *second, char *third) {
     start_program(&watch, 0, 0, "watch", arguments);
 }
 
-/* Whether a line is of that cgroup and has that text, after "HH:MM:SS.mmm  ". */
+/* Returns whether a line has this cgroup and this text, after "HH:MM:SS.mmm  ". */
 static int line_says(const char *path, const char *text) {
     const char *line = watch.output, *end, *found;
 
@@ -152,7 +152,7 @@ static void it_sleeps_and_a_signal_ends_it(void) {
     before = switches();
     sleep(2);
     woken = switches() - before;
-    /* On v1 the freezer and refused forks are looked at every 100 ms. */
+    /* On v1 a timer has the freezer and refused forks read every 100 ms. */
     CHECK(woken <= (mount_count == 1 && mounts[0].v2 ? 0 : 25), "woken %ld times", woken);
     MUST(kill(watch.pid, SIGINT) == 0);
     CHECK(end_program(&watch) == 0, "%s", watch.output);

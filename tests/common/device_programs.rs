@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Device programs in the form of other programs (runc, crun, systemd), and their default rules.
+//! Makes device programs as runc, crun and systemd make them, and has their default rules.
 //!
-//! Written after their sources: runc's libcontainer/specconv and devicefilter, crun's
-//! cgroup-resources and ebpf, systemd's bpf-devices.
+//! The sources of the forms: runc's libcontainer/specconv and devicefilter, crun's cgroup-resources
+//! and ebpf, systemd's bpf-devices.
 #![allow(dead_code)]
 
 /// A rule: `allow c 1:3 rwm`. Type `a` has no numbers.
@@ -37,7 +37,7 @@ pub fn list(rules: &[&str]) -> Vec<PeerRule> {
     rules.iter().map(|text| rule(text)).collect()
 }
 
-/// What runc puts after a specification's rules (specconv.AllowedDevices).
+/// The rules that runc appends to a specification's rules (specconv.AllowedDevices).
 pub const RUNC: [&str; 11] = [
     "allow c *:* m",
     "allow b *:* m",
@@ -52,7 +52,7 @@ pub const RUNC: [&str; 11] = [
     "allow c 10:200 rwm",
 ];
 
-/// What crun 1.21 puts after a specification's rules; 1.8.1 does not have 10:200.
+/// The rules that crun 1.21 appends to a specification's rules. crun 1.8.1 does not have 10:200.
 pub const CRUN: [&str; 12] = [
     "allow c *:* m",
     "allow b *:* m",
@@ -76,14 +76,14 @@ fn insn(code: u8, dst: u8, src: u8, off: i16, imm: i32) -> Bytes {
     [code, src << 4 | dst, o[0], o[1], i[0], i[1], i[2], i[3]]
 }
 
-/// Kind to r2, accesses to r3, numbers to r4 and r5: the same in all three.
+/// Loads the kind to r2, the accesses to r3 and the numbers to r4 and r5, as all three do.
 fn prologue() -> Vec<Bytes> {
     let load = |dst, off| insn(0x61, dst, 1, off, 0);
     let (and, shift) = (insn(0x54, 2, 0, 0, 0xffff), insn(0x74, 3, 0, 0, 16));
     vec![load(2, 0), and, load(3, 0), shift, load(4, 4), load(5, 8)]
 }
 
-/// The comparison of accesses, which leads on by `off` when some asked one is not in the mask.
+/// Compares the accesses, and jumps by `off` if one that is asked for is not in the mask.
 fn mask_test(access: i32, off: usize) -> [Bytes; 3] {
     let off = i16::try_from(off).unwrap();
     [insn(0xbc, 1, 3, 0, 0), insn(0x54, 1, 0, 0, access), insn(0x5d, 1, 3, off, 0)]
@@ -112,7 +112,7 @@ fn block(rule: &PeerRule, mov: u8) -> Vec<Bytes> {
     tests
 }
 
-/// runc's program of exceptions to a default.
+/// Returns runc's program of exceptions to a default.
 pub fn runc(default: bool, exceptions: &[PeerRule]) -> Vec<Bytes> {
     let mut code = prologue();
     code.extend(exceptions.iter().flat_map(|rule| block(rule, 0xb4)));
@@ -120,8 +120,8 @@ pub fn runc(default: bool, exceptions: &[PeerRule]) -> Vec<Bytes> {
     code
 }
 
-/// crun's program of a specification's rules: its defaults are tested first, then the rules from
-/// the last to the first. A rule for all devices and accesses ends the program.
+/// Returns crun's program of a specification's rules: crun's defaults are tested first, then the
+/// rules from the last to the first. A rule for all devices and accesses ends the program.
 pub fn crun(defaults: &[PeerRule], rules: &[PeerRule]) -> Vec<Bytes> {
     let mut code = prologue();
     for rule in defaults.iter().rev().chain(rules.iter().rev()) {
@@ -134,7 +134,7 @@ pub fn crun(defaults: &[PeerRule], rules: &[PeerRule]) -> Vec<Bytes> {
     code
 }
 
-/// systemd's program of allowed devices: a match jumps to the end.
+/// Returns systemd's program of allowed devices, in which a match jumps to the end.
 pub fn systemd(allowed: &[PeerRule]) -> Vec<Bytes> {
     let mut code = prologue();
     let mut jumps = Vec::new();
@@ -160,7 +160,7 @@ pub fn systemd(allowed: &[PeerRule]) -> Vec<Bytes> {
     code
 }
 
-/// The three, as they come from real containers and units in shape and length.
+/// Returns a program of each, with the form and length of those of real containers and units.
 pub fn examples() -> [(&'static str, Vec<Bytes>); 3] {
     let more = list(&["deny a *:* rwm", "allow c 10:229 rwm", "allow c 10:232 rwm"]);
     let runcs = [&list(&RUNC)[..], &list(&["allow c 10:* r"])].concat();
@@ -168,8 +168,8 @@ pub fn examples() -> [(&'static str, Vec<Bytes>); 3] {
     [("sd_devices", systemd(&units)), ("", crun(&list(&CRUN), &more)), ("", runc(false, &runcs))]
 }
 
-/// Says what runc's and crun's programs answer: the first rule that fits decides, and a rule fits
-/// when it has all accesses that are asked for, also one that denies.
+/// Returns the answer of runc's and crun's programs: the first matching rule decides. A rule
+/// matches, even one that denies, if it has all accesses that are asked for.
 pub fn first_fit(
     rules: &[PeerRule],
     kind: i32,

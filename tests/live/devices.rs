@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Device rules, looked at by opening nodes from a process inside the cgroup.
+//! Device rules of live cgroups, checked by a process inside the cgroup that opens nodes.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,8 @@ use crate::fixture::*;
 
 mod boxed;
 
-/// Held by each test here; for writing by the one that changes a setting of the whole machine.
+/// Each test of this file holds this lock. A test that changes a setting of the whole machine holds
+/// it for writing.
 static MACHINE: RwLock<()> = RwLock::new(());
 
 fn machine() -> RwLockReadGuard<'static, ()> {
@@ -63,7 +64,7 @@ fn device_rules_hold_and_removing_one_revokes_it() {
         assert_eq!(b.opens(), ["rwbm", "r", "", "w", ""]);
         b.set(&deny_all(&[rule(true, 5, "rw"), rule(true, 7, "r"), rule(true, 8, "w")])).unwrap();
         assert_eq!(b.opens(), ["", "rwb", "r", "w", ""]);
-        // A set without device rules leaves them alone.
+        // A set without device rules changes no device rule.
         b.set("{}").unwrap();
         assert_eq!(b.opens(), ["", "rwb", "r", "w", ""]);
         b.set(&deny_all(&[])).unwrap();
@@ -139,7 +140,7 @@ fn devices_are_allowed_and_denied_later() {
         let all = Access::ALL;
         other.change_device(true, parse_devices("c 1:9").unwrap(), all).unwrap();
         assert_eq!(b.opens(), ["rm", "rwb", "", "", "rwbm"]);
-        // The manager's own rules have what was changed by it.
+        // The manager's own resources have the changes that this manager made.
         b.manager.set(&b.manager.resources()).unwrap();
         assert_eq!(b.opens(), ["rm", "rwb", "", "", ""]);
     }
@@ -162,7 +163,7 @@ fn a_parent_that_denies_more_is_named() {
     need_devices!();
     for host in views() {
         if host.info().is_unified() {
-            continue; // An ancestor's program is not looked at.
+            continue; // On v2 the library does not look at programs of ancestors.
         }
         let b = Boxed::new(&host, &deny_all(&[rule(true, 3, "r")]));
         let child =
@@ -171,7 +172,7 @@ fn a_parent_that_denies_more_is_named() {
         let text = error.to_string();
         assert!(text.contains("allow c 1:5 r") && text.contains(b.name.as_str()), "{text}");
         assert!(text.contains("does not allow that itself"), "{text}");
-        // The mode of a cgroup with children is the kernel's to keep.
+        // The kernel refuses to change the default of a cgroup that has children.
         let child = manager_at(&b.host, &format!("{}/below", b.name), "{}");
         child.apply(NOBODY, true).unwrap();
         let error = b.set(r#"{"devices":[{"allow":true,"access":"rwm"}]}"#).unwrap_err();
@@ -189,8 +190,7 @@ fn a_link_is_not_followed_to_a_device() {
     assert!(error.to_string().contains("a symbolic link"), "{error}");
 }
 
-/// Root of a user namespace may change no device rules. That is an error that says so, and no rule
-/// changes.
+/// Root of a user namespace may not change device rules. The error says that, and no rule changes.
 #[test]
 fn device_rules_without_the_privilege_are_an_error() {
     need_devices!();
@@ -209,7 +209,7 @@ fn device_rules_without_the_privilege_are_an_error() {
     }
 }
 
-/// The other side of the test above. Does nothing in a normal test run.
+/// The part of the test above that runs in the user namespace. In a normal run it does nothing.
 #[test]
 fn unprivileged() {
     let Ok(name) = std::env::var("KATACG_TEST_UNPRIVILEGED") else { return };

@@ -11,7 +11,7 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 
 use crate::fixture::{eventually, has, manager, name, Sandbox};
 
-/// Waits for the descriptor and reads, until an event of a kind came. Returns all events.
+/// Waits for the descriptor and reads, until there is an event of the kind. Returns all events.
 fn until(events: &mut Events, kind: Kind) -> Vec<Event> {
     let mut all = Vec::new();
     eventually(&format!("{kind:?}"), || {
@@ -74,7 +74,7 @@ fn remove_as_another(s: &Sandbox) {
     });
 }
 
-/// Runs one process into the memory limit, without reading an event.
+/// Lets one process run out of memory, without reading an event.
 fn kill_one(s: &mut Sandbox) {
     let pid = s.helper("memory");
     s.manager.add(&[pid], katacg::Add::default()).unwrap();
@@ -84,7 +84,7 @@ fn kill_one(s: &mut Sandbox) {
 
 const SMALL: &str = r#"{"memory":{"limit":8388608,"swap":8388608}}"#;
 
-/// Also when the watch began with an empty cgroup and nothing was read in between.
+/// The watch is opened for an empty cgroup, and no event is read before the removal.
 #[test]
 fn reports_every_oom_kill_when_this_process_removes_the_cgroup() {
     need!(has("memory", "memory"), "no memory controller");
@@ -99,7 +99,8 @@ fn reports_every_oom_kill_when_this_process_removes_the_cgroup() {
     }
 }
 
-/// The parent's memory.events still has the kill. v1 and the children of the root have none.
+/// On v2 the parent's memory.events still has the kill. On v1, and for children of the root, no
+/// file has it.
 #[test]
 fn reports_an_oom_kill_or_doubt_when_another_program_removes_the_cgroup() {
     need!(has("memory", "memory"), "no memory controller");
@@ -120,7 +121,7 @@ fn reports_an_oom_kill_or_doubt_when_another_program_removes_the_cgroup() {
     }
 }
 
-/// A sibling's kill cannot be told from the cgroup's own.
+/// The parent's memory.events does not say which child had the kill.
 #[test]
 fn counts_are_at_least_after_an_oom_kill_in_a_sibling() {
     need!(crate::fixture::on_v2("memory", "memory"), "v1 has no counts of a parent");
@@ -147,7 +148,8 @@ fn counts_are_unknown_when_another_program_removes_a_cgroup_without_memory_count
     assert_eq!(all.last().unwrap().value, UNKNOWN, "{all:?}");
 }
 
-/// Kinds without v1's signal of an OOM: the process that removes is the only evidence.
+/// The kinds have no signal of an OOM on v1, so the counts are exact only because this process
+/// removes the cgroup.
 #[test]
 fn counts_are_exact_when_this_process_removes_the_cgroup_from_all_hierarchies() {
     let s = Sandbox::empty(r#"{"pids":{"limit":64}}"#);
@@ -157,7 +159,7 @@ fn counts_are_exact_when_this_process_removes_the_cgroup_from_all_hierarchies() 
     assert_eq!(all.last().unwrap().value, EXACT, "{all:?}");
 }
 
-/// The parent's memory.events counts for both.
+/// The parent's memory.events counts the kills of the old and of the new cgroup.
 #[test]
 fn counts_leave_out_a_new_cgroup_of_the_same_name() {
     need!(crate::fixture::on_v2("memory", "memory"), "v1 has no counts of a parent");
@@ -181,7 +183,7 @@ fn inotify_descriptors() -> usize {
     links.filter(|link| std::fs::read_link(link.path()).is_ok_and(is_inotify)).count()
 }
 
-/// And the one that is read first does not take the other's event.
+/// The watch that is read first does not take the event of the other watch.
 #[test]
 fn watches_of_one_host_share_an_inotify_instance() {
     let host = crate::fixture::shared();
@@ -207,11 +209,12 @@ fn watches_of_one_host_share_an_inotify_instance() {
     }
     until(&mut second, Kind::Removed);
     drop((first, second));
-    // Other tests of this process watch as well, each with a host of its own.
+    // Other tests of this process have watches too, each with a host of its own.
     println!("inotify descriptors: {before} before, {both} with both");
 }
 
-/// A forked child has the same open files, which would wake the parent for ever.
+/// A forked child has the same open files. The files of a removed cgroup would wake the parent
+/// process for ever.
 #[test]
 fn a_removed_cgroup_wakes_nobody_while_a_forked_child_has_the_descriptors() {
     let s = Sandbox::empty("{}");
@@ -315,7 +318,7 @@ fn reports_pressure_again_and_again() {
     }
 }
 
-/// Such as a hierarchy of v1 alone.
+/// With v1 hierarchies alone, pressure of CPU and I/O is refused.
 #[test]
 fn pressure_on_v1_takes_levels_of_memory_only() {
     let s = Sandbox::empty("{}");
@@ -358,7 +361,7 @@ fn reports_forks_that_the_pids_limit_refused() {
     assert!(all.iter().all(|event| event.kind == Kind::PidsMax), "{all:?}");
 }
 
-/// Which a narrow array must not lose.
+/// An array that is too small loses no event.
 #[test]
 fn returns_events_that_do_not_fit_in_the_next_reading() {
     let mut s = Sandbox::new("{}");

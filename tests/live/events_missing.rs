@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::fixture::{eventually, has, on_v2, unified, Sandbox};
 use crate::mounts::{make_read_only, manager_here, with_own_mounts};
 
-/// A cgroup with every controller that this host has and events need.
+/// Returns a cgroup with all controllers of this host that events need.
 fn sandbox() -> Sandbox {
     let memory = if has("memory", "memory") { r#""memory":{"limit":67108864},"# } else { "" };
     let pids = if has("pids", "pids") { r#""pids":{"limit":64}"# } else { r#""pids":null"# };
@@ -48,7 +48,7 @@ fn error_names_the_controller_or_file_that_a_kind_lacks() {
             refused(events, &[name, controller]);
         }
     }
-    // All kinds that there are.
+    // All kinds that this cgroup can report.
     s.manager.events(0).unwrap();
 }
 
@@ -64,7 +64,8 @@ fn threshold_without_the_memory_controller_is_refused() {
     }
 }
 
-/// psi=0 leaves the files, which cannot be opened. cgroup_disable=pressure leaves none.
+/// With psi=0 the pressure files exist and cannot be opened. With cgroup_disable=pressure there are
+/// no such files.
 #[test]
 fn pressure_is_refused_where_the_kernel_has_none() {
     let s = sandbox();
@@ -94,7 +95,8 @@ fn pressure_is_refused_where_the_kernel_has_none() {
     }
 }
 
-/// What only reads works. v1's eventfds and pressure triggers are writes.
+/// Kinds that only need reading work on a read-only mount. v1's eventfds and pressure triggers are
+/// set by writing.
 #[test]
 fn read_only_mounts_tell_what_needs_no_write() {
     let s = sandbox();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Statistics of live cgroups, against the files that the kernel shows.
+//! Compares the statistics of live cgroups with the kernel's files.
 
 use std::process::Command;
 use std::time::Duration;
@@ -74,7 +74,7 @@ fn a_missing_controller_is_named_and_fails_nothing() {
     for (bit, v1, v2) in [(2, "memory", "memory"), (4, "pids", "pids"), (32, "rdma", "rdma")] {
         let known = has(v1, v2);
         assert!(known || stats.missing & bit != 0, "{v1}");
-        // Controllers of cgroup2 are on only where a limit needs them, on a hybrid host.
+        // On a hybrid host the manager enables cgroup2's controllers only where a limit needs them.
         assert!(!known || stats.missing & bit == 0 || on_v2(v1, v2), "{v1}");
     }
     let error = s.manager.stats(512).unwrap_err();
@@ -106,7 +106,8 @@ fn reader_says_deleted_and_goes_on_when_the_cgroup_is_made_again() {
     assert!(!reader.read(&mut stats).unwrap());
 }
 
-/// Another program removes a cgroup one hierarchy after the other, and may make it again so.
+/// Another program may remove a cgroup in one hierarchy after the other, and make it again
+/// likewise.
 #[test]
 fn reader_finds_a_controller_again_whose_hierarchy_lost_the_cgroup_for_a_while() {
     let in_v1 = has("cpuacct", "cpuacct") && has("pids", "pids") && !on_v2("pids", "pids");
@@ -127,7 +128,7 @@ fn reader_finds_a_controller_again_whose_hierarchy_lost_the_cgroup_for_a_while()
     assert!(!reader.read(&mut stats).unwrap());
 }
 
-/// A hybrid host freezes by v1, and cgroup2 does not show it.
+/// On a hybrid host v1's freezer freezes the cgroup, and cgroup2 does not show that.
 #[test]
 fn statistics_say_whether_the_cgroup_is_frozen() {
     let s = Sandbox::new("{}");
@@ -140,7 +141,7 @@ fn statistics_say_whether_the_cgroup_is_frozen() {
     assert_eq!(is_frozen(), Some(0));
 }
 
-/// Turned off, the kernel ends open files of pressure as if the cgroup were gone.
+/// When pressure is turned off, the kernel treats open pressure files as if the cgroup were gone.
 #[test]
 fn reader_finds_pressure_again_that_was_turned_off_for_a_while() {
     let s = Sandbox::new("{}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Lists of statistics of live cgroups, against the files that the kernel shows.
+//! Compares the lists of statistics of live cgroups with the kernel's files.
 
 use std::process::Command;
 
@@ -9,7 +9,8 @@ use katacg::Code;
 
 use crate::fixture::{eventually, has, manager, name, on_v2, Sandbox};
 
-/// A list is there, or its controller is not.
+/// Returns the number of the list's entries; None if the cgroup does not have the list's
+/// controller.
 fn count(s: &Sandbox, list: &'static List) -> Option<usize> {
     match s.manager.stats_list(list) {
         Ok(entries) => Some(entries.len()),
@@ -26,7 +27,7 @@ fn each_list_is_there_or_says_which_controller_is_missing() {
     for (list, v1, v2) in [(&IO_DEVICES, "blkio", "io"), (&HUGETLB_SIZES, "hugetlb", "hugetlb")] {
         let known = count(&s, list).is_some();
         assert!(has(v1, v2) || !known, "{v1}");
-        // Controllers of cgroup2 are on only where a limit needs them.
+        // The manager enables cgroup2's controllers only where a limit needs them.
         assert!(known || !has(v1, v2) || on_v2(v1, v2), "{v1}");
     }
     assert!(count(&s, &RESOURCES).is_none_or(|resources| resources < 100));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Device rules: which devices a process inside can open, before and after a reload.
+//! Device rules of units: which devices a process inside can open, before and after a reload.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -151,7 +151,7 @@ fn allow_all_is_in_force_where_no_other_unit_has_rules() {
     s.end();
 }
 
-/// As `katacg_manager_new` makes it from a specification that denies all.
+/// The rules are those that `katacg_manager_new` makes of a specification that denies all.
 #[test]
 fn specification_gets_the_default_devices() {
     need_systemd!();
@@ -169,7 +169,8 @@ fn specification_gets_the_default_devices() {
     s.end();
 }
 
-/// The unit had no rules, or allowed all. No file shows which devices a process could open.
+/// Before the set, the unit had no rules or allowed all devices. No file shows which devices a
+/// process can open, so the process tries.
 #[test]
 fn refused_set_gives_all_devices_back() {
     need_systemd!();
@@ -199,7 +200,7 @@ fn refused_set_gives_all_devices_back() {
     }
 }
 
-/// systemd gets the device rules before a file write fails.
+/// The set sends the device rules to systemd before a write to a file fails.
 #[test]
 fn failed_set_restores_the_device_rules() {
     need_systemd!();
@@ -293,7 +294,7 @@ fn failed_freeze_ends_the_set_before_any_change() {
     need!(!unified(), "only v1 is frozen while device rules change");
     let mut s = Sandbox::new(NULL_AND_RANDOM);
     let freezer = s.dir("freezer");
-    // A reload of another test turns the order of the rules round.
+    // A reload by another test reverses the order of the rules.
     let sorted = |text: String| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let facts =
         || (sorted(s.property("DeviceAllow")), sorted(s.file("devices.list")), s.file("pids.max"));
@@ -331,7 +332,7 @@ fn set_refuses_device_rules_that_systemd_cannot_express_on_v1() {
     s.end();
 }
 
-/// The limit of 400 entries is that of a program.
+/// The limit of 400 entries is for device programs, not for v1.
 #[test]
 fn long_list_is_in_force_on_v1() {
     need_systemd!();
@@ -345,7 +346,7 @@ fn long_list_is_in_force_on_v1() {
     s.end();
 }
 
-/// A parent that denies a device wins. systemd reports success all the same.
+/// A parent that denies a device overrides the unit's rules. systemd still reports success.
 #[test]
 fn rule_that_the_parent_denies_is_an_error_on_v1() {
     need_systemd!();

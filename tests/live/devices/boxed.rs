@@ -69,10 +69,10 @@ impl Opener {
     }
 }
 
-/// Opens of each device that a loop makes before a test may end it.
+/// How often the loop opens each device before a test may end the loop.
 const ENOUGH: u32 = 1_000;
 
-/// The opener's own side. Does nothing in a normal test run.
+/// The program of the opener process. In a normal test run it does nothing.
 #[test]
 fn opener() {
     let Some(nodes) = std::env::var_os("KATACG_TEST_NODES") else { return };
@@ -105,8 +105,8 @@ fn opener() {
     }
 }
 
-/// What the kernel does not refuse. A device that is not there (ENXIO), such as the terminal of a
-/// process without one, is not refused.
+/// Returns whether the kernel did not refuse the access. A missing device (ENXIO), such as the
+/// terminal of a process that has none, is not refused.
 fn letters(nodes: &Path, node: &str) -> String {
     let numbers: Vec<u32> = node.split('-').filter_map(|n| n.parse().ok()).collect();
     let path = nodes.join(node);
@@ -129,7 +129,7 @@ fn letters(nodes: &Path, node: &str) -> String {
 pub const NODES: [(&str, u32, u32); 5] =
     [("c", 1, 3), ("c", 1, 5), ("c", 1, 7), ("c", 1, 8), ("c", 1, 9)];
 
-/// Returns this host, and on a hybrid one also its cgroup2 alone, as if there were nothing else.
+/// Returns this host. For a hybrid host, returns also a view that has only its cgroup2.
 pub fn views() -> Vec<Arc<Host>> {
     let own = shared();
     let mut out = vec![Arc::clone(&own)];
@@ -162,7 +162,7 @@ impl Boxed {
         Boxed::in_cgroup(host, name, manager)
     }
 
-    /// Starts the opener in a cgroup that is there.
+    /// Starts the opener in a cgroup that exists.
     pub fn in_cgroup(host: &Arc<Host>, name: String, manager: Manager) -> Boxed {
         let nodes = place().unwrap().join(name.trim_start_matches('/'));
         fs::create_dir(&nodes).unwrap();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! bpf(2) calls that fail, and how many there are.
+//! What the library does when calls of bpf(2) fail, and how many calls it makes.
 //!
 //! A seccomp filter on one thread lets each bpf(2) call of one command fail with an error of
 //! choice.
@@ -24,7 +24,7 @@ const COMMANDS: [(&str, u32); 6] = [
     ("BPF_PROG_QUERY", 16),
 ];
 
-/// Errors that the calls fail with. A slow machine tries a part of them.
+/// The errors that calls fail with. A slow machine tries only some of them.
 fn errors() -> Vec<Errno> {
     ERRORS.into_iter().step_by(if emulated() { 3 } else { 1 }).collect()
 }
@@ -189,7 +189,8 @@ fn long_list_is_loaded_while_signals_arrive() {
     assert_eq!(b.opens(), ["r", "", "", "", ""]);
 }
 
-/// Checks what a call came to. Returns what it was, as an error when the call failed.
+/// Checks the error of a call, and what the process can open afterwards. Returns a text that names
+/// the call, as an error if the call failed.
 fn check(
     what: &str,
     errno: Errno,
@@ -252,14 +253,14 @@ fn system_calls_of_a_change_are_few() {
         // Another manager finds the program first.
         "LOAD QUERY GET_FD_BY_ID OBJ_GET_INFO_BY_FD ATTACH",
         "QUERY GET_FD_BY_ID OBJ_GET_INFO_BY_FD LOAD ATTACH",
-        // It is so already.
+        // The device is allowed already.
         "QUERY OBJ_GET_INFO_BY_FD",
         "",
     ];
     assert_eq!(parts.iter().map(|part| part.replace("BPF_", "")).collect::<Vec<_>>(), right);
 }
 
-/// The other side of the test above. Does nothing in a normal test run.
+/// The part of the test above that strace runs. In a normal run it does nothing.
 #[test]
 fn counted() {
     let Ok(name) = std::env::var("KATACG_TEST_COUNTED") else { return };

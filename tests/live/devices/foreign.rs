@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Cgroups of v2 whose device programs another program has attached.
+//! Cgroups of v2 whose device programs have another owner.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use super::*;
 #[path = "../../common/device_programs.rs"]
 mod peer;
 
-/// Returns the host as one with cgroup2 alone.
+/// Returns a view of the host that has cgroup2 alone.
 pub fn unified_view() -> Option<Arc<Host>> {
     views().into_iter().find(|host| host.info().is_unified())
 }
 
-/// Ends the test unless there is cgroup2; names the host's view of it.
+/// Ends the test unless there is cgroup2. Binds the view of the host to a name.
 macro_rules! need_unified {
     ($host:ident) => {
         need_devices!();
@@ -29,7 +29,7 @@ macro_rules! need_unified {
     };
 }
 
-/// Returns a manager of a cgroup that somebody else made.
+/// Returns a manager of a cgroup that another owner made.
 pub fn existing(host: &Arc<Host>, name: &str) -> Manager {
     let flags = Flags { existing: true, ..Flags::default() };
     Manager::new(Arc::clone(host), Config { flags, ..config(name, "{}") }).unwrap()
@@ -93,13 +93,13 @@ fn device_is_allowed_in_a_cgroup_of_another_program_and_denied_again() {
         let own = existing(&host, &b.name);
         change(&own, true, "c 1:9", "rw").unwrap();
         assert_eq!(opens(&b), ["rwb", "r", "rwb", "", "rwb"]);
-        // Allowed already: nothing is exchanged.
+        // The device is allowed already, so no program is replaced.
         let before = attached(&b);
         assert_eq!((before.len(), before[0].1.as_str()), (1, name));
         change(&existing(&host, &b.name), true, "c 1:9", "rw").unwrap();
         change(&own, true, "c 1:3", "rw").unwrap();
         assert_eq!(attached(&b), before);
-        // The other program allows the reading, and code in front of it the writing.
+        // The other program allows reading, and the code in front of it allows writing.
         change(&existing(&host, &b.name), true, "c 1:5", "w").unwrap();
         assert_eq!(opens(&b), ["rwb", "rwb", "rwb", "", "rwb"]);
         let error = own.device_rules().unwrap_err();
@@ -128,7 +128,7 @@ fn each_program_that_denies_the_device_is_extended() {
     assert_eq!(opens(&b), ["rwb", "r", "", "", ""]);
     let own = existing(&host, &b.name);
     change(&own, true, "c 1:7", "r").unwrap();
-    // The others allow that.
+    // The other programs allow that.
     assert_eq!(opens(&b), ["rwb", "r", "r", "", ""]);
     assert_eq!(attached(&b)[1..], all[1..]);
     change(&own, true, "c 1:8", "r").unwrap();
@@ -150,7 +150,7 @@ fn device_that_another_program_allows_is_denied_beside_it() {
     change(&own, false, "c 1:7", "w").unwrap();
     assert_eq!(opens(&b), ["rwb", "r", "r", "", ""]);
     assert_eq!(attached(&b).len(), 2);
-    // It is denied already.
+    // The device is denied already.
     change(&own, false, "c 1:9", "rw").unwrap();
     change(&own, true, "c 1:7", "w").unwrap();
     assert_eq!(opens(&b), BEFORE);
@@ -158,7 +158,7 @@ fn device_that_another_program_allows_is_denied_beside_it() {
     assert_eq!((found[0].1.as_str(), &found[0].2), (name, &code));
 }
 
-/// A program beside another cannot allow what the other denies.
+/// A program that is attached beside another one cannot allow what the other one denies.
 #[test]
 fn whole_list_is_refused_where_another_program_denies_a_part() {
     need_unified!(host);
@@ -177,10 +177,10 @@ fn whole_list_is_refused_where_another_program_denies_a_part() {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert_eq!((attached(&b), opens(&b)), (before, BEFORE.map(str::to_owned).to_vec()));
-        // What both allow.
+        // The list has only devices that the other program allows too.
         assert_eq!(set(&[rule(true, 3, "r"), rule(true, 5, "r")]).unwrap(), [""; 0]);
         assert_eq!(opens(&b), ["r", "r", "", "", ""]);
-        // In front of the other program a device counts as allowed.
+        // A device that code in front of the other program allows counts as allowed.
         change(&own, true, "c 1:9", "r").unwrap();
         let again = existing(&host, &b.name);
         let list = deny_all(&[rule(true, 3, "rw"), rule(true, 9, "r")]);
@@ -189,7 +189,7 @@ fn whole_list_is_refused_where_another_program_denies_a_part() {
     }
 }
 
-/// Whether such a program allows the devices cannot be told from its instructions.
+/// The instructions of such a program do not show whether it allows the devices.
 #[test]
 fn whole_list_beside_a_program_that_calls_functions_is_warned_of() {
     need_unified!(host);
@@ -233,7 +233,7 @@ fn program_that_calls_functions_is_named_and_stays() {
     assert!(text.contains(&format!("\"somebodys\" (id {id})")), "{text}");
     assert!(text.contains("calls functions") && text.contains("allow c 1:5 r"), "{text}");
     assert_eq!((attached(&b), opens(&b)), (before, vec![String::new(); 5]));
-    // Denying needs no look into the program.
+    // To deny a device, the library need not know what the other program does.
     change(&own, false, "c 1:5", "r").unwrap();
 }
 

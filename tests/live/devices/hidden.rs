@@ -39,7 +39,7 @@ fn drop_capabilities(numbers: &str) {
 const SYS_ADMIN: &str = "21";
 const SYS_ADMIN_AND_BPF: &str = "21,39";
 
-/// The kernel shows another's program to CAP_SYS_ADMIN only.
+/// The kernel shows another owner's program only to a caller with CAP_SYS_ADMIN.
 #[test]
 fn program_that_the_caller_may_not_see_is_named_and_stays() {
     need_unified!(host);
@@ -52,7 +52,7 @@ fn program_that_the_caller_may_not_see_is_named_and_stays() {
     }
 }
 
-/// The other side of the test above. Does nothing in a normal test run.
+/// The part of the test above that runs without capabilities. In a normal run it does nothing.
 #[test]
 fn unseen() {
     let Ok(text) = std::env::var("KATACG_TEST_WITHOUT") else { return };
@@ -89,7 +89,7 @@ fn own_program_that_the_caller_may_not_see_stays() {
     assert_eq!(opens(&b), ["r", "", "", "", ""]);
 }
 
-/// The other side of the test above. Does nothing in a normal test run.
+/// The part of the test above that runs without capabilities. In a normal run it does nothing.
 #[test]
 fn hidden() {
     let Ok(text) = std::env::var("KATACG_TEST_WITHOUT") else { return };
@@ -126,7 +126,7 @@ fn blinded_program_is_named_and_stays() {
     fs::write(HARDEN, was).unwrap();
     let before = attached(&b);
     let restricted = fs::read_to_string(RESTRICT).unwrap();
-    // With 2 the kernel shows no instructions of a blinded program.
+    // While the setting is 2, the kernel shows no instructions of a blinded program.
     for (restrict, why) in [(&restricted[..], "are blinded ("), ("2", "blinded and hidden")] {
         fs::write(RESTRICT, restrict).unwrap();
         let error = change(&existing(&host, &b.name), true, "c 1:8", "r");

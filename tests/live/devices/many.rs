@@ -35,10 +35,10 @@ fn a_thousand_replacements_give_no_wrong_answer() {
     }
 }
 
-/// Some of the lists are refused: they deny a part of what they have allowed.
+/// Some of the lists are refused, because a rule denies a part of what a wider rule allows.
 const LISTS: usize = 260;
 
-/// Returns lists of rules, the same at every run.
+/// Returns generated lists of rules, the same lists at every run.
 fn generated_lists() -> Vec<String> {
     let mut seed = 0x2545_f491_4f6c_dd1du64;
     let mut next = |n: u64| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Containers that runc and crun have made.
+//! Device programs of real containers of runc and crun.
 
 use katacg::devices::foreign::run;
 use katacg::devices::{runtime_defaults, Insn};
@@ -49,7 +49,7 @@ fn container(runtime: &'static str, more: &[&str]) {
     let b = Boxed::in_cgroup(&host, name.clone(), existing(&host, &name));
     make_node(&b.nodes, "c-1-11");
     let kmsg = || b.opener.borrow_mut().opens_one("c-1-11");
-    // Every node can be made.
+    // Both runtimes allow mknod(2) of every device.
     let (before, all) = (kmsg(), attached(&b));
     change(&own, true, "c 1:11", "rw").unwrap();
     let allowed = (kmsg(), attached(&b));

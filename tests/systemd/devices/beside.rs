@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Device rules that systemd has no words for, on v2: a program of this library beside systemd's.
+//! Device rules that systemd cannot express, on v2: a program of this library beside systemd's.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use super::*;
 
 const ALL_BUT_WRITING_NULL: &str = r#"{"devices":[{"allow":true,"access":"rwm"},
     {"allow":false,"type":"c","major":1,"minor":3,"access":"w"}]}"#;
-/// All devices with the minor number of null.
+/// Allows all devices that have the minor number of null, which systemd cannot express.
 const MINOR_3: &str = r#"{"devices":[{"allow":false,"access":"rwm"},
     {"allow":true,"type":"c","minor":3,"access":"rw"}]}"#;
 
@@ -47,7 +47,8 @@ fn own_programs(s: &Sandbox) -> usize {
 
 const NO_RULES: [(&str, &str); 2] = [("DevicePolicy", "auto"), ("DeviceAllow", "")];
 
-/// What the rules in force say about null, zero and random, in the form of [`Opener::opens`].
+/// Returns what the rules in force say about null, zero and random, in the form of
+/// [`Opener::opens`].
 pub fn said(s: &Sandbox) -> String {
     let rules = s.manager.device_rules().unwrap();
     let state = State::from_rules(&rules, &mut Vec::new()).unwrap();
@@ -62,7 +63,8 @@ pub fn said(s: &Sandbox) -> String {
     out.join(", ")
 }
 
-/// Does what makes systemd write its own rules again, and checks after each what opens.
+/// Does, one after the other, all that makes systemd attach its own rules again. Checks after each
+/// which devices open.
 fn holds(s: &Sandbox, opener: &mut Opener, wanted: &str, rules: &str, does: &[&str]) {
     assert_eq!(opener.opens(), wanted, "{rules}");
     assert_eq!(said(s), wanted, "{rules}");
@@ -73,7 +75,7 @@ fn holds(s: &Sandbox, opener: &mut Opener, wanted: &str, rules: &str, does: &[&s
             "set-property" => drop(systemctl(&set_property)),
             other => drop(systemctl(&[other])),
         }
-        // systemd may do it a moment later.
+        // systemd may attach its rules a moment later.
         for _ in 0..3 {
             assert_eq!(opener.opens(), wanted, "{rules} after {does:?}");
         }
@@ -81,7 +83,7 @@ fn holds(s: &Sandbox, opener: &mut Opener, wanted: &str, rules: &str, does: &[&s
     }
 }
 
-/// Nothing else runs meanwhile, so this test has one form of rules.
+/// Other tests wait while this one runs, so it tries only one form of rules.
 #[test]
 fn rules_without_words_hold_after_each_kind_of_reload() {
     need_systemd!(alone);
@@ -159,7 +161,7 @@ fn rules_move_between_systemd_and_a_program() {
     s.end();
 }
 
-/// systemd and the kernel are told before a file write fails.
+/// The set changes systemd's properties and the device program before a write to a file fails.
 #[test]
 fn failed_set_brings_the_other_form_back() {
     need_systemd!();
@@ -198,7 +200,7 @@ fn failed_set_brings_the_other_form_back() {
     }
 }
 
-/// systemd moves the process in. From then on it finds the rules.
+/// systemd moves the process into the unit. The rules are in force from that moment on.
 #[test]
 fn program_is_there_before_the_process() {
     need_systemd!();
@@ -206,7 +208,7 @@ fn program_is_there_before_the_process() {
     need!(unified(), "on v1 such rules are an error");
     for _ in 0..6 {
         let mut s = alone(MINOR_3);
-        // Opens zero as soon as it is in the unit.
+        // The process opens zero as soon as it is in the unit.
         let script = format!(
             "while :; do read -r own </proc/$$/cgroup; case $own in
                 *{}*) (: </dev/zero) && echo opened; read -r end; exit;; esac; done",
@@ -248,7 +250,8 @@ fn refused_start_leaves_no_directory() {
     assert!(alive(pid));
 }
 
-/// The kernel takes 64 programs of a cgroup. systemd reports success without its own.
+/// The kernel attaches at most 64 programs to a cgroup. systemd reports success although it could
+/// not attach its own.
 #[test]
 fn list_that_systemd_does_not_enforce_is_an_error() {
     need_systemd!();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Devices that are allowed and denied in a unit later.
+//! Devices that are allowed and denied in a unit after its start.
 
 use katacg::devices::{parse_devices, Access};
 
 use super::*;
 
-/// What a later process allows and denies is told to systemd as well.
+/// Another process allows and denies devices, and systemd is told as well.
 #[test]
 fn devices_allowed_and_denied_later_survive_a_reload() {
     need_systemd!();
@@ -26,7 +26,7 @@ fn devices_allowed_and_denied_later_survive_a_reload() {
         let zero = parse_devices("/dev/zero").unwrap();
         let change = |allow| {
             let mut config = s.manager.config().clone();
-            // By a manager of the unit that is there, and by one that could start it.
+            // By a manager of the existing unit, and by one that could start the unit.
             config.flags.existing = allow;
             let later = Sandbox::with(&s.unit, config);
             let done = later.manager.change_device(allow, zero, Access::READ);
@@ -54,7 +54,7 @@ fn devices_allowed_and_denied_later_survive_a_reload() {
     }
 }
 
-/// Another program's rules keep their policy.
+/// The DevicePolicy that another program has set stays.
 #[test]
 fn device_is_added_to_rules_of_another_program() {
     need_systemd!();
@@ -63,7 +63,7 @@ fn device_is_added_to_rules_of_another_program() {
     let mut opener = Opener::new();
     s.manager.apply(opener.pid(), true).unwrap();
     let kvm = parse_devices("c 10:232").unwrap();
-    // All devices are allowed, so there is nothing to tell.
+    // All devices are allowed already, so systemd is not told anything.
     s.manager.change_device(true, kvm, Access::ALL).unwrap();
     s.check("no rules", &[("DevicePolicy", "auto"), ("DeviceAllow", "")]);
     assert_eq!(opener.opens(), EVERYTHING);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Devices of units whose rules another program has made, or that another driver changes.
+//! Devices of units whose rules have another owner, or that the cgroupfs driver changes.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -65,10 +65,10 @@ fn device_is_allowed_in_a_unit_with_a_program_of_a_runtime() {
                 assert_eq!(opener.opens(), wanted, "{told} after a reload");
             }
         }
-        // The program's rules are not in a list.
+        // The other program's rules cannot be listed.
         let error = later(&s).device_rules().unwrap_err();
         assert_eq!(error.code(), Code::Unsupported, "{error}");
-        // What the other program denies cannot be set.
+        // A list with a device that the other program denies is refused.
         let error = s.set(ALL).unwrap_err();
         assert_eq!(error.code(), Code::Unsupported, "{error}");
         assert!(error.to_string().contains("which denies what rule"), "{error}");
@@ -156,9 +156,9 @@ fn cgroupfs_manager_on_a_units_path_warns_that_the_rule_ends() {
     }
     reload();
     systemctl(&["set-property", "--runtime", &s.unit, "TasksMax=4000"]);
-    // systemd may do it a moment later.
+    // systemd may attach its rules a moment later.
     eventually("the rule ends", || opener.opens() == before);
-    // The advice helps.
+    // A manager with the systemd driver, as the warning advises, can allow the device.
     assert_eq!(change(&later(&s), true, "/dev/zero").unwrap(), [""; 0]);
     reload();
     assert_eq!(opener.opens(), with_zero);
