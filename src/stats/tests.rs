@@ -286,8 +286,8 @@ fn pressure_needs_its_exact_form() {
     assert_eq!(stats.valid(), 0, "a group is valid when all its fields are");
 }
 
-/// Fixtures that are cut short anywhere, or whose bytes are changed: no parser panics, and no
-/// number is read that the whole file does not have.
+/// From a fixture that is cut short anywhere, no parser reads a number that the whole file does not
+/// have; sums may be smaller. With a changed byte, no parser panics.
 #[test]
 fn truncated_and_garbled_files_never_invent_a_number() {
     for (folder, version) in [("6.12-v2", Version::V2), ("6.1-v1", Version::V1)] {
