@@ -2493,8 +2493,7 @@ struct katacg_stats {
    */
   uint64_t frozen_ns;
   /**
-   * 1 if the cgroup or a descendant has processes. v2; with is_frozen in one bit of valid, so
-   * valid from Linux 5.2 on.
+   * 1 if the cgroup or a descendant has processes. v2. Shares a bit of valid with is_frozen.
    */
   uint64_t is_populated;
   /**

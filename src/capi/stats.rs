@@ -228,8 +228,7 @@ pub struct katacg_stats {
     /// Time for which cgroup2's freezer has frozen the cgroup. v2, Linux 6.18. On a hybrid host
     /// without the time for which v1's freezer has frozen it.
     pub frozen_ns: u64,
-    /// 1 if the cgroup or a descendant has processes. v2; with is_frozen in one bit of valid, so
-    /// valid from Linux 5.2 on.
+    /// 1 if the cgroup or a descendant has processes. v2. Shares a bit of valid with is_frozen.
     pub is_populated: u64,
     /// 1 if the cgroup is frozen, whether by itself or by an ancestor. v2, Linux 5.2. On a hybrid
     /// host 1 also if v1's freezer has frozen the cgroup.

@@ -262,15 +262,15 @@ func report(rounds int, path string, found, thousand samples) {
 			found.median(set+"-files"), us(set+"-preads"), us(set+"-floor"), us(set+"-reader"),
 			read/found.median(set+"-floor"), (read-alone)/1000, 100*alone/read, us(set+"-once"))
 	}
-	fmt.Println("\n- brief: the files of KATACG_STATS_BRIEF: the usage of cpu, memory, pids and io.\n" +
+	fmt.Print("\n- brief: the files of KATACG_STATS_BRIEF: the usage of cpu, memory, pids and io.\n" +
 		"- four: every file of cpu, memory, pids and io.\n" +
 		"- memory: every file of memory, with memory.stat.\n" +
 		"- preads alone: one pread(2) for each file, without looking at the text.\n" +
 		"- floor: a C program that reads the same open files and converts every number, without looking at the keys.\n" +
 		"- reader: katacg_stats_reader_read. reader − preads is its time beyond the preads alone.\n" +
-		"- once: katacg_manager_stats, which opens, reads and closes each file.\n")
-	fmt.Println("The system calls of the next table are counted under strace, with those of Go's runtime. A reader " +
-		"makes one for each file. The columns with × divide the time by that of katacg's C reader.\n")
+		"- once: katacg_manager_stats, which opens, reads and closes each file.\n\n")
+	fmt.Print("The system calls of the next table are counted under strace, with those of Go's runtime. A reader " +
+		"makes one for each file. The columns with × divide the time by that of katacg's C reader.\n\n")
 	fmt.Println("| whole libraries, same cgroup | µs | × reader of four | × reader of brief | system calls |\n" +
 		"|---|---:|---:|---:|---:|")
 	perReading := map[string]float64{}
