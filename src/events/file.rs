@@ -9,28 +9,11 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::kind::Kind;
+use super::parse::{note, Garbled, Role};
 use super::poller::{Poller, FILE, SIGNAL};
 use super::tally::Tally;
 use crate::cgroupfs::Cgroup;
 use crate::error::{Error, Result};
-
-/// What the text of a file says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// `populated` and `frozen` of cgroup.events.
-    State,
-    /// `populated` of cgroup.events alone, on a hybrid host, where v1's freezer freezes.
-    Populated,
-    /// Counts by key.
-    Counts(&'static [(&'static str, Kind)]),
-    /// v1's freezer.state.
-    FreezerState,
-    /// Bytes in use. With a threshold, each reading compares the two; without, an eventfd of v1
-    /// signals that memory use crossed the threshold.
-    Usage(Option<u64>),
-    /// The text is not read: the file is only for an eventfd.
-    Signal,
-}
 
 /// The third word of a line of v1's cgroup.event_control, after the two descriptors.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +54,7 @@ pub struct Target<'a> {
 pub(super) enum Look {
     /// The file was read.
     Read,
-    /// The file could not be read this time.
+    /// The file could not be read this time, or its text is garbled.
     Failed,
     /// The file's cgroup was removed.
     Gone,
@@ -135,11 +118,16 @@ impl Watch {
         // removal's: the kernel sends that one at least 50 ms after the removal.
         self.take_signals(tally, read == Err(Errno::NODEV));
         match read {
-            Ok(length) => self.parse(buffer.get(..length).unwrap_or_default(), tally),
-            Err(Errno::NODEV) => return Look::Gone,
-            Err(_) => return Look::Failed,
+            // A text that fills the buffer may have been cut short at the end of a line.
+            Ok(length) if length < buffer.len() => {
+                match note(self.file.role, buffer.get(..length).unwrap_or_default(), tally) {
+                    Ok(()) => Look::Read,
+                    Err(Garbled) => Look::Failed,
+                }
+            }
+            Err(Errno::NODEV) => Look::Gone,
+            _ => Look::Failed,
         }
-        Look::Read
     }
 
     /// Reads the eventfd. Its signals are events while the cgroup exists, and `late` afterwards.
@@ -166,39 +154,4 @@ impl Watch {
     pub(super) fn note_gone(&mut self, tally: &mut Tally) {
         self.take_signals(tally, true);
     }
-
-    fn parse(&self, text: &[u8], tally: &mut Tally) {
-        let text = String::from_utf8_lossy(text);
-        let flag = |key| number(&text, key).map(|value| value != 0);
-        match self.file.role {
-            Role::State => tally.state(flag("populated"), flag("frozen")),
-            Role::Populated => tally.state(flag("populated"), None),
-            Role::FreezerState => match text.trim() {
-                "FROZEN" => tally.state(None, Some(true)),
-                "THAWED" => tally.state(None, Some(false)),
-                _ => {}
-            },
-            Role::Counts(keys) => {
-                for (key, kind) in keys {
-                    if let Some(value) = number(&text, key) {
-                        tally.count(*kind, value);
-                    }
-                }
-            }
-            Role::Usage(threshold) => {
-                let Ok(bytes) = text.trim().parse::<u64>() else { return };
-                tally.level(Kind::Threshold, bytes);
-                if let Some(threshold) = threshold {
-                    tally.side(bytes >= threshold);
-                }
-            }
-            Role::Signal => {}
-        }
-    }
-}
-
-/// Returns the number of the line `KEY NUMBER`.
-pub(super) fn number(text: &str, key: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
-    line.and_then(|value| value.trim().parse().ok())
 }

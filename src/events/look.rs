@@ -13,10 +13,11 @@ use rustix::time::{
     timerfd_create, timerfd_settime, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags,
 };
 
-use super::file::{Look, Role, Watch};
+use super::file::{Look, Watch};
 use super::kind::{Event, Kind, AT_LEAST, COUNTED_KINDS, EXACT, OOM_KINDS, UNKNOWN};
 use super::members::Members;
 use super::parent::Parent;
+use super::parse::Role;
 use super::poller::{Poller, PARENTS, TIMER};
 use super::pressure::Pressure;
 use super::registry::{Registry, Subscriber};

@@ -11,8 +11,9 @@ use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
 use rustix::fs::{openat, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{pidfd_open, Pid, PidfdFlags};
+use rustix::process::{pidfd_open, PidfdFlags};
 
+use super::parse::pids;
 use super::poller::{Poller, MEMBER};
 use crate::cgroupfs::Cgroup;
 use crate::error::{Error, Result};
@@ -55,11 +56,9 @@ impl Members {
         }
         if self.is_told && !self.one.as_ref().is_some_and(is_running) {
             self.forget(poller);
-            let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
-            // The buffer may end within a line.
-            let whole = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
-            let pids = whole.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?));
-            self.one = pids.take(TRIES).find_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+            let text = buffer.get(..length).unwrap_or_default();
+            let mut some = pids(text).take(TRIES);
+            self.one = some.find_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
             if let Some(fd) = &self.one {
                 // If this fails, the timer still has the list read.
                 let _ = poller.add(fd, EventFlags::IN, MEMBER);

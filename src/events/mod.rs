@@ -17,6 +17,9 @@ mod kind;
 mod look;
 mod members;
 mod parent;
+mod parse;
+#[cfg(test)]
+mod parse_tests;
 mod poller;
 mod pressure;
 mod registry;
@@ -24,11 +27,12 @@ mod request;
 mod tally;
 mod watch;
 
-pub use file::{Argument, File, Role, Target};
+pub use file::{Argument, File, Target};
 pub use kind::{
     Event, Kind, ALL_KINDS, AT_LEAST, COUNTED_KINDS, EXACT, MEMORY_EVENTS, OPTION_KINDS, ORDER,
     UNKNOWN,
 };
+pub use parse::Role;
 pub use pressure::Trigger;
 pub use registry::Registry;
 pub use request::Request;

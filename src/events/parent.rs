@@ -8,18 +8,14 @@
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
 
-use super::file::number;
 use super::kind::{Kind, AT_LEAST, EXACT, MEMORY_EVENTS, OOM_KINDS, UNKNOWN};
+use super::parse::{counts, keyed, Counts};
 use super::tally::Tally;
 use crate::cgroupfs::Cgroup;
 use crate::sys::read_file;
 
-const COUNTS: usize = MEMORY_EVENTS.len();
 /// Attempts to read the parent's file and the cgroup's own without an event in between.
 const TRIES: usize = 3;
-
-/// The counts of one memory.events, in the order of [`MEMORY_EVENTS`].
-pub(super) type Counts = [u64; COUNTS];
 
 /// The parent's memory.events.
 #[derive(Debug)]
@@ -51,7 +47,7 @@ impl Parent {
         for _ in 0..TRIES {
             let (before, counts, after) = (read(&out.file)?, read(&own)?, read(&out.file)?);
             if is_only_child && before == after {
-                out.elsewhere = Some(minus(before, counts));
+                out.elsewhere = minus(before, counts);
                 break;
             }
         }
@@ -76,9 +72,11 @@ impl Parent {
     pub(super) fn judge(&self, is_alone: bool, tally: &mut Tally) -> u64 {
         let Some(now) = read(&self.file) else { return UNKNOWN };
         if let Some(elsewhere) = self.elsewhere.filter(|_| is_alone) {
-            for ((_, kind), count) in MEMORY_EVENTS.iter().zip(minus(now, elsewhere)) {
-                let known = tally.last(*kind).unwrap_or(0);
-                tally.count(*kind, count.max(known));
+            let Some(own) = minus(now, elsewhere) else { return UNKNOWN };
+            for ((_, kind), count) in MEMORY_EVENTS.iter().zip(own) {
+                if let Some(count) = count {
+                    tally.count(*kind, count);
+                }
             }
             return EXACT;
         }
@@ -95,25 +93,25 @@ impl Parent {
 fn read(file: &OwnedFd) -> Option<Counts> {
     let mut buffer = [0u8; 1024];
     let length = rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut buffer, 0)).ok()?;
-    let text = String::from_utf8_lossy(buffer.get(..length)?);
-    let mut out = [0; COUNTS];
-    for (place, (key, _)) in out.iter_mut().zip(MEMORY_EVENTS) {
-        // Old kernels lack some keys.
-        *place = number(&text, key).unwrap_or(0);
+    // A text that fills the buffer may have been cut short at the end of a line.
+    counts(buffer.get(..length).filter(|text| text.len() < buffer.len())?).ok()
+}
+
+/// Returns None when one of the texts has a key that the other has not.
+fn minus(all: Counts, own: Counts) -> Option<Counts> {
+    let mut out = all;
+    for (count, own) in out.iter_mut().zip(own) {
+        *count = match (*count, own) {
+            (Some(count), Some(own)) => Some(count.saturating_sub(own)),
+            (None, None) => None,
+            _ => return None,
+        };
     }
     Some(out)
 }
 
-fn minus(mut all: Counts, own: Counts) -> Counts {
-    for (count, own) in all.iter_mut().zip(own) {
-        *count = count.saturating_sub(own);
-    }
-    all
-}
-
 fn descendants(cgroup: Cgroup<'_>) -> Option<u64> {
-    let text = cgroup.read("cgroup.stat").ok()?;
-    number(&String::from_utf8_lossy(&text), "nr_descendants")
+    keyed(&cgroup.read("cgroup.stat").ok()?, "nr_descendants").ok()?
 }
 
 /// Returns whether a cgroup2 mount has the option `memory_localevents`.

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::aio::AsyncPoll;
 use super::kind::Kind;
+use super::parse::total;
 use super::poller::{Poller, SIGNAL};
 use super::tally::Tally;
 use crate::cgroupfs::Cgroup;
@@ -83,7 +84,9 @@ impl Pressure {
             return;
         }
         tally.more(Kind::Pressure, 1);
-        tally.level(Kind::Pressure, self.total().unwrap_or(0));
+        if let Some(total) = self.total() {
+            tally.level(Kind::Pressure, total);
+        }
         self.dead = self.poll.start(&self.file).is_err();
     }
 
@@ -97,9 +100,7 @@ impl Pressure {
         let mut buffer = [0u8; 512];
         let length =
             rustix::io::retry_on_intr(|| rustix::io::pread(&self.file, &mut buffer, 0)).ok()?;
-        let text = String::from_utf8_lossy(buffer.get(..length)?);
-        let line = text.lines().find(|line| line.starts_with(self.trigger.word()))?;
-        line.rsplit_once("total=")?.1.trim().parse().ok()
+        total(buffer.get(..length)?, self.trigger.word())
     }
 }
 

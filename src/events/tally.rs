@@ -26,17 +26,17 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Notes a count of the kernel's. The first count of a kind is the start, and no event.
+    /// Notes a count of the kernel's. The first count of a kind is the start, and no event. The
+    /// kernel's counts never fall, so a smaller one changes nothing.
     pub fn count(&mut self, kind: Kind, now: u64) {
         let index = kind as usize;
         let (Some(last), Some(pending)) = (self.last.get_mut(index), self.pending.get_mut(index))
         else {
             return;
         };
-        if let Some(before) = *last {
-            *pending = pending.saturating_add(now.saturating_sub(before));
-        }
-        *last = Some(now);
+        let before = last.unwrap_or(now);
+        *pending = pending.saturating_add(now.saturating_sub(before));
+        *last = Some(now.max(before));
     }
 
     /// Notes that a kind happened `times` more.
