@@ -4,6 +4,8 @@
 //!
 //! The parent's counts include those of all descendants, and stay when one of them is removed. The
 //! kernel counts a kill before it sends SIGKILL, so the count is final once the process has left.
+//! They also include the parent's own events: an OOM at the parent's limit is not the child's, but
+//! the kill is.
 
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
@@ -21,10 +23,13 @@ const TRIES: usize = 3;
 #[derive(Debug)]
 pub(super) struct Parent {
     file: OwnedFd,
+    /// memory.events.local (Linux 5.2): what happened at the parent's own limits, and to its own
+    /// processes.
+    local: Option<OwnedFd>,
     /// The parent's counts just before the last reading of all of the cgroup's own files.
     seen: Counts,
-    /// If the cgroup was the parent's only child at first: the part of the parent's counts that did
-    /// not come from the cgroup.
+    /// If the cgroup was the parent's only child at first: what the parent had counted of former
+    /// children.
     elsewhere: Option<Counts>,
 }
 
@@ -39,19 +44,32 @@ impl Parent {
             return None;
         }
         let own = cgroup.open("memory.events", OFlags::RDONLY).ok()?;
-        let mut out = Parent { seen: read(&file)?, file, elsewhere: None };
+        let local = parent.open("memory.events.local", OFlags::RDONLY).ok();
+        let mut out = Parent { seen: read(&file)?, file, local, elsewhere: None };
         let is_only_child = match (descendants(parent), descendants(cgroup)) {
             (Some(all), Some(own)) => all == own + 1,
             _ => false,
         };
-        for _ in 0..TRIES {
-            let (before, counts, after) = (read(&out.file)?, read(&own)?, read(&out.file)?);
-            if is_only_child && before == after {
-                out.elsewhere = minus(before, counts);
-                break;
-            }
+        if is_only_child {
+            out.elsewhere = out.below(Some(&own));
         }
         Some(out)
+    }
+
+    /// Returns what the parent has counted of its descendants, less the counts of one of them.
+    fn below(&self, own: Option<&OwnedFd>) -> Option<Counts> {
+        let local = self.local.as_ref()?;
+        for _ in 0..TRIES {
+            let before = read(&self.file)?;
+            let mut out = minus(before, read(local)?)?;
+            if let Some(own) = own {
+                out = minus(out, read(own)?)?;
+            }
+            if read(&self.file)? == before {
+                return Some(out);
+            }
+        }
+        None
     }
 
     /// Reads the parent's counts. The caller reads them before the cgroup's own.
@@ -71,8 +89,9 @@ impl Parent {
     /// [`Parent::open`].
     pub(super) fn judge(&self, is_alone: bool, tally: &mut Tally) -> u64 {
         let Some(now) = read(&self.file) else { return UNKNOWN };
-        if let Some(elsewhere) = self.elsewhere.filter(|_| is_alone) {
-            let Some(own) = minus(now, elsewhere) else { return UNKNOWN };
+        let elsewhere = self.elsewhere.filter(|_| is_alone);
+        let own = elsewhere.and_then(|elsewhere| minus(self.below(None)?, elsewhere));
+        if let Some(own) = own {
             for ((_, kind), count) in MEMORY_EVENTS.iter().zip(own) {
                 if let Some(count) = count {
                     tally.count(*kind, count);
@@ -83,7 +102,7 @@ impl Parent {
         let is_oom = |kind: Kind| OOM_KINDS & kind.bit() != 0;
         let mut all = MEMORY_EVENTS.iter().zip(self.seen.iter().zip(&now));
         match all.any(|((_, kind), (before, now))| is_oom(*kind) && before != now) {
-            // The OOM or kill may be a sibling's.
+            // The OOM or kill may be a sibling's, or the parent's own.
             true => AT_LEAST,
             false => EXACT,
         }

@@ -40,10 +40,10 @@ pub use list_table::{
 pub use lists::{fill, values, Entry, Text};
 #[cfg(any(test, feature = "internals"))]
 pub use parse::parse;
-pub(crate) use parse::{lines, number, split};
 #[cfg(any(test, feature = "internals"))]
 pub use printed::{list_table, table};
 pub use reader::{Part, Reader};
+pub(crate) use scan::{lines, number, split};
 pub use scan::{lines, number, split};
 pub use table::{controller_names, Source, ALL, BRIEF, MEMORY, SOURCES};
 #[cfg(any(test, feature = "internals"))]

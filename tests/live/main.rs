@@ -24,6 +24,7 @@ mod deep;
 mod destroy;
 mod devices;
 mod events;
+mod events_memory;
 mod events_missing;
 mod freezer;
 mod io;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Events of memory that only cgroup2 counts, and whose limit was hit.
+
+use katacg::events::{Kind, EXACT};
+
+use crate::events::{count, kill_one, remove_as_another, until, SMALL};
+use crate::fixture::{manager, on_v2, Sandbox};
+
+const LARGE: &str = r#"{"memory":{"limit":268435456}}"#;
+
+/// The parent's memory.events also counts what happened at the parent's own limit.
+#[test]
+fn an_oom_at_the_limit_of_the_parent_is_not_told_of_the_only_child() {
+    need!(on_v2("memory", "memory"), "v1 has no counts of a parent");
+    let mut s = Sandbox::planned("/child", LARGE);
+    let parent = manager(&s.name, SMALL);
+    parent.apply(katacg::NOBODY, true).unwrap();
+    s.manager.apply(katacg::NOBODY, true).unwrap();
+    let mut events = s.manager.events(0).unwrap();
+    kill_one(&mut s);
+    remove_as_another(&s);
+    let all = until(&mut events, Kind::Removed);
+    assert_eq!(count(&all, Kind::OomKill), 1, "{all:?}");
+    assert_eq!((count(&all, Kind::Oom), count(&all, Kind::MemoryMax)), (0, 0), "{all:?}");
+    assert_eq!(all.last().unwrap().value, EXACT, "{all:?}");
+}
+
+#[test]
+fn reports_the_limit_that_was_hit_and_the_kill_of_a_group() {
+    need!(on_v2("memory", "memory"), "v1 does not count these");
+    let json = SMALL.replacen('{', r#"{"unified":{"memory.oom.group":"1"},"#, 1);
+    let mut s = Sandbox::empty(&json);
+    let mut events = s.manager.events(0).unwrap();
+    kill_one(&mut s);
+    s.manager.destroy().unwrap();
+    let all = until(&mut events, Kind::Removed);
+    // The kernel counts the first process again as one of the group.
+    assert!((1..=2).contains(&count(&all, Kind::OomKill)), "{all:?}");
+    assert_eq!(count(&all, Kind::OomGroupKill), 1, "{all:?}");
+    assert!(count(&all, Kind::MemoryMax) >= 1, "{all:?}");
+    assert_eq!(count(&all, Kind::MemoryHigh), 0, "{all:?}");
+}
+
+#[test]
+fn reports_that_memory_high_was_exceeded() {
+    need!(on_v2("memory", "memory"), "v1 has no memory.high");
+    let json = r#"{"unified":{"memory.high":"4194304"},"memory":{"limit":268435456}}"#;
+    let mut s = Sandbox::empty(json);
+    let mut events = s.manager.events(0).unwrap();
+    let pid = s.helper("memory");
+    s.manager.add(&[pid], katacg::Add::default()).unwrap();
+    let all = until(&mut events, Kind::MemoryHigh);
+    let high = all.iter().find(|event| event.kind == Kind::MemoryHigh).unwrap();
+    assert!(high.value >= high.count && high.count >= 1, "{all:?}");
+    assert_eq!(count(&all, Kind::OomKill), 0, "{all:?}");
+}
