@@ -80,7 +80,8 @@ impl AsyncPoll {
         let mut word = [0; 8];
         let _ = rustix::io::read(&self.signal, &mut word);
         let bits = io_getevent(self.context)?.result;
-        Some(PollFlags::from_bits_retain(u16::try_from(bits).unwrap_or(0)))
+        // A negative result is an error number.
+        Some(u16::try_from(bits).map_or(PollFlags::ERR, PollFlags::from_bits_retain))
     }
 }
 

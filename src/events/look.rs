@@ -276,7 +276,8 @@ impl State {
         let may_go = !removed && self.tally.populated != Some(true);
         self.listen(poller, may_go);
         let lists = self.members.as_ref().is_some_and(|members| members.is_told);
-        let silent = lists || self.watches.iter().any(|watch| !watch.file.wakes);
+        let dead = self.pressure.as_ref().is_some_and(|pressure| pressure.dead);
+        let silent = lists || dead || self.watches.iter().any(|watch| !watch.file.wakes);
         let unseen = may_go && !self.is_listening && !self.has_signal;
         let next = if self.tally.has_pending(self.kinds) {
             Some(Duration::from_nanos(1))

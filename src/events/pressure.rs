@@ -7,7 +7,7 @@
 use rustix::event::epoll::EventFlags;
 use rustix::event::PollFlags;
 use rustix::fd::OwnedFd;
-use rustix::fs::OFlags;
+use rustix::fs::{openat, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::aio::AsyncPoll;
@@ -41,16 +41,22 @@ impl Trigger {
             "some"
         }
     }
+
+    fn line(&self) -> String {
+        format!("{} {} {}", self.word(), self.threshold, self.window)
+    }
 }
 
 /// A trigger that is set.
 #[derive(Debug)]
 pub(super) struct Pressure {
+    directory: OwnedFd,
     file: OwnedFd,
     poll: AsyncPoll,
     trigger: Trigger,
-    /// The trigger has ended.
-    dead: bool,
+    /// The kernel has ended the trigger: the cgroup was removed, or pressure was turned off in it
+    /// (cgroup.pressure, Linux 6.1). Turning it on again wakes nobody.
+    pub(super) dead: bool,
 }
 
 impl Pressure {
@@ -62,23 +68,25 @@ impl Pressure {
             .open(trigger.file, OFlags::RDWR | OFlags::NONBLOCK)
             .map_err(failed("open"))
             .map_err(explain)?;
-        let line = format!("{} {} {}", trigger.word(), trigger.threshold, trigger.window);
+        let line = trigger.line();
         write_all(&file, line.as_bytes())
             .map_err(|e| Error::write(&absolute(), line.as_bytes(), e))
             .map_err(explain)?;
         let poll = AsyncPoll::new().map_err(failed("set up an asynchronous poll (io_setup) of"))?;
         poll.start(&file).map_err(failed("poll (io_submit)"))?;
         poller.add(&poll.signal, EventFlags::IN, SIGNAL).map_err(failed("watch"))?;
-        Ok(Pressure { file, poll, trigger, dead: false })
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let directory = cgroup.open("", flags).map_err(failed("open the directory of"))?;
+        Ok(Pressure { directory, file, poll, trigger, dead: false })
     }
 
     /// Notes an event of the trigger, if there is one, and polls for the next.
     pub(super) fn look(&mut self, tally: &mut Tally) {
         if self.dead {
+            self.dead = self.set_again().is_err();
             return;
         }
         let Some(bits) = self.poll.take() else { return };
-        // The cgroup was removed, or pressure was turned off in it (cgroup.pressure).
         self.dead = bits.contains(PollFlags::ERR);
         if self.dead {
             return;
@@ -88,6 +96,16 @@ impl Pressure {
             tally.level(Kind::Pressure, total);
         }
         self.dead = self.poll.start(&self.file).is_err();
+    }
+
+    /// Sets the trigger once more, in a file that is opened anew: the old one stays dead.
+    fn set_again(&mut self) -> std::result::Result<(), Errno> {
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = openat(&self.directory, self.trigger.file, flags, Mode::empty())?;
+        write_all(&file, self.trigger.line().as_bytes())?;
+        self.poll.start(&file)?;
+        self.file = file;
+        Ok(())
     }
 
     /// Ends the trigger.

@@ -26,6 +26,7 @@ mod devices;
 mod events;
 mod events_memory;
 mod events_missing;
+mod events_pressure;
 mod freezer;
 mod io;
 mod members;
