@@ -6,6 +6,7 @@
 #include "cgroups.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -78,6 +79,35 @@ static void what_the_kernel_does_not_have_is_missing(void) {
         CHECK(out.missing & KATACG_STATS_PRESSURE, "%llx", (unsigned long long)out.missing);
         CHECK(!(out.valid & pressure), "%llx", (unsigned long long)out.valid);
     }
+}
+
+/* A reading logs the names of the controllers that are missing, and nothing else. */
+static void what_is_missing_is_named_in_the_log(void) {
+    static const char *const names[] = {"cpu",     "memory", "pids", "io",
+                                        "hugetlb", "rdma",   "misc", "pressure"};
+    char text[1024] = "";
+    uint64_t missing;
+    int fds[2], i;
+    ssize_t n;
+
+    MUST(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    CHECK(katacg_manager_log(manager, fds[1], 1, clear(&err)) == 0, "%s", err.message);
+    (void)all(KATACG_STATS_PIDS);
+    CHECK(read(fds[0], text, sizeof(text) - 1) == -1, "%s", text);
+    missing = all(0).missing;
+    n = read(fds[0], text, sizeof(text) - 1);
+    text[n < 0 ? 0 : n] = 0;
+    CHECK((n > 0) == (missing != 0), "%llx: %s", (unsigned long long)missing, text);
+    CHECK(missing == 0 || strstr(text, "no statistics of "), "%s", text);
+    for (i = 0; i < 8; i++) {
+        char word[16];
+
+        snprintf(word, sizeof(word), " %s", names[i]);
+        CHECK(!(missing >> i & 1) || strstr(text, word), "no %s in %s", names[i], text);
+    }
+    CHECK(katacg_manager_log(manager, -1, 0, clear(&err)) == 0, "%s", err.message);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 /* A brief reading has one file for each of four controllers. */
@@ -287,6 +317,7 @@ int main(void) {
     apply();
     limits_and_usage_are_those_of_the_files();
     what_the_kernel_does_not_have_is_missing();
+    what_is_missing_is_named_in_the_log();
     a_brief_reading_has_the_usage_alone();
     only_what_was_asked_for_is_valid();
     structs_of_every_size_are_filled_to_their_size();
