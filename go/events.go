@@ -114,6 +114,9 @@ type Event struct {
 type Events struct {
 	mutex   sync.Mutex
 	guarded guarded[eventsHandle]
+	// closed ends with Close, and with it the goroutines of channels that nobody reads.
+	closed context.Context
+	end    context.CancelFunc
 }
 
 // OpenEvents begins to watch for these kinds of event; 0 means all that the cgroup can report
@@ -142,6 +145,7 @@ func (m *Manager) openEvents(op string, options EventOptions) (*Events, error) {
 		return nil, err
 	}
 	e := &Events{guarded: guarded[eventsHandle]{handle: opened}}
+	e.closed, e.end = context.WithCancel(context.Background())
 	e.guarded.cleanup = runtime.AddCleanup(e, eventsFree, opened)
 	return e, nil
 }
@@ -167,8 +171,8 @@ func (e *Events) Read() ([]Event, error) {
 }
 
 // Watch returns a channel of the events. The channel is closed after an [EventRemoved], when the
-// context ends, when a reading fails, or at most a second after [Events.Close]. Watch must not be
-// called while another channel of this watch is open.
+// context ends, when a reading fails, or by [Events.Close], also when nobody reads the channel.
+// Watch must not be called while another channel of this watch is open.
 func (e *Events) Watch(ctx context.Context) (<-chan Event, error) {
 	const op = "Events.Watch"
 	handle, err := e.own().acquire(op)
@@ -181,19 +185,20 @@ func (e *Events) Watch(ctx context.Context) (<-chan Event, error) {
 		return nil, err
 	}
 	out := make(chan Event)
+	ctx, cancel := context.WithCancel(ctx)
+	stopClosed := context.AfterFunc(e.closed, cancel)
 	// When the context ends, a deadline in the past ends a wait in Go's poller.
 	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })
 	go func() {
 		defer close(out)
 		defer file.Close()
+		defer cancel()
 		defer stop()
+		defer stopClosed()
 		e.pass(ctx, file, out)
 	}()
 	return out, nil
 }
-
-// closedCheck is how often a waiting goroutine checks whether the watch was closed.
-const closedCheck = time.Second
 
 // pass reads events and sends them to out, until an [EventRemoved], an error or the context's end.
 func (e *Events) pass(ctx context.Context, file *os.File, out chan<- Event) {
@@ -212,14 +217,9 @@ func (e *Events) pass(ctx context.Context, file *os.File, out chan<- Event) {
 				return
 			}
 		}
-		if len(events) > 0 {
-			continue
+		if len(events) == 0 {
+			waitReadable(file)
 		}
-		_ = file.SetReadDeadline(time.Now().Add(closedCheck))
-		if ctx.Err() != nil {
-			return
-		}
-		waitReadable(file)
 	}
 }
 
@@ -240,6 +240,9 @@ func waitReadable(file *os.File) {
 
 // Close ends the watch. It always returns nil and may be called more than once.
 func (e *Events) Close() error {
+	if e != nil && e.end != nil {
+		e.end()
+	}
 	e.own().close(eventsFree)
 	return nil
 }

@@ -115,6 +115,39 @@ func TestEventsLeaveNoGoroutine(t *testing.T) {
 	}
 }
 
+func TestCloseEndsAChannelThatNobodyReads(t *testing.T) {
+	_, m, _ := box(t)
+	apply(t, m, -1)
+	before := runtime.NumGoroutine()
+	watch, err := m.OpenEvents(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watch.Watch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Freeze(20 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Destroy(); err != nil {
+		t.Fatal(err)
+	}
+	// Time for the goroutine to read an event, which it cannot send.
+	time.Sleep(500 * time.Millisecond)
+	if err := watch.Close(); err != nil {
+		t.Error(err)
+	}
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; {
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines, before %d", runtime.NumGoroutine(), before)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func TestEventsOfUnknownKindsAreRefused(t *testing.T) {
 	_, m, _ := box(t)
 	apply(t, m, -1)
