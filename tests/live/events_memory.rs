@@ -5,7 +5,7 @@
 use katacg::events::{Kind, EXACT};
 
 use crate::events::{count, kill_one, remove_as_another, until, SMALL};
-use crate::fixture::{manager, on_v2, Sandbox};
+use crate::fixture::{eventually, has, is_dead, manager, on_v2, Sandbox};
 
 const LARGE: &str = r#"{"memory":{"limit":268435456}}"#;
 
@@ -24,6 +24,32 @@ fn an_oom_at_the_limit_of_the_parent_is_not_told_of_the_only_child() {
     assert_eq!(count(&all, Kind::OomKill), 1, "{all:?}");
     assert_eq!((count(&all, Kind::Oom), count(&all, Kind::MemoryMax)), (0, 0), "{all:?}");
     assert_eq!(all.last().unwrap().value, EXACT, "{all:?}");
+}
+
+/// The kernel wakes at most every 10 ms, so most kills share a wake.
+#[test]
+fn reports_every_kill_of_a_storm_in_a_live_cgroup() {
+    need!(has("memory", "memory"), "no memory controller");
+    const KILLS: u64 = 20;
+    let mut s = Sandbox::empty(SMALL);
+    let mut events = s.manager.events(0).unwrap();
+    let pids: Vec<i32> = (0..KILLS).map(|_| s.helper("memory")).collect();
+    s.manager.add(&pids, katacg::Add::default()).unwrap();
+    let mut all = Vec::new();
+    eventually("all are killed", || {
+        let mut room = [None; 16];
+        events.read(&mut room).unwrap();
+        all.extend(room.into_iter().flatten());
+        pids.iter().all(|pid| is_dead(*pid))
+    });
+    if count(&all, Kind::Empty) == 0 {
+        all.extend(until(&mut events, Kind::Empty));
+    }
+    assert_eq!((count(&all, Kind::OomKill), s.manager.oom_kills().unwrap()), (KILLS, KILLS));
+    s.end_children();
+    s.manager.destroy().unwrap();
+    let last = until(&mut events, Kind::Removed);
+    assert_eq!((count(&last, Kind::OomKill), last.last().unwrap().value), (0, EXACT), "{last:?}");
 }
 
 #[test]
