@@ -3369,7 +3369,9 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_THAWED 128
 
 /**
- * Kind of event: a fork failed because of the limit of processes.
+ * Kind of event: the limit of processes refused a fork. v1, and v2 before Linux 6.11, count in the
+ * cgroup that forks, whichever ancestor has the limit. Later, v2 counts in the cgroup that has the
+ * limit, and in its ancestors.
  */
 #define KATACG_EVENT_PIDS_MAX 256
 

@@ -55,7 +55,9 @@ pub const KATACG_EVENT_EMPTY: u64 = 32;
 pub const KATACG_EVENT_FROZEN: u64 = 64;
 /// Kind of event: the cgroup was thawed.
 pub const KATACG_EVENT_THAWED: u64 = 128;
-/// Kind of event: a fork failed because of the limit of processes.
+/// Kind of event: the limit of processes refused a fork. v1, and v2 before Linux 6.11, count in the
+/// cgroup that forks, whichever ancestor has the limit. Later, v2 counts in the cgroup that has the
+/// limit, and in its ancestors.
 pub const KATACG_EVENT_PIDS_MAX: u64 = 256;
 /// Kind of event: tasks waited for memory, CPU time or I/O as long as katacg_events_opts says, or
 /// memory pressure reached v1's level. opts.kinds 0 does not include this kind.
