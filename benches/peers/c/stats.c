@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,9 +56,27 @@ static void reopen(int from, const char *cgroup) {
     }
 }
 
+/* pread(2) without the C library, whose wrapper can cost 0.2 µs a call, and would be counted as the
+ * kernel's time. The floor, as any C program, calls the wrapper. */
+static long bare_pread(int fd) {
+#ifdef __x86_64__
+    register long offset __asm__("r10") = 0;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"((long)SYS_pread64), "D"((long)fd), "S"(text), "d"(sizeof(text)),
+                       "r"(offset)
+                     : "rcx", "r11", "memory");
+    return result;
+#else
+    return pread(fd, text, sizeof(text), 0);
+#endif
+}
+
 static void preads(void) {
     for (int i = 0; i < file_count; i++)
-        if (pread(files[i], text, sizeof(text), 0) < 0)
+        if (bare_pread(files[i]) < 0)
             bench_die("pread");
 }
 

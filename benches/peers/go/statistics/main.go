@@ -265,7 +265,7 @@ func report(rounds int, path string, found, thousand samples) {
 	fmt.Print("\n- brief: the files of KATACG_STATS_BRIEF: the usage of cpu, memory, pids and io.\n" +
 		"- four: every file of cpu, memory, pids and io.\n" +
 		"- memory: every file of memory, with memory.stat.\n" +
-		"- preads alone: one pread(2) for each file, without looking at the text.\n" +
+		"- preads alone: one pread(2) for each file, as a bare system call; the kernel's share. The floor calls pread(3).\n" +
 		"- floor: a C program that reads the same open files and converts every number, without looking at the keys.\n" +
 		"- reader: katacg_stats_reader_read. reader − preads is its time beyond the preads alone.\n" +
 		"- once: katacg_manager_stats, which opens, reads and closes each file.\n\n")
