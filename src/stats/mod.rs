@@ -44,7 +44,6 @@ pub use parse::parse;
 pub use printed::{list_table, table};
 pub use reader::{Part, Reader};
 pub(crate) use scan::{lines, number, split};
-pub use scan::{lines, number, split};
 pub use table::{controller_names, Source, ALL, BRIEF, MEMORY, SOURCES};
 #[cfg(any(test, feature = "internals"))]
 pub use table::{CPU, PIDS, PRESSURE};
