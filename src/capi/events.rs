@@ -112,9 +112,9 @@ pub const KATACG_PRESSURE_MODE_LOCAL: u64 = 2;
 /// pressure_threshold_us within pressure_window_us; at most once per window. Without
 /// CAP_SYS_RESOURCE the window must be 2, 4, 6, 8 or 10 seconds. With CAP_SYS_RESOURCE any window
 /// up to 10 s is allowed (Linux before 6.5: from 0.5 s), and the trigger costs a kernel thread for
-/// the cgroup. Only the cgroup's owner may set a trigger. While pressure is turned off in the cgroup
-/// (cgroup.pressure), a timer wakes the descriptor every 100 ms, and katacg_events_read sets the
-/// trigger again once pressure is on.
+/// the cgroup. Only the cgroup's owner may set a trigger. While pressure is turned off in the
+/// cgroup (cgroup.pressure), a timer wakes the descriptor every 100 ms, and katacg_events_read sets
+/// the trigger again once pressure is on.
 ///
 /// KATACG_EVENT_PRESSURE, on v1 without the pressure file of cgroup2: reported when memory pressure
 /// in the cgroup reaches pressure_level. v1 has no pressure of other resources, and no threshold of
@@ -204,8 +204,8 @@ pub struct katacg_event {
     pub count: u64,
     /// KATACG_EVENT_REMOVED: KATACG_EVENT_EXACT, KATACG_EVENT_AT_LEAST or KATACG_EVENT_UNKNOWN.
     /// KATACG_EVENT_THRESHOLD: the bytes in use. KATACG_EVENT_PRESSURE: the microseconds of waiting
-    /// since the cgroup was made, or 0 where they cannot be read, as on v1. Other kinds: the kernel's
-    /// count since the cgroup was made, or 0 where the kernel has no count.
+    /// since the cgroup was made, or 0 where they cannot be read, as on v1. Other kinds: the
+    /// kernel's count since the cgroup was made, or 0 where the kernel has no count.
     pub value: u64,
 }
 
@@ -214,7 +214,7 @@ pub struct katacg_events(Events);
 
 /// Begins to watch a cgroup.
 ///
-/// The watch reports only what happens after this call. A watch of all kinds has some seven
+/// The watch reports only what happens after this call. A watch of all kinds has some eight
 /// descriptors, all close-on-exec, and uses the host's inotify instance.
 ///
 /// @param manager    the manager
