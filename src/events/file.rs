@@ -2,6 +2,8 @@
 
 //! The files that events come from, and how each is read.
 
+use std::time::{Duration, Instant};
+
 use rustix::event::epoll::EventFlags;
 use rustix::event::{eventfd, EventfdFlags};
 use rustix::fd::{AsRawFd, OwnedFd};
@@ -14,6 +16,9 @@ use super::poller::{Poller, FILE, SIGNAL};
 use super::tally::Tally;
 use crate::cgroupfs::Cgroup;
 use crate::error::{Error, Result};
+
+/// v1 has counted the kill of an OOM by then. The report can be long, and a console slow.
+const COUNT_LATE: Duration = Duration::from_secs(10);
 
 /// The third word of a line of v1's cgroup.event_control, after the two descriptors.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +76,8 @@ pub(super) struct Watch {
     pub(super) late: u64,
     /// `late` after the first such reading. A signal after that reading is the removal's.
     first: Option<u64>,
+    /// When the eventfd's last signal was read.
+    signalled: Option<Instant>,
 }
 
 impl Watch {
@@ -84,7 +91,7 @@ impl Watch {
             if file.wakes {
                 poller.add(&fd, EventFlags::PRI, FILE).map_err(failed("watch"))?;
             }
-            return Ok(Watch { fd, file, eventfd: None, late: 0, first: None });
+            return Ok(Watch { fd, file, eventfd: None, late: 0, first: None, signalled: None });
         };
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let signal = eventfd(0, flags).map_err(failed("create an eventfd for"))?;
@@ -98,7 +105,7 @@ impl Watch {
             e.advice(format!("v1 tells events of {} only to who may write this file", file.name))
         })?;
         poller.add(&signal, EventFlags::IN, SIGNAL).map_err(failed("watch"))?;
-        Ok(Watch { fd, file, eventfd: Some(signal), late: 0, first: None })
+        Ok(Watch { fd, file, eventfd: Some(signal), late: 0, first: None, signalled: None })
     }
 
     /// Removes the file from the epoll descriptor. Closing the file is not enough: a forked child
@@ -140,8 +147,16 @@ impl Watch {
             self.late = self.late.saturating_add(signals);
             self.first.get_or_insert(self.late);
         } else if signals > 0 {
+            self.signalled = Some(Instant::now());
             tally.more(kind, signals);
         }
+    }
+
+    /// Returns whether the file's count may change without a wake. v1 signals an OOM before it
+    /// counts the kill, and prints the report of the OOM in between.
+    pub(super) fn is_count_late(&self) -> bool {
+        matches!(self.file.role, Role::Counts(_))
+            && self.signalled.is_some_and(|since| since.elapsed() < COUNT_LATE)
     }
 
     /// Returns whether signals were read after the cgroup was gone, and the removal's may be yet to

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Events of memory that only cgroup2 counts, and whose limit was hit.
+//! Events of memory: those that only cgroup2 counts, the parent's, and many at once.
 
-use katacg::events::{Kind, EXACT};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use katacg::events::{Events, Kind, EXACT};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 
 use crate::events::{count, kill_one, remove_as_another, until, SMALL};
 use crate::fixture::{eventually, has, is_dead, manager, on_v2, Sandbox};
@@ -80,4 +83,35 @@ fn reports_that_memory_high_was_exceeded() {
     let high = all.iter().find(|event| event.kind == Kind::MemoryHigh).unwrap();
     assert!(high.value >= high.count && high.count >= 1, "{all:?}");
     assert_eq!(count(&all, Kind::OomKill), 0, "{all:?}");
+}
+
+/// v1 signals an OOM before it counts the kill, which can be a while later: the report of the OOM is
+/// printed in between.
+#[test]
+fn v1_looks_for_the_kill_after_the_signal_of_an_oom() {
+    need!(has("memory", "memory") && !on_v2("memory", "memory"), "v2 signals after the count");
+    let mut s = Sandbox::empty(LARGE);
+    let pid = s.child();
+    s.manager.add(&[pid], katacg::Add::default()).unwrap();
+    let mut events = s.manager.events(Kind::OomKill.bit()).unwrap();
+    let is_awake = |events: &Events| {
+        let mut fds = [PollFd::from_borrowed_fd(events.fd(), PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap() == 1
+    };
+    // The signal, without the kill.
+    let watch = events.fd().as_raw_fd();
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{watch}")).unwrap();
+    for line in info.lines().filter_map(|line| line.strip_prefix("tfd:")) {
+        let path = format!("/proc/self/fd/{}", line.split_whitespace().next().unwrap());
+        if std::fs::read_link(&path).unwrap().to_string_lossy().contains("[eventfd]") {
+            let fd = path.rsplit('/').next().unwrap().parse().unwrap();
+            // SAFETY: the watch keeps the descriptor open.
+            rustix::io::write(unsafe { BorrowedFd::borrow_raw(fd) }, &1u64.to_ne_bytes()).unwrap();
+        }
+    }
+    let mut room = [None; 4];
+    for _ in 0..5 {
+        assert!(is_awake(&events));
+        assert_eq!(events.read(&mut room).unwrap(), 0, "{room:?}");
+    }
 }
