@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
+use katacg::devices::{Access, Devices};
 use katacg::host::HostInfo;
 use katacg::resources::parse;
 use katacg::Result;
@@ -128,6 +129,9 @@ pub fn systemctl(args: &[&str]) -> String {
     command("systemctl", &[user, args].concat())
 }
 
+/// Held for writing during a [`reload`].
+static RELOADING: RwLock<()> = RwLock::new(());
+
 /// Returns after a daemon-reload that began after this call. A reload is slow, so tests that wait
 /// at the same time share one.
 pub fn reload() {
@@ -136,6 +140,7 @@ pub fn reload() {
     let seen = BEGUN.load(Ordering::SeqCst);
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     if BEGUN.load(Ordering::SeqCst) == seen {
+        let _alone = RELOADING.write().unwrap_or_else(PoisonError::into_inner);
         BEGUN.fetch_add(1, Ordering::SeqCst);
         systemctl(&["daemon-reload"]);
     }
@@ -253,8 +258,27 @@ impl Sandbox {
         pid
     }
 
+    /// Keeps other tests from a [`reload`] on v1. While the library changes device rules there, the
+    /// processes are frozen, and it waits for systemd for at most three seconds. In an emulated
+    /// machine, a reload can take longer.
+    fn no_reload(&self) -> Option<RwLockReadGuard<'static, ()>> {
+        let lock = || RELOADING.read().unwrap_or_else(PoisonError::into_inner);
+        (!self.shared.info().is_unified()).then(lock)
+    }
+
     pub fn set(&self, json: &str) -> Result<Vec<String>> {
+        let _no_reload = self.no_reload();
         self.manager.set(&parse::resources(json.as_bytes()).unwrap())
+    }
+
+    pub fn change_device(
+        &self,
+        allow: bool,
+        devices: Devices,
+        access: Access,
+    ) -> Result<Vec<String>> {
+        let _no_reload = self.no_reload();
+        self.manager.change_device(allow, devices, access)
     }
 
     /// Returns a property of the unit, as systemctl prints it.

@@ -29,7 +29,7 @@ fn devices_allowed_and_denied_later_survive_a_reload() {
             // By a manager of the existing unit, and by one that could start the unit.
             config.flags.existing = allow;
             let later = Sandbox::with(&s.unit, config);
-            let done = later.manager.change_device(allow, zero, Access::READ);
+            let done = later.change_device(allow, zero, Access::READ);
             // Dropping the sandbox would end the unit.
             std::mem::forget(later);
             done.map(|warnings| assert_eq!(warnings, [""; 0]))
@@ -64,7 +64,7 @@ fn device_is_added_to_rules_of_another_program() {
     s.manager.apply(opener.pid(), true).unwrap();
     let kvm = parse_devices("c 10:232").unwrap();
     // All devices are allowed already, so systemd is not told anything.
-    s.manager.change_device(true, kvm, Access::ALL).unwrap();
+    s.change_device(true, kvm, Access::ALL).unwrap();
     s.check("no rules", &[("DevicePolicy", "auto"), ("DeviceAllow", "")]);
     assert_eq!(opener.opens(), EVERYTHING);
     let others =
@@ -72,7 +72,7 @@ fn device_is_added_to_rules_of_another_program() {
     systemctl(&others);
     assert_eq!(opener.opens(), "null r");
     let zero = parse_devices("/dev/zero").unwrap();
-    s.manager.change_device(true, zero, Access::READ).unwrap();
+    s.change_device(true, zero, Access::READ).unwrap();
     assert_eq!(opener.opens(), "null r, zero r");
     assert_eq!(beside::said(&s), "null r, zero r");
     reload();
