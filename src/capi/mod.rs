@@ -33,6 +33,8 @@ mod stats_entries;
 mod stats_lists;
 mod stats_reader;
 #[cfg(test)]
+mod stats_tests;
+#[cfg(test)]
 mod tests;
 mod units;
 mod version;

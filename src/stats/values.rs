@@ -42,13 +42,21 @@ impl FieldSet {
         }
     }
 
-    /// Removes the first place and returns it.
-    fn pop(&mut self) -> Option<usize> {
+    /// Calls `visit` for each place.
+    fn each(self, mut visit: impl FnMut(usize)) {
         let FieldSet([low, high]) = self;
-        let (word, first) = if *low != 0 { (low, 0) } else { (high, 64) };
-        let place = word.trailing_zeros();
-        *word &= word.checked_sub(1)?;
-        Some(first + place as usize)
+        for (first, mut word) in [(0, low), (64, high)] {
+            while word != 0 {
+                visit(first + word.trailing_zeros() as usize);
+                word &= word.wrapping_sub(1);
+            }
+        }
+    }
+
+    fn first(self) -> Option<usize> {
+        let FieldSet([low, high]) = self;
+        let (word, first) = if low != 0 { (low, 0) } else { (high, 64) };
+        (word != 0).then(|| first + word.trailing_zeros() as usize)
     }
 
     fn has_all(&self, other: FieldSet) -> bool {
@@ -64,6 +72,7 @@ impl FieldSet {
 /// One reading of a cgroup's statistics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
+    /// 0 for a field that has not been read.
     values: [u64; COUNT],
     /// Fields that have been read.
     seen: FieldSet,
@@ -127,7 +136,17 @@ impl Stats {
         value.filter(|_| self.seen.has(index))
     }
 
-    /// The values, in the order of `FIELDS`; 0 where nothing was read.
+    /// Calls `visit` for each value that was read, with its place in `FIELDS`.
+    pub fn each(&self, mut visit: impl FnMut(usize, u64)) {
+        self.seen.each(|place| {
+            if let Some(value) = self.values.get(place) {
+                visit(place, *value);
+            }
+        });
+    }
+
+    /// Returns the values in the order of `FIELDS`: 0 for a field that was not read.
+    #[cfg(any(test, feature = "internals"))]
     pub fn values(&self) -> &[u64] {
         &self.values
     }
@@ -136,7 +155,7 @@ impl Stats {
     pub fn valid(&self) -> u64 {
         let (mut out, mut left) = (0, self.seen);
         // A brief reading has few fields, so the groups are found from the fields.
-        while let Some(&(_, group)) = left.pop().and_then(|place| FIELDS.get(place)) {
+        while let Some(&(_, group)) = left.first().and_then(|place| FIELDS.get(place)) {
             let members = MEMBERS.get(group as usize).copied().unwrap_or_default();
             if self.seen.has_all(members) {
                 out |= 1 << group as u64;
@@ -161,8 +180,16 @@ impl Stats {
         }
     }
 
-    /// Forgets everything, for the next reading.
+    /// Forgets everything, for the next reading. Only the values that were read are overwritten: a
+    /// brief reading has few.
     pub fn reset(&mut self) {
-        *self = Stats::default();
+        self.seen.each(|place| {
+            if let Some(value) = self.values.get_mut(place) {
+                *value = 0;
+            }
+        });
+        self.seen = FieldSet::default();
+        self.spoiled = FieldSet::default();
+        self.missing = 0;
     }
 }
