@@ -3329,7 +3329,8 @@ int katacg_manager_read_keyed(const struct katacg_manager *manager,
 #define KATACG_EVENT_OOM 1
 
 /**
- * Kind of event: the OOM killer killed a process.
+ * Kind of event: the OOM killer killed a process. v1 signals no kill because the host ran out of
+ * memory: the next katacg_events_read reports it.
  */
 #define KATACG_EVENT_OOM_KILL 2
 

@@ -36,7 +36,8 @@ use crate::manager::{EventOptions, Resource};
 
 /// Kind of event: the cgroup ran out of memory. v1: the cgroup or an ancestor was at its limit.
 pub const KATACG_EVENT_OOM: u64 = 1;
-/// Kind of event: the OOM killer killed a process.
+/// Kind of event: the OOM killer killed a process. v1 signals no kill because the host ran out of
+/// memory: the next katacg_events_read reports it.
 pub const KATACG_EVENT_OOM_KILL: u64 = 2;
 /// Kind of event: the OOM killer killed all processes of a cgroup (memory.oom.group). v2, Linux
 /// 5.17.

@@ -2,7 +2,7 @@
 
 //! The parsers of statistics files. Pure: bytes in, fields out.
 //!
-//! What is no number leaves its field not valid.
+//! A text that is not a number leaves its field not valid.
 
 use super::fields::{Field, MAX_VALUE};
 use super::scan::{device, lines, number, number_line, split, words};
@@ -12,12 +12,12 @@ use super::values::Stats;
 /// v1 limits from here on are no limits. The kernel prints its greatest number of pages in bytes.
 const V1_NO_LIMIT: u64 = 1 << 62;
 
-/// What a file said besides its fields.
+/// Whether a file had values. Files of block I/O are alternatives to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Something.
+    /// The file had values, or has no alternative.
     Values,
-    /// No device has a line; another file may have one.
+    /// The file names no device. An alternative may name one.
     NoDevice,
 }
 
@@ -44,7 +44,7 @@ fn put(out: &mut Stats, field: Field, value: Option<u64>) {
     }
 }
 
-/// Adds. A part that cannot be read would make the sum too small.
+/// Adds a value to a field. Without the value the sum would be too small, so the field is spoiled.
 fn sum(out: &mut Stats, field: Field, value: Option<u64>) {
     match value {
         Some(value) => out.add(field, value),
@@ -79,7 +79,8 @@ fn flat_keyed(text: &[u8], key: &[u8]) -> Option<u64> {
     })
 }
 
-/// Frozen by v1 is frozen, whatever cgroup2 says.
+/// Reads freezer.state. A cgroup that v1's freezer has frozen is frozen, also if cgroup.events,
+/// which is read before, says that it is not.
 fn freezer_state(text: &[u8], field: Field, out: &mut Stats) {
     match lines(text).next() {
         Some(b"FROZEN") => out.put(field, 1),
@@ -88,7 +89,7 @@ fn freezer_state(text: &[u8], field: Field, out: &mut Stats) {
     }
 }
 
-/// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`
+/// Reads lines such as `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`.
 fn pressure(kinds: &[(&str, Field)], text: &[u8], out: &mut Stats) {
     for line in lines(text) {
         let mut words = words(line);
@@ -112,7 +113,7 @@ fn pressure(kinds: &[(&str, Field)], text: &[u8], out: &mut Stats) {
     }
 }
 
-/// Returns hundredths of a percent number such as `30.78`.
+/// Returns a number such as `30.78` in hundredths.
 fn hundredths(text: &[u8]) -> Option<u64> {
     let (whole, part) = split(text, b'.')?;
     if part.len() != 2 {
@@ -121,8 +122,8 @@ fn hundredths(text: &[u8]) -> Option<u64> {
     number(whole)?.checked_mul(100)?.checked_add(number(part)?)
 }
 
-/// An empty io.stat means that the cgroup has done no I/O. Devices that the kernel has no number
-/// for and keys that are not known are passed over.
+/// Reads io.stat. An empty io.stat means that the cgroup has done no I/O. A line without a device's
+/// number and unknown keys are passed over.
 fn io_stat(text: &[u8], out: &mut Stats) {
     if !text.is_empty() && lines(text).next().is_none() {
         return;
@@ -144,12 +145,12 @@ fn io_stat(text: &[u8], out: &mut Stats) {
     }
 }
 
-/// `8:0 Read 4096`, and `Total 4096` at the end, which also a cgroup without I/O has.
+/// Reads lines such as `8:0 Read 4096`. The last line, `Total 4096`, is there without I/O as well.
 fn blkio(fields: [Field; 3], text: &[u8], out: &mut Stats) -> Found {
     let [read, write, discard] = fields;
     let mut found = Found::NoDevice;
     for line in lines(text) {
-        // Only an empty text has no line at all; it says nothing.
+        // Any line shows that the file counts. An empty file leaves the fields not valid.
         out.add(read, 0);
         out.add(write, 0);
         let mut words = words(line);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Reading: open files, one pread(2) each per reading.
+//! Keeps the statistics files of a cgroup open, and reads each with one pread(2).
 
 use rustix::fd::OwnedFd;
 use rustix::fs::OFlags;
@@ -16,7 +16,7 @@ use crate::host::Version;
 
 /// Room for a file in one read; it grows when a file needs more.
 const ROOM: usize = 8192;
-/// No statistics file is as large.
+/// A file of this size is not read: its fields stay not valid. No statistics file is as large.
 const MOST: usize = 1 << 24;
 
 /// One row of the table, and the cgroup that has the file.
@@ -29,14 +29,15 @@ pub struct Part<'a> {
 }
 
 impl Source {
-    /// Whether the file only adds to what a file of cgroup2 says.
+    /// Returns whether the file only adds to what a file of cgroup2 says, so that it is not read
+    /// without one. v1's freezer.state is such a file.
     pub fn needs_cgroup2(&self) -> bool {
         self.controller == CGROUP && self.version == Version::V1
     }
 }
 
 impl Part<'_> {
-    /// Whether the cgroup has the file; of huge pages, that of the first page size.
+    /// Returns whether the cgroup has the file; of huge pages, the file of the first page size.
     pub fn is_there(&self) -> bool {
         let name = match self.source.file.contains("<size>") {
             true => hugepages::sizes().first().map(|size| self.source.file.replace("<size>", size)),
@@ -50,7 +51,7 @@ impl Part<'_> {
 struct OpenFile {
     fd: OwnedFd,
     source: &'static Source,
-    /// It is the alternative that names devices.
+    /// The file has named a device, so its alternatives are closed.
     settled: bool,
 }
 
@@ -62,7 +63,8 @@ pub struct Reader {
     controllers: u64,
 }
 
-/// The files must be opened anew. The cgroup of one was removed, or one no longer names a device.
+/// The files must be opened anew: the cgroup of a file was removed, or a settled file names no
+/// device any more.
 #[derive(Debug)]
 pub struct Gone;
 
@@ -122,7 +124,7 @@ impl Reader {
                     }
                 }
                 Err(Errno::NODEV) => return Err(Gone),
-                // Pressure that is off at boot is EOPNOTSUPP. The fields stay not valid.
+                // The fields of a file that cannot be read stay not valid.
                 Err(_) => {}
             }
         }
@@ -136,7 +138,8 @@ impl Reader {
     }
 }
 
-/// Whether an open file has all that another file has: the descendants' numbers as well.
+/// Returns whether an open file of block I/O counts all that another file counts: it is the
+/// `_recursive` one of the two, which also counts descendants.
 fn contains(open: &Source, other: &Source) -> bool {
     open.either != 0 && open.file.strip_suffix("_recursive") == Some(other.file)
 }

@@ -58,7 +58,7 @@ pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Returns a decimal number that is nothing else and fits.
+/// Returns the number if the text is only decimal digits and the number fits.
 pub fn number(text: &[u8]) -> Option<u64> {
     let mut out = 0u64;
     for byte in text {

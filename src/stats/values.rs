@@ -78,7 +78,7 @@ pub struct Stats {
     seen: FieldSet,
     /// Fields a part of which could not be read.
     spoiled: FieldSet,
-    /// Controllers that were asked for and that the cgroup does not have.
+    /// Controllers that were asked for and of which no file could be read.
     pub missing: u64,
 }
 
@@ -171,7 +171,7 @@ impl Stats {
         FIELDS.iter().skip(end).fold(self.valid(), cut)
     }
 
-    /// Fills in what is computed from other fields: the working set, as the kubelet computes it.
+    /// Computes the working set from other fields, as the kubelet does.
     pub fn complete(&mut self) {
         if let (Some(usage), Some(inactive)) =
             (self.get(Field::MemoryUsage), self.get(Field::InactiveFile))
