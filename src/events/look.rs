@@ -277,7 +277,9 @@ impl State {
         self.listen(poller, may_go);
         let lists = self.members.as_ref().is_some_and(|members| members.is_told);
         let dead = self.pressure.as_ref().is_some_and(|pressure| pressure.dead);
-        let is_silent = |watch: &Watch| !watch.file.wakes || watch.is_count_late();
+        let is_told = |kind: Kind| self.kinds & kind.bit() != 0;
+        let is_late = |watch: &Watch| watch.is_count_late() && is_told(Kind::OomKill);
+        let is_silent = |watch: &Watch| !watch.file.wakes || is_late(watch);
         let silent = lists || dead || self.watches.iter().any(is_silent);
         let unseen = may_go && !self.is_listening && !self.has_signal;
         let next = if self.tally.has_pending(self.kinds) {
