@@ -19,13 +19,14 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Makes the table.
+    /// Makes the table. Each key has at least three bytes: a shorter one does not compile.
     pub const fn new(rows: &'static [Row]) -> Keys {
         let (mut heads, mut i) = (0, 0);
         while i < rows.len() {
             // Constant evaluation, in which an index out of bounds does not compile.
             #[allow(clippy::indexing_slicing)]
             let key = rows[i].0.as_bytes();
+            assert!(key.len() >= 3, "a line would have another head than its key");
             heads |= 1 << head(key);
             i += 1;
         }
@@ -71,9 +72,9 @@ impl Keys {
     }
 }
 
-/// Returns a hash below 64 of the first three bytes; every key has three. The factor was searched
-/// for memory.stat of v2: of its lines without a row, only those that begin with the same three
-/// bytes as a key have the hash of a key.
+/// Returns a hash below 64 of the first three bytes. The factor was searched for memory.stat of v2:
+/// of its lines without a row, only those that begin with the same three bytes as a key have the
+/// hash of a key.
 const fn head(line: &[u8]) -> u32 {
     match line {
         [a, b, c, ..] => u32::from_le_bytes([*a, *b, *c, 0]).wrapping_mul(0xa9b0_4545) >> 26,
